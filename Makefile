@@ -1,0 +1,54 @@
+# `make demo` and `make test` do all the set-up themselves; Python 3.10 or newer is all they need.
+PYTHON ?= python3
+BIN := .venv/bin
+DEV := .venv-dev/bin
+PHOTOS ?=
+
+.PHONY: demo test lint bench clean
+
+# The photographs in scikit-image's wheel; what is drawn or printed there is left out.
+DEMO_PHOTOS = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage.data").submodule_search_locations[0])')
+NOT_PHOTOS := chessboard* logo* phantom* text* page* multipage* no_time* color* clock* horse* cell* grass* brick* gravel*
+SEARCHES := "a cat" "a cup of coffee" "a smiling woman in a space suit" "a rocket on its launch pad" "a motorcycle"
+
+demo: .venv/installed
+ifeq ($(PHOTOS),)
+	@mkdir -p .demo
+	$(BIN)/twobranch --library .demo/.twobranch index "$(DEMO_PHOTOS)" $(foreach name,$(NOT_PHOTOS),--exclude '$(name)')
+	@for query in $(SEARCHES); do echo; echo "search \"$$query\""; \
+	  $(BIN)/twobranch --library .demo/.twobranch search -k 3 "$$query" || exit 1; done
+	@echo; echo 'Now your own photos:'
+	@echo '  ./cli.py index ~/Pictures && ./cli.py search "red car on a street"'
+else
+	$(BIN)/twobranch index "$(PHOTOS)"
+	@for query in "people outdoors" "a dog" "a street with cars"; do echo; echo "search \"$$query\""; \
+	  $(BIN)/twobranch search -k 3 "$$query" || exit 1; done
+	@echo; echo 'Now in your own words, from this folder:'
+	@echo '  ./cli.py search "red car on a street"'
+endif
+
+test: .venv-dev/installed
+	$(DEV)/python -m pytest
+
+lint: .venv-dev/installed
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+
+bench: .venv-dev/installed
+	$(DEV)/python -m benchmarks.throughput
+
+# What a photo owner installs: no torch.
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+# Everything: the core, training, and the tools that check the code. PyTorch brings several GB.
+.venv-dev/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv-dev
+	$(DEV)/pip install --quiet --disable-pip-version-check -e '.[demo,train,test]'
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-dev .pytest_cache .mypy_cache .ruff_cache *.egg-info

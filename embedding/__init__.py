@@ -1,0 +1,1 @@
+"""Pixels and words to unit vectors in one space."""

@@ -1,0 +1,79 @@
+"""The two trained branches (torch; training only)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Branch(nn.Module):
+    """(N, C) features to (N, D) unit rows.
+
+    ``order="seed"``: FC → ReLU → FC → BatchNorm → L2, as in the system this grew from.
+    ``order="paper"``: FC → BatchNorm → ReLU → Dropout → FC → L2, the embedding network of Wang et al.,
+    TPAMI 2018, section 3.1, in the arrangement of the authors' code.
+    """
+
+    def __init__(self, features: int, hidden: int, dim: int, *, order: str, dropout: float = 0.0) -> None:
+        super().__init__()
+        if order == "seed":
+            layers = [
+                nn.Linear(features, hidden),
+                nn.ReLU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, dim),
+                nn.BatchNorm1d(dim),
+            ]
+        elif order == "paper":
+            layers = [
+                nn.Linear(features, hidden),
+                nn.BatchNorm1d(hidden),
+                nn.ReLU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, dim),
+            ]
+        else:
+            raise ValueError(f"order is {order!r}, not 'seed' or 'paper'")
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.normalize(self.layers(features), dim=1)  # (N, C) -> (N, D)
+
+
+class TwoBranchNetwork(nn.Module):
+    """An image branch and a text branch that end in one space of unit vectors.
+
+    Features are divided by ``image_scale`` and ``text_scale`` first (their root mean square over the
+    training set): with plain SGD the two branches would otherwise learn at rates that differ with
+    the units of their backbones. The scales are buffers, so the towers carry them.
+    """
+
+    image_scale: Tensor
+    text_scale: Tensor
+
+    def __init__(
+        self,
+        image_dim: int,
+        text_dim: int,
+        *,
+        hidden: int,
+        dim: int,
+        order: str,
+        dropout: float,
+        image_scale: float = 1.0,
+        text_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.image_branch = Branch(image_dim, hidden, dim, order=order, dropout=dropout)
+        self.text_branch = Branch(text_dim, hidden, dim, order=order, dropout=dropout)
+        self.register_buffer("image_scale", torch.tensor(float(image_scale)))
+        self.register_buffer("text_scale", torch.tensor(float(text_scale)))
+
+    def embed_images(self, features: Tensor) -> Tensor:
+        """(N, C_image) float32 features to (N, D) unit rows."""
+        return self.image_branch(features / self.image_scale)
+
+    def embed_texts(self, features: Tensor) -> Tensor:
+        """(N, C_text) float32 features to (N, D) unit rows."""
+        return self.text_branch(features / self.text_scale)

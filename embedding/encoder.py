@@ -1,0 +1,161 @@
+"""A trained model folder as an encoder: photos and sentences to unit vectors (ONNX Runtime, no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from embedding.errors import ModelError
+from embedding.modelfolder import (
+    IMAGE_TOWER,
+    TEXT_TOWER,
+    TOKENIZER,
+    ModelConfig,
+    check_files,
+    fingerprint,
+    model_name,
+    read_config,
+    resolve_model,
+)
+from embedding.preprocess import load_photo
+from embedding.text import SifEncoder
+
+IMAGE_BATCH = 16  # measured: larger batches gain nothing on a CPU and take more memory
+TEXT_BATCH = 64
+
+
+class TextInput(Protocol):
+    """Sentences to what the ONNX text tower takes."""
+
+    def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]: ...
+
+    def unknown_words(self, text: str) -> list[str]: ...
+
+
+class WordsInput:
+    """SIF features for a word-vector tower: ``features`` (N, C) float32."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sif = SifEncoder.load(folder)
+
+    def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+        return {"features": self._sif.features(texts)}
+
+    def unknown_words(self, text: str) -> list[str]:
+        return self._sif.unknown_words(text)
+
+
+class WordPieceInput:
+    """Token ids for a sentence-encoder tower: ``input_ids`` and ``attention_mask`` (N, T) int64."""
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.enable_padding()
+
+    def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+        encodings = self._tokenizer.encode_batch(list(texts))
+        return {
+            "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
+            "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
+        }
+
+    def unknown_words(self, text: str) -> list[str]:
+        return []  # every word has pieces
+
+
+class Encoder:
+    """Encodes photos and sentences with the two towers of one model; each is loaded when first used."""
+
+    def __init__(self, folder: Path, config: ModelConfig) -> None:
+        self.folder = folder
+        self.config = config
+        self.name = model_name(folder)
+        self.dim = config.dim
+        self.image_size = config.image_size
+
+    @classmethod
+    def load(cls, name_or_dir: str | Path = "default", *, verify: bool = False) -> Encoder:
+        """The encoder of a shipped model or of a folder that ``train`` wrote.
+
+        ``verify`` compares every file with its checksum first. Raises ``ModelError``.
+        """
+        folder = resolve_model(name_or_dir)
+        config = read_config(folder)
+        if verify:
+            check_files(folder, config)
+        return cls(folder, config)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The model's identity: vectors of two fingerprints are never compared."""
+        return fingerprint(self.folder)
+
+    def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
+        """(N, D) float32, unit rows. Raises ``ImageError`` for the first photo that cannot be read."""
+        batches = []
+        for start in range(0, len(images), IMAGE_BATCH):
+            batch = images[start : start + IMAGE_BATCH]
+            pixels = np.stack([load_photo(image, self.image_size).pixels for image in batch])
+            batches.append(self.encode_pixels(pixels))
+        return np.concatenate(batches) if batches else np.empty((0, self.dim), dtype=np.float32)
+
+    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows."""
+        (embeddings,) = self._image_session.run(None, {"pixels": pixels})
+        return embeddings
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, D) float32, unit rows, in the order of ``texts``."""
+        embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
+        # Sentences of like length share a batch: padding is work.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for start in range(0, len(texts), TEXT_BATCH):
+            batch = order[start : start + TEXT_BATCH]
+            inputs = self._text_input.inputs([texts[i] for i in batch])
+            (embeddings[batch],) = self._text_session.run(None, inputs)
+        return embeddings
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of ``text`` that mean nothing to this model (never any for a sentence encoder)."""
+        return self._text_input.unknown_words(text)
+
+    @cached_property
+    def _image_session(self) -> Any:
+        return _session(self.folder / IMAGE_TOWER)
+
+    @cached_property
+    def _text_session(self) -> Any:
+        return _session(self.folder / TEXT_TOWER)
+
+    @cached_property
+    def _text_input(self) -> TextInput:
+        try:
+            if self.config.text_kind == "words":
+                return WordsInput(self.folder)
+            return WordPieceInput(self.folder, self.config.max_tokens)
+        except Exception as error:  # tokenizers raises bare Exception
+            raise ModelError(f"{self.folder}: its text files cannot be read ({error})") from None
+
+
+def _session(path: Path) -> Any:
+    """An ONNX Runtime session for the tower at ``path``. Raises ``ModelError`` naming the file."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only: what the optimiser has to say is not for users
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception types share no public base
+        reason = str(error).splitlines()[0] if path.is_file() else "no such file"
+        raise ModelError(
+            f"{path}: the tower cannot be loaded ({reason}); copy the model folder again"
+        ) from None

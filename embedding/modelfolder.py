@@ -1,0 +1,106 @@
+"""A model is a folder: ``config.json`` and the files it names, each with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from embedding.errors import ModelError
+
+FORMAT = 1
+CONFIG = "config.json"
+IMAGE_TOWER = "image.onnx"
+TEXT_TOWER = "text.onnx"
+TOKENIZER = "tokenizer.json"
+SHIPPED_MODELS = Path(__file__).parent / "models"
+
+TextKind = Literal["words", "wordpiece"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What ``config.json`` says."""
+
+    preset: str
+    backbone: str
+    image_size: int  # side of the square the image tower takes, in pixels
+    dim: int  # of the embeddings
+    text_kind: TextKind  # "words": SIF over word vectors; "wordpiece": a sentence encoder
+    max_tokens: int  # longer sentences are cut (wordpiece only)
+    training: dict[str, Any]  # corpus, command, seed, versions: what it takes to repeat the training
+    dev: dict[str, Any]  # metrics on the dev split, as `eval --json` prints them
+    files: dict[str, str] = field(default_factory=dict)  # name -> sha256
+    format: int = FORMAT
+
+
+def resolve_model(name_or_dir: str | Path) -> Path:
+    """The folder of a model given by shipped name or by path. Raises ``ModelError`` if there is none."""
+    shipped = SHIPPED_MODELS / str(name_or_dir)
+    if (shipped / CONFIG).is_file() and shipped.parent == SHIPPED_MODELS:
+        return shipped
+    folder = Path(name_or_dir).expanduser()
+    if (folder / CONFIG).is_file():
+        return folder.resolve()
+    names = ", ".join(sorted(path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}"))) or "none"
+    fact = f"no {CONFIG} in it" if folder.is_dir() else "no such model"
+    raise ModelError(f"{name_or_dir}: {fact}; give a folder that `train` wrote, or a shipped model ({names})")
+
+
+def model_name(folder: Path) -> str:
+    """What a person calls the model: the shipped name, or the folder's full path."""
+    return folder.name if folder.parent == SHIPPED_MODELS else str(folder)
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The folder's configuration. Raises ``ModelError`` when it is damaged or of an unknown format."""
+    path = folder / CONFIG
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data["format"]
+    except FileNotFoundError:
+        raise ModelError(f"{path}: missing; this is not a model folder that `train` finished") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
+    if version != FORMAT:
+        raise ModelError(f"{path}: model format {version}, this program knows {FORMAT}; update twobranch")
+    try:
+        return ModelConfig(**data)
+    except TypeError as error:
+        raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    """Write ``config.json`` last of all files: a folder that has one is complete."""
+    text = json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
+    partial = folder / f"{CONFIG}.part"
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(folder / CONFIG)
+
+
+def fingerprint(folder: Path) -> str:
+    """The model's identity: the sha256 of its configuration, which holds the checksums of its files."""
+    return sha256_file(folder / CONFIG)
+
+
+def check_files(folder: Path, config: ModelConfig) -> None:
+    """Raise ``ModelError`` naming the first file that is missing or is not the one that was written."""
+    for name, expected in config.files.items():
+        path = folder / name
+        if Path(name).name != name:
+            raise ModelError(f"{folder / CONFIG}: names a file outside the model folder: {name}")
+        if not path.is_file():
+            raise ModelError(f"{path}: missing from the model folder; copy the folder again")
+        if sha256_file(path) != expected:
+            raise ModelError(f"{path}: not the file this model was saved with; copy the folder again")
+
+
+def sha256_file(path: Path) -> str:
+    """The file's sha256 in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

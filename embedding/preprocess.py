@@ -1,0 +1,120 @@
+"""Photo files to square uint8 pixels: one definition, used by training and by inference.
+
+The towers take raw pixels (normalisation is the first layer of the ONNX graph), so what happens here
+is all that lies between a file and the network: decode, orient, flatten to RGB, squash to a square.
+Squashing keeps the whole photo in view, borders included, and is how the training photos of the
+shipped model look as well; a centre crop would lose what stands at the edge of a wide photo.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from embedding.errors import ImageError
+
+# Part of every feature cache's name: raise it when `load_photo` gives other pixels for the same file.
+PREPROCESSING = 1
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# 128 megapixels decode to 0.4 GB; beyond that a "photo" is a panorama scan or a decompression bomb.
+MAX_PIXELS = 128_000_000
+
+# Our own limit above answers for size, with a message that names the file.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# "Corrupt EXIF data" and the like: the photo is read all the same, and nobody can act on it.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo: what the image tower sees, and what the catalogue records."""
+
+    pixels: NDArray[np.uint8]  # (S, S, 3) RGB
+    width: int  # of the upright photo, in pixels, before any scaling
+    height: int
+    exif: Image.Exif
+
+
+def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Path | str = "") -> Photo:
+    """The photo at ``source`` (a path, a file's bytes, or an open image), ``size`` pixels square.
+
+    EXIF orientation is applied; of an animation the first frame is taken; transparency is laid over white.
+    ``name`` is what errors call a photo that came as bytes. Raises ``ImageError`` with a short reason.
+    """
+    label = name or (source if isinstance(source, (str, Path)) else "image")
+    try:
+        if isinstance(source, Image.Image):
+            return _prepare(source, size)
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        if not data:
+            raise ImageError(label, "empty file")
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            return _prepare(image, size)
+    except ImageError as error:
+        raise ImageError(label, error.reason) from None
+    except UnidentifiedImageError:
+        raise ImageError(label, "not an image, or damaged at its beginning") from None
+    except Image.DecompressionBombError:
+        raise ImageError(label, f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
+    except FileNotFoundError:
+        raise ImageError(label, "no such file") from None
+    except IsADirectoryError:
+        raise ImageError(label, "a folder, not a photo") from None
+    except PermissionError:
+        raise ImageError(label, "permission denied") from None
+    except MemoryError:
+        raise ImageError(label, "not enough memory to decode it") from None
+    # Pillow's decoders raise a wide and undocumented range of errors on damaged files.
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        EOFError,
+        IndexError,
+        KeyError,
+        OverflowError,
+    ) as error:
+        reason = "truncated" if "truncated" in str(error).lower() else f"damaged ({error})"
+        raise ImageError(label, reason) from None
+
+
+def _prepare(image: Image.Image, size: int) -> Photo:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
+    exif = image.getexif()
+    # The JPEG decoder can skip most of its work when asked for 1/2, 1/4 or 1/8 of the size; it never
+    # goes below `size`, so the resize that follows still has enough pixels.
+    image.draft("RGB", (size, size))
+    square = _to_rgb(image).resize((size, size), Image.Resampling.BICUBIC)
+    orientation = exif.get(ExifTags.Base.Orientation, 1)
+    if orientation in range(2, 9):
+        # Turning the small square is cheaper than turning the photo, and comes to the same.
+        square.getexif()[ExifTags.Base.Orientation] = orientation
+        square = ImageOps.exif_transpose(square)
+        if orientation >= 5:  # the four orientations that swap the sides
+            width, height = height, width
+    return Photo(np.asarray(square), width, height, exif)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """The image as RGB: 16-bit grey scaled down, transparency laid over white."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, dtype=np.float32)
+        # 16-bit files use the range up to 65535; Pillow's own conversion would clip at 255.
+        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
+        return Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")

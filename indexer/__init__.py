@@ -1,0 +1,1 @@
+"""Folders of photos and caption files to a catalogue with vector indexes."""

@@ -1,0 +1,321 @@
+"""Bringing a library up to date with folders of photos and a caption file, one step after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from embedding.errors import UserError
+from embedding.progress import SILENT, Progress
+from indexer.captions import (
+    ChosenCaptions,
+    NamedPhotos,
+    PhotoNames,
+    choose_captions,
+    encode_captions,
+    store_captions,
+    tie_captions,
+)
+from indexer.catalog import (
+    ACTIVE_MODEL,
+    Catalog,
+    Image,
+    ImageVector,
+    Model,
+    Root,
+    Setting,
+    active_model,
+    utcnow,
+)
+from indexer.library import indexing_lock
+from indexer.photos import Job, index_photos, remove_photos
+from indexer.run import AnyEncoder, Failure, Run, Tally
+from indexer.scan import FoundFile, Scan, found_file, is_photo_name, scan
+from indexer.vectors import open_index, remove_index_files
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What a run of ``index`` did. Its warnings were shown by ``Progress.warn`` already."""
+
+    added: int
+    updated: int
+    moved: int
+    removed: int
+    unchanged: int
+    failed: tuple[Failure, ...]
+    encoded: int  # photos that went through the model
+    images_per_s: float | None  # None when no photo was encoded
+    captions_added: int
+    captions_without_image: int  # in the whole library, of those that name one
+    seconds: float
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``index --json``."""
+        speed = self.images_per_s
+        return {
+            "added": self.added,
+            "updated": self.updated,
+            "moved": self.moved,
+            "removed": self.removed,
+            "unchanged": self.unchanged,
+            "failed": [{"path": failure.path, "reason": failure.reason} for failure in self.failed],
+            "images_per_s": None if speed is None else round(speed, 1),
+            "encoded": self.encoded,
+            "captions_added": self.captions_added,
+            "captions_without_image": self.captions_without_image,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def update_library(
+    library: Path,
+    paths: Sequence[Path],
+    encoder: AnyEncoder,
+    *,
+    captions: Path | None = None,
+    split: str | None = None,
+    exclude: Sequence[str] = (),
+    batch_size: int = 16,
+    progress: Progress = SILENT,
+) -> IndexReport:
+    """Brings the library up to date with these folders and photos, and with a caption file.
+
+    Only what changed is encoded; what is done is committed batch by batch, so an interrupted run is
+    continued by the next. With ``split`` only the photos of that split count. Raises ``UserError`` for a
+    path that does not exist (nothing is touched then), ``CaptionFileError`` and ``LibraryError``.
+    """
+    started = time.monotonic()
+    targets = _targets(paths)
+    if split is not None and captions is None:
+        raise UserError(f"split {split!r} without a caption file: add --captions FILE")
+    chosen = None if captions is None else choose_captions(captions, split)
+    tally = Tally()
+    with closing(Catalog.open(library, create=True)) as catalog, indexing_lock(library):
+        model_id = _register_model(catalog, encoder)
+        run = Run(catalog, encoder, model_id, batch_size, progress, tally)
+        gone = _index_photos(run, targets, exclude, chosen if split is not None else None)
+        remove_photos(run, gone)
+        if chosen is not None:
+            store_captions(run, chosen)
+        without_image = tie_captions(run, targets)
+        encode_captions(run)
+        _activate_model(run)
+        open_index(catalog, library, "images", model_id, encoder.dim)
+        open_index(catalog, library, "captions", model_id, encoder.dim)
+    return IndexReport(
+        added=tally.added,
+        updated=tally.updated,
+        moved=tally.moved,
+        removed=tally.removed,
+        unchanged=tally.unchanged,
+        failed=tuple(tally.failed),
+        encoded=tally.encoded,
+        images_per_s=tally.encoded / tally.encoding_seconds if tally.encoded else None,
+        captions_added=tally.captions_added,
+        captions_without_image=without_image,
+        seconds=time.monotonic() - started,
+        warnings=tuple(tally.warnings),
+    )
+
+
+# --- paths and roots --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """The part of a root that a run looks at: all of it, a folder below it, or one photo."""
+
+    root_id: int
+    root: Path
+    below: str  # relative to the root; "" for all of it
+
+    def covers(self, path: str) -> bool:
+        return self.below in ("", path) or path.startswith(f"{self.below}/")
+
+
+def _targets(paths: Sequence[Path]) -> list[Path]:
+    """The absolute paths, without those that lie in another one."""
+    targets = []
+    for path in paths:
+        path = path.expanduser()
+        try:
+            path.stat()
+        except OSError as error:
+            raise UserError(
+                f"{path}: {(error.strerror or str(error)).lower()}; nothing was indexed"
+            ) from None
+        if path.is_dir():
+            targets.append(path.resolve())
+        elif path.is_file() and is_photo_name(path.name):
+            targets.append(path.parent.resolve() / path.name)  # a link is indexed under its own name
+        else:
+            raise UserError(f"{path}: not a photo or a folder; nothing was indexed")
+    return [path for path in dict.fromkeys(targets) if not any(other in path.parents for other in targets)]
+
+
+def _scope(session: Session, target: Path) -> _Scope:
+    """The scope of a path, in the root that holds it or in a new one."""
+    folder = _folder(target)
+    roots = session.scalars(select(Root)).all()
+    for root in roots:
+        if folder.is_relative_to(root.path):
+            return _Scope(root.id, Path(root.path), _relative(target, Path(root.path)))
+    new = Root(path=str(folder))
+    session.add(new)
+    session.flush()
+    for root in roots:
+        if Path(root.path).is_relative_to(folder):
+            _adopt(session, new, root)
+    return _Scope(new.id, folder, _relative(target, folder))
+
+
+def _folder(target: Path) -> Path:
+    return target if target.is_dir() else target.parent
+
+
+def _relative(path: Path, root: Path) -> str:
+    return "" if path == root else path.relative_to(root).as_posix()
+
+
+def _adopt(session: Session, parent: Root, child: Root) -> None:
+    """Hands the photos of a root over to the root that now holds it; ids and vectors stay."""
+    prefix = _relative(Path(child.path), Path(parent.path))
+    rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
+    moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
+    if moved:
+        session.execute(update(Image), moved)
+    session.execute(delete(Root).where(Root.id == child.id))
+
+
+# --- photos -----------------------------------------------------------------------------------------
+
+
+def _index_photos(
+    run: Run, targets: Sequence[Path], exclude: Sequence[str], chosen: ChosenCaptions | None
+) -> set[int]:
+    """Stores what is new or changed below the targets; returns the ids of the photos that are gone.
+
+    With ``chosen`` only the photos that those captions name are looked at.
+    """
+    with run.catalog.session(write=True) as session:
+        # The highest first: a root that is made must not adopt one that a scope refers to already.
+        ordered = sorted(targets, key=lambda target: len(_folder(target).parts))
+        scopes = [_scope(session, target) for target in ordered]
+    names = None if chosen is None else PhotoNames(chosen.image_names)
+    lacking = _without_vector(run)
+    jobs: list[Job] = []
+    gone: set[int] = set()
+    for scope in scopes:
+        only = None if names is None else NamedPhotos(scope.root, names)
+        with run.showing(f"looking for photos in {scope.root / scope.below}", None):
+            found = _look(scope, exclude, only)
+        for folder in found.unreadable:
+            run.warn(f"{scope.root / folder}: cannot be listed; what the library has of it is kept as it is")
+        jobs += _compare(run, scope, found, only, lacking, gone)
+    covered = {job.image_id for job in jobs} | gone
+    jobs += [job for id, job in lacking.items() if id not in covered]
+    index_photos(run, jobs, gone)
+    if run.tally.unreachable:
+        run.warn(
+            f"{run.tally.unreachable} photos could not be reached and have no vector under this model; "
+            "run `index` again when their folders are back"
+        )
+    return gone
+
+
+def _look(scope: _Scope, exclude: Sequence[str], only: Container[str] | None) -> Scan:
+    path = scope.root / scope.below
+    if path.is_dir():
+        return scan(scope.root, scope.below, exclude, only)
+    if only is not None and scope.below not in only:
+        return Scan({}, ())
+    return Scan({scope.below: found_file(scope.below, path.stat())}, ())
+
+
+def _compare(
+    run: Run,
+    scope: _Scope,
+    found: Scan,
+    only: Container[str] | None,
+    lacking: Container[int],
+    gone: set[int],
+) -> list[Job]:
+    """The files that have to be read; the ids of photos that are no longer found are put into ``gone``."""
+    new = dict(found.files)
+    kept = [_Scope(scope.root_id, scope.root, folder) for folder in found.unreadable]
+    jobs = []
+    rows = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
+    with run.catalog.session() as session:
+        for row in session.execute(rows.where(Image.root_id == scope.root_id)):
+            if not scope.covers(row.path) or (only is not None and row.path not in only):
+                continue
+            file = new.pop(row.path, None)
+            if file is None:
+                if not any(folder.covers(row.path) for folder in kept):
+                    gone.add(row.id)
+            elif row.failure is not None:
+                jobs.append(Job(scope.root_id, scope.root, file, row.id))
+            elif (file.size, file.mtime_ns) != (row.size, row.mtime_ns):
+                known_hash = None if row.id in lacking else row.content_hash
+                jobs.append(Job(scope.root_id, scope.root, file, row.id, known_hash))
+            else:
+                run.tally.unchanged += 1
+    return jobs + [Job(scope.root_id, scope.root, file) for file in new.values()]
+
+
+def _without_vector(run: Run) -> dict[int, Job]:
+    """The photos of the whole library that the model has not encoded, by id: those it was not active for."""
+    known = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == run.model_id)
+    query = select(Image.id, Image.root_id, Root.path.label("root"), Image.path, Image.size, Image.mtime_ns)
+    with run.catalog.session() as session:
+        rows = session.execute(query.join(Root).where(Image.failure.is_(None), ~known).order_by(Image.id))
+        return {
+            row.id: Job(
+                row.root_id,
+                Path(row.root),
+                FoundFile(row.path, row.size, row.mtime_ns),
+                row.id,
+                scanned=False,
+            )
+            for row in rows
+        }
+
+
+# --- models -----------------------------------------------------------------------------------------
+
+
+def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
+    """The catalogue's id of the encoder's model. The first model of a library is active at once."""
+    with catalog.session(write=True) as session:
+        model = session.scalar(select(Model).where(Model.fingerprint == encoder.fingerprint))
+        if model is None:
+            model = Model(fingerprint=encoder.fingerprint, dim=encoder.dim, added_at=utcnow())
+            session.add(model)
+        model.name, model.folder = encoder.name, str(encoder.folder.absolute())
+        session.flush()
+        if active_model(session) is None:
+            session.merge(Setting(key=ACTIVE_MODEL, value=str(model.id)))
+        return model.id
+
+
+def _activate_model(run: Run) -> None:
+    """Makes the run's model the one that searches use, now that it knows everything within reach.
+
+    Models of the same name are older trainings of it; they go, with their vectors.
+    """
+    with run.catalog.session(write=True) as session:
+        session.merge(Setting(key=ACTIVE_MODEL, value=str(run.model_id)))
+        older = select(Model.id).where(Model.name == run.encoder.name, Model.id != run.model_id)
+        superseded = session.scalars(older).all()
+        session.execute(delete(Model).where(Model.id.in_(superseded)))
+    for model_id in superseded:
+        remove_index_files(run.catalog.folder, model_id)

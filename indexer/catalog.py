@@ -1,0 +1,382 @@
+"""The catalogue: what was indexed, with which model, and every evaluation, in one SQLite file.
+
+SQLite is the truth, a FAISS file a cache of it: a vector is committed in the transaction of the row it
+belongs to. Ids are never given out twice (AUTOINCREMENT), so an id names one vector for ever.
+The tables themselves are created by ``indexer.migrations``; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    QueuePool,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    event,
+    func,
+    select,
+)
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+from embedding.errors import LibraryError
+from indexer.migrations import LATEST, schema_version, upgrade
+
+CATALOG = "catalog.sqlite"
+ACTIVE_MODEL = "active_model"
+
+
+class OsText(TypeDecorator[str]):
+    """Text from the operating system: file names need not be UTF-8, and such a one is stored as bytes.
+
+    ``os.fsdecode`` gives those names lone surrogates, which SQLite's text cannot hold.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        if value is None or value.isascii():
+            return value
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            return os.fsencode(value)
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return os.fsdecode(value) if isinstance(value, bytes) else value
+
+
+class Base(DeclarativeBase):
+    """The tables of schema version ``LATEST``."""
+
+
+class Root(Base):
+    """A folder that was indexed. Roots never lie inside one another."""
+
+    __tablename__ = "roots"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 (SQLAlchemy's own protocol)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(OsText, unique=True)  # absolute
+
+
+class Model(Base):
+    """A model that encoded something in this library."""
+
+    __tablename__ = "models"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(OsText)  # what a person calls it
+    folder: Mapped[str] = mapped_column(OsText)  # absolute
+    fingerprint: Mapped[str] = mapped_column(Text, unique=True)
+    dim: Mapped[int]
+    added_at: Mapped[datetime]
+
+
+class Setting(Base):
+    """One value by its key; ``ACTIVE_MODEL`` holds the id of the model that searches use."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class Image(Base):
+    """A photo file, readable or not (then ``failure`` says why, and it has no vector)."""
+
+    __tablename__ = "images"
+    __table_args__ = (UniqueConstraint("root_id", "path"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
+    path: Mapped[str] = mapped_column(OsText)  # relative to the root, with "/"
+    size: Mapped[int]  # bytes
+    mtime_ns: Mapped[int]
+    content_hash: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)  # sha256; None when unread
+    width: Mapped[int | None]  # of the upright photo, in pixels
+    height: Mapped[int | None]
+    taken_at: Mapped[datetime | None]  # by the camera's clock
+    camera: Mapped[str | None] = mapped_column(Text)
+    latitude: Mapped[float | None]  # degrees, north positive
+    longitude: Mapped[float | None]  # degrees, east positive
+    indexed_at: Mapped[datetime]
+    failure: Mapped[str | None] = mapped_column(OsText)
+
+    root: Mapped[Root] = relationship(lazy="joined", innerjoin=True)
+
+
+class Corpus(Base):
+    """A caption file (or folder of sidecars) that was added."""
+
+    __tablename__ = "corpora"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(OsText, unique=True)  # absolute
+    split: Mapped[str | None] = mapped_column(Text)  # the --split it was last added with
+    format: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]  # bytes
+    mtime_ns: Mapped[int]
+    added_at: Mapped[datetime]
+
+
+class Caption(Base):
+    """A sentence of a corpus, and the photo it describes once that photo is in the library."""
+
+    __tablename__ = "captions"
+    __table_args__ = (Index("ix_captions_corpus", "corpus_id", "position"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    corpus_id: Mapped[int] = mapped_column(ForeignKey("corpora.id", ondelete="CASCADE"))
+    position: Mapped[int]  # in the whole file, from 0
+    text: Mapped[str] = mapped_column(Text)
+    image_name: Mapped[str | None] = mapped_column(Text)  # as in the file
+    split: Mapped[str | None] = mapped_column(Text)
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="SET NULL"), index=True)
+
+    image: Mapped[Image | None] = relationship()
+
+
+# Two indexes each: (item, model) finds the vectors of a deleted item; (model), which in SQLite ends with
+# the row id, answers "how many, and the newest" and gives the ids in order without touching a vector.
+
+
+class ImageVector(Base):
+    """The embedding of a photo under a model: ``dim`` float32, little endian, a unit vector."""
+
+    __tablename__ = "image_vectors"
+    __table_args__ = (UniqueConstraint("image_id", "model_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class CaptionVector(Base):
+    """The embedding of a caption under a model: ``dim`` float32, little endian, a unit vector."""
+
+    __tablename__ = "caption_vectors"
+    __table_args__ = (UniqueConstraint("caption_id", "model_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
+    caption_id: Mapped[int] = mapped_column(ForeignKey("captions.id", ondelete="CASCADE"))
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Evaluation(Base):
+    """One evaluation that was run, with its numbers as they were reported (recall in percent)."""
+
+    __tablename__ = "evaluations"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    model_id: Mapped[int | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"))
+    model_name: Mapped[str] = mapped_column(OsText)  # outlives the model
+    split: Mapped[str | None] = mapped_column(Text)
+    n_images: Mapped[int]
+    n_captions: Mapped[int]
+    exact: Mapped[bool]  # the index agreed with exact search
+    rsum: Mapped[float]
+    rsum_low: Mapped[float]
+    rsum_high: Mapped[float]
+    command: Mapped[str] = mapped_column(OsText)
+
+    directions: Mapped[list[EvaluationDirection]] = relationship(cascade="all, delete-orphan")
+    recalls: Mapped[list[EvaluationRecall]] = relationship(
+        cascade="all, delete-orphan", order_by="EvaluationRecall.k"
+    )
+
+
+class EvaluationDirection(Base):
+    """The ranks of one direction, "text_to_image" or "image_to_text"."""
+
+    __tablename__ = "evaluation_directions"
+
+    evaluation_id: Mapped[int] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True
+    )
+    direction: Mapped[str] = mapped_column(Text, primary_key=True)
+    n_queries: Mapped[int]
+    n_gallery: Mapped[int]
+    median_rank: Mapped[float]
+    mean_rank: Mapped[float]
+
+
+class EvaluationRecall(Base):
+    """Recall@k of one direction with its 95 % interval, in percent."""
+
+    __tablename__ = "evaluation_recalls"
+
+    evaluation_id: Mapped[int] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True
+    )
+    direction: Mapped[str] = mapped_column(Text, primary_key=True)
+    k: Mapped[int] = mapped_column(primary_key=True)
+    recall: Mapped[float]
+    low: Mapped[float]
+    high: Mapped[float]
+
+
+class Catalog:
+    """An open catalogue. Threads may share it; each session belongs to one thread."""
+
+    def __init__(self, folder: Path, path: Path) -> None:
+        self.folder = folder
+        self.path = path
+        self._engine = create_engine(
+            "sqlite+pysqlite://", creator=lambda: _connect(path), poolclass=QueuePool
+        )
+        event.listen(self._engine, "begin", _begin)
+        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+
+    @classmethod
+    def open(cls, folder: Path, create: bool = False) -> Catalog:
+        """The catalogue of a library folder, migrated to this program's schema version.
+
+        ``create`` makes the folder and an empty catalogue where there is none. Raises ``LibraryError``
+        when it is missing, damaged, not a catalogue, or newer than this program.
+        """
+        path = folder.absolute() / CATALOG
+        try:
+            if not path.is_file():
+                if not create:
+                    raise LibraryError(f"{folder}: no {CATALOG} in it; `index PATH` creates a library")
+                folder.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            with closing(_connect(path)) as connection:
+                version = schema_version(connection)
+            if version != LATEST:
+                upgrade(path)
+        except OSError as error:
+            raise LibraryError(f"{path}: cannot be opened ({error.strerror})") from None
+        except sqlite3.Error as error:
+            raise _library_error(path, error) from None
+        return cls(folder, path)
+
+    @contextmanager
+    def session(self, *, write: bool = False) -> Iterator[Session]:
+        """A session that commits when the block ends well and rolls back when it raises.
+
+        ``write`` takes the write lock at once: a transaction that reads first and writes later fails
+        when another process wrote in between. Raises ``LibraryError`` for a full disk, a read-only or
+        damaged file and a lock that is held too long.
+        """
+        try:
+            engine = self._writer if write else self._engine
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except DatabaseError as error:
+            if error.orig is not None and _advice(error.orig):
+                raise _library_error(self.path, error.orig) from None
+            raise
+
+    def close(self) -> None:
+        """Closes every connection; SQLite then folds its write-ahead log into the file."""
+        self._engine.dispose()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    mode = "rw"
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        # Without its -wal file nobody is writing, and SQLite could not create one to find that out.
+        idle = not path.with_name(f"{path.name}-wal").exists()
+        mode = "ro&immutable=1" if idle else "ro"
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    # With WAL, a power cut may then undo the last commits, but never damages the file.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _begin(connection: Connection) -> None:
+    # The sqlite3 module would begin a transaction only at the first INSERT; reads must be in it too.
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+_ADVICE = {
+    "disk is full": "free some space and run the command again",
+    "readonly database": "the library is read-only; make its folder writable, or name another with --library",
+    "unable to open": "check the permissions of the library folder",
+    "database is locked": "another program is writing to it; try again when it has finished",
+    "disk I/O error": "check the disk, or restore the library folder from a backup",
+    "malformed": "damaged; restore it from a backup, or delete the library folder and run `index` again",
+    "not a database": "damaged, or not a catalogue; delete the library folder and run `index` again",
+}
+
+
+def _advice(error: BaseException) -> str | None:
+    return next((advice for text, advice in _ADVICE.items() if text in str(error)), None)
+
+
+def _library_error(path: Path, error: BaseException) -> LibraryError:
+    return LibraryError(f"{path}: {error}; {_advice(error) or 'restore the library folder from a backup'}")
+
+
+def utcnow() -> datetime:
+    """Now in UTC, without a zone: SQLite keeps none."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+def image_file(image: Image) -> Path:
+    """The absolute path of a photo."""
+    return Path(image.root.path, image.path)
+
+
+def active_model(session: Session) -> Model | None:
+    """The model that searches use; None in a library where nothing was encoded yet."""
+    setting = session.get(Setting, ACTIVE_MODEL)
+    return None if setting is None else session.get(Model, int(setting.value))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much a library holds; the searchable ones have a vector under the active model."""
+
+    photos: int
+    searchable_photos: int
+    failed_photos: int
+    captions: int
+    searchable_captions: int
+    captions_with_photo: int
+
+
+def count_items(session: Session) -> Counts:
+    """What ``status`` shows at its top."""
+    model = active_model(session)
+    model_id = None if model is None else model.id
+
+    def count(*conditions: Any, of: type[Base]) -> int:
+        return session.scalar(select(func.count()).select_from(of).where(*conditions)) or 0
+
+    return Counts(
+        photos=count(of=Image),
+        searchable_photos=count(ImageVector.model_id == model_id, of=ImageVector),
+        failed_photos=count(Image.failure.is_not(None), of=Image),
+        captions=count(of=Caption),
+        searchable_captions=count(CaptionVector.model_id == model_id, of=CaptionVector),
+        captions_with_photo=count(Caption.image_id.is_not(None), of=Caption),
+    )

@@ -1,0 +1,65 @@
+"""Where the library is: the nearest ``.twobranch`` folder, like git's ``.git``."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from embedding.errors import LibraryError
+
+LIBRARY = ".twobranch"
+VARIABLE = "TWOBRANCH_LIBRARY"
+_LOCK = "index.lock"
+
+
+def find_library(explicit: Path | None = None) -> Path:
+    """The library folder that is meant: ``explicit``, else the environment's, else the nearest one.
+
+    Raises ``LibraryError`` naming the command that makes one when there is none.
+    """
+    named = _named(explicit)
+    if named is not None:
+        if not named.is_dir():
+            raise LibraryError(f"{named}: no such library; `--library {named} index PATH` creates it")
+        return named
+    nearest = _nearest()
+    if nearest is None:
+        raise LibraryError(f"no {LIBRARY} folder in {Path.cwd()} or above it; `index PATH` creates one here")
+    return nearest
+
+
+def library_for_indexing(explicit: Path | None = None) -> Path:
+    """The library folder that ``index`` writes to; it need not exist yet."""
+    return _named(explicit) or _nearest() or Path.cwd() / LIBRARY
+
+
+@contextmanager
+def indexing_lock(library: Path) -> Iterator[None]:
+    """Holds the library for one ``index`` at a time. Raises ``LibraryError`` when another one holds it.
+
+    The lock is a transaction on a small SQLite file: it works on every platform, and the operating system
+    releases it however the process ends.
+    """
+    try:
+        connection = sqlite3.connect(library / _LOCK, timeout=0, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        fact = "another `index` is at work on it" if "locked" in str(error) else f"not writable ({error})"
+        raise LibraryError(f"{library}: {fact}; try again when that has changed") from None
+    with closing(connection):
+        yield
+
+
+def _named(explicit: Path | None) -> Path | None:
+    variable = os.environ.get(VARIABLE)
+    if explicit is not None:
+        return explicit.expanduser()
+    return Path(variable).expanduser() if variable else None
+
+
+def _nearest() -> Path | None:
+    here = Path.cwd()
+    return next((path / LIBRARY for path in (here, *here.parents) if (path / LIBRARY).is_dir()), None)

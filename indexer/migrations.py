@@ -1,0 +1,202 @@
+"""The catalogue's schema, version by version; ``PRAGMA user_version`` of the file says which it has.
+
+A released migration is never edited: another one is added after it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedding.errors import LibraryError
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The step to ``version`` from the one before, as SQL statements."""
+
+    version: int
+    statements: tuple[str, ...]
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        1,
+        (
+            """
+            CREATE TABLE roots (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                path TEXT NOT NULL UNIQUE
+            )
+            """,
+            """
+            CREATE TABLE models (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                name TEXT NOT NULL,
+                folder TEXT NOT NULL,
+                fingerprint TEXT NOT NULL UNIQUE,
+                dim INTEGER NOT NULL,
+                added_at DATETIME NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE settings (
+                "key" TEXT NOT NULL PRIMARY KEY,
+                value TEXT NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE images (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+                path TEXT NOT NULL,
+                size INTEGER NOT NULL,
+                mtime_ns INTEGER NOT NULL,
+                content_hash BLOB,
+                width INTEGER,
+                height INTEGER,
+                taken_at DATETIME,
+                camera TEXT,
+                latitude REAL,
+                longitude REAL,
+                indexed_at DATETIME NOT NULL,
+                failure TEXT,
+                UNIQUE (root_id, path)
+            )
+            """,
+            "CREATE INDEX ix_images_content_hash ON images (content_hash)",
+            """
+            CREATE TABLE corpora (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                path TEXT NOT NULL UNIQUE,
+                split TEXT,
+                format TEXT NOT NULL,
+                size INTEGER NOT NULL,
+                mtime_ns INTEGER NOT NULL,
+                added_at DATETIME NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE captions (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
+                position INTEGER NOT NULL,
+                text TEXT NOT NULL,
+                image_name TEXT,
+                split TEXT,
+                image_id INTEGER REFERENCES images (id) ON DELETE SET NULL
+            )
+            """,
+            "CREATE INDEX ix_captions_corpus ON captions (corpus_id, position)",
+            "CREATE INDEX ix_captions_image_id ON captions (image_id)",
+            """
+            CREATE TABLE image_vectors (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                model_id INTEGER NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+                image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+                vector BLOB NOT NULL,
+                UNIQUE (image_id, model_id)
+            )
+            """,
+            "CREATE INDEX ix_image_vectors_model_id ON image_vectors (model_id)",
+            """
+            CREATE TABLE caption_vectors (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                model_id INTEGER NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+                caption_id INTEGER NOT NULL REFERENCES captions (id) ON DELETE CASCADE,
+                vector BLOB NOT NULL,
+                UNIQUE (caption_id, model_id)
+            )
+            """,
+            "CREATE INDEX ix_caption_vectors_model_id ON caption_vectors (model_id)",
+            """
+            CREATE TABLE evaluations (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                created_at DATETIME NOT NULL,
+                model_id INTEGER REFERENCES models (id) ON DELETE SET NULL,
+                model_name TEXT NOT NULL,
+                split TEXT,
+                n_images INTEGER NOT NULL,
+                n_captions INTEGER NOT NULL,
+                exact BOOLEAN NOT NULL,
+                rsum REAL NOT NULL,
+                rsum_low REAL NOT NULL,
+                rsum_high REAL NOT NULL,
+                command TEXT NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE evaluation_directions (
+                evaluation_id INTEGER NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+                direction TEXT NOT NULL,
+                n_queries INTEGER NOT NULL,
+                n_gallery INTEGER NOT NULL,
+                median_rank REAL NOT NULL,
+                mean_rank REAL NOT NULL,
+                PRIMARY KEY (evaluation_id, direction)
+            )
+            """,
+            """
+            CREATE TABLE evaluation_recalls (
+                evaluation_id INTEGER NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+                direction TEXT NOT NULL,
+                k INTEGER NOT NULL,
+                recall REAL NOT NULL,
+                low REAL NOT NULL,
+                high REAL NOT NULL,
+                PRIMARY KEY (evaluation_id, direction, k)
+            )
+            """,
+        ),
+    ),
+)
+LATEST = MIGRATIONS[-1].version
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The schema version of an open file; 0 for an empty one. Raises ``sqlite3.Error``."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Takes the catalogue at ``path`` to the last of ``migrations``, all in one transaction.
+
+    A catalogue that already held something is copied to ``<name>.v<version>.bak`` first. Raises
+    ``LibraryError`` for one that is newer than the migrations or is some other SQLite file.
+    """
+    latest = migrations[-1].version
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
+        version = schema_version(connection)
+        if version > latest:
+            raise LibraryError(
+                f"{path}: written by a newer twobranch (schema {version}, this program knows {latest}); "
+                "update twobranch"
+            )
+        if version == 0 and _has_tables(connection):
+            raise LibraryError(
+                f"{path}: some other SQLite file, not a catalogue; choose another library folder"
+            )
+        if version > 0:
+            _back_up(connection, path.with_name(f"{path.name}.v{version}.bak"))
+        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers never wait for a writer
+        connection.execute("BEGIN IMMEDIATE")
+        version = schema_version(connection)  # another process may have been quicker
+        for migration in migrations:
+            if migration.version > version:
+                for statement in migration.statements:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {migration.version}")
+        connection.execute("COMMIT")
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def _back_up(connection: sqlite3.Connection, target: Path) -> None:
+    with closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)

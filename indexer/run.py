@@ -1,0 +1,87 @@
+"""What the steps of one ``index`` run share: the encoder, the catalogue, the progress and the tally."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.progress import Progress
+from indexer.catalog import Catalog
+
+
+class AnyEncoder(Protocol):
+    """What indexing needs of an ``embedding.encoder.Encoder``."""
+
+    name: str
+    folder: Path
+    dim: int
+    image_size: int
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photo that could not be indexed."""
+
+    path: str  # absolute
+    reason: str
+
+
+@dataclass
+class Tally:
+    """What a run has done so far."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    unreachable: int = 0
+    encoded: int = 0
+    encoding_seconds: float = 0.0
+    captions_added: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One ``index`` run; ``model_id`` is the catalogue's id of ``encoder``."""
+
+    catalog: Catalog
+    encoder: AnyEncoder
+    model_id: int
+    batch_size: int
+    progress: Progress
+    tally: Tally
+
+    def warn(self, message: str) -> None:
+        """Shows a warning now and keeps it for the report."""
+        self.tally.warnings.append(message)
+        self.progress.warn(message)
+
+    @contextmanager
+    def showing(self, label: str, total: int | None) -> Iterator[None]:
+        """Shows a piece of work for as long as the block lasts."""
+        self.progress.start(label, total)
+        try:
+            yield
+        finally:
+            self.progress.finish()
+
+
+def as_blobs(vectors: NDArray[np.float32]) -> list[bytes]:
+    """(n, D) vectors as the catalogue stores them: n times D float32, little endian."""
+    return [row.tobytes() for row in np.ascontiguousarray(vectors, dtype="<f4")]

@@ -1,0 +1,184 @@
+"""Queries to ranked hits, over the library's vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from embedding.encoder import Encoder
+from embedding.errors import LibraryError, ModelError, UserError
+from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Model, Root, active_model
+from indexer.library import find_library
+from retrieval.query import ImageQuery, Query, TextQuery, parse_query
+
+if TYPE_CHECKING:
+    from indexer.vectors import VectorIndex
+
+Gallery = Literal["images", "captions"]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One result: ``rank`` from 1, ``score`` the inner product of two unit vectors, higher is closer."""
+
+    rank: int
+    score: float
+    path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
+    caption: str | None  # the sentence, when captions were searched
+
+
+class SearchEngine:
+    """A library, open for searching. Model and indexes are loaded when first needed and then kept."""
+
+    def __init__(self, library: Path, catalog: Catalog, load: Callable[[Model], Encoder]) -> None:
+        self.library = library
+        self.catalog = catalog
+        self._load = load
+        with catalog.session() as session:
+            self.model = active_model(session)  # None until something was encoded
+        self._indexes: dict[Gallery, VectorIndex] = {}
+
+    @classmethod
+    def open(
+        cls, library: Path | str | None = None, *, load: Callable[[Model], Encoder] | None = None
+    ) -> SearchEngine:
+        """The engine of a library folder (default: the nearest ``.twobranch``).
+
+        ``load`` gives the encoder of a catalogued model, instead of reading its model folder. Raises
+        ``LibraryError``.
+        """
+        folder = find_library(Path(library) if library is not None else None)
+        return cls(folder, Catalog.open(folder), load or load_encoder)
+
+    def __enter__(self) -> SearchEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.catalog.close()
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of the library's model. Raises ``LibraryError`` when that is gone or has changed."""
+        if self.model is None:
+            raise LibraryError(f"{self.library}: nothing is indexed yet; run `index PATH`")
+        return self._load(self.model)
+
+    def index(self, within: Gallery) -> VectorIndex:
+        """The vector index over photos or captions, brought up to date with the catalogue."""
+        from indexer.vectors import VectorIndex, open_index
+
+        if within not in self._indexes:
+            self._indexes[within] = (
+                VectorIndex.empty(1)
+                if self.model is None
+                else open_index(self.catalog, self.library, within, self.model.id, self.model.dim)
+            )
+        return self._indexes[within]
+
+    def unknown_words(self, query: Query) -> list[str]:
+        """The words of a sentence that mean nothing to the library's model."""
+        if isinstance(query, ImageQuery) or self.model is None:
+            return []
+        return self.encoder.unknown_words(query.text)
+
+    def search(self, query: Query | str | Path, top: int = 10, within: Gallery = "images") -> list[Hit]:
+        """The ``top`` best photos or captions for a sentence or a photo, best first.
+
+        A string is parsed as on the command line, a ``Path`` is a photo. A photo is not listed among its
+        own hits. Fewer hits than asked for means that the gallery holds no more. Raises ``UserError``
+        for a query with no known word or a photo that cannot be read, ``LibraryError`` when the model is
+        gone, ``ValueError`` for ``top`` below 1.
+        """
+        if top < 1:
+            raise ValueError(f"top is {top}; it must be at least 1")
+        if isinstance(query, Path):
+            query = ImageQuery(query)
+        elif isinstance(query, str):
+            query = parse_query([query])
+        index = self.index(within)
+        if len(index) == 0:
+            return []
+        vector = self._encode(query)
+        scores, ids = index.search(vector, top + 1)  # one more: the query photo itself may be found
+        found = self._images(ids[0]) if within == "images" else self._captions(ids[0])
+        own = query.path.resolve() if isinstance(query, ImageQuery) and within == "images" else None
+        rows = [
+            (score, *found[int(id_)])
+            for score, id_ in zip(scores[0], ids[0], strict=True)
+            if int(id_) in found
+        ]
+        kept = [row for row in rows if own is None or row[1] is None or row[1].resolve() != own][:top]
+        return [Hit(rank, float(score), path, text) for rank, (score, path, text) in enumerate(kept, start=1)]
+
+    def _encode(self, query: Query) -> NDArray[np.float32]:
+        """(1, D) float32, a unit row."""
+        if isinstance(query, ImageQuery):
+            return self.encoder.encode_images([query.path])
+        check_known(self.encoder, query)
+        return self.encoder.encode_texts([query.text])
+
+    def _images(self, ids: NDArray[np.int64]) -> dict[int, tuple[Path | None, str | None]]:
+        """Vector id -> (photo, no caption)."""
+        statement = (
+            select(ImageVector.id, Root.path, Image.path)
+            .join(Image, Image.id == ImageVector.image_id)
+            .join(Root, Root.id == Image.root_id)
+            .where(ImageVector.id.in_(ids.tolist()))
+        )
+        with self.catalog.session() as session:
+            return {id_: (Path(root, path), None) for id_, root, path in session.execute(statement)}
+
+    def _captions(self, ids: NDArray[np.int64]) -> dict[int, tuple[Path | None, str | None]]:
+        """Vector id -> (photo that the caption describes, caption)."""
+        statement = (
+            select(CaptionVector.id, Caption.text, Root.path, Image.path)
+            .join(Caption, Caption.id == CaptionVector.caption_id)
+            .outerjoin(Image, Image.id == Caption.image_id)
+            .outerjoin(Root, Root.id == Image.root_id)
+            .where(CaptionVector.id.in_(ids.tolist()))
+        )
+        with self.catalog.session() as session:
+            return {
+                id_: (Path(root, path) if root is not None else None, text)
+                for id_, text, root, path in session.execute(statement)
+            }
+
+
+def load_encoder(model: Model) -> Encoder:
+    """The encoder of a catalogued model. Raises ``LibraryError`` when it is gone or is another one now."""
+    try:
+        encoder = Encoder.load(model.name)
+        same = encoder.fingerprint == model.fingerprint
+    except ModelError as error:
+        raise LibraryError(
+            f"this library was indexed with the model {model.name}, which is gone ({error}); "
+            "put it back, or encode everything again with `index --model default PATH`"
+        ) from None
+    if not same:
+        raise LibraryError(
+            f"the model {model.name} has changed since this library was indexed; "
+            f"encode everything again with `index --model {model.name} PATH`"
+        )
+    return encoder
+
+
+def check_known(encoder: Encoder, query: TextQuery) -> None:
+    """Raise ``UserError`` when no word of the query means anything to the model."""
+    from embedding.text import tokenize
+
+    unknown = encoder.unknown_words(query.text)
+    if unknown and len(unknown) == len(tokenize(query.text)):
+        raise UserError(f"the model knows no word of this query: {', '.join(unknown)}; use other words")

@@ -1,0 +1,288 @@
+"""Recall@K over the captioned photos of a library: run, stored, and listed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from embedding.errors import UserError
+from embedding.progress import SILENT, Progress
+from indexer.catalog import (
+    Caption,
+    CaptionVector,
+    Catalog,
+    Evaluation,
+    EvaluationDirection,
+    EvaluationRecall,
+    ImageVector,
+    Model,
+    active_model,
+    utcnow,
+)
+from indexer.corpus import canonical_split
+from indexer.vectors import VectorIndex, open_index
+from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks, retrieval_metrics
+
+BLOCK = 256  # queries at a time: bounds memory to BLOCK x gallery scores
+DIRECTIONS = ("text_to_image", "image_to_text")
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """One evaluation: the metrics as users search, and the exact ranks behind them."""
+
+    metrics: RetrievalMetrics
+    exact: RetrievalMetrics  # by exhaustive search in float64
+    text_ranks: NDArray[np.int64]  # (C,) exact rank of each caption's photo
+    image_ranks: NDArray[np.int64]  # (I,) exact rank of each photo's best caption
+    model: str
+    split: str | None
+    n_images: int
+    n_captions: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether searching the index gave the recall of exact search."""
+        return all(getattr(self.metrics, way).recall == getattr(self.exact, way).recall for way in DIRECTIONS)
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``eval --json``."""
+        return {
+            **{way: _direction_json(getattr(self.metrics, way)) for way in DIRECTIONS},
+            "rsum": round(self.metrics.rsum, 2),
+            "rsum_ci95": [
+                round(self.metrics.rsum_interval.low, 2),
+                round(self.metrics.rsum_interval.high, 2),
+            ],
+            "n_images": self.n_images,
+            "n_captions": self.n_captions,
+            "model": self.model,
+            "split": self.split,
+            "index_agrees_with_exact": self.agrees,
+        }
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Captions with their photos, as ids of vectors; positives share an item (the photo's id)."""
+
+    caption_vectors: NDArray[np.int64]  # (C,)
+    caption_items: NDArray[np.int64]  # (C,)
+    image_vectors: NDArray[np.int64]  # (I,)
+    image_items: NDArray[np.int64]  # (I,)
+    split: str | None
+
+
+def evaluate(
+    catalog: Catalog,
+    *,
+    ks: Sequence[int],
+    split: str | None,
+    command: str,
+    progress: Progress = SILENT,
+) -> EvaluationResult:
+    """Recall@K both ways over the indexed pairs (of one split), stored in the catalogue.
+
+    The gallery is what the pairs hold: photos without a caption do not compete. Raises ``UserError`` when
+    there are no pairs.
+    """
+    with catalog.session() as session:
+        model = active_model(session)
+        if model is None:
+            raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
+        pairs = _pairs(session, model, split)
+    images = open_index(catalog, catalog.folder, "images", model.id, model.dim)
+    captions = open_index(catalog, catalog.folder, "captions", model.id, model.dim)
+    image_side = images, pairs.image_vectors, pairs.image_items
+    caption_side = captions, pairs.caption_vectors, pairs.caption_items
+    depth = max(*ks, 10)
+
+    progress.start("queries", len(pairs.image_items) + len(pairs.caption_items))
+    text_ranks, text_found = _ranks(caption_side, image_side, depth, progress)
+    image_ranks, image_found = _ranks(image_side, caption_side, depth, progress)
+    progress.finish()
+    result = EvaluationResult(
+        metrics=retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
+        exact=retrieval_metrics(image_ranks, pairs.image_items, text_ranks, pairs.caption_items, ks),
+        text_ranks=text_ranks,
+        image_ranks=image_ranks,
+        model=model.name,
+        split=pairs.split,
+        n_images=len(pairs.image_items),
+        n_captions=len(pairs.caption_items),
+    )
+    with catalog.session(write=True) as session:
+        session.add(_row(result, model, command))
+    return result
+
+
+def history(catalog: Catalog) -> list[Evaluation]:
+    """Every evaluation of this library, oldest first, with its directions and recalls."""
+    with catalog.session() as session:
+        statement = (
+            select(Evaluation)
+            .options(selectinload(Evaluation.directions), selectinload(Evaluation.recalls))
+            .order_by(Evaluation.id)
+        )
+        return list(session.scalars(statement))
+
+
+def history_json(row: Evaluation) -> dict[str, Any]:
+    """A stored evaluation in the shape of ``eval --json``, with its date and command."""
+    ways: dict[str, dict[str, Any]] = {way: {} for way in DIRECTIONS}
+    for recall in row.recalls:
+        ways[recall.direction][f"R@{recall.k}"] = round(recall.recall, 2)
+    for direction in row.directions:
+        ways[direction.direction] |= {
+            "median_rank": direction.median_rank,
+            "mean_rank": round(direction.mean_rank, 2),
+        }
+    return {
+        **ways,
+        "rsum": round(row.rsum, 2),
+        "rsum_ci95": [round(row.rsum_low, 2), round(row.rsum_high, 2)],
+        "n_images": row.n_images,
+        "n_captions": row.n_captions,
+        "model": row.model_name,
+        "split": row.split,
+        "index_agrees_with_exact": row.exact,
+        "date": _iso(row.created_at),
+        "command": row.command,
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds") + "Z"
+
+
+def _pairs(session: Session, model: Model, split: str | None) -> _Pairs:
+    """The captions and photos of a split that both have a vector."""
+    name = canonical_split(split) if split is not None else None
+    statement = (
+        select(CaptionVector.id, Caption.image_id, ImageVector.id, Caption.split)
+        .join(Caption, Caption.id == CaptionVector.caption_id)
+        .join(ImageVector, ImageVector.image_id == Caption.image_id)
+        .where(CaptionVector.model_id == model.id, ImageVector.model_id == model.id)
+        .order_by(CaptionVector.id)
+    )
+    if name is not None:
+        statement = statement.where(Caption.split == name)
+    rows = session.execute(statement).all()
+    if not rows:
+        raise UserError(_no_pairs(session, split))
+    caption_vectors, items, image_vectors, splits = zip(*rows, strict=True)
+    image_items, first = np.unique(np.array(items, dtype=np.int64), return_index=True)
+    only = set(splits)
+    return _Pairs(
+        np.array(caption_vectors, dtype=np.int64),
+        np.array(items, dtype=np.int64),
+        np.array(image_vectors, dtype=np.int64)[first],
+        image_items,
+        name if name is not None else (only.pop() if len(only) == 1 else None),
+    )
+
+
+def _no_pairs(session: Session, split: str | None) -> str:
+    counts = session.execute(
+        select(Caption.split, func.count()).where(Caption.image_id.is_not(None)).group_by(Caption.split)
+    ).all()
+    if not counts:
+        return "no photo of this library has a caption; add them with `index PHOTOS --captions FILE`"
+    there = ", ".join(f"{name or 'no split'} ({count:,} captions)" for name, count in counts)
+    return f"no captioned photos in the split {split!r}; there are: {there}"
+
+
+def _ranks(
+    queries: tuple[VectorIndex, NDArray[np.int64], NDArray[np.int64]],
+    gallery: tuple[VectorIndex, NDArray[np.int64], NDArray[np.int64]],
+    depth: int,
+    progress: Progress,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(Q,) exact ranks, and (Q,) ranks as the index's ``depth`` best hits show them.
+
+    A query whose positives are not among those hits has no rank of the second kind below ``depth`` + 1:
+    there it keeps its exact rank where that is as deep, and ``depth`` + 1 otherwise.
+    """
+    query_index, query_ids, query_items = queries
+    gallery_index, gallery_ids, gallery_items = gallery
+    gallery_vectors = gallery_index.vectors(gallery_ids)
+    among = None if len(gallery_ids) == len(gallery_index) else gallery_ids
+    by_id = np.argsort(gallery_ids)
+    exact, found = np.empty((2, len(query_ids)), dtype=np.int64)
+    for start in range(0, len(query_ids), BLOCK):
+        rows = slice(start, start + BLOCK)
+        vectors, items = query_index.vectors(query_ids[rows]), query_items[rows]
+        exact[rows] = ranks(vectors, gallery_vectors, items, gallery_items)
+        scores, ids = gallery_index.search(vectors, depth, among)
+        hit_items = gallery_items[by_id[np.searchsorted(gallery_ids, ids, sorter=by_id)]]
+        found[rows] = ranks_among_hits(scores, hit_items, items, exact[rows])
+        progress.advance(len(items))
+    return exact, found
+
+
+def ranks_among_hits(
+    scores: NDArray[np.float32],
+    hit_items: NDArray[np.int64],
+    query_items: NDArray[np.int64],
+    exact: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """(Q,) ranks in (Q, k) hits, best first: 1 + negatives that score >= the best positive.
+
+    Without a positive among the hits: the exact rank if it is past them, else k + 1.
+    """
+    positive = hit_items == query_items[:, None]  # (Q, k)
+    best = np.where(positive, scores, -np.inf).max(axis=1)  # (Q,)
+    rank = 1 + np.count_nonzero((scores >= best[:, None]) & ~positive, axis=1)
+    return np.where(positive.any(axis=1), rank, np.maximum(exact, scores.shape[1] + 1)).astype(np.int64)
+
+
+def _row(result: EvaluationResult, model: Model, command: str) -> Evaluation:
+    metrics = result.metrics
+    row = Evaluation(
+        created_at=utcnow(),
+        model_id=model.id,
+        model_name=model.name,
+        split=result.split,
+        n_images=result.n_images,
+        n_captions=result.n_captions,
+        exact=result.agrees,
+        rsum=metrics.rsum,
+        rsum_low=metrics.rsum_interval.low,
+        rsum_high=metrics.rsum_interval.high,
+        command=command,
+    )
+    for way in DIRECTIONS:
+        direction: DirectionMetrics = getattr(metrics, way)
+        row.directions.append(
+            EvaluationDirection(
+                direction=way,
+                n_queries=direction.n_queries,
+                n_gallery=direction.n_gallery,
+                median_rank=direction.median_rank,
+                mean_rank=direction.mean_rank,
+            )
+        )
+        row.recalls += [
+            EvaluationRecall(direction=way, k=k, recall=recall, low=interval.low, high=interval.high)
+            for k, recall in direction.recall.items()
+            for interval in [direction.interval[k]]
+        ]
+    return row
+
+
+def _direction_json(direction: DirectionMetrics) -> dict[str, Any]:
+    return {
+        **{f"R@{k}": round(recall, 2) for k, recall in direction.recall.items()},
+        "median_rank": direction.median_rank,
+        "mean_rank": round(direction.mean_rank, 2),
+        "ci95": {f"R@{k}": [round(i.low, 2), round(i.high, 2)] for k, i in direction.interval.items()},
+        "n_queries": direction.n_queries,
+        "n_gallery": direction.n_gallery,
+    }

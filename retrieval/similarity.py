@@ -1,0 +1,90 @@
+"""Cosines of photos with sentences, without an index: the original program's own job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.encoder import IMAGE_BATCH, Encoder
+from embedding.errors import ImageError, UserError
+from embedding.preprocess import load_photo
+from embedding.progress import SILENT, Progress
+from indexer.scan import scan
+from retrieval.engine import check_known
+from retrieval.query import TextQuery, is_photo_path
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """``scores[i, j]`` is the cosine of ``images[i]`` with ``sentences[j]``."""
+
+    images: tuple[Path, ...]
+    sentences: tuple[str, ...]
+    scores: NDArray[np.float32]  # (len(images), len(sentences))
+    failed: tuple[ImageError, ...]
+
+
+def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Photos and sentences in any mix; a folder stands for all photos in it.
+
+    Raises ``UserError`` for a path that is not there, and when photos or sentences are missing.
+    """
+    photos: list[Path] = []
+    sentences: list[str] = []
+    for argument in arguments:
+        path = Path(argument).expanduser()
+        if _is_folder(path):
+            root = path.absolute()
+            photos += [root / name for name in sorted(scan(root).files)]
+        elif is_photo_path(argument):
+            if not path.is_file():
+                raise UserError(f"{path}: no such photo")
+            photos.append(path.absolute())
+        elif argument.strip():
+            sentences.append(" ".join(argument.split()))
+    if not photos or not sentences:
+        missing = "photo" if not photos else "sentence"
+        raise UserError(f'no {missing} given; try: similarity ./photos "a red car" "a dog in the snow"')
+    return list(dict.fromkeys(photos)), list(dict.fromkeys(sentences))
+
+
+def similarity(
+    encoder: Encoder, photos: Sequence[Path], sentences: Sequence[str], progress: Progress = SILENT
+) -> Similarity:
+    """The cosine of every photo with every sentence; photos that cannot be read are left out and listed.
+
+    Raises ``UserError`` for a sentence with no known word, or when no photo can be read.
+    """
+    for sentence in sentences:
+        check_known(encoder, TextQuery(sentence))
+    texts = encoder.encode_texts(sentences)
+    images: list[Path] = []
+    failed: list[ImageError] = []
+    blocks: list[NDArray[np.float32]] = []
+    progress.start("photos", len(photos))
+    for start in range(0, len(photos), IMAGE_BATCH):
+        pixels = []
+        for photo in photos[start : start + IMAGE_BATCH]:
+            try:
+                pixels.append(load_photo(photo, encoder.image_size).pixels)
+                images.append(photo)
+            except ImageError as error:
+                failed.append(error)
+            progress.advance()
+        if pixels:
+            blocks.append(encoder.encode_pixels(np.stack(pixels)) @ texts.T)
+    progress.finish()
+    if not images:
+        raise UserError(f"none of the {len(photos)} photos can be read; the first: {failed[0]}")
+    return Similarity(tuple(images), tuple(sentences), np.concatenate(blocks), tuple(failed))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a sentence can be too long for a file name
+        return False

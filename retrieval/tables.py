@@ -1,0 +1,54 @@
+"""Results as plain text tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from retrieval.engine import Hit
+
+
+def table(rows: Iterable[Sequence[Any]]) -> str:
+    """The rows as lines with columns as wide as they need to be; the last one is not padded."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)), row[-1]])
+        for row in cells
+    )
+
+
+def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
+    """Hits with rank, score with three decimals, caption if asked for, and path."""
+    rows: list[Sequence[Any]] = [("rank", "score", *(("caption",) if captions else ()), "path")]
+    for hit in hits:
+        sentence = (hit.caption,) if captions else ()
+        rows.append((hit.rank, f"{hit.score:.3f}", *sentence, hit.path or ""))
+    return table(rows)
+
+
+def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
+    """An evaluation in the shape of ``eval --json``, with its intervals where it has them."""
+    rows: list[Sequence[Any]] = [("", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
+    for name in ("text_to_image", "image_to_text"):
+        way = result[name]
+        recalls = [f"{way[f'R@{k}']:.1f}{_interval(way.get('ci95', {}).get(f'R@{k}'))}" for k in ks]
+        rows.append((name.replace("_", " "), *recalls, f"{way['median_rank']:g}", f"{way['mean_rank']:.1f}"))
+    gallery = f"{result['n_images']:,} photos, {result['n_captions']:,} captions"
+    return f"{table(rows)}\nrsum {result['rsum']:.1f}{_interval(result.get('rsum_ci95'))} over {gallery}"
+
+
+def history_table(evaluations: Sequence[dict[str, Any]]) -> str:
+    """Earlier evaluations, a line each."""
+    ways = {"text_to_image": "t2i", "image_to_text": "i2t"}
+    ks = sorted({int(key[2:]) for row in evaluations for key in row["text_to_image"] if key.startswith("R@")})
+    header = [f"{short} R@{k}" for short in ways.values() for k in ks]
+    rows: list[Sequence[Any]] = [("date", "model", "split", "photos", *header, "rsum")]
+    for row in evaluations:
+        recalls = [row[way].get(f"R@{k}", "") for way in ways for k in ks]
+        rows.append((row["date"], row["model"], row["split"] or "", row["n_images"], *recalls, row["rsum"]))
+    return table(rows)
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "" if bounds is None else f" ({bounds[0]:.1f}-{bounds[1]:.1f})"

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import FakeEncoder, write_photos
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    return FakeEncoder()
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """The path of a library folder that does not exist yet."""
+    return tmp_path / ".twobranch"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with one photo of each primary colour."""
+    folder = tmp_path / "photos"
+    write_photos(folder, {"red.png": "red", "green.png": (0, 255, 0), "blue.png": "blue"})
+    return folder

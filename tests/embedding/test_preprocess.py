@@ -1,0 +1,120 @@
+"""Photos of every kind become the same square of RGB pixels."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from embedding import preprocess
+from embedding.errors import ImageError
+from embedding.preprocess import load_photo
+
+RED, GREEN = (255, 0, 0), (0, 255, 0)
+
+
+def two_halves(width: int = 40, height: int = 20) -> Image.Image:
+    """Red on the left, green on the right."""
+    image = Image.new("RGB", (width, height), RED)
+    image.paste(GREEN, (width // 2, 0, width, height))
+    return image
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "gif", "webp", "jpg"])
+def test_every_format_gives_a_square(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    two_halves().save(path)
+    photo = load_photo(path, 8)
+    assert (photo.pixels.shape, photo.pixels.dtype) == ((8, 8, 3), np.uint8)
+    assert (photo.width, photo.height) == (40, 20)
+    # The whole photo is in view: the left edge is red, the right edge green (JPEG and WebP blur a little).
+    assert np.abs(photo.pixels[:, 0].astype(int) - RED).max() < 24
+    assert np.abs(photo.pixels[:, -1].astype(int) - GREEN).max() < 24
+
+
+def test_a_path_bytes_and_an_open_image_are_the_same_photo(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    two_halves().save(path)
+    from_path = load_photo(path, 8).pixels
+    assert np.array_equal(from_path, load_photo(path.read_bytes(), 8).pixels)
+    assert np.array_equal(from_path, load_photo(two_halves(), 8).pixels)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
+    """Each of the eight orientations, written so that the upright photo is red over green."""
+    upright = Image.new("RGB", (20, 40), RED)
+    upright.paste(GREEN, (0, 20, 20, 40))
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,  # shown after turning 270° counter-clockwise
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(undo[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    path = tmp_path / "a.png"
+    stored.save(path, exif=exif)
+    photo = load_photo(path, 8)
+    assert (photo.width, photo.height) == (20, 40)
+    assert tuple(photo.pixels[0, 4]) == RED
+    assert tuple(photo.pixels[-1, 4]) == GREEN
+
+
+def test_transparency_is_laid_over_white() -> None:
+    assert load_photo(Image.new("RGBA", (4, 4), (0, 0, 0, 0)), 8).pixels.min() == 255
+
+
+def test_16_bit_grey_is_scaled_not_clipped() -> None:
+    half = np.full((4, 4), 32768, dtype=np.uint16)  # half of 65535 is 127.5 of 255
+    assert load_photo(Image.fromarray(half), 8).pixels.mean() == pytest.approx(127, abs=1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "LA", "YCbCr"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    assert load_photo(Image.new("L", (4, 4), 255).convert(mode), 8).pixels.shape == (8, 8, 3)
+
+
+def test_a_large_jpeg_is_decoded_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decoder is asked for no more than it takes: 1600 pixels come out as 200, an eighth."""
+    data = io.BytesIO()
+    Image.new("RGB", (1600, 1600), RED).save(data, "JPEG")
+    seen: list[tuple[int, int]] = []
+    real = preprocess._to_rgb
+    monkeypatch.setattr(preprocess, "_to_rgb", lambda image: seen.append(image.size) or real(image))
+    assert load_photo(data.getvalue(), 160).width == 1600
+    assert seen == [(200, 200)]
+
+
+def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(data, "JPEG")
+    cases = {
+        "empty file": b"",
+        "not an image": b"hello",
+        "truncated": data.getvalue()[:-500],
+    }
+    for reason, content in cases.items():
+        path = tmp_path / "bad.jpg"
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match=reason) as caught:
+            load_photo(path, 8)
+        assert caught.value.path == path
+    with pytest.raises(ImageError, match="no such file"):
+        load_photo(tmp_path / "missing.jpg", 8)
+    with pytest.raises(ImageError, match="a folder"):
+        load_photo(tmp_path, 8)
+
+
+def test_a_photo_past_the_limit_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preprocess, "MAX_PIXELS", 100)
+    with pytest.raises(ImageError, match="11 x 10 is more than"):
+        load_photo(Image.new("RGB", (11, 10)), 8)

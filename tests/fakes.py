@@ -1,0 +1,127 @@
+"""An encoder whose answers can be computed by eye, and the photos to ask it about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from embedding.preprocess import load_photo
+
+# Red, green and blue have an axis each; the fourth is for everything else.
+WORDS = {"red": 0, "green": 1, "blue": 2}
+ELSE = 3
+
+
+class FakeEncoder:
+    """Photos are their mean colour, texts the sum of their colour words; both as unit vectors in 4-D.
+
+    A pure red photo is (1, 0, 0, 0.01) but for its length: it scores about 1 with "red", 0.71 with "red
+    green", 0 with "blue" and 0.01 with a text without colours. ``interrupt_after`` photos or texts, the
+    next batch raises ``KeyboardInterrupt``, as Ctrl-C would.
+    """
+
+    dim = 4
+    image_size = 8
+
+    def __init__(
+        self, name: str = "fake", fingerprint: str = "fake-1", interrupt_after: int | None = None
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.folder = Path("/models") / name
+        self.interrupt_after = interrupt_after
+        self.encoded_images = 0
+        self.encoded_texts = 0
+
+    def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
+        pixels = [load_photo(image, self.image_size).pixels for image in images]
+        return self.encode_pixels(np.array(pixels, dtype=np.uint8).reshape(-1, 8, 8, 3))
+
+    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert pixels.shape[1:] == (8, 8, 3)
+        self._check_interrupt()
+        self.encoded_images += len(pixels)
+        colors = pixels.reshape(len(pixels), 64, 3).mean(axis=1) / 255
+        return _unit(np.hstack([colors, np.full((len(pixels), 1), 0.01)]))
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self._check_interrupt()
+        self.encoded_texts += len(texts)
+        vectors = np.zeros((len(texts), 4))
+        for row, text in enumerate(texts):
+            axes = {WORDS[word] for word in text.lower().split() if word in WORDS}
+            vectors[row, list(axes) or [ELSE]] = 1
+        return _unit(vectors)
+
+    def unknown_words(self, text: str) -> list[str]:
+        return [word for word in text.lower().split() if word not in WORDS]
+
+    def _check_interrupt(self) -> None:
+        done = self.encoded_images + self.encoded_texts
+        if self.interrupt_after is not None and done >= self.interrupt_after:
+            raise KeyboardInterrupt
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def write_photo(
+    path: Path, color: str | tuple[int, int, int], size: tuple[int, int] = (8, 8), **save_kwargs: Any
+) -> Path:
+    """A photo of one colour, in the format of its suffix; its folder is made where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, color).save(path, **save_kwargs)
+    return path
+
+
+def write_photos(folder: Path, colors: dict[str, str | tuple[int, int, int]]) -> None:
+    """Photos of one colour each, by relative path."""
+    for name, color in colors.items():
+        write_photo(folder / name, color)
+
+
+class RecordedProgress:
+    """Progress that remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.work: list[tuple[str, int | None]] = []
+        self.done: list[int] = []
+        self.warnings: list[str] = []
+        self.running = False
+
+    def start(self, label: str, total: int | None) -> None:
+        assert not self.running
+        self.running = True
+        self.work.append((label, total))
+        self.done.append(0)
+
+    def advance(self, n: int = 1) -> None:
+        assert self.running
+        self.done[-1] += n
+
+    def finish(self) -> None:
+        assert self.running
+        self.running = False
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def deny_listing(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Makes a folder unlistable, also for root, who may list everything."""
+    real = os.scandir
+
+    def scandir(path: object) -> object:
+        if Path(str(path)) == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "scandir", scandir)

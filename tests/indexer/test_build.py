@@ -1,0 +1,441 @@
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import ExifTags
+from PIL import Image as PillowImage
+from sqlalchemy import select
+
+from embedding.errors import LibraryError, UserError
+from indexer.build import update_library
+from indexer.catalog import (
+    Catalog,
+    Image,
+    ImageVector,
+    Model,
+    Root,
+    _connect,
+    active_model,
+)
+from indexer.library import indexing_lock
+from indexer.vectors import index_file, open_index
+from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
+from tests.indexing import check, counts, images, index, vector_ids, write_captions
+
+# --- what changed ---------------------------------------------------------------------------------
+
+
+def test_first_run_then_nothing_to_do(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    report = index(library, photos, encoder)
+    assert counts(report) == {"added": 3, "encoded": 3}
+    assert report.images_per_s is not None and report.images_per_s > 0
+    assert sorted(images(library)) == ["photos/blue.png", "photos/green.png", "photos/red.png"]
+
+    again = index(library, photos, encoder)
+    assert counts(again) == {"unchanged": 3}
+    assert again.images_per_s is None
+    assert encoder.encoded_images == 3
+
+
+def test_a_photo_is_found_by_its_colour(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        _, ((best, *_),) = open_index(catalog, library, "images", 1, 4).search(
+            encoder.encode_texts(["blue"]), 3
+        )
+        assert session.get_one(Image, session.get_one(ImageVector, int(best)).image_id).path == "blue.png"
+
+
+def test_a_new_photo_alone_is_encoded(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    write_photo(photos / "sub/yellow.png", "yellow")
+    assert counts(index(library, photos, encoder)) == {"added": 1, "encoded": 1, "unchanged": 3}
+
+
+def test_a_changed_photo_gets_a_new_vector(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    row, vectors = images(library)["photos/red.png"], vector_ids(library)
+    write_photo(photos / "red.png", "yellow", size=(9, 8))
+    assert counts(index(library, photos, encoder)) == {"updated": 1, "encoded": 1, "unchanged": 2}
+    assert images(library)["photos/red.png"].id == row.id
+    assert images(library)["photos/red.png"].width == 9
+    assert len(vector_ids(library) - vectors) == 1  # an id names one vector for ever
+
+
+def test_a_touched_photo_is_read_but_not_encoded(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    vectors = vector_ids(library)
+    os.utime(photos / "red.png", (1, 1))
+    assert counts(index(library, photos, encoder)) == {"unchanged": 3}
+    assert images(library)["photos/red.png"].mtime_ns == 10**9
+    assert vector_ids(library) == vectors
+
+
+def test_a_moved_photo_keeps_its_row_and_vector(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    row, vectors = images(library)["photos/red.png"], vector_ids(library)
+    (photos / "holiday").mkdir()
+    (photos / "red.png").rename(photos / "holiday/crimson.png")
+    assert counts(index(library, photos, encoder)) == {"moved": 1, "unchanged": 2}
+    assert images(library)["photos/holiday/crimson.png"].id == row.id
+    assert vector_ids(library) == vectors
+
+
+def test_a_renamed_root_is_moved_as_a_whole(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    pictures = photos.rename(photos.with_name("pictures"))
+    assert counts(index(library, pictures, encoder)) == {"moved": 3}
+    assert sorted(images(library)) == ["pictures/blue.png", "pictures/green.png", "pictures/red.png"]
+
+
+def test_a_copy_gets_a_copy_of_the_vector(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    shutil.copy(photos / "red.png", photos / "copy.png")
+    assert counts(index(library, photos, encoder)) == {"added": 1, "unchanged": 3}
+    assert images(library)["photos/copy.png"].id != images(library)["photos/red.png"].id
+
+
+def test_a_photo_that_went_to_two_places_moved_once(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder)
+    shutil.copy(photos / "red.png", photos / "red-1.png")
+    (photos / "red.png").rename(photos / "red-2.png")
+    assert counts(index(library, photos, encoder)) == {"moved": 1, "added": 1, "unchanged": 2}
+    assert images(library)["photos/red-2.png"].width == 8
+
+
+def test_very_many_copies(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.photos._MAX_TWINS", 2)
+    for i in range(9):
+        shutil.copy(photos / "red.png", photos / f"{i}.png")
+    assert counts(index(library, photos, encoder, batch_size=4)) == {"added": 12, "encoded": 3}
+    for path in photos.iterdir():
+        os.utime(path, (1, 1))
+    assert counts(index(library, photos, encoder, batch_size=4)) == {"unchanged": 12}
+    assert counts(index(library, photos, FakeEncoder("two", "2"))) == {"unchanged": 12, "encoded": 3}
+
+
+def test_names_handed_on_in_a_row(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    (photos / "red.png").rename(photos / "zzz.png")
+    (photos / "green.png").rename(photos / "red.png")  # read before zzz.png, which has its old content
+    report = index(library, photos, encoder)
+    assert counts(report) == {"updated": 1, "added": 1, "removed": 1, "unchanged": 1}
+    assert sorted(images(library)) == ["photos/blue.png", "photos/red.png", "photos/zzz.png"]
+
+
+def test_a_removed_photo_is_forgotten(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    (photos / "red.png").unlink()
+    assert counts(index(library, photos, encoder)) == {"removed": 1, "unchanged": 2}
+    assert sorted(images(library)) == ["photos/blue.png", "photos/green.png"]
+    assert len(vector_ids(library)) == 2
+
+
+def test_all_at_once(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    write_photos(photos, {f"{i}.png": (i, 0, 200) for i in range(40)})
+    index(library, photos, encoder)
+    for i in range(0, 40, 4):
+        (photos / f"{i}.png").unlink()
+        write_photo(photos / f"{i + 1}.png", (i, 90, 0))
+        (photos / f"{i + 2}.png").rename(photos / f"moved-{i}.png")
+        write_photo(photos / f"new-{i}.png", (i, 180, 0))
+    expected = {"removed": 10, "updated": 10, "moved": 10, "added": 10, "unchanged": 13, "encoded": 20}
+    assert counts(index(library, photos, encoder, batch_size=3)) == expected
+
+
+# --- odd files ------------------------------------------------------------------------------------
+
+
+def test_a_bad_photo_is_recorded_and_the_others_keep_their_own_vectors(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(photos / "cut.jpg", "red", size=(200, 200))
+    (photos / "cut.jpg").write_bytes((photos / "cut.jpg").read_bytes()[:700])
+    (photos / "empty.png").touch()
+    (photos / "notes.jpg").write_text("not a photo")
+    report = index(library, photos, encoder)  # checks that each vector is that of its own photo
+    assert counts(report) == {"added": 3, "encoded": 3, "failed": 3}
+    assert {(Path(failure.path).name, failure.reason) for failure in report.failed} == {
+        ("cut.jpg", "truncated"),
+        ("empty.png", "empty file"),
+        ("notes.jpg", "not an image, or damaged at its beginning"),
+    }
+    assert all(Path(failure.path).is_absolute() for failure in report.failed)
+    assert images(library)["photos/cut.jpg"].failure == "truncated"
+
+
+def test_a_bad_photo_is_tried_again(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    (photos / "later.png").touch()
+    index(library, photos, encoder)
+    assert counts(index(library, photos, encoder)) == {"unchanged": 3, "failed": 1}
+    write_photo(photos / "later.png", "yellow")
+    assert counts(index(library, photos, encoder)) == {"unchanged": 3, "updated": 1, "encoded": 1}
+    assert images(library)["photos/later.png"].failure is None
+
+
+def test_a_photo_that_was_damaged_loses_its_vector(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    (photos / "red.png").write_bytes(b"")
+    assert counts(index(library, photos, encoder)) == {"unchanged": 2, "failed": 1}
+    assert len(vector_ids(library)) == 2
+
+
+def test_a_decoder_that_raises_anything_ends_no_run(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("indexer.photos.load_photo", explode)
+    report = index(library, photos, encoder)
+    assert {failure.reason for failure in report.failed} == {"damaged (ZeroDivisionError: division by zero)"}
+
+
+def test_facts_of_the_upright_photo(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    tags = PillowImage.Exif()
+    tags[ExifTags.Base.Orientation] = 6  # the camera was held upright: 20 x 10 is shown as 10 x 20
+    tags[ExifTags.Base.Make] = "Apple"
+    tags[ExifTags.Base.DateTime] = "2020:02:03 04:05:06"
+    write_photo(tmp_path / "p/a.jpg", "red", size=(20, 10), exif=tags)
+    index(library, tmp_path / "p", encoder)
+    row = images(library)["p/a.jpg"]
+    assert (row.width, row.height) == (10, 20)
+    assert (row.camera, row.taken_at) == ("Apple", datetime(2020, 2, 3, 4, 5, 6))
+
+
+def test_names_that_are_not_utf8(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    write_photos(folder, {os.fsdecode(b"\xff.png"): "red"})
+    assert counts(index(library, folder, encoder)) == {"added": 1, "encoded": 1}
+    assert counts(index(library, tmp_path, encoder)) == {"unchanged": 1}  # adopted by the folder above
+    (row,) = images(library).values()
+    assert os.fsencode(row.path) == b"caf\xe9/\xff.png"
+
+
+def test_what_cannot_be_listed_is_kept(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photos(photos, {"locked/a.png": "white", "locked/deep/b.png": "black", "lockedout.png": "yellow"})
+    index(library, photos, encoder)
+    (photos / "lockedout.png").unlink()
+    deny_listing(monkeypatch, photos / "locked")
+    progress = RecordedProgress()
+    report = index(library, photos, encoder, progress=progress)
+    assert counts(report) == {"unchanged": 3, "removed": 1}
+    assert "photos/locked/deep/b.png" in images(library)
+    (warning,) = report.warnings
+    assert str(photos / "locked") in warning and progress.warnings == [warning]
+
+
+def test_excluded_photos_leave_the_library(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    assert counts(index(library, photos, encoder, exclude=["r*.png"])) == {"unchanged": 2, "removed": 1}
+
+
+# --- paths and roots ------------------------------------------------------------------------------
+
+
+def test_a_missing_path_is_named_and_nothing_is_touched(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    with pytest.raises(UserError, match=r"nowhere: no such file or directory; nothing was indexed"):
+        update_library(library, [photos, photos / "nowhere"], encoder)
+    assert not library.exists()
+
+
+def test_what_is_not_a_photo_is_named(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    (photos / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"notes\.txt: not a photo or a folder"):
+        update_library(library, [photos / "notes.txt"], encoder)
+
+
+def test_a_single_photo_is_all_that_is_looked_at(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    assert counts(index(library, photos / "red.png", encoder)) == {"added": 1, "encoded": 1}
+    assert counts(index(library, photos / "blue.png", encoder)) == {"added": 1, "encoded": 1}
+    (photos / "red.png").unlink()
+    assert counts(index(library, photos / "blue.png", encoder)) == {"unchanged": 1}
+    assert sorted(images(library)) == ["photos/blue.png", "photos/red.png"]
+    assert [root.path for root in roots(library)] == [str(photos)]
+
+
+def test_a_folder_inside_a_root_is_a_part_of_it(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    write_photos(photos, {"sub/a.png": "white", "subway.png": "black"})
+    index(library, photos, encoder)
+    (photos / "sub/a.png").unlink()
+    (photos / "subway.png").unlink()  # out of what is looked at
+    assert counts(index(library, photos / "sub", encoder)) == {"removed": 1}
+    assert [root.path for root in roots(library)] == [str(photos)]
+
+
+def test_a_folder_above_roots_adopts_their_photos(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    write_photos(tmp_path / "more", {"a.png": "white"})
+    index(library, [photos, tmp_path / "more"], encoder)
+    rows, vectors = images(library), vector_ids(library)
+    assert counts(index(library, tmp_path, encoder)) == {"unchanged": 4}
+    assert {path: row.id for path, row in images(library).items()} == {p: row.id for p, row in rows.items()}
+    assert vector_ids(library) == vectors
+    assert [root.path for root in roots(library)] == [str(tmp_path)]
+
+
+def test_paths_within_each_other_count_once(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    write_photos(photos, {"sub/a.png": "white"})
+    report = index(library, [photos / "sub", photos, photos / "red.png", photos], encoder)
+    assert counts(report) == {"added": 4, "encoded": 4}
+    assert len(roots(library)) == 1
+
+
+def test_a_photo_above_a_root_that_is_indexed_too(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    write_photos(photos, {"sub/a.png": "white"})
+    index(library, photos / "sub", encoder)
+    write_photos(photos, {"sub/b.png": "black"})
+    # The photo's folder becomes a root and adopts the other one, whose new photo must end up in it.
+    report = index(library, [photos / "sub", photos / "red.png"], encoder)
+    assert counts(report) == {"added": 2, "encoded": 2, "unchanged": 1}
+    assert [root.path for root in roots(library)] == [str(photos)]
+
+
+def test_one_name_for_a_folder_that_has_two(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    link = photos.with_name("link")
+    link.symlink_to(photos)
+    assert counts(index(library, link, encoder)) == {"unchanged": 3}
+
+
+def roots(library: Path) -> Sequence[Root]:
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        return session.scalars(select(Root)).all()
+
+
+# --- interruptions --------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_is_continued(library: Path, tmp_path: Path) -> None:
+    write_photos(tmp_path / "p", {f"{i:02}.png": (i, 100, 0) for i in range(10)})
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        update_library(library, [tmp_path / "p"], FakeEncoder(interrupt_after=4), batch_size=4)
+    assert threading.active_count() == before
+    check(library)  # the four photos of the first batch can be searched
+    assert len(vector_ids(library)) == 4
+
+    encoder = FakeEncoder()
+    assert counts(index(library, tmp_path / "p", encoder)) == {"added": 6, "encoded": 6, "unchanged": 4}
+
+
+def test_progress_is_told_of_every_photo(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    progress = RecordedProgress()
+    (photos / "empty.png").touch()
+    index(library, photos, encoder, progress=progress, batch_size=2)
+    assert progress.work == [(f"looking for photos in {photos}", None), ("photos", 4)]
+    assert progress.done == [0, 4]
+    assert not progress.running
+
+
+def test_a_full_disk_is_one_line(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(library, photos, encoder)
+    write_photos(photos, {f"{i}.png": (i, i, i) for i in range(64)})
+
+    def small(path: Path) -> Any:
+        connection = _connect(path)
+        connection.execute("PRAGMA max_page_count = 1")  # SQLite raises it to the present size
+        return connection
+
+    monkeypatch.setattr("indexer.catalog._connect", small)
+    with pytest.raises(LibraryError, match=r"disk is full; free some space"):
+        update_library(library, [photos], encoder)
+
+
+def test_two_runs_at_once_are_refused(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    with indexing_lock(library), pytest.raises(LibraryError, match="another `index`"):
+        update_library(library, [photos], encoder)
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+
+def models(library: Path) -> tuple[list[str], str]:
+    """The fingerprints of all models, and of the active one."""
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        active = active_model(session)
+        assert active is not None
+        return list(session.scalars(select(Model.fingerprint).order_by(Model.id))), active.fingerprint
+
+
+def test_another_model_encodes_the_whole_library(library: Path, photos: Path, tmp_path: Path) -> None:
+    write_photos(tmp_path / "more", {"a.png": "white"})
+    write_captions(tmp_path / "c.csv", {"a.png": "green"})
+    index(library, [photos, tmp_path / "more"], FakeEncoder("one", "1"), captions=tmp_path / "c.csv")
+    two = FakeEncoder("two", "2")
+    report = index(library, photos, two)  # also the photos of other roots
+    assert counts(report) == {"unchanged": 3, "encoded": 4}
+    assert two.encoded_texts == 1
+    assert models(library) == (["1", "2"], "2")
+
+    one = FakeEncoder("one", "1")  # kept: going back costs nothing
+    assert counts(index(library, photos, one)) == {"unchanged": 3}
+    assert models(library) == (["1", "2"], "1")
+
+
+def test_a_model_trained_anew_replaces_the_old_one(library: Path, photos: Path) -> None:
+    index(library, photos, FakeEncoder("mine", "1"))
+    assert counts(index(library, photos, FakeEncoder("mine", "2"))) == {"unchanged": 3, "encoded": 3}
+    assert models(library) == (["2"], "2")
+    assert len(vector_ids(library)) == 3
+    assert not index_file(library, "images", 1).exists()
+
+
+def test_an_interrupted_switch_leaves_the_old_model_searchable(library: Path, tmp_path: Path) -> None:
+    write_photos(tmp_path / "p", {f"{i}.png": (i, 100, 0) for i in range(6)})
+    index(library, tmp_path / "p", FakeEncoder("mine", "1"))
+    with pytest.raises(KeyboardInterrupt):
+        update_library(library, [tmp_path / "p"], FakeEncoder("mine", "2", interrupt_after=2), batch_size=2)
+    assert models(library) == (["1", "2"], "1")
+    check(library)  # the index of the active model holds that model's vectors alone
+    with closing(Catalog.open(library)) as catalog:
+        assert len(open_index(catalog, library, "images", 1, 4)) == 6
+
+    assert counts(index(library, tmp_path / "p", FakeEncoder("mine", "2"))) == {"unchanged": 6, "encoded": 4}
+    assert models(library) == (["2"], "2")
+
+
+def test_photos_out_of_reach_wait_for_the_new_model(library: Path, photos: Path, tmp_path: Path) -> None:
+    drive = tmp_path / "drive"
+    write_photos(drive, {"a.png": "white", "b.png": "black"})
+    index(library, [photos, drive], FakeEncoder("one", "1"))
+    drive.rename(tmp_path / "unplugged")
+    report = update_library(library, [photos], FakeEncoder("two", "2"))
+    assert counts(report) == {"unchanged": 3, "encoded": 3}
+    assert "2 photos could not be reached" in report.warnings[0]
+    assert models(library)[1] == "2"
+    assert len(images(library)) == 5
+
+    (tmp_path / "unplugged").rename(drive)
+    assert counts(index(library, photos, FakeEncoder("two", "2"))) == {"unchanged": 3, "encoded": 2}
+
+
+def test_changes_during_a_switch(library: Path, photos: Path) -> None:
+    index(library, photos, FakeEncoder("one", "1"))
+    os.utime(photos / "red.png", (1, 1))  # touched
+    write_photo(photos / "green.png", "yellow", size=(9, 9))  # changed: the first model's vector is of no use
+    (photos / "blue.png").rename(photos / "navy.png")  # moved
+    report = index(library, photos, FakeEncoder("two", "2"))
+    assert counts(report)["encoded"] == 3
+    assert sorted(images(library)) == ["photos/green.png", "photos/navy.png", "photos/red.png"]
+    assert counts(index(library, photos, FakeEncoder("one", "1")))["encoded"] == 2

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from embedding.errors import CaptionFileError, UserError
+from indexer.build import update_library
+from indexer.catalog import (
+    Caption,
+    CaptionVector,
+    Catalog,
+)
+from tests.fakes import FakeEncoder, write_photo, write_photos
+from tests.indexing import captions, counts, images, index, vector_ids, write_captions
+
+# --- captions -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def captioned(photos: Path, tmp_path: Path) -> Path:
+    return write_captions(tmp_path / "c.csv", {"red.png": "a red wall", "blue.png": "blue sky"})
+
+
+def test_captions_with_photos(library: Path, photos: Path, captioned: Path, encoder: FakeEncoder) -> None:
+    report = index(library, photos, encoder, captions=captioned)
+    assert (report.captions_added, report.captions_without_image) == (2, 0)
+    assert captions(library) == {"a red wall": "photos/red.png", "blue sky": "photos/blue.png"}
+
+
+def test_adding_the_same_captions_again_adds_nothing(
+    library: Path, photos: Path, captioned: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=captioned)
+    vectors = vector_ids(library, CaptionVector)
+    assert index(library, photos, encoder, captions=captioned).captions_added == 0
+    assert encoder.encoded_texts == 2
+    assert vector_ids(library, CaptionVector) == vectors
+
+
+def test_captions_before_photos(library: Path, photos: Path, captioned: Path, encoder: FakeEncoder) -> None:
+    report = index(library, photos / "green.png", encoder, captions=captioned)
+    assert report.captions_without_image == 2
+    assert captions(library) == {"a red wall": None, "blue sky": None}
+    report = index(library, photos, encoder)  # the captions are not named again
+    assert report.captions_without_image == 0
+    assert captions(library) == {"a red wall": "photos/red.png", "blue sky": "photos/blue.png"}
+
+
+def test_captions_outlive_their_photo(
+    library: Path, photos: Path, captioned: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=captioned)
+    (photos / "red.png").unlink()
+    assert index(library, photos, encoder).captions_without_image == 1
+    assert captions(library) == {"a red wall": None, "blue sky": "photos/blue.png"}
+
+
+def test_a_moved_photo_keeps_its_captions(
+    library: Path, photos: Path, captioned: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=captioned)
+    (photos / "red.png").rename(photos / "wall.png")
+    index(library, photos, encoder)
+    assert captions(library)["a red wall"] == "photos/wall.png"
+
+
+def test_only_changed_lines_are_encoded(
+    library: Path, photos: Path, captioned: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=captioned)
+    # A line in front of the others, one changed, one as it was; the position of the last one moves.
+    write_captions(
+        captioned, {"green.png": "green grass", "red.png": "a redder wall", "blue.png": "blue sky"}
+    )
+    report = index(library, photos, encoder, captions=captioned)
+    assert report.captions_added == 2
+    assert encoder.encoded_texts == 2 + 2
+    assert captions(library) == {
+        "blue sky": "photos/blue.png",
+        "green grass": "photos/green.png",
+        "a redder wall": "photos/red.png",
+    }
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        positions = {caption.text: caption.position for caption in session.scalars(select(Caption))}
+    assert positions == {"green grass": 0, "a redder wall": 1, "blue sky": 2}
+
+
+def test_equal_captions_are_encoded_once(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("image,caption\nred.png,a wall\nblue.png,a wall\nred.png,a wall\n", encoding="utf-8")
+    report = index(library, photos, encoder, captions=path)
+    assert (report.captions_added, encoder.encoded_texts) == (3, 1)
+    assert len(vector_ids(library, CaptionVector)) == 3
+    assert index(library, photos, encoder, captions=path).captions_added == 0
+
+
+def test_captions_of_no_photo_are_searchable(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    (tmp_path / "c.csv").write_text("caption\nred\ngreen\n", encoding="utf-8")
+    report = index(library, photos, encoder, captions=tmp_path / "c.csv")
+    assert (report.captions_added, report.captions_without_image) == (2, 0)
+
+
+def test_interrupted_captions_are_continued(library: Path, photos: Path, tmp_path: Path) -> None:
+    texts = {f"{i}.png": f"caption {i}" for i in range(600)}
+    write_captions(tmp_path / "c.csv", texts)
+    # Three photos and a first batch of 512 captions.
+    with pytest.raises(KeyboardInterrupt):
+        update_library(library, [photos], FakeEncoder(interrupt_after=515), captions=tmp_path / "c.csv")
+    encoder = FakeEncoder()
+    index(library, photos, encoder)
+    assert encoder.encoded_texts == 600 - 512
+
+
+def test_a_bad_caption_file_touches_nothing(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    with pytest.raises(CaptionFileError):
+        update_library(library, [photos], encoder, captions=photos / "nowhere.csv")
+    assert not library.exists()
+
+
+# --- which photo a name means ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "files", "ties"),
+    [
+        # The name is the path within the root.
+        (["a.png", "sub/b.png"], ["a.png", "sub/b.png"], ["a.png", "sub/b.png"]),
+        # The name is the end of the path; or the path is the end of the name.
+        (["b.png"], ["sub/deep/b.png"], ["sub/deep/b.png"]),
+        (["p/a.png"], ["a.png"], ["a.png"]),
+        # The folders are called otherwise here, but there is one such file name.
+        (["val2014/a.png"], ["images/a.png"], ["images/a.png"]),
+        (["val2014/a.png"], ["images/a.png", "val2014/a.png"], ["val2014/a.png"]),
+        # The folder tells them apart, so a.png of another folder is not meant.
+        (["x/a.png", "y/a.png"], ["x/a.png", "y/a.png"], ["x/a.png", "y/a.png"]),
+        (["x/a.png", "y/a.png"], ["z/a.png"], [None, None]),
+        # Two files answer; the one at the top of the root has exactly that path.
+        (["a.png"], ["x/a.png", "y/a.png"], [None]),
+        (["a.png"], ["a.png", "y/a.png"], ["a.png"]),
+        # Composed in the file, decomposed on the disk of a Mac.
+        (["é.png"], ["e\u0301.png"], ["e\u0301.png"]),
+    ],
+)
+def test_names(
+    library: Path,
+    tmp_path: Path,
+    encoder: FakeEncoder,
+    names: list[str],
+    files: list[str],
+    ties: list[str | None],
+) -> None:
+    write_photos(tmp_path / "p", {name: (i, 0, 0) for i, name in enumerate(files)})
+    path = write_captions(tmp_path / "c.csv", {name: f"caption {i}" for i, name in enumerate(names)})
+    report = index(library, tmp_path / "p", encoder, captions=path)
+    assert list(captions(library).values()) == [tie and f"p/{tie}" for tie in ties]
+    assert report.captions_without_image == ties.count(None)
+
+
+def test_an_ambiguous_name_is_one_warning(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    write_photos(tmp_path / "p", {"x/a.png": "red", "y/a.png": "blue"})
+    path = write_captions(tmp_path / "c.csv", {"a.png": "which one"})
+    report = index(library, tmp_path / "p", encoder, captions=path)
+    (warning,) = report.warnings
+    assert "1 captions stay without photo" in warning and "a.png" in warning
+
+
+def test_of_equal_names_the_one_of_this_run_is_meant(
+    library: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    write_photos(tmp_path, {"old/a.png": "red", "new/a.png": "blue"})
+    index(library, tmp_path / "old", encoder)
+    path = write_captions(tmp_path / "c.csv", {"a.png": "which one"})
+    report = index(library, tmp_path / "new", encoder, captions=path)
+    assert captions(library) == {"which one": "new/a.png"}
+    assert report.warnings == ()
+
+
+# --- splits ---------------------------------------------------------------------------------------
+
+SPLITS = {"red.png": "train", "green.png": "test", "blue.png": "test"}
+
+
+@pytest.fixture
+def split_captions(tmp_path: Path) -> Path:
+    return write_captions(tmp_path / "s.csv", {name: f"a {name[:-4]} thing" for name in SPLITS}, SPLITS)
+
+
+def test_a_split_takes_its_photos_and_captions_alone(
+    library: Path, photos: Path, split_captions: Path, encoder: FakeEncoder
+) -> None:
+    report = index(library, photos, encoder, captions=split_captions, split="test")
+    assert counts(report) == {"added": 2, "encoded": 2}
+    assert captions(library) == {"a green thing": "photos/green.png", "a blue thing": "photos/blue.png"}
+
+
+def test_a_split_neither_adds_nor_removes_other_photos(
+    library: Path, photos: Path, split_captions: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(photos / "other.png", "white")
+    index(library, photos, encoder)
+    for name in ("red.png", "other.png", "blue.png"):  # only the last one is in the split
+        (photos / name).unlink()
+    report = index(library, photos, encoder, captions=split_captions, split="test")
+    assert counts(report) == {"unchanged": 1, "removed": 1}
+    assert sorted(images(library)) == ["photos/green.png", "photos/other.png", "photos/red.png"]
+
+
+def test_a_second_split_joins_the_first(
+    library: Path, photos: Path, split_captions: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=split_captions, split="test")
+    report = index(library, photos, encoder, captions=split_captions, split="train")
+    assert report.captions_added == 1
+    assert len(captions(library)) == 3
+    # The whole file then has nothing new, and no caption twice.
+    assert index(library, photos, encoder, captions=split_captions).captions_added == 0
+    assert splits(library) == ["train", "test", "test"]
+
+
+def test_a_file_without_splits_is_all_of_the_split(
+    library: Path, photos: Path, captioned: Path, encoder: FakeEncoder
+) -> None:
+    report = index(library, photos, encoder, captions=captioned, split="test")
+    assert counts(report) == {"added": 2, "encoded": 2}  # green.png has no caption
+    assert splits(library) == ["test", "test"]
+    # Relabelled, not added once more; "val" and "dev" are one split.
+    assert index(library, photos, encoder, captions=captioned, split="val").captions_added == 0
+    assert splits(library) == ["dev", "dev"]
+
+
+def test_a_split_needs_captions(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    with pytest.raises(UserError, match="--captions FILE"):
+        update_library(library, [photos], encoder, split="test")
+
+
+def splits(library: Path) -> list[str | None]:
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        return list(session.scalars(select(Caption.split).order_by(Caption.position)))

@@ -1,0 +1,423 @@
+"""Every caption format as an example, then the splits, then what a user gets to read when it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from embedding.errors import CaptionFileError
+from indexer.corpus import Caption, CorpusImage, read_corpus
+
+REPO = Path(__file__).resolve().parents[2]
+FLICKR8K = Path(os.environ.get("TWOBRANCH_FLICKR8K", REPO.parent / "shared" / "flickr8k"))
+
+TOKEN = "a.jpg#0\tA dog .\na.jpg#1\tA brown dog .\nb.jpg#0\tTwo cats .\n"
+
+
+def write(folder: Path, name: str, content: str | bytes | list | dict) -> Path:
+    """A file with this text, these bytes or this JSON."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, list | dict):
+        content = json.dumps(content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def pairs(path: Path) -> list[tuple[str | None, str]]:
+    return [(caption.image, caption.text) for caption in read_corpus(path).captions]
+
+
+def failure(path: Path, **options) -> str:
+    """The one line that the user reads; it always names the file."""
+    with pytest.raises(CaptionFileError) as error:
+        read_corpus(path, **options)
+    message = str(error.value)
+    assert "\n" not in message
+    assert str(path.name) in message
+    return message
+
+
+# --- formats --------------------------------------------------------------------------------------
+
+
+def test_flickr8k_token(tmp_path):
+    corpus = read_corpus(write(tmp_path, "Flickr8k.token.txt", TOKEN))
+    assert corpus.format == "flickr8k-token"
+    assert corpus.captions == (
+        Caption("a.jpg", "A dog .", None),
+        Caption("a.jpg", "A brown dog .", None),
+        Caption("b.jpg", "Two cats .", None),
+    )
+    assert corpus.images == (CorpusImage("a.jpg", None), CorpusImage("b.jpg", None))
+    assert not corpus.has_splits
+
+
+def test_token_names_may_hold_a_hash_and_captions_may_hold_anything(tmp_path):
+    path = write(tmp_path, "results.token", "no#1.jpg#4\tPlayer #7\t runs\r\n\r\n258.jpg.1#0\tA cat\n")
+    assert pairs(path) == [("no#1.jpg", "Player #7 runs"), ("258.jpg.1", "A cat")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_table_with_any_delimiter_case_and_column_order(tmp_path, delimiter):
+    text = delimiter.join(["Caption", "id", "File_Name"]) + "\n" + delimiter.join(["A dog", "7", "a.jpg"])
+    path = write(tmp_path, "captions.txt", text)
+    assert pairs(path) == [("a.jpg", "A dog")]
+    assert read_corpus(path).format == ("tsv" if delimiter == "\t" else "csv")
+
+
+def test_csv_captions_may_be_quoted_over_lines_and_delimiters(tmp_path):
+    path = write(tmp_path, "c.csv", 'image,caption\na.jpg,"A dog,\n""Rex"",\truns"\nb.jpg, "Two, cats"\n')
+    assert pairs(path) == [("a.jpg", 'A dog, "Rex", runs'), ("b.jpg", "Two, cats")]
+
+
+def test_flickr30k_results_csv_with_its_one_broken_line(tmp_path):
+    path = write(
+        tmp_path,
+        "results.csv",
+        "image_name| comment_number| comment\n"
+        '10.jpg| 0| "Two men" and a "dog\n'  # quotes are letters here
+        "2199200615.jpg| 4   A dog runs across the grass .\n",
+    )
+    assert pairs(path) == [
+        ("10.jpg", '"Two men" and a "dog'),
+        ("2199200615.jpg", "A dog runs across the grass ."),
+    ]
+
+
+def test_tsv_without_quoting_keeps_its_quotes(tmp_path):
+    path = write(tmp_path, "c.tsv", 'image\tcaption\na.jpg\t"Stop" sign\nb.jpg\t"open\n')
+    assert pairs(path) == [("a.jpg", '"Stop" sign'), ("b.jpg", '"open')]
+
+
+def test_tsv_without_header(tmp_path):
+    path = write(tmp_path, "c.txt", "a.JPG\tA dog\nsub/b.png\tA cat\n")
+    assert pairs(path) == [("a.JPG", "A dog"), ("sub/b.png", "A cat")]
+    assert read_corpus(path).format == "tsv"
+
+
+def test_captions_alone_are_a_corpus_without_images(tmp_path):
+    # One column has nothing to delimit, so commas need no quotes.
+    path = write(tmp_path, "c.csv", "caption\nA dog, running\n\nA cat\n")
+    assert pairs(path) == [(None, "A dog, running"), (None, "A cat")]
+    assert read_corpus(path).images == ()
+
+
+def test_the_first_of_two_caption_columns_is_read(tmp_path):
+    assert pairs(write(tmp_path, "c.tsv", "caption\tcaption\nA dog\tRex\n")) == [(None, "A dog")]
+
+
+def test_json_lines(tmp_path):
+    path = write(
+        tmp_path,
+        "c.jsonl",
+        '{"image": "a.jpg", "caption": ["A dog", "A  hound"], "split": "val"}\n\n'
+        '{"Text": "no image", "other": 1}\n',
+    )
+    corpus = read_corpus(path)
+    assert corpus.format == "jsonl"
+    assert corpus.captions == (
+        Caption("a.jpg", "A dog", "dev"),
+        Caption("a.jpg", "A hound", "dev"),
+        Caption(None, "no image", None),
+    )
+
+
+def test_json_list_and_single_object_are_read_like_json_lines(tmp_path):
+    entry = {"file": "a.jpg", "sentence": "A dog"}
+    for name, content in (("list.json", [entry]), ("one.json", entry)):
+        path = write(tmp_path, name, content)
+        assert pairs(path) == [("a.jpg", "A dog")]
+        assert read_corpus(path).format == "jsonl"
+
+
+def test_karpathy(tmp_path):
+    path = write(
+        tmp_path,
+        "dataset.json",
+        {
+            "images": [
+                {"filename": "a.jpg", "split": "train", "sentences": [{"raw": "A dog"}, {"raw": "Rex\n"}]},
+                {"filename": "b.jpg", "filepath": "val2014", "split": "restval", "sentences": [{"raw": "x"}]},
+                {"filename": "c.jpg", "split": "val", "sentences": [{"raw": "A cat"}]},
+                {"filename": "d.jpg", "split": "test", "sentences": []},
+            ]
+        },
+    )
+    corpus = read_corpus(path)
+    assert corpus.format == "karpathy"
+    assert [c.text for c in corpus.captions] == ["A dog", "Rex", "x", "A cat"]
+    assert corpus.splits == {"train": 1, "restval": 1, "dev": 1, "test": 1}
+    assert corpus.images_without_captions == ("d.jpg",)
+    # Training on COCO takes in restval, under its own name too.
+    assert [c.image for c in corpus.in_split("train").captions] == ["a.jpg", "a.jpg", "val2014/b.jpg"]
+    assert [c.image for c in corpus.in_split("restval").captions] == ["val2014/b.jpg"]
+
+
+def test_coco(tmp_path):
+    path = write(
+        tmp_path,
+        "captions_val2017.json",
+        {
+            "images": [{"id": 9, "file_name": "9.jpg"}, {"id": 3, "file_name": "3.jpg"}],
+            "annotations": [{"image_id": 3, "caption": "A dog"}, {"image_id": 3, "caption": "Rex"}],
+        },
+    )
+    assert read_corpus(path).format == "coco"
+    assert pairs(path) == [("3.jpg", "A dog"), ("3.jpg", "Rex")]
+    assert read_corpus(path).images_without_captions == ("9.jpg",)
+
+
+def test_sidecars(tmp_path):
+    for name in ("b.JPG", "a.png", "sub/c.webp", "alone.gif"):
+        write(tmp_path, name, b"")
+    write(tmp_path, "b.txt", "A dog\n\n Rex \n")
+    write(tmp_path, "a.caption", "A cat")
+    write(tmp_path, "sub/c.TXT", "A cow")
+    write(tmp_path, "notes.txt", "belongs to no image")
+    corpus = read_corpus(tmp_path)
+    assert corpus.format == "sidecar"
+    assert pairs(tmp_path) == [
+        ("a.png", "A cat"),
+        ("b.JPG", "A dog"),
+        ("b.JPG", "Rex"),
+        ("sub/c.webp", "A cow"),
+    ]
+    assert corpus.images_without_captions == ("alone.gif",)
+
+
+def test_the_content_decides_not_the_extension(tmp_path):
+    path = write(tmp_path, "captions.csv", '{"image": "a.jpg", "caption": "A dog"}\n{"caption": "A cat"}\n')
+    assert pairs(path) == [("a.jpg", "A dog"), (None, "A cat")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings(tmp_path, encoding):
+    path = write(tmp_path, "c.csv", "image,caption\na.jpg,Ein Café\n".encode(encoding))
+    assert pairs(path) == [("a.jpg", "Ein Café")]
+
+
+def test_odd_line_separators_inside_a_caption_do_not_break_the_line(tmp_path):
+    path = write(tmp_path, "c.txt", "a.jpg#0\tA\u2028dog\x0cruns\n")
+    assert pairs(path) == [("a.jpg", "A dog runs")]
+
+
+def test_captions_longer_than_the_csv_limit(tmp_path):
+    # 131,072 characters is the default limit of the csv module.
+    path = write(tmp_path, "c.csv", "image,caption\na.jpg," + "x" * 140_000)
+    assert len(read_corpus(path).captions[0].text) == 140_000
+
+
+def test_empty_captions_are_skipped_and_their_image_remembered(tmp_path):
+    path = write(tmp_path, "c.txt", "a.jpg#0\t  \na.jpg#1\t\nb.jpg#0\tA cat\n")
+    assert pairs(path) == [("b.jpg", "A cat")]
+    assert read_corpus(path).images_without_captions == ("a.jpg",)
+
+
+def test_backslashes_become_slashes(tmp_path):
+    assert pairs(write(tmp_path, "c.csv", "image,caption\nsub\\a.jpg,A dog\n")) == [("sub/a.jpg", "A dog")]
+
+
+# --- splits ---------------------------------------------------------------------------------------
+
+
+def test_split_column_and_the_names_of_dev(tmp_path):
+    path = write(
+        tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,Train\nb.jpg,A cat,validation\nc.jpg,x,odd One\n"
+    )
+    corpus = read_corpus(path)
+    assert [caption.split for caption in corpus.captions] == ["train", "dev", "odd One"]
+    for name in ("val", "valid", "validation", "dev", "VAL"):
+        assert [caption.image for caption in corpus.in_split(name).captions] == ["b.jpg"]
+    assert corpus.in_split("dev").images == (CorpusImage("b.jpg", "dev"),)
+
+
+def test_unknown_split_lists_those_there_are(tmp_path):
+    corpus = read_corpus(
+        write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,train\nb.jpg,A cat,val\n")
+    )
+    with pytest.raises(CaptionFileError, match=r"c\.csv.*'test'.*train \(1 images\), dev \(1 images\)"):
+        corpus.in_split("test")
+    with pytest.raises(CaptionFileError, match="knows no splits"):
+        read_corpus(write(tmp_path, "t.txt", TOKEN)).in_split("train")
+
+
+def test_an_image_belongs_to_one_split(tmp_path):
+    # Otherwise half of its captions train the model that the other half tests.
+    path = write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,train\na.jpg,Rex,test\n")
+    assert "line 3: a.jpg is in split train and in test" in failure(path)
+
+
+def test_official_lists_beside_the_file(tmp_path):
+    path = write(tmp_path, "Flickr8k.token.txt", TOKEN + "c.jpg#0\tA cow\n")
+    write(tmp_path, "Flickr_8k.trainImages.txt", "a.jpg\nmissing.jpg\n")
+    write(tmp_path, "Flickr_8k.devImages.txt", "b.jpg\n")
+    write(tmp_path, "Flickr_8k.testImages.txt", "someone-elses.jpg\n")  # no name matches: ignored
+    corpus = read_corpus(path)
+    assert corpus.splits == {"train": 2, "dev": 1}
+    assert [caption.split for caption in corpus.captions] == ["train", "train", "dev", None]
+    assert corpus.images_without_captions == ("missing.jpg",)
+    assert corpus.in_split("train").images_without_captions == ("missing.jpg",)
+
+
+def test_flickr30k_lists_leave_out_the_suffix(tmp_path):
+    path = write(tmp_path, "results.token", "10.jpg#0\tA dog\n11.jpg#0\tA cat\n")
+    write(tmp_path, "train.txt", "10\n")
+    write(tmp_path, "val.txt", "11\n")
+    write(tmp_path, "test.txt", b"\0\0 not text")  # nobody said that it is a split list
+    assert read_corpus(path).splits == {"train": 1, "dev": 1}
+
+
+def test_lists_beside_a_file_that_has_splits_are_left_alone(tmp_path):
+    path = write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,test\n")
+    write(tmp_path, "train.txt", "a\n")
+    assert read_corpus(path).splits == {"test": 1}
+
+
+def test_given_lists_win_over_the_file(tmp_path):
+    path = write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,train\nb.jpg,A cat,train\n")
+    lists = {"val": write(tmp_path, "my.txt", "b\n")}
+    assert [caption.split for caption in read_corpus(path, lists).captions] == [None, "dev"]
+
+
+def test_given_list_that_names_no_image(tmp_path):
+    path = write(tmp_path, "t.txt", TOKEN)
+    other = write(tmp_path, "other.txt", "x.jpg\n")
+    message = failure(path, split_lists={"train": other})
+    assert "other.txt names no image of" in message
+    with pytest.raises(CaptionFileError, match=r"gone\.txt does not exist"):
+        read_corpus(path, {"train": tmp_path / "gone.txt"})
+
+
+def test_lists_that_overlap(tmp_path):
+    path = write(tmp_path, "t.txt", TOKEN)
+    write(tmp_path, "train.txt", "a\nb\n")
+    write(tmp_path, "test.txt", "b\n")
+    with pytest.raises(CaptionFileError, match=r"test\.txt: b\.jpg is in split train and in test"):
+        read_corpus(path)
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.txt", "\n \n", "is empty"),
+        ("photo.csv", b"\x89PNG\0\0", "not a text file"),
+        ("odd.txt", b"\xff\xfea", "not a text file"),  # half a UTF-16 character
+        ("poem.txt", "\nRoses are red\n", "line 2: no known format: 'Roses are red'"),
+        ("quote.txt", '"Roses are red\n', "no known format"),
+        ("t.txt", TOKEN + "no tab here\n", "line 4: not name.jpg#0<TAB>caption: 'no tab here'"),
+        ("t.tsv", "a.jpg\tA dog\nb\tA cat\n", "line 2: not name.jpg<TAB>caption: 'b\\tA cat'"),
+        ("c.csv", "image,caption\na.jpg,A dog, running\n", "line 2: 3 columns where the header has 2"),
+        ("c.csv", "image,caption\na.jpg\n", "line 2: 1 columns where the header has 2"),
+        ("c.csv", 'image,caption\na.jpg,x\nb.jpg,"A\nc.jpg,y\n', "line 3: a double quote opens here"),
+        ("c.csv", "image,caption\n", "holds no captions"),
+        ("c.jsonl", '{"caption": "x"}\n{"caption": \n', "line 2: not a JSON object"),
+        ("c.jsonl", '{"caption": "x"}\n[1]\n', "line 2: expected a JSON object, found '[1]'"),
+        ("c.jsonl", '{"image": "a.jpg"}\n', "line 1: no caption"),
+        ("c.jsonl", '{"image": 3, "caption": "x"}\n', "line 1: the image is not a string: '3'"),
+        ("cut.json", '{"images": [\n{"filename"', "line 2 column 12"),
+        ("deep.json", "[" * 100_000, "not whole JSON"),
+        (
+            "k.json",
+            {"images": [{"filename": "a.jpg", "sentences": [{}]}]},
+            'images[0].sentences[0]: no "raw"',
+        ),
+        ("k.json", {"images": {}}, "images: expected a list of objects"),
+        (
+            "instances.json",
+            {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "bbox": []}]},
+            'annotations[0]: no "caption"',
+        ),
+        (
+            "coco.json",
+            {"images": [], "annotations": [{"image_id": 1, "caption": "x"}]},
+            "annotations[0]: image_id 1 is not among the images",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path, name, content, said):
+    assert said in failure(write(tmp_path, name, content))
+
+
+def test_a_long_line_is_shown_in_part(tmp_path):
+    message = failure(write(tmp_path, "c.txt", "y" * 5000))
+    assert "y" * 80 in message
+    assert "y" * 81 not in message
+
+
+def test_missing_file_and_folder_without_captions(tmp_path):
+    assert "does not exist" in failure(tmp_path / "gone.csv")
+    write(tmp_path, "a.jpg", b"")
+    assert "holds no captions" in failure(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.jpg", "/etc/a.jpg", "x/../../a.jpg", "C:\\a.jpg", "..\\a.jpg", "a\0.jpg"]
+)
+def test_image_names_may_not_lead_out(tmp_path, name):
+    path = write(tmp_path, "c.jsonl", [{"image": "a.jpg", "caption": "x"}, {"image": name, "caption": "x"}])
+    assert "entry 1: image name" in failure(path)
+
+
+def test_split_lists_may_not_lead_out(tmp_path):
+    path = write(tmp_path, "t.txt", TOKEN)
+    write(tmp_path, "train.txt", "a.jpg\n../b.jpg\n")
+    with pytest.raises(CaptionFileError, match=r"train\.txt.*'\.\./b\.jpg' leads out"):
+        read_corpus(path)
+
+
+# Pieces of every format, so that the text often begins like a caption file and then goes wrong.
+pieces = st.sampled_from(
+    [
+        "image",
+        "caption",
+        "a.jpg",
+        "#0",
+        "\t",
+        ",",
+        "|",
+        '"',
+        "\n",
+        " ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        '"caption"',
+        "é",
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(st.one_of(st.lists(pieces, max_size=30).map(lambda p: "".join(p).encode()), st.binary(max_size=60)))
+def test_any_bytes_are_a_corpus_or_a_line_for_the_user(tmp_path, data):
+    path = write(tmp_path, "captions.txt", data)
+    try:
+        corpus = read_corpus(path)
+    except CaptionFileError as error:
+        assert "\n" not in str(error)
+        return
+    assert corpus.captions
+    assert all(caption.text == " ".join(caption.text.split()) != "" for caption in corpus.captions)
+
+
+# --- the real thing -------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not FLICKR8K.is_dir(), reason=f"no Flickr8k at {FLICKR8K}: set TWOBRANCH_FLICKR8K")
+def test_flickr8k():
+    corpus = read_corpus(FLICKR8K / "Flickr8k.token.txt")
+    assert (len(corpus.images), len(corpus.captions)) == (7_000, 35_000)
+    assert corpus.splits == {"train": 6_000, "dev": 1_000}
+    assert corpus.images_without_captions == ()
+    assert len(corpus.in_split("val").captions) == 5_000

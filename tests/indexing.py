@@ -1,0 +1,87 @@
+"""Running the indexer in tests, and looking into the catalogue afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from indexer.build import IndexReport, update_library
+from indexer.catalog import (
+    Caption,
+    CaptionVector,
+    Catalog,
+    Image,
+    ImageVector,
+    active_model,
+    image_file,
+)
+from indexer.vectors import open_index
+from tests.fakes import FakeEncoder
+
+
+def index(library: Path, paths: Path | Sequence[Path], encoder: FakeEncoder, **options: Any) -> IndexReport:
+    """Indexes, and checks what must hold after every run."""
+    paths = [paths] if isinstance(paths, Path) else paths
+    report = update_library(library, paths, encoder, **options)
+    check(library)
+    return report
+
+
+def check(library: Path) -> None:
+    """In SQLite and FAISS, each photo has the vector of its own pixels and each caption that of its text."""
+    fake = FakeEncoder()
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        model = active_model(session)
+        assert model is not None
+        photos = session.execute(select(ImageVector, Image).join(Image)).all()
+        for vector, image in photos:
+            assert image.failure is None
+            if image_file(image).exists():  # else it was out of what the run looked at
+                assert vector.vector == fake.encode_images([image_file(image)]).tobytes()
+        captions = session.execute(select(CaptionVector, Caption).join(Caption)).all()
+        for vector, caption in captions:
+            assert vector.vector == fake.encode_texts([caption.text]).tobytes()
+        for kind, rows in (("images", photos), ("captions", captions)):
+            flat = open_index(catalog, library, kind, model.id, 4)  # type: ignore[arg-type]
+            stored = {vector.id: vector.vector for vector, _ in rows if vector.model_id == model.id}
+            assert {id: flat.vectors([id]).tobytes() for id in flat.ids.tolist()} == stored
+
+
+def images(library: Path) -> dict[str, Image]:
+    """The rows of all photos, by the path within the folder that holds the library."""
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        rows = session.scalars(select(Image)).all()
+        return {image_file(image).relative_to(library.parent).as_posix(): image for image in rows}
+
+
+def captions(library: Path) -> dict[str, str | None]:
+    """Caption text to the path of the photo it is tied to."""
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        return {
+            row.text: row.image and image_file(row.image).relative_to(library.parent).as_posix()
+            for row in session.scalars(select(Caption).order_by(Caption.id))
+        }
+
+
+def vector_ids(library: Path, table: type[ImageVector] | type[CaptionVector] = ImageVector) -> set[int]:
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        return set(session.scalars(select(table.id)))
+
+
+def counts(report: IndexReport) -> dict[str, int]:
+    """The counts that are not 0."""
+    names = ("added", "updated", "moved", "removed", "unchanged", "encoded")
+    values = {name: getattr(report, name) for name in names} | {"failed": len(report.failed)}
+    return {name: value for name, value in values.items() if value}
+
+
+def write_captions(path: Path, captions: dict[str, str], splits: dict[str, str] | None = None) -> Path:
+    """A CSV file with one caption for each image name."""
+    lines = ["image,caption,split" if splits else "image,caption"]
+    lines += [",".join([name, text, *([splits[name]] if splits else [])]) for name, text in captions.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

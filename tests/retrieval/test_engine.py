@@ -1,0 +1,100 @@
+"""Searching a small library whose answers can be read off the colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedding.errors import LibraryError, UserError
+from indexer.build import update_library
+from retrieval.engine import SearchEngine
+from tests.fakes import FakeEncoder, write_photo
+
+
+@pytest.fixture
+def engine(library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path) -> SearchEngine:
+    captions = tmp_path / "captions.tsv"
+    captions.write_text("image\tcaption\nred.png\tred\nred.png\tred green\nblue.png\tblue\ngone.png\tgreen\n")
+    update_library(library, [photos], encoder, captions=captions)
+    return SearchEngine.open(library, load=lambda model: encoder)
+
+
+def names(hits: list) -> list[str]:
+    return [hit.path.name for hit in hits]
+
+
+def test_words_find_photos(engine: SearchEngine, photos: Path) -> None:
+    best, *rest = engine.search("red")
+    assert (best.rank, best.path, best.caption) == (1, photos / "red.png", None)
+    # red.png is (1, 0, 0, 0.01) over its length 1.00005; "red" is (1, 0, 0, 0)
+    assert best.score == pytest.approx(1 / np.sqrt(1.0001))
+    assert [hit.score for hit in rest] == pytest.approx([0, 0])
+
+
+def test_top_larger_than_the_gallery_gives_all_there_is(engine: SearchEngine) -> None:
+    assert [hit.rank for hit in engine.search("red", top=1000)] == [1, 2, 3]
+    assert len(engine.search("red", top=2)) == 2
+
+
+def test_a_photo_finds_others_but_not_itself(engine: SearchEngine, photos: Path) -> None:
+    assert sorted(names(engine.search(photos / "red.png", top=2))) == ["blue.png", "green.png"]
+
+
+def test_a_copy_elsewhere_is_another_photo(engine: SearchEngine, tmp_path: Path) -> None:
+    outside = write_photo(tmp_path / "elsewhere.png", "red")
+    assert names(engine.search(outside, top=1)) == ["red.png"]
+
+
+def test_a_photo_finds_captions(engine: SearchEngine, photos: Path) -> None:
+    hits = engine.search(photos / "red.png", within="captions", top=2)
+    assert [(hit.caption, hit.path) for hit in hits] == [
+        ("red", photos / "red.png"),
+        ("red green", photos / "red.png"),
+    ]
+
+
+def test_a_caption_without_its_photo_is_found_too(engine: SearchEngine) -> None:
+    (hit,) = engine.search("green", within="captions", top=1)
+    assert (hit.caption, hit.path) == ("green", None)
+
+
+def test_a_query_with_no_known_word_is_an_error(engine: SearchEngine) -> None:
+    with pytest.raises(UserError, match="knows no word of this query: tigger"):
+        engine.search("tigger")
+    assert engine.search("red tigger")  # one known word is enough
+
+
+def test_an_empty_library_gives_no_hits(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    (tmp_path / "nothing").mkdir()
+    update_library(library, [tmp_path / "nothing"], encoder)
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        assert engine.search("red") == []
+
+
+def test_no_library_at_all(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="index PATH"):
+        SearchEngine.open(tmp_path / "none")
+
+
+def test_a_model_that_is_gone_is_named(engine: SearchEngine) -> None:
+    with (
+        SearchEngine.open(engine.library) as real,
+        pytest.raises(LibraryError, match="model fake, which is gone"),
+    ):
+        real.search("red")
+
+
+def test_new_photos_are_found_by_an_engine_that_is_opened_later(
+    engine: SearchEngine, photos: Path, library: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(photos / "yellow.png", (255, 255, 0))
+    update_library(library, [photos], encoder)
+    with SearchEngine.open(library, load=lambda model: encoder) as later:
+        assert names(later.search("red green", top=1)) == ["yellow.png"]
+
+
+def test_top_must_be_positive(engine: SearchEngine) -> None:
+    with pytest.raises(ValueError, match="top is 0"):
+        engine.search("red", top=0)

@@ -1,0 +1,90 @@
+"""An evaluation of four photos that can be ranked by eye, against naive NumPy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedding.errors import UserError
+from indexer.build import update_library
+from indexer.catalog import Catalog
+from retrieval.evaluate import evaluate, history, history_json, ranks_among_hits
+from retrieval.metrics import recall_at
+from tests.fakes import FakeEncoder, write_photo
+
+
+@pytest.fixture
+def catalog(library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path) -> Catalog:
+    """red, green, blue with two captions each, one of them wrong; a distractor without captions."""
+    write_photo(photos / "other-red.png", "red")
+    captions = tmp_path / "captions.csv"
+    captions.write_text(
+        "image,caption,split\n"
+        "red.png,red,test\nred.png,blue,test\n"
+        "green.png,green,test\ngreen.png,green,test\n"
+        "blue.png,blue,dev\n"
+    )
+    update_library(library, [photos], encoder, captions=captions)
+    return Catalog.open(library)
+
+
+def test_metrics_by_hand(catalog: Catalog) -> None:
+    result = evaluate(catalog, ks=[1, 2], split=None, command="test")
+    assert (result.n_images, result.n_captions) == (3, 5)  # the distractor has no caption: not in the gallery
+    # Text to image: "red", "green", "green" and the last "blue" find their photo first. The "blue" of
+    # red.png scores 0 with red.png, and so does green.png; blue.png is ahead: rank 1 + 2 = 3.
+    assert result.text_ranks.tolist() == [1, 3, 1, 1, 1]
+    assert result.metrics.text_to_image.recall == {1: 80, 2: 80}
+    # Image to text, photos in the order of their ids (blue, green, red): blue.png's best caption ties with
+    # the "blue" of red.png, and ties count against us.
+    assert result.image_ranks.tolist() == [2, 1, 1]
+    assert result.metrics.image_to_text.recall == {1: pytest.approx(200 / 3), 2: 100}
+    assert result.agrees
+
+
+def test_a_split_is_evaluated_alone(catalog: Catalog) -> None:
+    result = evaluate(catalog, ks=[1], split="test", command="test")
+    assert (result.split, result.n_images, result.n_captions) == ("test", 2, 4)
+    assert evaluate(catalog, ks=[1], split="val", command="test").split == "dev"
+
+
+def test_an_unknown_split_lists_those_there_are(catalog: Catalog) -> None:
+    with pytest.raises(UserError, match=r"split 'train'.*dev \(1 captions\), test \(4 captions\)"):
+        evaluate(catalog, ks=[1], split="train", command="test")
+
+
+def test_photos_without_captions_cannot_be_evaluated(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    update_library(library, [photos], encoder)
+    with pytest.raises(UserError, match="--captions FILE"):
+        evaluate(Catalog.open(library), ks=[1], split=None, command="test")
+
+
+def test_every_evaluation_is_kept(catalog: Catalog) -> None:
+    first = evaluate(catalog, ks=[1, 2], split=None, command="cli.py eval")
+    evaluate(catalog, ks=[1], split="test", command="cli.py eval --split test")
+    rows = [history_json(row) for row in history(catalog)]
+    assert [row["command"] for row in rows] == ["cli.py eval", "cli.py eval --split test"]
+    stored = {key: rows[0][key] for key in ("rsum", "n_images", "n_captions", "split", "model")}
+    assert stored == {key: first.as_json()[key] for key in stored}
+    assert rows[0]["text_to_image"]["R@2"] == 80
+
+
+def test_ranks_among_hits_agree_with_exact_ranks_wherever_the_hits_reach() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.round(rng.random((50, 30)), 1).astype(np.float32)  # rounding makes ties
+    gallery_items, items = rng.integers(0, 8, 30), rng.integers(0, 8, 50)
+    positive = gallery_items == items[:, None]
+    best = np.where(positive, scores, -1).max(axis=1)
+    exact = 1 + ((scores >= best[:, None]) & ~positive).sum(axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    found = ranks_among_hits(np.take_along_axis(scores, order, 1), gallery_items[order], items, exact)
+    assert np.array_equal(found, exact)  # with all hits in view nothing may differ
+    top = order[:, :10]
+    cut = ranks_among_hits(np.take_along_axis(scores, top, 1), gallery_items[top], items, exact)
+    visible = positive[np.arange(50)[:, None], top].any(axis=1)
+    assert (cut[~visible] > 10).all()
+    assert recall_at(cut, 5) >= recall_at(exact, 5)  # ties that are cut off cannot be counted

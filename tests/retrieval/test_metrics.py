@@ -1,0 +1,198 @@
+"""Ranks against a double loop, metrics against cases worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.metrics import Interval, ranks, ranks_from_scores, recall_at, retrieval_metrics
+
+
+def naive_ranks(scores, query_items, gallery_items) -> list[int]:
+    """The definition word for word: 1 + number of negatives scoring >= the best positive."""
+    result = []
+    for row, item in zip(scores, query_items, strict=True):
+        best = max(s for s, other in zip(row, gallery_items, strict=True) if other == item)
+        rank = 1
+        for score, other in zip(row, gallery_items, strict=True):
+            if other != item and score >= best:
+                rank += 1
+        result.append(rank)
+    return result
+
+
+# --- ranks ----------------------------------------------------------------------------------------
+
+
+def test_ranks_by_hand():
+    scores = np.array(
+        [
+            [0.9, 0.1, 0.5, 0.2],  # item 0 holds columns 0 and 1: the best, 0.9, beats all
+            [0.9, 0.1, 0.5, 0.2],  # item 1 holds column 2: only 0.9 is above 0.5
+            [0.3, 0.1, 0.2, 0.2],  # item 2 holds column 3: 0.3 is above, the 0.2 of column 2 ties against us
+        ]
+    )
+    result = ranks_from_scores(scores, [0, 1, 2], [0, 0, 1, 2])
+    assert result.tolist() == [1, 2, 3]
+    assert result.dtype == np.int64
+
+
+def test_positives_do_not_push_each_other_down():
+    # Five captions of one image, all tied at the top: the image finds one of them first.
+    assert ranks_from_scores([[1.0] * 5 + [0.5]], [7], [7] * 5 + [8]).tolist() == [1]
+
+
+@pytest.mark.parametrize("n_queries", [1, 7, 257])
+@pytest.mark.parametrize("dimension", [256, 512])
+def test_a_collapsed_model_comes_last(n_queries, dimension):
+    # All vectors equal, so every negative ties: rank = size of the gallery. In float32 BLAS sums rows
+    # in different orders, and the last bit would decide.
+    vector = np.random.default_rng(0).normal(size=dimension).astype(np.float32)
+    vector /= np.linalg.norm(vector)
+    queries, gallery = np.tile(vector, (n_queries, 1)), np.tile(vector, (999, 1))
+    assert set(ranks(queries, gallery, np.zeros(n_queries, int), np.arange(999)).tolist()) == {999}
+
+
+@given(st.data(), st.integers(1, 6), st.integers(1, 12), st.integers(1, 4))
+def test_ranks_agree_with_the_definition(data, n_items, n_extra, block):
+    # Small integers as vectors: products are exact and ties are frequent.
+    item = st.integers(0, n_items - 1)
+    gallery_items = [*range(n_items), *data.draw(st.lists(item, min_size=n_extra, max_size=n_extra))]
+    query_items = data.draw(st.lists(item, max_size=9))
+    vectors = st.lists(st.integers(-2, 2), min_size=3, max_size=3)
+    queries = np.array([data.draw(vectors) for _ in query_items], dtype=np.float32).reshape(-1, 3)
+    gallery = np.array([data.draw(vectors) for _ in gallery_items], dtype=np.float32)
+
+    expected = naive_ranks(queries @ gallery.T, query_items, gallery_items)
+    assert ranks(queries, gallery, query_items, gallery_items, block=block).tolist() == expected
+    assert ranks_from_scores(queries @ gallery.T, query_items, gallery_items).tolist() == expected
+
+
+def test_a_gallery_of_several_tiles():
+    # 5,000 one-number vectors score 0, 1, ... 4999 against [1]: item i has 4999 - i items above it.
+    gallery = np.arange(5000, dtype=np.float32)[:, None]
+    queries = np.ones((3, 1), dtype=np.float32)
+    assert ranks(queries, gallery, [4999, 4096, 0], np.arange(5000)).tolist() == [1, 904, 5000]
+
+
+def test_query_without_positive():
+    with pytest.raises(ValueError, match="query 1 with item 5 has no positive"):
+        ranks_from_scores(np.zeros((2, 2)), [0, 5], [0, 1])
+    with pytest.raises(ValueError, match="no positive"):
+        ranks(np.zeros((1, 3), np.float32), np.zeros((0, 3), np.float32), [0], np.zeros(0, int))
+
+
+def test_nan_scores():
+    with pytest.raises(ValueError, match="NaN scores for query 1"):
+        ranks_from_scores([[0.0, 1.0], [np.nan, 1.0]], [0, 1], [0, 1])
+
+
+def test_shapes_that_do_not_fit_are_both_named():
+    with pytest.raises(ValueError, match=r"\(2, 3\) for 2 query items and 2 gallery items"):
+        ranks_from_scores(np.zeros((2, 3)), [0, 1], [0, 1])
+    four, three = np.zeros((2, 4), np.float32), np.zeros((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"\(2, 4\) do not fit a gallery of shape \(2, 3\)"):
+        ranks(four, three, [0, 1], [0, 1])
+    with pytest.raises(ValueError, match="3 query items for 2 queries"):
+        ranks(three, three, [0, 1, 1], [0, 1])
+    with pytest.raises(ValueError, match="2 query items and 1 gallery items"):
+        ranks(three, three, [0, 1], [0])
+
+
+def test_block_must_be_positive():
+    one = np.ones((1, 1), np.float32)
+    with pytest.raises(ValueError, match="block of 0"):
+        ranks(one, one, [0], [0], block=0)
+
+
+# --- recall ---------------------------------------------------------------------------------------
+
+
+def test_recall_by_hand():
+    # Of ranks 1, 2, 5, 11: one is at most 1, three at most 5 and 10, all at most 100.
+    assert [recall_at([1, 2, 5, 11], k) for k in (1, 5, 10, 100)] == [25.0, 75.0, 75.0, 100.0]
+
+
+def test_recall_of_nothing():
+    with pytest.raises(ValueError, match="recall@1 of 0 ranks"):
+        recall_at([], 1)
+    with pytest.raises(ValueError, match="recall@0 of 1 ranks"):
+        recall_at([1], 0)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1), st.integers(1, 60), st.integers(1, 60))
+def test_recall_grows_with_k(some_ranks, k, other):
+    low, high = sorted((k, other))
+    assert 0 <= recall_at(some_ranks, low) <= recall_at(some_ranks, high) <= 100
+
+
+# --- both directions ------------------------------------------------------------------------------
+
+
+def test_metrics_by_hand():
+    # Two images, two captions each.
+    metrics = retrieval_metrics(
+        image_ranks=[1, 3], image_items=[10, 20], caption_ranks=[1, 1, 2, 1], caption_items=[10, 10, 20, 20]
+    )
+    forward, backward = metrics.text_to_image, metrics.image_to_text
+    assert (forward.n_queries, forward.n_gallery) == (4, 2)
+    assert (backward.n_queries, backward.n_gallery) == (2, 4)
+    assert forward.recall == {1: 75.0, 5: 100.0, 10: 100.0}
+    assert backward.recall == {1: 50.0, 5: 100.0, 10: 100.0}
+    assert (forward.median_rank, forward.mean_rank) == (1.0, 1.25)
+    assert (backward.median_rank, backward.mean_rank) == (2.0, 2.0)
+    assert metrics.rsum == 75 + 100 + 100 + 50 + 100 + 100
+    # A resample holds image 10 twice, both, or image 20 twice, with chances 1/4, 1/2, 1/4. Forward R@1 is
+    # then 100, 75 or 50, backward 100, 50 or 0; each end has more than 2.5 %, so it ends the interval.
+    assert forward.interval[1] == Interval(50.0, 100.0)
+    assert backward.interval[1] == Interval(0.0, 100.0)
+    assert forward.interval[5] == Interval(100.0, 100.0)
+    # Both directions share the draw, so the ends add up: 50 + 0 + 400 and 100 + 100 + 400.
+    assert metrics.rsum_interval == Interval(450.0, 600.0)
+
+
+def test_rsum_does_not_depend_on_ks():
+    arguments = ([1, 7], [0, 1], [2, 1], [0, 1])
+    few, usual = retrieval_metrics(*arguments, ks=(3,)), retrieval_metrics(*arguments)
+    assert few.text_to_image.recall == {3: 100.0}
+    assert few.image_to_text.recall == {3: 50.0}
+    assert (few.rsum, few.rsum_interval) == (usual.rsum, usual.rsum_interval)
+
+
+def test_k_larger_than_the_gallery():
+    metrics = retrieval_metrics([2, 1], [0, 1], [2, 2], [0, 1], ks=(100,))
+    assert metrics.text_to_image.recall == metrics.image_to_text.recall == {100: 100.0}
+
+
+def test_intervals_know_that_captions_of_one_image_are_not_independent():
+    # 200 images with 5 captions, all five right or all five wrong, half of each: R@1 = 50. The standard
+    # error is 100 * sqrt(0.25 / 200) = 3.5, so 95 % is about 50 +- 6.9; 1,000 independent captions
+    # would give +- 3.1.
+    right = np.arange(200) % 2 == 0
+    image_ranks = np.where(right, 1, 50)
+    metrics = retrieval_metrics(image_ranks, np.arange(200), image_ranks.repeat(5), np.arange(200).repeat(5))
+    interval = metrics.text_to_image.interval[1]
+    assert metrics.text_to_image.recall[1] == 50.0
+    assert interval.low == pytest.approx(50 - 6.9, abs=1)
+    assert interval.high == pytest.approx(50 + 6.9, abs=1)
+
+
+def test_intervals_are_repeatable_and_the_seed_matters():
+    rng = np.random.default_rng(1)
+    arguments = (rng.integers(1, 20, 50), np.arange(50), rng.integers(1, 20, 90), np.arange(90) % 50)
+    assert retrieval_metrics(*arguments, seed=3) == retrieval_metrics(*arguments, seed=3)
+    assert retrieval_metrics(*arguments, seed=3) != retrieval_metrics(*arguments, seed=4)
+
+
+def test_items_must_be_on_both_sides():
+    with pytest.raises(ValueError, match="1 items are only on one side, such as 2"):
+        retrieval_metrics([1, 1], [0, 2], [1], [0])
+
+
+def test_ranks_and_items_must_fit():
+    with pytest.raises(ValueError, match=r"ranks of shape \(2,\) for items of shape \(1,\)"):
+        retrieval_metrics([1, 1], [0], [1], [0])
+    with pytest.raises(ValueError, match=r"ranks of shape \(0,\)"):
+        retrieval_metrics([], [], [], [])

@@ -1,0 +1,242 @@
+"""The command line end to end, with the shipped model, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedding.encoder import Encoder
+from tests.fakes import write_photo
+
+ROOT = Path(__file__).parent.parent
+SHOWN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+
+
+def run(*arguments: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """One run of ``cli.py``; its exit code must be ``code``, and it never shows a traceback."""
+    environment = {name: value for name, value in os.environ.items() if name != "TWOBRANCH_LIBRARY"}
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+    )
+    assert "Traceback" not in result.stderr
+    assert result.returncode == code, result.stderr
+    return result
+
+
+def run_json(*arguments: str | Path, cwd: Path) -> Any:
+    return json.loads(run(*arguments, "--json", cwd=cwd).stdout)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with five real photographs and captions for them, indexed."""
+    data = find_spec("skimage.data")
+    if data is None or not data.submodule_search_locations:
+        pytest.skip("scikit-image, which brings the photographs, is not installed")
+    place = tmp_path_factory.mktemp("place")
+    photos = place / "photos"
+    photos.mkdir()
+    for name in SHOWN:
+        shutil.copy(Path(data.submodule_search_locations[0], name), photos)
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8 no more")
+    (place / "captions.tsv").write_text(
+        "image\tcaption\n"
+        "motorcycle_left.png\tA motorcycle is parked in a garage .\n"
+        "coffee.png\tA cup of coffee with a spoon .\n"
+        "astronaut.png\tA smiling woman in an orange space suit .\n"
+        "rocket.jpg\tA rocket stands in the dark sky .\n"
+        "elsewhere.jpg\tTwo dogs run through the snow .\n"
+    )
+    report = run_json("index", "photos", "--captions", "captions.tsv", cwd=place)
+    assert report["added"] == len(SHOWN)
+    assert report["failed"] == [{"path": str(photos / "broken.jpg"), "reason": report["failed"][0]["reason"]}]
+    assert report["captions_without_image"] == 1
+    return place
+
+
+def test_indexing_again_encodes_nothing(place: Path) -> None:
+    report = run_json("index", "photos", "--captions", "captions.tsv", cwd=place)
+    changes = {
+        name: report[name] for name in ("added", "updated", "moved", "removed", "encoded", "captions_added")
+    }
+    assert set(changes.values()) == {0}
+    assert report["unchanged"] == len(SHOWN)
+
+
+def test_words_find_the_photo(place: Path) -> None:
+    answer = run_json("search", "a", "motorcycle", "-k", "2", cwd=place)
+    assert (answer["query"], answer["in"]) == ("a motorcycle", "images")
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2]
+    assert answer["hits"][0]["path"] == str(place / "photos" / "motorcycle_left.png")
+    assert answer["hits"][0]["caption"] is None
+    assert answer["hits"][0]["score"] > answer["hits"][1]["score"]
+    assert answer["took_ms"] > 0
+
+
+def test_the_scores_are_those_of_the_python_api(place: Path) -> None:
+    encoder = Encoder.load("default")
+    photos = sorted((place / "photos").glob("*g"))
+    photos = [photo for photo in photos if photo.name != "broken.jpg"]
+    expected = encoder.encode_images(photos) @ encoder.encode_texts(["red car on a street"])[0]
+    hits = run_json("search", "red car on a street", cwd=place)["hits"]
+    by_path = dict(zip(map(str, photos), expected, strict=True))
+    assert [hit["score"] for hit in hits] == pytest.approx([by_path[hit["path"]] for hit in hits], abs=1e-5)
+    assert [hit["score"] for hit in hits] == pytest.approx(sorted(expected, reverse=True), abs=1e-5)
+
+
+def test_a_photo_finds_captions_and_other_photos(place: Path) -> None:
+    captions = run_json("search", "./photos/coffee.png", "--in", "captions", cwd=place)
+    assert captions["hits"][0]["caption"] == "A cup of coffee with a spoon ."
+    assert captions["hits"][0]["path"] == str(place / "photos" / "coffee.png")
+    photos = run_json("search", "./photos/coffee.png", "-k", "100", cwd=place)
+    assert len(photos["hits"]) == len(SHOWN) - 1
+    assert "coffee.png" not in {Path(hit["path"]).name for hit in photos["hits"]}
+
+
+def test_words_find_captions_without_a_photo(place: Path) -> None:
+    hit = run_json("search", "dogs in snow", "--in", "captions", "-k", "1", cwd=place)["hits"][0]
+    assert (hit["caption"], hit["path"]) == ("Two dogs run through the snow .", None)
+
+
+def test_the_table_and_the_bare_paths(place: Path) -> None:
+    header, first, *_ = run("search", "a motorcycle", cwd=place).stdout.splitlines()
+    assert header.split() == ["rank", "score", "path"]
+    rank, score, path = first.split()
+    assert (rank, len(score), Path(path).name) == ("1", 5, "motorcycle_left.png")
+    paths = run("search", "a motorcycle", "--paths", cwd=place).stdout.splitlines()
+    assert Path(paths[0]).name == "motorcycle_left.png"
+    assert all(Path(path).is_file() for path in paths)
+
+
+def test_eval_agrees_with_naive_numpy(place: Path) -> None:
+    result = run_json("eval", "--recall", "1,2,5", cwd=place)
+    assert (result["n_images"], result["n_captions"], result["model"]) == (4, 4, "default")
+    encoder = Encoder.load("default")
+    lines = [line.split("\t") for line in (place / "captions.tsv").read_text().splitlines()[1:-1]]
+    images = encoder.encode_images([place / "photos" / name for name, _ in lines])
+    scores = images @ encoder.encode_texts([text for _, text in lines]).T
+    for way, matrix in (("image_to_text", scores), ("text_to_image", scores.T)):
+        ranks = [1 + sum(matrix[i, j] >= matrix[i, i] for j in range(4) if j != i) for i in range(4)]
+        for k in (1, 2, 5):
+            assert result[way][f"R@{k}"] == pytest.approx(100 * np.mean(np.array(ranks) <= k), abs=0.1)
+        assert result[way]["median_rank"] == np.median(ranks)
+
+
+def test_eval_draws_keeps_and_lists(place: Path) -> None:
+    run("eval", "--plot", "recall.png", cwd=place)
+    assert (place / "recall.png").read_bytes().startswith(b"\x89PNG")
+    rows = run_json("eval", "--history", cwd=place)
+    assert rows[-1]["command"] == "cli.py eval --plot recall.png"
+    assert "rsum" in run("eval", "--history", cwd=place).stdout
+
+
+def test_similarity_needs_no_library(place: Path, tmp_path: Path) -> None:
+    photos = place / "photos"
+    result = run_json("similarity", photos, "a motorcycle", "a cup of coffee", cwd=tmp_path)
+    assert [Path(path).name for path in result["images"]] == list(SHOWN)
+    assert result["sentences"] == ["a motorcycle", "a cup of coffee"]
+    scores = np.array(result["scores"])
+    assert scores.shape == (len(SHOWN), 2)
+    assert [SHOWN[row] for row in scores.argmax(axis=0)] == ["motorcycle_left.png", "coffee.png"]
+    assert not (tmp_path / ".twobranch").exists()
+    table = run("similarity", photos, "a motorcycle", cwd=tmp_path).stdout.splitlines()
+    assert table[0] == "a motorcycle:"
+    assert table[1].endswith("motorcycle_left.png")
+
+
+def test_status_and_models(place: Path) -> None:
+    facts = run_json("status", cwd=place)
+    assert (facts["model"], facts["searchable_photos"]) == ("default", len(SHOWN))
+    assert [Path(failure["path"]).name for failure in facts["failed"]] == ["broken.jpg"]
+    assert "broken.jpg" in run("status", cwd=place).stdout
+    (model,) = run_json("models", cwd=place)
+    assert model["name"] == "default"
+    assert model["rsum"] >= 250
+
+
+def test_global_options_may_stand_anywhere(place: Path, tmp_path: Path) -> None:
+    library = place / ".twobranch"
+    before = run("--library", library, "search", "a cat", "--paths", cwd=tmp_path).stdout
+    after = run("search", "a cat", "--paths", "--library", library, cwd=tmp_path).stdout
+    assert before == after != ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "fact"),
+    [
+        (["search", "dog"], 1, "no .twobranch folder"),
+        (["index", "nowhere"], 1, "nowhere"),
+        (["search"], 2, "Missing argument"),
+        (["search", "dog", "-k", "0"], 2, "--top"),
+        (["search", "dog", "--in", "videos"], 2, "videos"),
+        (["eval", "--recall", "1,x"], 2, "1,x"),
+        (["similarity", "./no.jpg", "a dog"], 1, "no such photo"),
+        (["index", ".", "--model", "no-such-model"], 1, "no-such-model"),
+        (["train", "no.csv", "--images", ".", "--out", "m", "--preset", "nope"], 2, "nope"),
+        (["train", "no.csv", "--images", ".", "--out", "m"], 1, "no.csv"),
+    ],
+)
+def test_mistakes_get_one_clear_line(tmp_path: Path, arguments: list[str], code: int, fact: str) -> None:
+    result = run(*arguments, cwd=tmp_path, code=code)
+    assert fact in result.stderr
+    assert result.stdout == ""
+    if code == 1:
+        assert result.stderr.startswith("error: ")
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_empty_folder_is_a_library_without_hits(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    assert run_json("index", "photos", cwd=tmp_path)["added"] == 0
+    assert run_json("search", "a dog", cwd=tmp_path)["hits"] == []
+    assert "nothing to search" in run("search", "a dog", cwd=tmp_path).stderr
+
+
+def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    write_photo(tmp_path / "photos" / name, "red")
+    run("index", "photos", cwd=tmp_path)
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "search", "red", "--paths"], capture_output=True, cwd=tmp_path
+    )
+    assert result.stdout == os.fsencode(tmp_path / "photos" / name) + b"\n"
+
+
+def test_a_library_whose_model_is_gone_says_what_to_do(place: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(ROOT / "embedding" / "models" / "default", model)
+    write_photo(tmp_path / "photos" / "a.png", "red")
+    run("index", "photos", "--model", model, cwd=tmp_path)
+    assert run_json("search", "red", cwd=tmp_path)["hits"]
+    shutil.rmtree(model)
+    error = run("search", "red", cwd=tmp_path, code=1).stderr
+    assert "which is gone" in error
+    assert "index --model default" in error
+
+
+def test_a_damaged_model_file_is_refused_before_it_is_used(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(ROOT / "embedding" / "models" / "default", model)
+    tower = model / "image.onnx"
+    tower.write_bytes(tower.read_bytes()[:-1] + b"\0\0")
+    (tmp_path / "photos").mkdir()
+    assert "image.onnx" in run("index", "photos", "--model", model, cwd=tmp_path, code=1).stderr
+
+
+def test_help_is_instant_and_truthful() -> None:
+    for command in ("index", "search", "eval", "similarity", "train", "status", "models"):
+        assert "Usage" in run(command, "--help", cwd=ROOT).stdout
+    assert run("--version", cwd=ROOT).stdout.startswith("twobranch ")

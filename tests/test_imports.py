@@ -1,0 +1,102 @@
+"""Imports point one way, and heavy packages stay where DESIGN puts them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("embedding", "indexer", "retrieval", "train")
+# What each package may import of ours, besides itself. `indexer.corpus` reads caption files for both
+# indexing and training; `retrieval.metrics` is NumPy only.
+ALLOWED = {
+    "embedding": set(),
+    "indexer": {"embedding"},
+    "retrieval": {"embedding", "indexer"},
+    "train": {"embedding", "indexer.corpus", "retrieval.metrics"},
+    "cli": {"embedding", "indexer", "retrieval", "train"},
+}
+# Where a heavy package may be imported (module or package prefixes).
+HEAVY = {
+    "torch": ("train", "embedding.branches", "embedding.backbones"),
+    "torchvision": ("embedding.backbones",),
+    "transformers": ("train",),
+    "gensim": ("train",),
+    "onnx": ("train",),
+    "faiss": ("indexer.vectors",),
+    "sqlalchemy": ("indexer", "retrieval"),
+    "typer": ("cli",),
+    "matplotlib": ("retrieval.plots", "train.curves"),
+}
+
+
+def modules() -> list[tuple[str, ast.Module]]:
+    files = [
+        ROOT / "cli.py",
+        *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))),
+    ]
+    return [
+        (
+            ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"),
+            ast.parse(path.read_text()),
+        )
+        for path in files
+    ]
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Every module named by an import statement anywhere in the file."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def within(name: str, prefixes: set[str] | tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for module, tree in modules():
+        package = module.split(".")[0]
+        for name in imported(tree):
+            top = name.split(".")[0]
+            ours = top in (*PACKAGES, "cli") and top != package
+            # `from retrieval import metrics` names both the package and the module; the longer one decides
+            names_a_part = any(within(allowed, (name,)) for allowed in ALLOWED[package])
+            if ours and not within(name, ALLOWED[package]) and not names_a_part:
+                wrong.append(f"{module} imports {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_heavy_packages_stay_where_they_belong(package: str) -> None:
+    wrong = [
+        module
+        for module, tree in modules()
+        if any(within(name, (package,)) for name in imported(tree)) and not within(module, HEAVY[package])
+    ]
+    assert wrong == []
+
+
+def test_searching_imports_nothing_heavy() -> None:
+    """What the code of a search loads, as one process sees it."""
+    code = (
+        "import sys, cli, embedding.encoder, indexer.build, retrieval.engine, retrieval.evaluate\n"
+        "heavy = {'torch', 'torchvision', 'gensim', 'transformers', 'matplotlib'}\n"
+        "print(*(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert result.stdout.split() == []

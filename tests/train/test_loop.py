@@ -1,0 +1,106 @@
+"""The loop learns, repeats itself, and goes on after an interruption as if nothing had happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from embedding.progress import SILENT, Silent
+from train.checkpoint import Checkpoint, load_checkpoint
+from train.loop import FeatureSplit, _another_text, fit
+from train.presets import PRESETS, Preset
+
+N = 48
+
+
+def split(seed: int, n: int = N) -> FeatureSplit:
+    """Each item has a hidden 4-vector; image and sentences are linear views of it, with little noise."""
+    world = np.random.default_rng(0)
+    to_image, to_text = world.normal(size=(4, 10)), world.normal(size=(4, 6))
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(n, 4))
+    items = np.repeat(np.arange(n), 2)
+    texts = hidden[items] @ to_text + 0.1 * rng.normal(size=(2 * n, 6))
+    return FeatureSplit((hidden @ to_image).astype(np.float32), texts.astype(np.float32), items)
+
+
+def small(name: str, **changes: object) -> Preset:
+    sizes = {"hidden": 32, "dim": 8, "batch_size": 16, "epochs": 4, "learning_rate": 0.01, "dropout": 0.1}
+    return replace(PRESETS[name], **{**sizes, **changes})  # type: ignore[arg-type]
+
+
+def run(
+    folder: Path, preset: Preset, *, resume: bool = False, progress: object = SILENT, seed: int = 1
+) -> Checkpoint:
+    return fit(
+        split(1),
+        split(2),
+        preset,
+        seed=seed,
+        checkpoint=folder / "checkpoint.safetensors",
+        settings={"why": "test"},
+        resume=resume,
+        progress=progress,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_learns(tmp_path: Path, name: str) -> None:
+    state = run(tmp_path, small(name, epochs=15))
+    best = max(epoch.rsum for epoch in state.history)
+    # Chance on 48 images and 96 sentences: rsum about 2 x (2 + 10 + 21) = 66.
+    assert best > 200
+
+
+def test_the_same_seed_gives_the_same_network(tmp_path: Path) -> None:
+    first, second = run(tmp_path / "a", small("default")), run(tmp_path / "b", small("default"))
+    other = run(tmp_path / "c", small("default"), seed=2)
+    assert all(torch.equal(first.best[name], second.best[name]) for name in first.best)
+    assert not all(torch.equal(first.best[name], other.best[name]) for name in first.best)
+
+
+class StopAfter(Silent):
+    """Ctrl-C in the middle of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def start(self, label: str, total: int | None) -> None:
+        self.label = label
+
+    def advance(self, n: int = 1) -> None:
+        if self.label.startswith(f"epoch {self.epoch}/"):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["default", "seed"])  # AdamW and SGD keep different moments
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path: Path, name: str) -> None:
+    whole = run(tmp_path / "whole", small(name))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", small(name), progress=StopAfter(3))
+    kept = load_checkpoint(tmp_path / "cut" / "checkpoint.safetensors")
+    assert [epoch.number for epoch in kept.history] == [1, 2]
+    assert kept.settings == {"why": "test"}
+    resumed = run(tmp_path / "cut", small(name), resume=True)
+    assert all(torch.equal(whole.network[key], resumed.network[key]) for key in whole.network)
+    assert [epoch.rsum for epoch in resumed.history] == [epoch.rsum for epoch in whole.history]
+
+
+def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
+    # A learning rate that wrecks the network: the first epochs are the best ones.
+    state = run(tmp_path, small("seed", learning_rate=30.0, schedule="constant", epochs=6))
+    best = max(state.history, key=lambda epoch: epoch.rsum)
+    if best.number < 6:
+        assert any(not torch.equal(state.best[name], state.network[name]) for name in state.best)
+
+
+def test_another_text_is_of_the_same_image_and_not_the_same_one() -> None:
+    items = np.array([0, 1, 0, 2, 1, 0])
+    another = _another_text(items, np.random.default_rng(0)).numpy()
+    assert items[another].tolist() == items.tolist()
+    assert all(another[row] != row for row in (0, 1, 2, 4, 5))
+    assert another[3] == 3  # image 2 has only one sentence

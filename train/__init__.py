@@ -1,0 +1,1 @@
+"""Captioned photos to a trained model folder."""

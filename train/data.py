@@ -1,0 +1,118 @@
+"""A captioned corpus and a folder of photos to training and dev pairs of files and sentences."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.errors import UserError
+from embedding.preprocess import IMAGE_SUFFIXES
+from embedding.progress import Progress
+from indexer.corpus import Caption, CaptionCorpus
+
+HELD_OUT = 0.1  # of the images, where a corpus names no dev split
+MOST_HELD_OUT = 1000
+
+
+@dataclass(frozen=True)
+class CaptionedPhotos:
+    """Photos with their captions: ``texts[j]`` describes ``photos[items[j]]``."""
+
+    photos: tuple[Path, ...]
+    texts: tuple[str, ...]
+    items: NDArray[np.int64]  # (len(texts),)
+
+    def restrict(self, readable: dict[Path, int]) -> CaptionedPhotos:
+        """Without the photos that are not in ``readable``, and without their captions."""
+        kept = [item for item, photo in enumerate(self.photos) if photo in readable]
+        renumbered = {item: new for new, item in enumerate(kept)}
+        rows = [row for row, item in enumerate(self.items) if int(item) in renumbered]
+        return CaptionedPhotos(
+            tuple(self.photos[item] for item in kept),
+            tuple(self.texts[row] for row in rows),
+            np.array([renumbered[int(self.items[row])] for row in rows], dtype=np.int64),
+        )
+
+
+def training_and_dev(
+    corpus: CaptionCorpus, images: Path, *, seed: int, progress: Progress
+) -> tuple[CaptionedPhotos, CaptionedPhotos]:
+    """The train and dev parts of a corpus whose photos lie in ``images``.
+
+    A corpus without a dev split gives up a tenth of its images (at most 1,000), drawn with ``seed``;
+    a test split is never touched. Missing photos and images without captions are counted in a warning.
+    Raises ``UserError`` when nothing is left to train on or to choose by.
+    """
+    if not images.is_dir():
+        raise UserError(f"{images}: no such folder of photos; give it with --images DIR")
+    if corpus.images_without_captions:
+        progress.warn(_counted(corpus.images_without_captions, "without a caption"))
+    found = _find_photos(corpus, images, progress)
+    train: tuple[Caption, ...]
+    dev: tuple[Caption, ...]
+    if "train" in corpus.splits or "restval" in corpus.splits:
+        train = corpus.in_split("train").captions
+        dev = corpus.in_split("dev").captions if "dev" in corpus.splits else ()
+    elif corpus.has_splits:
+        raise UserError(f"{corpus.path}: has no train split, only {', '.join(corpus.splits)}")
+    else:
+        train, dev = corpus.captions, ()
+    if not dev:
+        train, dev = _hold_out(train, seed)
+        progress.note(
+            f"no dev split: {len({c.image for c in dev})} images are held out to choose the best epoch"
+        )
+    parts = _pairs(train, found), _pairs(dev, found)
+    for name, part in zip(("train", "dev"), parts, strict=True):
+        if len(part.photos) < 2:
+            raise UserError(
+                f"{corpus.path}: the {name} split has {len(part.photos)} captioned photos in {images}"
+            )
+    return parts
+
+
+def _find_photos(corpus: CaptionCorpus, images: Path, progress: Progress) -> dict[str, Path]:
+    """Image name -> file, for those that are there: at their path, else by their bare file name."""
+    names = sorted({caption.image for caption in corpus.captions if caption.image is not None})
+    found = {name: images / name for name in names if (images / name).is_file()}
+    missing = [name for name in names if name not in found]
+    if missing:
+        by_name = {p.name: p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES}
+        found.update({name: by_name[Path(name).name] for name in missing if Path(name).name in by_name})
+        missing = [name for name in missing if name not in found]
+    if missing:
+        progress.warn(_counted(missing, f"with captions, but not in {images}"))
+    return found
+
+
+def _hold_out(captions: Sequence[Caption], seed: int) -> tuple[tuple[Caption, ...], tuple[Caption, ...]]:
+    names = sorted({caption.image for caption in captions if caption.image is not None})
+    n_dev = min(MOST_HELD_OUT, int(len(names) * HELD_OUT))
+    held_out = set(random.Random(seed).sample(names, n_dev))
+    return (
+        tuple(caption for caption in captions if caption.image not in held_out),
+        tuple(caption for caption in captions if caption.image in held_out),
+    )
+
+
+def _pairs(captions: Sequence[Caption], found: dict[str, Path]) -> CaptionedPhotos:
+    usable = [caption for caption in captions if caption.image in found]
+    rows: dict[str, int] = {}
+    for caption in usable:
+        assert caption.image is not None  # `None in found` is False
+        rows.setdefault(caption.image, len(rows))
+    return CaptionedPhotos(
+        tuple(found[name] for name in rows),
+        tuple(caption.text for caption in usable),
+        np.array([rows[caption.image or ""] for caption in usable], dtype=np.int64),
+    )
+
+
+def _counted(names: Sequence[str], what: str) -> str:
+    few = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"{len(names):,} image{'' if len(names) == 1 else 's'} {what}: {few}"

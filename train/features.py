@@ -1,0 +1,170 @@
+"""Backbone and sentence features, kept on disk so that a second training run starts at once."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from embedding.errors import ImageError
+from embedding.preprocess import load_photo
+from embedding.progress import Progress
+
+T = TypeVar("T")
+IMAGE_BATCH = 16
+TEXT_BATCH = 128
+
+
+def default_cache() -> Path:
+    """The folder for features: under the platform's cache folder, safe to delete at any time."""
+    return Path(platformdirs.user_cache_dir("twobranch", appauthor=False)) / "features"
+
+
+class FeatureCache:
+    """Feature vectors by content hash, in one SQLite file for each extractor.
+
+    Every ``put`` is one transaction: a killed extraction goes on where it stopped.
+    """
+
+    def __init__(self, folder: Path, extractor: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(folder / f"{extractor}.sqlite", timeout=30)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID"
+        )
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The cached ones of ``keys``, each as a (C,) float32 vector."""
+        found: dict[bytes, NDArray[np.float32]] = {}
+        for block in batched(keys, 500):  # SQLite's default limit on parameters is 999 in old versions
+            marks = ",".join("?" * len(block))
+            rows = self._db.execute(f"SELECT key, vector FROM features WHERE key IN ({marks})", block)
+            found.update((key, np.frombuffer(vector, dtype=np.float32)) for key, vector in rows)
+        return found
+
+    def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        """Store (N, C) float32 vectors under their keys."""
+        rows = [(key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", rows)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """Features of the photos that could be read; ``failed`` names the others."""
+
+    rows: dict[Path, int]  # photo -> its row
+    features: NDArray[np.float32]  # (N, C)
+    failed: tuple[ImageError, ...]
+
+
+def image_features(
+    photos: Sequence[Path],
+    extract: Callable[[], Callable[[NDArray[np.uint8]], NDArray[np.float32]]],
+    *,
+    size: int,
+    extractor: str,
+    cache: Path,
+    progress: Progress,
+) -> ImageFeatures:
+    """(N, C) features of ``photos``; only those whose content is not in the cache are computed.
+
+    ``extract`` builds the function from (n, S, S, 3) uint8 pixels to (n, C) features, and is called
+    only when something is missing: loading a backbone takes seconds. ``extractor`` names backbone,
+    weights and input size: it must change whenever the features would.
+    """
+    failed: list[ImageError] = []
+    keys: dict[Path, bytes] = {}
+    for photo in photos:
+        try:
+            keys[photo] = hashlib.sha256(photo.read_bytes()).digest()
+        except OSError as error:
+            failed.append(ImageError(photo, error.strerror or str(error)))
+    with closing(FeatureCache(cache, extractor)) as store:
+        known = store.get(list(set(keys.values())))
+        missing = {key: photo for photo, key in keys.items() if key not in known}
+        if missing:
+            compute = extract()
+            progress.start("photos", len(missing))
+            for batch in batched(_decode(missing.items(), size, failed, progress), IMAGE_BATCH):
+                features = compute(np.stack([pixels for _, pixels in batch]))
+                batch_keys = [key for key, _ in batch]
+                store.put(batch_keys, features)
+                known.update(zip(batch_keys, features, strict=True))
+                progress.advance(len(batch))
+            progress.finish()
+    readable = [photo for photo in photos if keys.get(photo) in known]
+    features = (
+        np.stack([known[keys[photo]] for photo in readable]) if readable else np.empty((0, 0), np.float32)
+    )
+    return ImageFeatures({photo: row for row, photo in enumerate(readable)}, features, tuple(failed))
+
+
+def text_features(
+    texts: Sequence[str],
+    extract: Callable[[], Callable[[Sequence[str]], NDArray[np.float32]]],
+    *,
+    extractor: str,
+    cache: Path,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """(N, C) float32 features of ``texts``, from the cache where it has them."""
+    keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+    with closing(FeatureCache(cache, extractor)) as store:
+        known = store.get(list(set(keys)))
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        if missing:
+            compute = extract()
+            progress.start("sentences", len(missing))
+            by_length = sorted(missing.items(), key=lambda item: len(item[1]))  # padding is work
+            for batch in batched(by_length, TEXT_BATCH):
+                batch_keys = [key for key, _ in batch]
+                features = compute([text for _, text in batch])
+                store.put(batch_keys, features)
+                known.update(zip(batch_keys, features, strict=True))
+                progress.advance(len(batch))
+            progress.finish()
+    return np.stack([known[key] for key in keys])
+
+
+def _decode(
+    photos: Iterable[tuple[bytes, Path]], size: int, failed: list[ImageError], progress: Progress
+) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
+    """(key, (S, S, 3) pixels) of each photo that decodes; threads stay one batch ahead of the network."""
+
+    def load(item: tuple[bytes, Path]) -> tuple[bytes, NDArray[np.uint8] | ImageError]:
+        key, photo = item
+        try:
+            return key, load_photo(photo, size).pixels
+        except ImageError as error:
+            return key, error
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for block in batched(photos, 4 * IMAGE_BATCH):
+            for key, pixels in pool.map(load, block):
+                if isinstance(pixels, ImageError):
+                    failed.append(pixels)
+                    progress.advance()
+                else:
+                    yield key, pixels
+
+
+def batched(items: Iterable[T], n: int) -> Iterator[list[T]]:
+    """Lists of up to ``n`` items, in order."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, n)):
+        yield batch

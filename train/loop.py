@@ -1,0 +1,196 @@
+"""The training loop: from features to the best network, one function read from top to bottom."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from embedding.branches import TwoBranchNetwork
+from embedding.progress import Progress
+from retrieval.metrics import ranks, recall_at
+from train.checkpoint import (
+    Checkpoint,
+    Epoch,
+    load_checkpoint,
+    network_tensors,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from train.losses import bidirectional_ranking_loss, info_nce_loss, two_branch_loss
+from train.presets import Preset
+
+KS = (1, 5, 10)
+WARM_UP = 0.05  # of all steps: the cosine schedule rises first
+
+
+@dataclass(frozen=True)
+class FeatureSplit:
+    """The features of one split: ``texts[j]`` describes ``images[items[j]]``."""
+
+    images: NDArray[np.float32]  # (N, C_image)
+    texts: NDArray[np.float32]  # (M, C_text)
+    items: NDArray[np.int64]  # (M,)
+
+
+def fit(
+    train: FeatureSplit,
+    dev: FeatureSplit,
+    preset: Preset,
+    *,
+    seed: int,
+    checkpoint: Path,
+    settings: dict[str, Any],
+    resume: bool,
+    progress: Progress,
+) -> Checkpoint:
+    """Train the two branches; the checkpoint with the network of the best dev rsum.
+
+    Writes ``checkpoint`` after every epoch; ``resume`` goes on from it and gives the network that an
+    uninterrupted run would have given: every epoch draws from a generator of its own, seeded with
+    (seed, epoch), so no random state needs saving. ``settings`` are kept in the checkpoint.
+    """
+    torch.manual_seed(seed)
+    network = TwoBranchNetwork(
+        train.images.shape[1],
+        train.texts.shape[1],
+        hidden=preset.hidden,
+        dim=preset.dim,
+        order=preset.order,
+        dropout=preset.dropout,
+        image_scale=root_mean_square(train.images),
+        text_scale=root_mean_square(train.texts),
+    )
+    optimizer = _optimizer(network, preset)
+    history: tuple[Epoch, ...] = ()
+    best = network_tensors(network)
+    if resume:
+        state = load_checkpoint(checkpoint)
+        network.load_state_dict(state.network)
+        restore_optimizer(optimizer, state.optimizer)
+        history, best = state.history, state.best
+        progress.note(f"going on after epoch {len(history)} of {preset.epochs}")
+
+    images, texts = torch.from_numpy(train.images), torch.from_numpy(train.texts)
+    items = torch.from_numpy(train.items)
+    steps_per_epoch = max(1, len(items) // preset.batch_size)
+    for number in range(len(history) + 1, preset.epochs + 1):
+        started = time.perf_counter()
+        torch.manual_seed(seed * 100_003 + number)  # dropout
+        rng = np.random.default_rng((seed, number))
+        siblings = _another_text(train.items, rng)
+        network.train()
+        total = 0.0
+        progress.start(f"epoch {number}/{preset.epochs}", steps_per_epoch)
+        for step, batch in enumerate(_batches(len(items), preset.batch_size, rng)):
+            done = (number - 1 + step / steps_per_epoch) / preset.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = preset.learning_rate * _schedule(preset, done)
+            image_rows = network.embed_images(images[items[batch]])  # (B, D)
+            text_rows = network.embed_texts(texts[batch])  # (B, D)
+            if preset.loss == "ranking":
+                loss = bidirectional_ranking_loss(image_rows, text_rows, items[batch], preset.margin)
+            elif preset.loss == "info-nce":
+                loss = info_nce_loss(image_rows, text_rows, items[batch], preset.temperature)
+            else:
+                more = network.embed_texts(texts[siblings[batch]])
+                loss = two_branch_loss(image_rows, text_rows, more, items[batch], margin=preset.margin)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            progress.advance()
+        progress.finish()
+        text_ranks, image_ranks = dev_ranks(network, dev)
+        epoch = Epoch(
+            number,
+            total / steps_per_epoch,
+            {k: recall_at(text_ranks, k) for k in KS},
+            {k: recall_at(image_ranks, k) for k in KS},
+            time.perf_counter() - started,
+        )
+        if epoch.rsum > max((earlier.rsum for earlier in history), default=-1.0):
+            best = network_tensors(network)
+        history = (*history, epoch)
+        state = Checkpoint(settings, history, network_tensors(network), best, optimizer_tensors(optimizer))
+        save_checkpoint(state, checkpoint)
+        progress.note(_epoch_line(history, preset.epochs))
+    return load_checkpoint(checkpoint)
+
+
+def dev_ranks(network: TwoBranchNetwork, dev: FeatureSplit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ranks of the first positive: (M,) text to image, (N,) image to text."""
+    network.eval()
+    with torch.inference_mode():
+        images = network.embed_images(torch.from_numpy(dev.images)).numpy()
+        texts = network.embed_texts(torch.from_numpy(dev.texts)).numpy()
+    own = np.arange(len(images))
+    return ranks(texts, images, dev.items, own), ranks(images, texts, own, dev.items)
+
+
+def root_mean_square(features: NDArray[np.float32]) -> float:
+    """The typical size of one feature; 1 where all are zero."""
+    return float(np.sqrt(np.mean(np.square(features, dtype=np.float64)))) or 1.0
+
+
+def _optimizer(network: TwoBranchNetwork, preset: Preset) -> torch.optim.Optimizer:
+    if preset.optimizer == "sgd":
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=preset.learning_rate,
+            momentum=preset.momentum,
+            weight_decay=preset.weight_decay,
+        )
+    return torch.optim.AdamW(network.parameters(), lr=preset.learning_rate, weight_decay=preset.weight_decay)
+
+
+def _schedule(preset: Preset, done: float) -> float:
+    """The factor on the learning rate when ``done`` (0..1) of the training is over."""
+    if preset.schedule == "constant":
+        return 1.0
+    warm_up = min(1.0, (done + 1e-3) / WARM_UP)
+    return warm_up * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[Tensor]:
+    """Row numbers in random order, in full batches; a corpus smaller than one batch is one batch."""
+    order = torch.from_numpy(rng.permutation(n))
+    for start in range(0, max(1, n - size + 1), size):
+        yield order[start : start + size]
+
+
+def _another_text(items: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+    """(M,) for each sentence another one of the same image, or itself where there is no other."""
+    order = np.lexsort((rng.random(len(items)), items))  # sentences by image, shuffled within each
+    first = np.searchsorted(items[order], items[order], side="left")
+    last = np.searchsorted(items[order], items[order], side="right") - 1
+    position = np.arange(len(items))
+    following = np.where(position == last, first, position + 1)  # the next one, around the corner
+    another = np.empty(len(items), dtype=np.int64)
+    another[order] = order[following]
+    return torch.from_numpy(another)
+
+
+def _epoch_line(history: tuple[Epoch, ...], epochs: int) -> str:
+    epoch = history[-1]
+    best = max(history, key=lambda earlier: earlier.rsum)
+    left = (epochs - epoch.number) * epoch.seconds
+
+    def recalls(by_k: dict[int, float]) -> str:
+        return "/".join(f"{by_k[k]:.1f}" for k in KS)
+
+    return (
+        f"epoch {epoch.number}/{epochs}  loss {epoch.loss:.4f}  "
+        f"image to text {recalls(epoch.image_to_text)}  text to image {recalls(epoch.text_to_image)}  "
+        f"rsum {epoch.rsum:.1f} (best {best.rsum:.1f}, epoch {best.number})  "
+        f"{epoch.seconds:.0f} s, {left:.0f} s left"
+    )

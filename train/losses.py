@@ -1,0 +1,86 @@
+"""Losses over a batch of image-sentence pairs; row i of both sides is a pair.
+
+``items`` (B,) int64 says which image each pair belongs to. Two pairs with one item are positives of each
+other, never negatives: no loss here pushes captions of one image away from it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def bidirectional_ranking_loss(images: Tensor, texts: Tensor, items: Tensor, margin: float) -> Tensor:
+    """Triplet hinge on cosine similarity, both ways, over all in-batch negatives (preset ``seed``).
+
+    For every pair (x, y) and every negative: ``s(x, y) >= s(x, y') + margin`` and
+    ``s(x, y) >= s(x', y) + margin``. Violations are summed over negatives and averaged over anchors.
+    ``images`` and ``texts`` are (B, D) unit rows.
+    """
+    scores = images @ texts.T  # (B, B): row = image, column = sentence
+    positive = scores.diagonal()
+    negative = items[:, None] != items[None, :]
+    per_image = (margin + scores - positive[:, None]).clamp(min=0) * negative
+    per_text = (margin + scores - positive[None, :]).clamp(min=0) * negative
+    return (per_image.sum() + per_text.sum()) / len(items)
+
+
+def info_nce_loss(images: Tensor, texts: Tensor, items: Tensor, temperature: float) -> Tensor:
+    """Symmetric InfoNCE: each pair against the batch's other pairs, same-image pairs masked out.
+
+    Radford et al., *Learning Transferable Visual Models from Natural Language Supervision*, 2021,
+    figure 3, with the mask added: a batch may hold several captions of one image.
+    """
+    logits = images @ texts.T / temperature  # (B, B)
+    other_positive = (items[:, None] == items[None, :]).fill_diagonal_(False)
+    logits = logits.masked_fill(other_positive, -torch.inf)
+    target = torch.arange(len(items))
+    return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+
+
+def two_branch_loss(
+    images: Tensor,
+    texts: Tensor,
+    more_texts: Tensor,
+    items: Tensor,
+    *,
+    margin: float,
+    top: int = 10,
+    text_weight: float = 1.5,
+    image_weight: float = 1.0,
+    neighbourhood_weight: float = 0.05,
+) -> Tensor:
+    """The embedding network's loss of Wang et al., TPAMI 2018, equation 4 (preset ``paper``).
+
+    Euclidean distances; for each anchor the mean of its ``top`` largest hinge violations; sentences
+    against images, images against sentences, and the neighbourhood of sentences: the farthest
+    sentence of the same image must lie nearer than the nearest sentences of other images.
+    ``more_texts`` (B, D) is one more sentence for each pair's image.
+    """
+    same = items[:, None] == items[None, :]
+    distances = euclidean(texts, images)  # (B, B): row = sentence, column = image
+    positive = distances.diagonal()
+    text_anchors = top_violations(positive, distances, ~same, margin, top)
+    image_anchors = top_violations(positive, distances.T, ~same, margin, top)
+
+    everyone = torch.cat([texts, more_texts])  # (2B, D)
+    same_image = same.repeat(1, 2)  # (B, 2B)
+    between = euclidean(texts, everyone)
+    farthest = between.masked_fill(~same_image, -torch.inf).amax(dim=1)
+    neighbours = top_violations(farthest, between, ~same_image, margin, top)
+    return text_weight * text_anchors + image_weight * image_anchors + neighbourhood_weight * neighbours
+
+
+def top_violations(positive: Tensor, distances: Tensor, negative: Tensor, margin: float, top: int) -> Tensor:
+    """The mean of each anchor's ``top`` largest violations ``margin + d(positive) - d(negative)``.
+
+    ``positive`` (B,), ``distances`` and ``negative`` (B, N); rows are anchors.
+    """
+    violations = (margin + positive[:, None] - distances).clamp(min=0) * negative
+    return violations.topk(min(top, violations.shape[1]), dim=1).values.mean()
+
+
+def euclidean(a: Tensor, b: Tensor) -> Tensor:
+    """(M, N) distances between unit rows (M, D) and (N, D); at least 1e-4, for the root's slope."""
+    return (2 - 2 * a @ b.T).clamp(min=1e-8).sqrt()

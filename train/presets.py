@@ -1,0 +1,79 @@
+"""Training recipes by name, each with every number that defines it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe: sentence features, branches, loss and optimiser."""
+
+    name: str
+    text: Literal["words", "wordpiece"]  # SIF over word vectors, or the pretrained sentence encoder
+    order: Literal["seed", "paper"]  # see embedding.branches.Branch
+    loss: Literal["ranking", "two-branch", "info-nce"]
+    optimizer: Literal["sgd", "adamw"]
+    learning_rate: float  # at its peak
+    schedule: Literal["constant", "cosine"]
+    epochs: int
+    batch_size: int  # in image-sentence pairs
+    hidden: int
+    dim: int = 512
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+    momentum: float = 0.9  # sgd only
+    margin: float = 0.0  # ranking and two-branch
+    temperature: float = 0.0  # info-nce
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        # The system this grew from: SIF, FC-ReLU-FC-BN, triplet ranking loss on cosines, SGD.
+        Preset(
+            name="seed",
+            text="words",
+            order="seed",
+            loss="ranking",
+            optimizer="sgd",
+            learning_rate=0.01,
+            schedule="cosine",
+            epochs=10,
+            batch_size=128,
+            hidden=2048,
+            margin=0.2,
+        ),
+        # The embedding network of Wang et al., TPAMI 2018, with its neighbourhood term.
+        Preset(
+            name="paper",
+            text="words",
+            order="paper",
+            loss="two-branch",
+            optimizer="adamw",
+            learning_rate=1e-4,
+            schedule="constant",
+            epochs=20,
+            batch_size=500,
+            hidden=2048,
+            dropout=0.5,
+            margin=0.05,
+        ),
+        # A pretrained sentence encoder under the text branch, every in-batch pair as a negative.
+        Preset(
+            name="default",
+            text="wordpiece",
+            order="seed",
+            loss="info-nce",
+            optimizer="adamw",
+            learning_rate=1e-3,
+            schedule="cosine",
+            epochs=8,
+            batch_size=512,
+            hidden=2048,
+            dropout=0.5,
+            temperature=0.05,
+        ),
+    )
+}

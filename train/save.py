@@ -1,0 +1,155 @@
+"""A trained network to a model folder: towers, checkpoint, card, picture, configuration."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from embedding.backbones import Backbone
+from embedding.branches import TwoBranchNetwork
+from embedding.encoder import Encoder
+from embedding.modelfolder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
+from retrieval.metrics import ranks, retrieval_metrics
+from train.card import write_card
+from train.checkpoint import Epoch, Tensors
+from train.curves import draw_curves
+from train.data import CaptionedPhotos
+from train.export import store_float16, write_onnx
+from train.loop import FeatureSplit
+from train.presets import Preset
+from train.textside import TextSide
+
+NETWORK = "network.safetensors"
+CURVES = "curves.png"
+
+
+class ImageTower(nn.Module):
+    """Backbone and image branch as one network: (N, S, S, 3) uint8 pixels to (N, D) unit rows."""
+
+    def __init__(self, backbone: Backbone, network: TwoBranchNetwork) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.network.embed_images(self.backbone(pixels))
+
+
+def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """The function from (N, S, S, 3) uint8 pixels to (N, C) features, in ONNX Runtime.
+
+    The towers run there too, so branches are trained on the very features they will meet; and it is
+    about twice as fast as PyTorch on a CPU.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "backbone.onnx")
+        _write_image_onnx(backbone, backbone.size, path, "features")
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+
+
+def rebuild_network(tensors: Tensors, train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
+    """The network that a checkpoint's tensors belong to, in evaluation mode."""
+    network = TwoBranchNetwork(
+        train.images.shape[1],
+        train.texts.shape[1],
+        hidden=preset.hidden,
+        dim=preset.dim,
+        order=preset.order,
+        dropout=preset.dropout,
+    )
+    network.load_state_dict(tensors)
+    return network.eval()
+
+
+def save_model(
+    folder: Path,
+    network: TwoBranchNetwork,
+    backbone: Backbone,
+    text: TextSide,
+    *,
+    preset: Preset,
+    history: Sequence[Epoch],
+    dev: CaptionedPhotos,
+    training: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the model folder, measure it on ``dev`` as it will be used, and return those metrics.
+
+    The metrics come from the written ONNX towers on the photo files themselves, not from the loop: what
+    export costs is in them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [IMAGE_TOWER, NETWORK]
+    _write_image_onnx(ImageTower(backbone, network), backbone.size, folder / IMAGE_TOWER, "embeddings")
+    store_float16(folder / IMAGE_TOWER)
+    names += text.save(network, folder)
+    save_file(_half_matrices(network), folder / NETWORK)
+    best = max(history, key=lambda epoch: epoch.rsum)
+    config = ModelConfig(
+        preset=preset.name,
+        backbone=backbone.name,
+        image_size=backbone.size,
+        dim=preset.dim,
+        text_kind=text.kind,
+        max_tokens=text.max_tokens,
+        training={
+            **training,
+            "epochs": len(history),
+            "best_epoch": best.number,
+            "seconds_in_epochs": round(sum(epoch.seconds for epoch in history), 1),
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+            "versions": {name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")},
+        },
+        dev={},
+        files={name: sha256_file(folder / name) for name in names},
+    )
+    draw_curves(history, folder / CURVES, title=f"{preset.name}, {backbone.name}")
+    metrics = _dev_metrics(Encoder(folder, config), dev)
+    config = ModelConfig(**{**vars(config), "dev": metrics})
+    write_card(folder, config)
+    write_config(folder, config)
+    return metrics
+
+
+def _half_matrices(network: TwoBranchNetwork) -> Tensors:
+    """The network's tensors, matrices in float16 as the towers store them: half the size."""
+    return {
+        name: (tensor.half() if tensor.ndim == 2 else tensor).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def _write_image_onnx(module: nn.Module, size: int, path: Path, output: str) -> None:
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    write_onnx(module, [example], path, inputs=["pixels"], output=output, dynamic=[["batch"]])
+
+
+def _dev_metrics(encoder: Encoder, dev: CaptionedPhotos) -> dict[str, Any]:
+    images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
+    own = np.arange(len(images))
+    metrics = retrieval_metrics(
+        ranks(images, texts, own, dev.items), own, ranks(texts, images, dev.items, own), dev.items
+    )
+    return {
+        "text_to_image": _recalls(metrics.text_to_image),
+        "image_to_text": _recalls(metrics.image_to_text),
+        "rsum": round(metrics.rsum, 1),
+        "n_images": len(images),
+        "n_captions": len(texts),
+    }
+
+
+def _recalls(direction: Any) -> dict[str, float]:
+    recalls = {f"R@{k}": round(value, 1) for k, value in direction.recall.items()}
+    return {**recalls, "median_rank": direction.median_rank, "mean_rank": round(direction.mean_rank, 1)}

