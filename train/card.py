@@ -48,6 +48,12 @@ def _card(config: ModelConfig) -> str:
         if config.text_kind == "wordpiece"
         else "* A word that is in neither the captions nor the 100,000 most frequent words is unknown to it, and said so.\n"
     )
+    share = training["settings"]["preset"]["class_share"]
+    classes = (
+        f"; the names of the backbone's 1,000 ImageNet classes with its classifier's weights, {share:.0%} of a batch"
+        if share
+        else ""
+    )
     return f"""# Model card: preset `{config.preset}`
 
 A two-branch network: photos and English sentences become unit vectors of {config.dim} dimensions in one space.
@@ -56,7 +62,7 @@ A two-branch network: photos and English sentences become unit vectors of {confi
 |---|---|
 | image tower | {config.backbone} at {config.image_size} x {config.image_size} pixels (frozen, aspect squashed), mean over cells, trained branch; float16 weights |
 | text tower | {encoder}, trained branch |
-| trained on | {training["corpus"]}: {training["train_images"]:,} photos, {training["train_captions"]:,} captions |
+| trained on | {training["corpus"]}: {training["train_images"]:,} photos, {training["train_captions"]:,} captions{classes} |
 | epochs | {training["epochs"]}, the best by dev rsum is no. {training["best_epoch"]}; {training["seconds_in_epochs"]:.0f} s in epochs on {training["machine"]} |
 | seed | {training["settings"]["seed"]} |
 

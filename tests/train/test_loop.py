@@ -40,6 +40,7 @@ def run(
         split(1),
         split(2),
         preset,
+        classes=None,
         seed=seed,
         checkpoint=folder / "checkpoint.safetensors",
         settings={"why": "test"},

@@ -1,0 +1,122 @@
+"""A whole training, small: two dozen painted photos, the smallest backbone, the real sentence encoder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedding.encoder import Encoder
+from embedding.errors import UserError
+from embedding.modelfolder import check_files, read_config
+from embedding.progress import SILENT, Silent
+from tests.fakes import write_photo
+from train.presets import PRESETS
+from train.run import TrainOptions, train
+
+COLORS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "white": (250, 250, 250)}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 photos of one colour each in a folder with a caption file; the last 8 are dev."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    lines = ["image,caption,split"]
+    for i in range(24):
+        name = list(COLORS)[i % 4]
+        shade = tuple(int(channel) for channel in np.clip(COLORS[name] + rng.integers(-20, 20, 3), 0, 255))
+        write_photo(folder / "photos" / f"{i}.png", shade, size=(64, 48))  # type: ignore[arg-type]
+        lines += [f"{i}.png,{text} {name} wall,{'train' if i < 16 else 'dev'}" for text in ("a", "a plain")]
+    (folder / "captions.csv").write_text("\n".join(lines) + "\n")
+    (folder / "photos" / "0.png").write_bytes(b"")  # one bad photo never ends a run
+    return folder
+
+
+def options(corpus: Path, out: Path, name: str, **changes: object) -> TrainOptions:
+    preset = replace(PRESETS[name], epochs=3, batch_size=8, hidden=64, dim=16)
+    basic = TrainOptions(
+        captions=corpus / "captions.csv",
+        images=corpus / "photos",
+        out=out,
+        preset=preset,
+        backbone="efficientnet-lite0",
+        weights=None,
+        word_vectors=None,
+        split_lists=None,
+        seed=1,
+        resume=False,
+        cache=corpus / "cache",
+        command="cli.py train captions.csv --images photos --out model",
+    )
+    return replace(basic, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_trained_folder_is_all_that_is_needed(corpus: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "model"
+    report = train(options(corpus, out, name), SILENT)
+    assert (report.epochs, report.dev["n_images"], report.dev["n_captions"]) == (3, 8, 16)
+    config = read_config(out)
+    check_files(out, config)
+    assert config.dev == report.dev
+    assert config.training["train_images"] == 15  # 16 without the bad one
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "Repeat it with" in (out / "MODEL_CARD.md").read_text()
+    assert "Apache License" in (out / "NOTICE").read_text()
+    assert not (out / ".training").exists()
+    assert str(corpus) not in json.dumps(config.training["command"])
+
+    encoder = Encoder.load(out)
+    photos = [corpus / "photos" / f"{i}.png" for i in range(16, 20)]
+    texts = [f"a {color} wall" for color in COLORS]
+    scores = encoder.encode_images(photos) @ encoder.encode_texts(texts).T
+    assert scores.shape == (4, 4)
+    assert np.abs(scores).max() <= 1 + 1e-5
+    if config.text_kind == "words":
+        assert encoder.unknown_words("a red qwertyuiop") == ["qwertyuiop"]
+
+
+class StopAtEpoch(Silent):
+    """Ctrl-C when an epoch begins."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.warnings: list[str] = []
+
+    def start(self, label: str, total: int | None) -> None:
+        if label.startswith(f"epoch {self.number}/"):
+            raise KeyboardInterrupt
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path: Path) -> None:
+    out, whole = tmp_path / "cut", tmp_path / "whole"
+    progress = StopAtEpoch(3)
+    with pytest.raises(KeyboardInterrupt):
+        train(options(corpus, out, "seed"), progress)
+    assert "--resume goes on" in progress.warnings[-1]
+    assert read_config(out).training["epochs"] == 2
+    assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16)
+
+    with pytest.raises(UserError, match="add --resume"):
+        train(options(corpus, out, "seed"), SILENT)
+    with pytest.raises(UserError, match=r"other settings \(seed\)"):
+        train(options(corpus, out, "seed", resume=True, seed=2), SILENT)
+    resumed = train(options(corpus, out, "seed", resume=True), SILENT)
+    uninterrupted = train(options(corpus, whole, "seed"), SILENT)
+    assert resumed.dev == uninterrupted.dev
+    assert read_config(out).files["image.onnx"] == read_config(whole).files["image.onnx"]
+    with pytest.raises(UserError, match="its training is finished"):
+        train(options(corpus, out, "seed", resume=True), SILENT)
+
+
+def test_what_is_in_the_way_is_not_overwritten(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(UserError, match="not an empty folder"):
+        train(options(corpus, tmp_path, "seed"), SILENT)

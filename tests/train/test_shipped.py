@@ -1,0 +1,34 @@
+"""The shipped model on Flickr8k's dev split: what its card says is what it does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedding.encoder import Encoder
+from indexer.corpus import read_corpus
+from retrieval.metrics import ranks, retrieval_metrics
+
+FLICKR8K = Path(os.environ.get("TWOBRANCH_FLICKR8K", Path(__file__).parents[3] / "shared" / "flickr8k"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FLICKR8K.is_dir(), reason="Flickr8k is not here; TWOBRANCH_FLICKR8K names its folder")
+def test_dev_recall_is_that_of_the_model_card() -> None:
+    encoder = Encoder.load("default", verify=True)
+    corpus = read_corpus(FLICKR8K / "Flickr8k.token.txt").in_split("dev")
+    names = [image.name for image in corpus.images]
+    row = {name: i for i, name in enumerate(names)}
+    items = np.array([row[caption.image or ""] for caption in corpus.captions])
+    images = encoder.encode_images([FLICKR8K / "images" / name for name in names])
+    texts = encoder.encode_texts([caption.text for caption in corpus.captions])
+    own = np.arange(len(names))
+    metrics = retrieval_metrics(
+        ranks(images, texts, own, items), own, ranks(texts, images, items, own), items
+    )
+    assert metrics.rsum == pytest.approx(encoder.config.dev["rsum"], abs=1.0)  # other CPUs round otherwise
+    assert metrics.rsum >= 250
+    assert encoder.config.dev["n_captions"] == len(corpus.captions) == 5000
