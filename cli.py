@@ -123,10 +123,12 @@ def index(
     """Bring the library up to date with these folders: only what changed is encoded."""
     from embedding.encoder import Encoder
     from indexer.build import update_library
+    from indexer.catalog import library_model
     from indexer.library import library_for_indexing
+    from retrieval.tables import index_text
 
     library = library_for_indexing(_Global.library)
-    encoder = Encoder.load(model or _library_model(library) or "default", verify=True)
+    encoder = Encoder.load(model or library_model(library) or "default", verify=True)
     report = update_library(
         library,
         paths,
@@ -140,16 +142,7 @@ def index(
     if as_json:
         _print_json({**report.as_json(), "library": str(library), "model": encoder.name})
         return
-    print(
-        f"{report.added:,} added, {report.updated:,} updated, {report.moved:,} moved, "
-        f"{report.removed:,} removed, {report.unchanged:,} unchanged, {len(report.failed):,} failed"
-    )
-    if report.captions_added or captions:
-        print(f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo")
-    rate = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
-    print(
-        f"{report.encoded:,} encoded with {encoder.name} in {report.seconds:.1f} s{rate}; library {library}"
-    )
+    print(index_text(report, encoder.name, library))
     for failure in report.failed[:5]:
         print(f"failed: {failure.path}: {failure.reason}", file=sys.stderr)
     if len(report.failed) > 5:
@@ -186,15 +179,7 @@ def search(
             {
                 "query": parsed.text if isinstance(parsed, TextQuery) else str(parsed.path),
                 "in": within.value,
-                "hits": [
-                    {
-                        "rank": hit.rank,
-                        "score": round(hit.score, 6),
-                        "path": str(hit.path) if hit.path is not None else None,
-                        "caption": hit.caption,
-                    }
-                    for hit in hits
-                ],
+                "hits": [hit.as_json() for hit in hits],
                 "took_ms": round(took_ms, 1),
             }
         )
@@ -282,16 +267,7 @@ def similarity(
     for failure in result.failed:
         print(f"failed: {failure}", file=sys.stderr)
     if as_json:
-        _print_json(
-            {
-                "images": [str(path) for path in result.images],
-                "sentences": list(result.sentences),
-                "scores": [[round(float(score), 6) for score in row] for row in result.scores],
-                "failed": [
-                    {"path": str(failure.path), "reason": failure.reason} for failure in result.failed
-                ],
-            }
-        )
+        _print_json(result.as_json())
         return
     for column, sentence in enumerate(result.sentences):
         print(f"{sentence}:")
@@ -373,64 +349,26 @@ def status(as_json: Json = False) -> None:
     """What is indexed, with which model, and what failed and why."""
     from indexer.library import find_library
     from retrieval.status import library_status
+    from retrieval.tables import status_text
 
     facts = library_status(find_library(_Global.library))
     if as_json:
         _print_json(facts)
         return
-    for name in (
-        "library",
-        "model",
-        "photos",
-        "searchable_photos",
-        "captions",
-        "captions_with_photo",
-        "evaluations",
-    ):
-        print(f"{name.replace('_', ' '):20} {facts[name] if facts[name] is not None else 'none'}")
-    for folder in facts["folders"]:
-        print(f"{'folder':20} {folder['path']} ({folder['photos']:,} photos)")
-    for corpus in facts["caption_files"]:
-        print(f"{'caption file':20} {corpus['path']} ({corpus['captions']:,} captions)")
-    for failure in facts["failed"]:
-        print(f"{'failed':20} {failure['path']}: {failure['reason']}")
+    print(status_text(facts))
 
 
 @command
 def models(as_json: Json = False) -> None:
     """The models at hand, with their quality on their own dev split."""
     from retrieval.status import known_models
-    from retrieval.tables import table
+    from retrieval.tables import models_table
 
-    library = _Global.library
-    facts = known_models(library)
+    facts = known_models(_Global.library)
     if as_json:
         _print_json(facts)
         return
-    header = (
-        "model",
-        "preset",
-        "backbone",
-        "dev rsum",
-        "R@1 text to image",
-        "R@1 image to text",
-        "trained on",
-    )
-    keys = ("name", "preset", "backbone", "rsum", "text_to_image_R@1", "image_to_text_R@1", "corpus")
-    print(table([header, *([row[key] if row[key] is not None else "" for key in keys] for row in facts)]))
-
-
-def _library_model(library: Path) -> str | None:
-    """The name of the model that the library uses; None for a library that is not there or is empty."""
-    from indexer.catalog import CATALOG, Catalog, active_model
-
-    if not (library / CATALOG).is_file():
-        return None
-    catalog = Catalog.open(library)
-    with catalog.session() as session:
-        model = active_model(session)
-    catalog.close()
-    return model.name if model is not None else None
+    print(models_table(facts))
 
 
 def _print_json(data: Any) -> None:

@@ -352,6 +352,15 @@ def active_model(session: Session) -> Model | None:
     return None if setting is None else session.get(Model, int(setting.value))
 
 
+def library_model(folder: Path) -> str | None:
+    """The name of the model that a library uses; None where there is no library, or nothing in it."""
+    if not (folder / CATALOG).is_file():
+        return None
+    with closing(Catalog.open(folder)) as catalog, catalog.session() as session:
+        model = active_model(session)
+        return None if model is None else model.name
+
+
 @dataclass(frozen=True)
 class Counts:
     """How much a library holds; the searchable ones have a vector under the active model."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,11 @@ class Hit:
     score: float
     path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
     caption: str | None  # the sentence, when captions were searched
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of a hit in ``search --json``."""
+        path = None if self.path is None else str(self.path)
+        return {"rank": self.rank, "score": round(self.score, 6), "path": path, "caption": self.caption}
 
 
 class SearchEngine:

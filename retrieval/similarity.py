@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,15 @@ class Similarity:
     sentences: tuple[str, ...]
     scores: NDArray[np.float32]  # (len(images), len(sentences))
     failed: tuple[ImageError, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``similarity --json``."""
+        return {
+            "images": [str(path) for path in self.images],
+            "sentences": list(self.sentences),
+            "scores": [[round(float(score), 6) for score in row] for row in self.scores],
+            "failed": [{"path": str(failure.path), "reason": failure.reason} for failure in self.failed],
+        }
 
 
 def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:

@@ -1,11 +1,14 @@
-"""Results as plain text tables."""
+"""Results as plain text, for the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from retrieval.engine import Hit
+if TYPE_CHECKING:
+    from indexer.build import IndexReport
+    from retrieval.engine import Hit
 
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
@@ -48,6 +51,51 @@ def history_table(evaluations: Sequence[dict[str, Any]]) -> str:
         recalls = [row[way].get(f"R@{k}", "") for way in ways for k in ks]
         rows.append((row["date"], row["model"], row["split"] or "", row["n_images"], *recalls, row["rsum"]))
     return table(rows)
+
+
+def index_text(report: IndexReport, model: str, library: Path) -> str:
+    """What a run of ``index`` did."""
+    changes = ("added", "updated", "moved", "removed", "unchanged")
+    counts = ", ".join(f"{getattr(report, name):,} {name}" for name in changes)
+    speed = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
+    lines = [
+        f"{counts}, {len(report.failed):,} failed",
+        f"{report.encoded:,} encoded with {model} in {report.seconds:.1f} s{speed}; library {library}",
+    ]
+    if report.captions_added or report.captions_without_image:
+        lines.insert(
+            1, f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo"
+        )
+    return "\n".join(lines)
+
+
+def status_text(facts: dict[str, Any]) -> str:
+    """``status --json`` for a person."""
+    counts = ("photos", "searchable_photos", "captions", "captions_with_photo", "evaluations")
+    rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", facts["model"] or "none")]
+    rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
+    rows += [("folder", f"{folder['path']} ({folder['photos']:,} photos)") for folder in facts["folders"]]
+    rows += [
+        ("caption file", f"{file['path']} ({file['format']}, {file['captions']:,} captions)")
+        for file in facts["caption_files"]
+    ]
+    rows += [("failed", f"{failure['path']}: {failure['reason']}") for failure in facts["failed"]]
+    return table(rows)
+
+
+def models_table(facts: Sequence[dict[str, Any]]) -> str:
+    """``models --json`` for a person; a model whose folder is gone has only its name."""
+    columns = {
+        "name": "model",
+        "preset": "preset",
+        "backbone": "backbone",
+        "rsum": "dev rsum",
+        "text_to_image_R@1": "text to image R@1",
+        "image_to_text_R@1": "image to text R@1",
+        "corpus": "trained on",
+    }
+    rows = [[row[key] if row[key] is not None else "gone" for key in columns] for row in facts]
+    return table([list(columns.values()), *rows])
 
 
 def _interval(bounds: Sequence[float] | None) -> str:

@@ -23,7 +23,7 @@ ALLOWED = {
 # Where a heavy package may be imported (module or package prefixes).
 HEAVY = {
     "torch": ("train", "embedding.branches", "embedding.backbones"),
-    "torchvision": ("embedding.backbones",),
+    "torchvision": ("embedding.backbones", "train.classnames"),
     "transformers": ("train",),
     "gensim": ("train",),
     "onnx": ("train",),
