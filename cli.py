@@ -65,6 +65,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
+        except BrokenPipeError:
+            raise  # `main` knows what to do
+        except OSError as error:  # a full disk, a folder that may not be written
+            print(f"error: {error.filename or function.__name__}: {error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             print("stopped; what was finished is kept, run the same command to go on", file=sys.stderr)
             raise typer.Exit(130) from None

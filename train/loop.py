@@ -191,7 +191,7 @@ def _another_text(items: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
 def _epoch_line(history: tuple[Epoch, ...], epochs: int) -> str:
     epoch = history[-1]
     best = max(history, key=lambda earlier: earlier.rsum)
-    left = (epochs - epoch.number) * epoch.seconds
+    left = (epochs - epoch.number) * sum(earlier.seconds for earlier in history) / len(history)
 
     def recalls(by_k: dict[int, float]) -> str:
         return "/".join(f"{by_k[k]:.1f}" for k in KS)
