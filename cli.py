@@ -34,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+MOST_K = 1_000_000
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -56,22 +57,26 @@ class _Global:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command: a ``UserError`` becomes one line and exit 1, Ctrl-C exit 130."""
+    """Register a command: a ``UserError`` becomes one line and exit 1, Ctrl-C exit 130; a reader that has
+    seen enough (``… | head``) is no error."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             function(*args, **kwargs)
+            sys.stdout.flush()
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
         except BrokenPipeError:
-            raise  # `main` knows what to do
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+            raise typer.Exit(0) from None
         except OSError as error:  # a full disk, a folder that may not be written
             print(f"error: {error.filename or function.__name__}: {error.strerror or error}", file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            print("stopped; what was finished is kept, run the same command to go on", file=sys.stderr)
+            kept = "; what was finished is kept, run the same command to go on"
+            print("stopped" + kept * (function is index), file=sys.stderr)
             raise typer.Exit(130) from None
 
     return app.command(name=function.__name__.rstrip("_"))(run)
@@ -79,9 +84,9 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from embedding import __version__
 
-        print(f"twobranch {version('twobranch')}")
+        print(f"twobranch {__version__}")
         raise typer.Exit
 
 
@@ -201,8 +206,8 @@ def _ks(text: str) -> list[int]:
         ks = sorted({int(part) for part in text.split(",")})
     except ValueError:
         ks = []
-    if not ks or ks[0] < 1:
-        raise typer.BadParameter(f"{text!r} is not a list of numbers from 1, such as 1,5,10")
+    if not ks or ks[0] < 1 or ks[-1] > MOST_K:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers from 1 to {MOST_K:,}, such as 1,5,10")
     return ks
 
 
@@ -314,9 +319,11 @@ def train(
         from train.run import TrainOptions
         from train.run import train as run
     except ModuleNotFoundError as error:
+        here = Path(__file__).resolve().parent
+        source = here if (here / "setup.cfg").is_file() else "twobranch"
         raise UserError(
             f"training needs the package {error.name}; install it with: "
-            f"{sys.executable} -m pip install '{Path(__file__).resolve().parent}[train]'"
+            f"{sys.executable} -m pip install '{source}[train]'"
         ) from None
     if preset not in PRESETS:
         raise typer.BadParameter(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
@@ -401,11 +408,10 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
 def main() -> None:
     """The console command ``twobranch``."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="surrogateescape")  # file names need not be UTF-8
-    try:
-        app(_globals_first(sys.argv[1:]))
-    except BrokenPipeError:  # `… | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # File names need not be UTF-8, nor need the terminal be able to show them.
+        utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
+        stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
+    app(_globals_first(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -142,8 +142,14 @@ def _load_weights(network: nn.Module, path: Path, name: str) -> None:
         raise UserError(f"{path}: no such weights file") from None
     except Exception as error:  # torch.load raises anything from KeyError to UnpicklingError
         raise UserError(f"{path}: not a weights file that can be loaded safely ({error})") from None
+    if not isinstance(state, dict):
+        raise UserError(f"{path}: holds a {type(state).__name__}, not the state dict of a network")
     state = state.get("state_dict", state)
-    missing, unexpected = network.load_state_dict(state, strict=False)
+    try:
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:  # tensors of other shapes
+        detail = str(error).splitlines()[1].strip()
+        raise UserError(f"{path}: these are not {name} weights ({detail})") from None
     if missing or unexpected:
         names = ", ".join([*missing, *unexpected][:3])
         raise UserError(

@@ -28,6 +28,7 @@ from embedding.text import SifEncoder
 
 IMAGE_BATCH = 16  # measured: larger batches gain nothing on a CPU and take more memory
 TEXT_BATCH = 64
+_UNKNOWN_PIECE = "[UNK]"  # WordPiece's own
 
 
 class TextInput(Protocol):
@@ -36,6 +37,8 @@ class TextInput(Protocol):
     def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]: ...
 
     def unknown_words(self, text: str) -> list[str]: ...
+
+    def knows(self, text: str) -> bool: ...
 
 
 class WordsInput:
@@ -49,6 +52,9 @@ class WordsInput:
 
     def unknown_words(self, text: str) -> list[str]:
         return self._sif.unknown_words(text)
+
+    def knows(self, text: str) -> bool:
+        return self._sif.knows(text)
 
 
 class WordPieceInput:
@@ -69,7 +75,15 @@ class WordPieceInput:
         }
 
     def unknown_words(self, text: str) -> list[str]:
-        return []  # every word has pieces
+        # Words fall into pieces, down to letters; what has none is a script or sign that was never seen.
+        encoding = self._tokenizer.encode(text)
+        unknown = zip(encoding.offsets, encoding.tokens, strict=True)
+        return [text[start:end] for (start, end), token in unknown if token == _UNKNOWN_PIECE]
+
+    def knows(self, text: str) -> bool:
+        encoding = self._tokenizer.encode(text)
+        pieces = zip(encoding.tokens, encoding.special_tokens_mask, strict=True)
+        return any(not special and token != _UNKNOWN_PIECE for token, special in pieces)
 
 
 class Encoder:
@@ -125,8 +139,12 @@ class Encoder:
         return embeddings
 
     def unknown_words(self, text: str) -> list[str]:
-        """The words of ``text`` that mean nothing to this model (never any for a sentence encoder)."""
+        """The words of ``text`` that mean nothing to this model."""
         return self._text_input.unknown_words(text)
+
+    def knows(self, text: str) -> bool:
+        """Whether anything in ``text`` means something to this model."""
+        return self._text_input.knows(text)
 
     @cached_property
     def _image_session(self) -> Any:

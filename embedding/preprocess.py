@@ -52,12 +52,19 @@ def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Pat
     label = name or (source if isinstance(source, (str, Path)) else "image")
     try:
         if isinstance(source, Image.Image):
-            return _prepare(source, size)
+            return _prepare(source, size, source.getexif())
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         if not data:
             raise ImageError(label, "empty file")
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            return _prepare(image, size)
+            exif = image.getexif()
+            # The JPEG decoder can skip most of its work when asked for 1/2, 1/4 or 1/8 of the size; it
+            # never goes below `size`, so the resize that follows still has enough pixels. Only an image
+            # of our own may be told so: it stays small.
+            full_size = image.size
+            _check_size(full_size)
+            image.draft("RGB", (size, size))
+            return _prepare(image, size, exif, full_size)
     except ImageError as error:
         raise ImageError(label, error.reason) from None
     except UnidentifiedImageError:
@@ -87,14 +94,17 @@ def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Pat
         raise ImageError(label, reason) from None
 
 
-def _prepare(image: Image.Image, size: int) -> Photo:
-    width, height = image.size
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
     if width * height > MAX_PIXELS:
         raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
-    exif = image.getexif()
-    # The JPEG decoder can skip most of its work when asked for 1/2, 1/4 or 1/8 of the size; it never
-    # goes below `size`, so the resize that follows still has enough pixels.
-    image.draft("RGB", (size, size))
+
+
+def _prepare(
+    image: Image.Image, size: int, exif: Image.Exif, full_size: tuple[int, int] | None = None
+) -> Photo:
+    width, height = full_size or image.size
+    _check_size((width, height))
     square = _to_rgb(image).resize((size, size), Image.Resampling.BICUBIC)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     if orientation in range(2, 9):
@@ -109,10 +119,12 @@ def _prepare(image: Image.Image, size: int) -> Photo:
 def _to_rgb(image: Image.Image) -> Image.Image:
     """The image as RGB: 16-bit grey scaled down, transparency laid over white."""
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float32)
-        # 16-bit files use the range up to 65535; Pillow's own conversion would clip at 255.
-        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
-        return Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8)).convert("RGB")
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
+        # What white is, is not in the file: 65535 in 16-bit ones, 1 in float ones, else 255. Pillow's own
+        # conversion would clip at 255.
+        largest = values.max(initial=0)
+        scale = 255 / (65535 if largest > 255 else 255 if largest > 1 or image.mode != "F" else 1)
+        return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

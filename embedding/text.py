@@ -89,6 +89,10 @@ class SifEncoder:
         """The words of ``text`` that mean nothing to this model, in order."""
         return [token for token in tokenize(text) if not self.words.lookup(token)]
 
+    def knows(self, text: str) -> bool:
+        """Whether any word of ``text`` has a vector."""
+        return next(_known_rows(self.words, text), None) is not None
+
     def save(self, folder: Path) -> list[str]:
         """Write ``words.txt``, ``words.npy`` (float16) and ``sif.npz``; the names written."""
         (folder / "words.txt").write_text("\n".join(self.words.rows) + "\n", encoding="utf-8")

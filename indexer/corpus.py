@@ -75,8 +75,7 @@ class CaptionCorpus:
 
         "val", "valid", "validation" and "dev" are one split; "train" takes in Karpathy's "restval".
         """
-        split = canonical_split(name)
-        wanted = _TRAIN_NAMES if split == "train" else {split}
+        wanted = split_members(name)
         captions = tuple(caption for caption in self.captions if caption.split in wanted)
         if not captions:
             raise CaptionFileError(f"{self.path} has no captions in split {name!r}: {self._split_advice()}")
@@ -147,6 +146,12 @@ def canonical_split(name: str | None) -> str | None:
     if lower in _DEV_NAMES:
         return "dev"
     return lower if lower in _TRAIN_NAMES | {"test"} else written or None
+
+
+def split_members(name: str) -> frozenset[str]:
+    """The names under which a corpus keeps the captions of a split: "train" takes in "restval"."""
+    split = canonical_split(name) or name
+    return _TRAIN_NAMES if split == "train" else frozenset({split})
 
 
 def _one_line(text: str) -> str:

@@ -117,15 +117,23 @@ class SearchEngine:
         if len(index) == 0:
             return []
         vector = self._encode(query)
-        scores, ids = index.search(vector, top + 1)  # one more: the query photo itself may be found
-        found = self._images(ids[0]) if within == "images" else self._captions(ids[0])
         own = query.path.resolve() if isinstance(query, ImageQuery) and within == "images" else None
-        rows = [
-            (score, *found[int(id_)])
-            for score, id_ in zip(scores[0], ids[0], strict=True)
-            if int(id_) in found
-        ]
-        kept = [row for row in rows if own is None or row[1] is None or row[1].resolve() != own][:top]
+        wanted = top if own is None else top + 1  # the query photo itself may be found
+        while True:
+            scores, ids = index.search(vector, wanted)
+            hits = self._hits(scores[0], ids[0], within, own)[:top]
+            # Links to the query photo are left out as well: there may be more hits behind them.
+            if len(hits) == top or wanted >= len(index):
+                return hits
+            wanted *= 2
+
+    def _hits(
+        self, scores: NDArray[np.float32], ids: NDArray[np.int64], within: Gallery, own: Path | None
+    ) -> list[Hit]:
+        """Ranked hits for (k,) scores and vector ids, without the photo that is ``own``."""
+        found = self._images(ids) if within == "images" else self._captions(ids)
+        rows = [(score, *found[id_]) for score, id_ in zip(scores, ids.tolist(), strict=True) if id_ in found]
+        kept = [row for row in rows if own is None or row[1] is None or row[1].resolve() != own]
         return [Hit(rank, float(score), path, text) for rank, (score, path, text) in enumerate(kept, start=1)]
 
     def _encode(self, query: Query) -> NDArray[np.float32]:
@@ -173,17 +181,19 @@ def load_encoder(model: Model) -> Encoder:
             "put it back, or encode everything again with `index --model default PATH`"
         ) from None
     if not same:
-        raise LibraryError(
-            f"the model {model.name} has changed since this library was indexed; "
-            f"encode everything again with `index --model {model.name} PATH`"
-        )
+        raise changed_model(model)
     return encoder
 
 
-def check_known(encoder: Encoder, query: TextQuery) -> None:
-    """Raise ``UserError`` when no word of the query means anything to the model."""
-    from embedding.text import tokenize
+def changed_model(model: Model) -> LibraryError:
+    """The error for a model folder that is not the one the library was indexed with."""
+    return LibraryError(
+        f"the model {model.name} has changed since this library was indexed; "
+        f"encode everything again with `index --model {model.name} PATH`"
+    )
 
-    unknown = encoder.unknown_words(query.text)
-    if unknown and len(unknown) == len(tokenize(query.text)):
-        raise UserError(f"the model knows no word of this query: {', '.join(unknown)}; use other words")
+
+def check_known(encoder: Encoder, query: TextQuery) -> None:
+    """Raise ``UserError`` when nothing in the query means anything to the model."""
+    if not encoder.knows(query.text):
+        raise UserError(f"the model knows no word of this query: {query.text}; use other words")

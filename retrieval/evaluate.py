@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from embedding.errors import UserError
+from embedding.errors import LibraryError, ModelError, UserError
+from embedding.modelfolder import fingerprint, resolve_model
 from embedding.progress import SILENT, Progress
 from indexer.catalog import (
     Caption,
@@ -26,8 +27,9 @@ from indexer.catalog import (
     active_model,
     utcnow,
 )
-from indexer.corpus import canonical_split
+from indexer.corpus import canonical_split, split_members
 from indexer.vectors import VectorIndex, open_index
+from retrieval.engine import changed_model
 from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks, retrieval_metrics
 
 BLOCK = 256  # queries at a time: bounds memory to BLOCK x gallery scores
@@ -91,13 +93,14 @@ def evaluate(
     """Recall@K both ways over the indexed pairs (of one split), stored in the catalogue.
 
     The gallery is what the pairs hold: photos without a caption do not compete. Raises ``UserError`` when
-    there are no pairs.
+    there are no pairs, ``LibraryError`` when the model is not the one that was indexed with.
     """
     with catalog.session() as session:
         model = active_model(session)
         if model is None:
             raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
         pairs = _pairs(session, model, split)
+    _check_unchanged(model)
     images = open_index(catalog, catalog.folder, "images", model.id, model.dim)
     captions = open_index(catalog, catalog.folder, "captions", model.id, model.dim)
     image_side = images, pairs.image_vectors, pairs.image_items
@@ -118,8 +121,11 @@ def evaluate(
         n_images=len(pairs.image_items),
         n_captions=len(pairs.caption_items),
     )
-    with catalog.session(write=True) as session:
-        session.add(_row(result, model, command))
+    try:
+        with catalog.session(write=True) as session:
+            session.add(_row(result, model, command))
+    except LibraryError as error:  # the numbers are good all the same
+        progress.warn(f"the evaluation is not stored: {error}")
     return result
 
 
@@ -173,7 +179,7 @@ def _pairs(session: Session, model: Model, split: str | None) -> _Pairs:
         .order_by(CaptionVector.id)
     )
     if name is not None:
-        statement = statement.where(Caption.split == name)
+        statement = statement.where(Caption.split.in_(split_members(name)))
     rows = session.execute(statement).all()
     if not rows:
         raise UserError(_no_pairs(session, split))
@@ -187,6 +193,16 @@ def _pairs(session: Session, model: Model, split: str | None) -> _Pairs:
         image_items,
         name if name is not None else (only.pop() if len(only) == 1 else None),
     )
+
+
+def _check_unchanged(model: Model) -> None:
+    """Refuse to report old vectors under the name of a new model; those of one that is gone are fine."""
+    try:
+        folder = resolve_model(model.name)
+    except ModelError:
+        return
+    if fingerprint(folder) != model.fingerprint:
+        raise changed_model(model)
 
 
 def _no_pairs(session: Session, split: str | None) -> str:

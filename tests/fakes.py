@@ -63,6 +63,9 @@ class FakeEncoder:
     def unknown_words(self, text: str) -> list[str]:
         return [word for word in text.lower().split() if word not in WORDS]
 
+    def knows(self, text: str) -> bool:
+        return len(self.unknown_words(text)) < len(text.split())
+
     def _check_interrupt(self) -> None:
         done = self.encoded_images + self.encoded_texts
         if self.interrupt_after is not None and done >= self.interrupt_after:

@@ -183,6 +183,7 @@ def test_global_options_may_stand_anywhere(place: Path, tmp_path: Path) -> None:
         (["search", "dog", "-k", "0"], 2, "--top"),
         (["search", "dog", "--in", "videos"], 2, "videos"),
         (["eval", "--recall", "1,x"], 2, "1,x"),
+        (["eval", "--recall", "99999999999999999999"], 2, "1 to 1,000,000"),
         (["similarity", "./no.jpg", "a dog"], 1, "no such photo"),
         (["index", ".", "--model", "no-such-model"], 1, "no-such-model"),
         (["train", "no.csv", "--images", ".", "--out", "m", "--preset", "nope"], 2, "nope"),
@@ -213,6 +214,25 @@ def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
         [sys.executable, str(ROOT / "cli.py"), "search", "red", "--paths"], capture_output=True, cwd=tmp_path
     )
     assert result.stdout == os.fsencode(tmp_path / "photos" / name) + b"\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(place: Path) -> None:
+    command = f"set -o pipefail; {sys.executable} {ROOT / 'cli.py'} search dog -k 1000 --paths | head -1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=place)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_terminal_that_cannot_show_a_name_gets_it_escaped(tmp_path: Path) -> None:
+    write_photo(tmp_path / "photos" / "日本.png", "red")
+    run("index", "photos", cwd=tmp_path)
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "search", "red"],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+    )
+    assert result.returncode == 0
+    assert b"\\u65e5\\u672c.png" in result.stdout
 
 
 def test_a_library_whose_model_is_gone_says_what_to_do(place: Path, tmp_path: Path) -> None:

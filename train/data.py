@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,17 +65,33 @@ def training_and_dev(
     else:
         train, dev = corpus.captions, ()
     if not dev:
-        train, dev = _hold_out(train, seed)
+        train, dev = _hold_out([caption for caption in train if caption.image in found], seed)
         progress.note(
             f"no dev split: {len({c.image for c in dev})} images are held out to choose the best epoch"
         )
-    parts = _pairs(train, found), _pairs(dev, found)
-    for name, part in zip(("train", "dev"), parts, strict=True):
+    train_part, dev_part = _pairs(train, found), _pairs(dev, found)
+    check_enough(train_part, dev_part, corpus)
+    return train_part, dev_part
+
+
+def check_enough(train: CaptionedPhotos, dev: CaptionedPhotos, corpus: CaptionCorpus) -> None:
+    """Raise ``UserError`` when there are too few photos to learn from or to choose the best epoch by."""
+    for name, part in (("train", train), ("dev", dev)):
         if len(part.photos) < 2:
             raise UserError(
-                f"{corpus.path}: the {name} split has {len(part.photos)} captioned photos in {images}"
+                f"{corpus.path}: only {len(part.photos)} photos with captions to {name} on; "
+                "training takes at least 2, and 2 others as dev split"
             )
-    return parts
+
+
+def data_fingerprint(train: CaptionedPhotos, dev: CaptionedPhotos, images: Path) -> str:
+    """A sha256 of which photos and sentences are trained on, and which are dev."""
+    digest = hashlib.sha256()
+    for part in (train, dev):
+        names = [photo.relative_to(images).as_posix() for photo in part.photos]
+        record = [names, part.texts, part.items.tolist()]
+        digest.update(json.dumps(record).encode())
+    return digest.hexdigest()
 
 
 def _find_photos(corpus: CaptionCorpus, images: Path, progress: Progress) -> dict[str, Path]:
@@ -92,7 +110,7 @@ def _find_photos(corpus: CaptionCorpus, images: Path, progress: Progress) -> dic
 
 def _hold_out(captions: Sequence[Caption], seed: int) -> tuple[tuple[Caption, ...], tuple[Caption, ...]]:
     names = sorted({caption.image for caption in captions if caption.image is not None})
-    n_dev = min(MOST_HELD_OUT, int(len(names) * HELD_OUT))
+    n_dev = min(MOST_HELD_OUT, max(2, int(len(names) * HELD_OUT)), len(names))
     held_out = set(random.Random(seed).sample(names, n_dev))
     return (
         tuple(caption for caption in captions if caption.image not in held_out),

@@ -20,7 +20,7 @@ from embedding.progress import Progress
 from indexer.corpus import CaptionCorpus, read_corpus
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.classnames import class_pairs
-from train.data import CaptionedPhotos, training_and_dev
+from train.data import CaptionedPhotos, check_enough, data_fingerprint, training_and_dev
 from train.features import image_features
 from train.loop import FeatureSplit, fit
 from train.presets import Preset
@@ -71,10 +71,10 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     checkpoint = options.out / UNFINISHED / CHECKPOINT
     _check_out(options, checkpoint)
     corpus = read_corpus(options.captions, options.split_lists)
-    settings = _settings(options, corpus)
+    train_part, dev_part = training_and_dev(corpus, options.images, seed=options.seed, progress=progress)
+    settings = _settings(options, train_part, dev_part)
     if options.resume:
         _check_settings(load_checkpoint(checkpoint).settings, settings, checkpoint)
-    train_part, dev_part = training_and_dev(corpus, options.images, seed=options.seed, progress=progress)
 
     backbone = load_backbone(options.backbone, options.weights)
     found = image_features(
@@ -88,6 +88,7 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     for failure in found.failed:
         progress.warn(f"left out: {failure}")
     train_part, dev_part = train_part.restrict(found.rows), dev_part.restrict(found.rows)
+    check_enough(train_part, dev_part, corpus)
     text = _text_side(options, train_part, progress)
     train_split = _features(train_part, found.rows, found.features, text)
     dev_split = _features(dev_part, found.rows, found.features, text)
@@ -161,15 +162,15 @@ def _check_out(options: TrainOptions, checkpoint: Path) -> None:
         raise UserError(f"{out}: is not an empty folder; choose another --out")
 
 
-def _settings(options: TrainOptions, corpus: CaptionCorpus) -> dict[str, Any]:
+def _settings(
+    options: TrainOptions, train_part: CaptionedPhotos, dev_part: CaptionedPhotos
+) -> dict[str, Any]:
     """What a resumed run must share with its beginning."""
-    captions = options.captions
     return {
-        "captions": sha256_file(captions) if captions.is_file() else f"{len(corpus.captions)} captions",
-        "images": str(options.images),
+        "data": data_fingerprint(train_part, dev_part, options.images),
         "backbone": options.backbone,
         "weights": None if options.weights is None else sha256_file(options.weights),
-        "word_vectors": None if options.word_vectors is None else str(options.word_vectors),
+        "word_vectors": None if options.word_vectors is None else sha256_file(options.word_vectors),
         "seed": options.seed,
         "preset": asdict(options.preset),
     }

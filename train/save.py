@@ -95,6 +95,7 @@ def save_model(
     store_float16(folder / IMAGE_TOWER)
     names += text.save(network, folder)
     save_file(_half_matrices(network), folder / NETWORK)
+    (folder / NETWORK).chmod(0o644)  # safetensors keeps its files to their owner
     best = max(history, key=lambda epoch: epoch.rsum)
     config = ModelConfig(
         preset=preset.name,

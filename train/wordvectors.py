@@ -43,7 +43,7 @@ def _from_file(path: Path) -> KeyedVectors:
         return KeyedVectors.load_word2vec_format(
             str(path), binary=binary, no_header=not binary and not _has_header(path)
         )
-    except (ValueError, EOFError, OSError, UnicodeError) as error:
+    except (ValueError, TypeError, EOFError, OSError, UnicodeError) as error:
         raise UserError(f"{path}: neither word2vec nor GloVe vectors ({error})") from None
 
 

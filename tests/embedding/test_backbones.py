@@ -51,6 +51,17 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_backbone("resnet50", path)
 
 
+def test_weights_of_a_sibling_and_bare_tensors_are_refused(tmp_path: Path) -> None:
+    sibling = torchvision.models.resnet50()
+    sibling.fc = torch.nn.Linear(2048, 10)
+    torch.save(sibling.state_dict(), tmp_path / "ten-classes.pth")
+    with pytest.raises(UserError, match=r"not resnet50 weights .*size mismatch"):
+        load_backbone("resnet50", tmp_path / "ten-classes.pth")
+    torch.save(torch.zeros(3), tmp_path / "tensor.pth")
+    with pytest.raises(UserError, match="holds a Tensor"):
+        load_backbone("resnet50", tmp_path / "tensor.pth")
+
+
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     """A pickle that calls something when it is loaded, as untrusted weights may."""
     path, proof = tmp_path / "evil.pth", tmp_path / "proof"

@@ -52,6 +52,12 @@ def test_long_and_odd_sentences(shipped: Encoder) -> None:
     assert np.isfinite(vectors).all()
 
 
+def test_signs_that_were_never_seen_are_named(shipped: Encoder) -> None:
+    assert shipped.unknown_words("red 🦄 car ᚠᚢ") == ["🦄", "ᚠᚢ"]
+    assert shipped.knows("red 🦄")
+    assert not shipped.knows("🦄 ᚠᚢ")
+
+
 def test_a_photo_that_cannot_be_read_is_named(shipped: Encoder, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"no\.jpg: no such file"):
         shipped.encode_images([tmp_path / "no.jpg"])

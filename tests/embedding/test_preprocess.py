@@ -77,6 +77,19 @@ def test_16_bit_grey_is_scaled_not_clipped() -> None:
     assert load_photo(Image.fromarray(half), 8).pixels.mean() == pytest.approx(127, abs=1)
 
 
+def test_float_images_run_to_one_or_to_255() -> None:
+    values = np.array([[0, 0.5], [1, np.nan]], dtype=np.float32)
+    assert load_photo(Image.fromarray(values), 2).pixels[..., 0].tolist() == [[0, 127], [255, 0]]
+    assert load_photo(Image.fromarray(values * 255), 2).pixels[..., 0].tolist() == [[0, 127], [255, 0]]
+
+
+def test_an_open_image_is_left_as_it_was(tmp_path: Path) -> None:
+    Image.new("RGB", (1600, 1200), RED).save(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as image:
+        load_photo(image, 8)
+        assert image.size == (1600, 1200)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "LA", "YCbCr"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
     assert load_photo(Image.new("L", (4, 4), 255).convert(mode), 8).pixels.shape == (8, 8, 3)

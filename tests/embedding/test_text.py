@@ -54,6 +54,9 @@ def test_features_by_hand() -> None:
 def test_unknown_words_are_named() -> None:
     sif = SifEncoder(WORDS, np.ones(5, np.float32), np.array([1, 0], np.float32))
     assert sif.unknown_words("the red cat, the dog's hat") == ["cat", "hat"]
+    assert sif.knows("a red cat")
+    assert not sif.knows("a cat")
+    assert not sif.knows("!!!")
 
 
 def test_save_and_load_give_the_same_features(tmp_path: Path) -> None:

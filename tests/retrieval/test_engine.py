@@ -42,6 +42,16 @@ def test_a_photo_finds_others_but_not_itself(engine: SearchEngine, photos: Path)
     assert sorted(names(engine.search(photos / "red.png", top=2))) == ["blue.png", "green.png"]
 
 
+def test_links_to_the_query_photo_do_not_use_up_the_hits(
+    engine: SearchEngine, photos: Path, library: Path, encoder: FakeEncoder
+) -> None:
+    for number in range(3):
+        (photos / f"link{number}.png").symlink_to(photos / "red.png")
+    update_library(library, [photos], encoder)
+    with SearchEngine.open(library, load=lambda model: encoder) as later:
+        assert sorted(names(later.search(photos / "red.png", top=2))) == ["blue.png", "green.png"]
+
+
 def test_a_copy_elsewhere_is_another_photo(engine: SearchEngine, tmp_path: Path) -> None:
     outside = write_photo(tmp_path / "elsewhere.png", "red")
     assert names(engine.search(outside, top=1)) == ["red.png"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.errors import UserError
+from embedding.errors import LibraryError, UserError
+from embedding.modelfolder import sha256_file
 from indexer.build import update_library
 from indexer.catalog import Catalog
 from retrieval.evaluate import evaluate, history, history_json, ranks_among_hits
@@ -48,6 +49,32 @@ def test_a_split_is_evaluated_alone(catalog: Catalog) -> None:
     result = evaluate(catalog, ks=[1], split="test", command="test")
     assert (result.split, result.n_images, result.n_captions) == ("test", 2, 4)
     assert evaluate(catalog, ks=[1], split="val", command="test").split == "dev"
+
+
+def test_train_takes_in_restval_as_index_does(
+    library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    captions = tmp_path / "captions.csv"
+    captions.write_text("image,caption,split\nred.png,red,train\nblue.png,blue,restval\n")
+    update_library(library, [photos], encoder, captions=captions, split="train")
+    assert evaluate(Catalog.open(library), ks=[1], split="train", command="test").n_images == 2
+
+
+def test_a_model_that_changed_is_not_given_the_old_numbers(
+    library: Path, photos: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    captions = tmp_path / "captions.csv"
+    captions.write_text("image,caption\nred.png,red\n")
+    update_library(
+        library, [photos], FakeEncoder(str(model), sha256_file(model / "config.json")), captions=captions
+    )
+    assert evaluate(Catalog.open(library), ks=[1], split=None, command="test").n_images == 1
+    (model / "config.json").write_text('{"retrained": true}')
+    with pytest.raises(LibraryError, match="has changed since"):
+        evaluate(Catalog.open(library), ks=[1], split=None, command="test")
 
 
 def test_an_unknown_split_lists_those_there_are(catalog: Catalog) -> None:

@@ -10,7 +10,7 @@ from embedding.errors import UserError
 from embedding.progress import SILENT, Silent
 from indexer.corpus import read_corpus
 from tests.fakes import write_photo
-from train.data import training_and_dev
+from train.data import data_fingerprint, training_and_dev
 
 
 class Warnings(Silent):
@@ -55,6 +55,27 @@ def test_without_splits_a_tenth_of_the_images_is_held_out(tmp_path: Path) -> Non
     assert again.photos == train.photos
 
 
+def test_a_small_corpus_holds_out_two_of_the_photos_that_are_there(tmp_path: Path) -> None:
+    for i in range(6):
+        write_photo(tmp_path / f"{i}.png", "red")
+    path = tmp_path / "captions.csv"  # 40 photos, of which 34 are missing
+    path.write_text("image,caption\n" + "".join(f"{i}.png,photo {i}\n" for i in range(40)))
+    train, dev = training_and_dev(read_corpus(path), tmp_path, seed=0, progress=SILENT)
+    assert (len(train.photos), len(dev.photos)) == (4, 2)
+
+
+def test_the_fingerprint_tells_what_is_trained_on(tmp_path: Path) -> None:
+    for i in range(6):
+        write_photo(tmp_path / f"{i}.png", "red")
+    rows = [f"{i}.png,photo {i},{'train' if i < 4 else 'dev'}" for i in range(6)]
+    parts = training_and_dev(read_corpus(corpus_of(tmp_path, rows)), tmp_path, seed=0, progress=SILENT)
+    again = training_and_dev(read_corpus(corpus_of(tmp_path, rows)), tmp_path, seed=0, progress=SILENT)
+    assert data_fingerprint(*parts, tmp_path) == data_fingerprint(*again, tmp_path)
+    moved = [row.replace("3,train", "3,dev") for row in rows]
+    other = training_and_dev(read_corpus(corpus_of(tmp_path, moved)), tmp_path, seed=0, progress=SILENT)
+    assert data_fingerprint(*parts, tmp_path) != data_fingerprint(*other, tmp_path)
+
+
 def test_missing_photos_are_counted_named_and_passed_over(tmp_path: Path) -> None:
     rows = [f"{i}.png,photo {i},{'train' if i < 6 else 'dev'}" for i in range(8)]
     for i in (0, 1, 6, 7):
@@ -81,5 +102,5 @@ def test_a_corpus_without_a_train_split_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_split_is_refused(tmp_path: Path) -> None:
     path = corpus_of(tmp_path, ["a.png,a,train", "b.png,b,dev"])
-    with pytest.raises(UserError, match="train split has 0 captioned photos"):
+    with pytest.raises(UserError, match="only 0 photos with captions to train on"):
         training_and_dev(read_corpus(path), tmp_path, seed=0, progress=SILENT)

@@ -102,6 +102,7 @@ def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path:
         train(options(corpus, out, "seed"), progress)
     assert "--resume goes on" in progress.warnings[-1]
     assert read_config(out).training["epochs"] == 2
+    assert (out / "network.safetensors").stat().st_mode & 0o044  # others may read it
     assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16)
 
     with pytest.raises(UserError, match="add --resume"):
@@ -114,6 +115,17 @@ def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path:
     assert read_config(out).files["image.onnx"] == read_config(whole).files["image.onnx"]
     with pytest.raises(UserError, match="its training is finished"):
         train(options(corpus, out, "seed", resume=True), SILENT)
+
+
+def test_photos_that_cannot_be_read_may_leave_too_few(corpus: Path, tmp_path: Path) -> None:
+    for i in range(4):
+        (tmp_path / f"{i}.jpg").write_bytes(b"junk")
+    captions = tmp_path / "captions.csv"
+    captions.write_text(
+        "image,caption,split\n" + "".join(f"{i}.jpg,photo,{'train' if i < 2 else 'dev'}\n" for i in range(4))
+    )
+    with pytest.raises(UserError, match="only 0 photos with captions to train on"):
+        train(options(corpus, tmp_path / "model", "seed", captions=captions, images=tmp_path), SILENT)
 
 
 def test_what_is_in_the_way_is_not_overwritten(corpus: Path, tmp_path: Path) -> None:

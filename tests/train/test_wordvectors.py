@@ -47,6 +47,9 @@ def test_the_glove_wheel() -> None:
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such word-vector file"):
         load_word_vectors(tmp_path / "no.txt")
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(UserError, match="neither word2vec nor GloVe"):
+        load_word_vectors(tmp_path / "empty.txt")
     (tmp_path / "prose.txt").write_text("this is not\na file of vectors\n")
     with pytest.raises(UserError, match="neither word2vec nor GloVe"):
         load_word_vectors(tmp_path / "prose.txt")
