@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, exists, func, select
 
 from embedding.errors import UserError
 from embedding.progress import SILENT, Progress
@@ -25,6 +24,7 @@ from indexer.captions import (
 )
 from indexer.catalog import (
     ACTIVE_MODEL,
+    CATALOG,
     Catalog,
     Image,
     ImageVector,
@@ -37,7 +37,24 @@ from indexer.catalog import (
 from indexer.library import indexing_lock
 from indexer.photos import Job, index_photos, remove_photos
 from indexer.run import AnyEncoder, Failure, Run, Tally
-from indexer.scan import FoundFile, Scan, found_file, is_photo_name, scan
+from indexer.scan import (
+    FoundFile,
+    Scan,
+    found_file,
+    is_excluded,
+    is_there,
+    scan,
+)
+from indexer.targets import (
+    Scope,
+    deleted_paths,
+    folder_of,
+    is_empty,
+    not_found,
+    remove_roots,
+    scope_of,
+    split_targets,
+)
 from indexer.vectors import open_index, remove_index_files
 
 
@@ -90,23 +107,28 @@ def update_library(
     """Brings the library up to date with these folders and photos, and with a caption file.
 
     Only what changed is encoded; what is done is committed batch by batch, so an interrupted run is
-    continued by the next. With ``split`` only the photos of that split count. Raises ``UserError`` for a
-    path that does not exist (nothing is touched then), ``CaptionFileError`` and ``LibraryError``.
+    continued by the next. With ``split`` only the photos of that split count. A path that was deleted takes
+    its photos with it. Raises ``UserError`` for one that the library never knew or that may only be out of
+    reach (nothing is touched then), ``CaptionFileError`` and ``LibraryError``.
     """
     started = time.monotonic()
-    targets = _targets(paths)
+    targets, missing = split_targets(paths)
+    if missing and not (library / CATALOG).is_file():
+        raise not_found(missing[0])
     if split is not None and captions is None:
         raise UserError(f"split {split!r} without a caption file: add --captions FILE")
     chosen = None if captions is None else choose_captions(captions, split)
     tally = Tally()
     with closing(Catalog.open(library, create=True)) as catalog, indexing_lock(library):
+        deleted = deleted_paths(catalog, missing)
         model_id = _register_model(catalog, encoder)
         run = Run(catalog, encoder, model_id, batch_size, progress, tally)
-        gone = _index_photos(run, targets, exclude, chosen if split is not None else None)
+        gone = {id for one in deleted for id in one.image_ids}
+        _index_photos(run, targets, exclude, chosen if split is not None else None, gone)
         remove_photos(run, gone)
-        if chosen is not None:
-            store_captions(run, chosen)
-        without_image = tie_captions(run, targets)
+        remove_roots(run, deleted, gone)
+        corpus_id = None if chosen is None else store_captions(run, chosen)
+        without_image = tie_captions(run, targets, corpus_id)
         encode_captions(run)
         _activate_model(run)
         open_index(catalog, library, "images", model_id, encoder.dim)
@@ -127,112 +149,61 @@ def update_library(
     )
 
 
-# --- paths and roots --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Scope:
-    """The part of a root that a run looks at: all of it, a folder below it, or one photo."""
-
-    root_id: int
-    root: Path
-    below: str  # relative to the root; "" for all of it
-
-    def covers(self, path: str) -> bool:
-        return self.below in ("", path) or path.startswith(f"{self.below}/")
-
-
-def _targets(paths: Sequence[Path]) -> list[Path]:
-    """The absolute paths, without those that lie in another one."""
-    targets = []
-    for path in paths:
-        path = path.expanduser()
-        try:
-            path.stat()
-        except OSError as error:
-            raise UserError(
-                f"{path}: {(error.strerror or str(error)).lower()}; nothing was indexed"
-            ) from None
-        if path.is_dir():
-            targets.append(path.resolve())
-        elif path.is_file() and is_photo_name(path.name):
-            targets.append(path.parent.resolve() / path.name)  # a link is indexed under its own name
-        else:
-            raise UserError(f"{path}: not a photo or a folder; nothing was indexed")
-    return [path for path in dict.fromkeys(targets) if not any(other in path.parents for other in targets)]
-
-
-def _scope(session: Session, target: Path) -> _Scope:
-    """The scope of a path, in the root that holds it or in a new one."""
-    folder = _folder(target)
-    roots = session.scalars(select(Root)).all()
-    for root in roots:
-        if folder.is_relative_to(root.path):
-            return _Scope(root.id, Path(root.path), _relative(target, Path(root.path)))
-    new = Root(path=str(folder))
-    session.add(new)
-    session.flush()
-    for root in roots:
-        if Path(root.path).is_relative_to(folder):
-            _adopt(session, new, root)
-    return _Scope(new.id, folder, _relative(target, folder))
-
-
-def _folder(target: Path) -> Path:
-    return target if target.is_dir() else target.parent
-
-
-def _relative(path: Path, root: Path) -> str:
-    return "" if path == root else path.relative_to(root).as_posix()
-
-
-def _adopt(session: Session, parent: Root, child: Root) -> None:
-    """Hands the photos of a root over to the root that now holds it; ids and vectors stay."""
-    prefix = _relative(Path(child.path), Path(parent.path))
-    rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
-    moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
-    if moved:
-        session.execute(update(Image), moved)
-    session.execute(delete(Root).where(Root.id == child.id))
-
-
 # --- photos -----------------------------------------------------------------------------------------
 
 
 def _index_photos(
-    run: Run, targets: Sequence[Path], exclude: Sequence[str], chosen: ChosenCaptions | None
-) -> set[int]:
-    """Stores what is new or changed below the targets; returns the ids of the photos that are gone.
+    run: Run,
+    targets: Sequence[Path],
+    exclude: Sequence[str],
+    chosen: ChosenCaptions | None,
+    gone: set[int],
+) -> None:
+    """Stores what is new or changed below the targets; the ids of photos that are gone go into ``gone``.
 
     With ``chosen`` only the photos that those captions name are looked at.
     """
     with run.catalog.session(write=True) as session:
         # The highest first: a root that is made must not adopt one that a scope refers to already.
-        ordered = sorted(targets, key=lambda target: len(_folder(target).parts))
-        scopes = [_scope(session, target) for target in ordered]
+        ordered = sorted(targets, key=lambda target: len(folder_of(target).parts))
+        scopes = [scope_of(session, target) for target in ordered]
     names = None if chosen is None else PhotoNames(chosen.image_names)
     lacking = _without_vector(run)
     jobs: list[Job] = []
-    gone: set[int] = set()
+    empty: list[Scope] = []
     for scope in scopes:
         only = None if names is None else NamedPhotos(scope.root, names)
         with run.showing(f"looking for photos in {scope.root / scope.below}", None):
             found = _look(scope, exclude, only)
         for folder in found.unreadable:
             run.warn(f"{scope.root / folder}: cannot be listed; what the library has of it is kept as it is")
-        jobs += _compare(run, scope, found, only, lacking, gone)
+        if not (scope.below or found.files or found.unreadable) and is_empty(scope.root):
+            empty.append(scope)
+        else:
+            jobs += _compare(run, scope, found, only, exclude, lacking, gone)
     covered = {job.image_id for job in jobs} | gone
     jobs += [job for id, job in lacking.items() if id not in covered]
     index_photos(run, jobs, gone)
+    for scope in empty:
+        _warn_of_empty(run, scope)
     if run.tally.unreachable:
         run.warn(
             f"{run.tally.unreachable} photos could not be reached and have no vector under this model; "
             "run `index` again when their folders are back"
         )
-    return gone
 
 
-def _look(scope: _Scope, exclude: Sequence[str], only: Container[str] | None) -> Scan:
+def _warn_of_empty(run: Run, scope: Scope) -> None:
+    with run.catalog.session() as session:
+        count = session.scalar(select(func.count()).where(Image.root_id == scope.root_id))
+    if count:  # the mount point of a drive that is away looks just like this
+        run.warn(
+            f"{scope.root} is empty; its {count} photos are kept; "
+            "delete the folder itself and index it by name to remove them"
+        )
+
+
+def _look(scope: Scope, exclude: Sequence[str], only: Container[str] | None) -> Scan:
     path = scope.root / scope.below
     if path.is_dir():
         return scan(scope.root, scope.below, exclude, only)
@@ -243,15 +214,16 @@ def _look(scope: _Scope, exclude: Sequence[str], only: Container[str] | None) ->
 
 def _compare(
     run: Run,
-    scope: _Scope,
+    scope: Scope,
     found: Scan,
     only: Container[str] | None,
+    exclude: Sequence[str],
     lacking: Container[int],
     gone: set[int],
 ) -> list[Job]:
     """The files that have to be read; the ids of photos that are no longer found are put into ``gone``."""
     new = dict(found.files)
-    kept = [_Scope(scope.root_id, scope.root, folder) for folder in found.unreadable]
+    kept = [Scope(scope.root_id, scope.root, folder) for folder in found.unreadable]
     jobs = []
     rows = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
     with run.catalog.session() as session:
@@ -260,6 +232,9 @@ def _compare(
                 continue
             file = new.pop(row.path, None)
             if file is None:
+                skipped = scope.skips(row.path) and not is_excluded(row.path, scope.below, exclude)
+                if skipped and is_there(scope.root / row.path):
+                    continue  # it was indexed by its own name
                 if not any(folder.covers(row.path) for folder in kept):
                     gone.add(row.id)
             elif row.failure is not None:

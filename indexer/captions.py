@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from indexer.catalog import Caption, CaptionVector, Corpus, Image, Root, utcnow
 from indexer.corpus import canonical_split, read_corpus
 from indexer.run import Run, as_blobs
+from indexer.scan import is_there
 
 _TEXTS_A_COMMIT = 512  # the encoder makes its own batches; this much work can be lost to an interrupt
 _IDS_A_STATEMENT = 500
@@ -68,8 +70,11 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
     )
 
 
-def store_captions(run: Run, chosen: ChosenCaptions) -> None:
-    """Brings the catalogue's captions of that file up to date; those that stayed keep id and vector."""
+def store_captions(run: Run, chosen: ChosenCaptions) -> int:
+    """Brings the catalogue's captions of that file up to date; those that stayed keep id and vector.
+
+    Returns the id of the corpus.
+    """
     with run.catalog.session(write=True) as session:
         corpus_id = _store_corpus(session, chosen)
         query = select(Caption.id, Caption.position, Caption.text, Caption.image_name, Caption.split)
@@ -95,18 +100,35 @@ def store_captions(run: Run, chosen: ChosenCaptions) -> None:
             session.execute(update(Caption), changed)
         _delete(session, [id for rows in stored.values() for id, *_ in rows])
     run.tally.captions_added += len(new)
+    return corpus_id
 
 
 def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
     corpus = session.scalar(select(Corpus).where(Corpus.path == str(chosen.path)))
     if corpus is None:
-        corpus = Corpus(path=str(chosen.path), added_at=utcnow())
+        corpus = _moved_corpus(session, chosen) or Corpus(added_at=utcnow())
+        corpus.path = str(chosen.path)
         session.add(corpus)
     status = chosen.path.stat()
     corpus.split, corpus.format = chosen.split, chosen.format
     corpus.size, corpus.mtime_ns = status.st_size, status.st_mtime_ns
     session.flush()
     return corpus.id
+
+
+def _moved_corpus(session: Session, chosen: ChosenCaptions) -> Corpus | None:
+    """A corpus whose file is gone and of whose captions at least half are in this one."""
+    here = {(caption.image_name, caption.text) for caption in chosen.captions}
+    for corpus in session.scalars(select(Corpus).where(Corpus.format == chosen.format)).all():
+        if is_there(Path(corpus.path)):
+            continue
+        query = select(Caption.image_name, Caption.text).where(Caption.corpus_id == corpus.id)
+        if chosen.splits is not None:
+            query = query.where(Caption.split.in_(chosen.splits))
+        stored = session.execute(query).all()
+        if stored and 2 * sum((name, text) in here for name, text in stored) >= len(stored):
+            return corpus
+    return None
 
 
 def _delete(session: Session, ids: Sequence[int]) -> None:
@@ -193,31 +215,36 @@ def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def tie_captions(run: Run, folders: Collection[Path]) -> int:
-    """Ties the captions without photo to the photos that their names mean; returns how many stay without.
+def tie_captions(run: Run, folders: Collection[Path], corpus_id: int | None = None) -> int:
+    """Ties captions to the photos that their names mean; returns how many stay without.
 
-    Of photos that answer to a name equally well, one below ``folders`` goes first, then the one whose
-    path within its root is the name. Captions are left alone when there is still more than one.
+    Those of the corpus that this run was given are all looked at, of the others those without photo. Of
+    photos that answer to a name equally well, one below ``folders`` goes first, then one in the folder of
+    the caption file, then the one whose path within its root is the name. A caption keeps its photo
+    unless there are better ones; then it has the best of them, and none when several are equally good.
     """
-    untied = select(Caption.id, Caption.corpus_id, Caption.image_name)
-    untied = untied.where(Caption.image_id.is_(None), Caption.image_name.is_not(None))
-    ties: list[dict[str, int]] = []
+    named = select(Caption.id, Caption.corpus_id, Caption.image_name, Caption.image_id)
+    named = named.where(Caption.image_name.is_not(None))
+    untied = Caption.image_id.is_(None)
+    ties: list[dict[str, int | None]] = []
     ambiguous: list[str] = []
     with run.catalog.session(write=True) as session:
-        waiting: dict[int, dict[str | None, list[int]]] = {}
-        for id, corpus_id, name in session.execute(untied):
-            waiting.setdefault(corpus_id, {}).setdefault(name, []).append(id)
-        for corpus_id, captions in waiting.items():
-            for name, images in _candidates(session, corpus_id, folders).items():
-                if name not in captions:
-                    continue
-                if len(images) == 1:
-                    ties += [{"id": id, "image_id": images[0]} for id in captions[name]]
-                else:
-                    ambiguous += [name] * len(captions[name])
+        wanted: dict[int, dict[str | None, list[tuple[int, int | None]]]] = {}
+        rows = session.execute(named.where(or_(untied, Caption.corpus_id == corpus_id)))
+        for id, corpus, name, tied in rows:
+            wanted.setdefault(corpus, {}).setdefault(name, []).append((id, tied))
+        photos = _photos(session) if wanted else []
+        for corpus, captions in wanted.items():
+            given = corpus == corpus_id
+            for name, images in _candidates(session, corpus, photos, folders, given).items():
+                image = images[0] if len(images) == 1 else None
+                changed = [(id, tied) for id, tied in captions.get(name, ()) if tied not in images]
+                ties += [{"id": id, "image_id": image} for id, tied in changed if tied != image]
+                if image is None:
+                    ambiguous += [name] * len(changed)
         if ties:
             session.execute(update(Caption), ties)
-        total = session.scalar(select(func.count()).select_from(untied.subquery())) or 0
+        total = session.scalar(select(func.count()).select_from(named.where(untied).subquery())) or 0
     if ambiguous:
         run.warn(
             f"{len(ambiguous)} captions stay without photo because several photos have the name they give "
@@ -226,23 +253,74 @@ def tie_captions(run: Run, folders: Collection[Path]) -> int:
     return total
 
 
-def _candidates(session: Session, corpus_id: int, folders: Collection[Path]) -> dict[str, list[int]]:
-    """The ids of the photos that answer best to each image name of a corpus."""
-    distinct = select(Caption.image_name).where(Caption.corpus_id == corpus_id).distinct()
-    names = PhotoNames(name for name in session.scalars(distinct) if name is not None)
-    best: dict[str, tuple[tuple[int, bool, bool], list[int]]] = {}
-    photos = select(Image.id, Root.path.label("root"), Image.path).join(Root).order_by(Image.id)
-    for id, root, path in session.execute(photos):
-        full = f"{root}/{path}"
-        answer = names.name_of(full)
-        if answer is None:
+@dataclass(frozen=True)
+class _Photo:
+    id: int
+    root_id: int
+    path: str  # relative to the root
+    full: str  # absolute, with "/"
+
+
+def _photos(session: Session) -> list[_Photo]:
+    """All photos of the library."""
+    roots = {root.id: Path(root.path).as_posix().rstrip("/") for root in session.scalars(select(Root))}
+    rows = session.execute(select(Image.id, Image.root_id, Image.path).order_by(Image.id))
+    return [_Photo(id, root_id, path, f"{roots[root_id]}/{path}") for id, root_id, path in rows]
+
+
+class _Rank(NamedTuple):
+    shared: int  # how many parts the photo's path and the name have in common
+    here: bool  # the run was told to look where it lies
+    near: bool  # it lies in the folder of the caption file
+    exact: bool  # its path within its root is the name
+
+
+def _candidates(
+    session: Session, corpus_id: int, photos: Sequence[_Photo], folders: Collection[Path], given: bool
+) -> dict[str, list[int]]:
+    """The ids of the photos that answer best to each image name of a corpus.
+
+    Every camera has an IMG_0001: where photos of the corpus are at home, one elsewhere that shares only
+    the last part of a name is not meant. Home is the folder of the caption file and, when the file was
+    ``given`` with this run, ``folders``; else it is that folder or, with no photo in it, the roots of the
+    photos that the corpus is tied to already.
+    """
+    corpus = session.get_one(Corpus, corpus_id)
+    of_corpus = Caption.corpus_id == corpus_id
+    distinct = session.scalars(select(Caption.image_name).where(of_corpus).distinct())
+    names = PhotoNames(name for name in distinct if name is not None)
+    tied = select(Image.root_id).join(Caption, Caption.image_id == Image.id).where(of_corpus)
+    roots = set(session.scalars(tied.distinct()))
+    file = Path(corpus.path)
+    here, near = _prefixes(folders), _prefixes([file if corpus.format == "sidecar" else file.parent])
+    answers: list[tuple[str, _Photo, _Rank]] = []
+    for photo in photos:
+        answer = names.name_of(photo.full)
+        if answer is not None:
+            name, shared = answer
+            full = f"{photo.full}/"
+            exact = _normal(photo.path) == _normal(name)
+            answers.append((name, photo, _Rank(shared, full.startswith(here), full.startswith(near), exact)))
+    some_near = any(rank.near for _, _, rank in answers)
+
+    def is_home(photo: _Photo, rank: _Rank) -> bool:
+        if given:
+            return rank.here or rank.near
+        return rank.near if some_near else photo.root_id in roots
+
+    at_home = any(is_home(photo, rank) for _, photo, rank in answers)
+    best: dict[str, tuple[_Rank, list[int]]] = {}
+    for name, photo, rank in answers:
+        if at_home and rank.shared == 1 and not is_home(photo, rank):
             continue
-        name, shared = answer
-        here = any(Path(full).is_relative_to(folder) for folder in folders)
-        rank = (shared, here, _normal(path) == _normal(name))
         known = best.get(name)
         if known is None or rank > known[0]:
-            best[name] = (rank, [id])
+            best[name] = (rank, [photo.id])
         elif rank == known[0]:
-            known[1].append(id)
+            known[1].append(photo.id)
     return {name: ids for name, (_, ids) in best.items()}
+
+
+def _prefixes(folders: Iterable[Path]) -> tuple[str, ...]:
+    """What the paths in these folders begin with, when a "/" is put at their end."""
+    return tuple(f"{folder.as_posix().rstrip('/')}/" for folder in folders)

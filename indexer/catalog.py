@@ -149,7 +149,7 @@ class Caption(Base):
     corpus_id: Mapped[int] = mapped_column(ForeignKey("corpora.id", ondelete="CASCADE"))
     position: Mapped[int]  # in the whole file, from 0
     text: Mapped[str] = mapped_column(Text)
-    image_name: Mapped[str | None] = mapped_column(Text)  # as in the file
+    image_name: Mapped[str | None] = mapped_column(OsText)  # as in the file
     split: Mapped[str | None] = mapped_column(Text)
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="SET NULL"), index=True)
 

@@ -111,7 +111,9 @@ def _corpus(path: Path, format_name: str, records: Iterable[Record]) -> CaptionC
     captions: list[Caption] = []
     for record in records:
         split = canonical_split(record.split)
-        name = _image_name(path, record.where, record.image)
+        # The name of a sidecar's image is the disk's own, with whatever characters it likes.
+        on_disk = format_name == "sidecar"
+        name = record.image if on_disk else _image_name(path, record.where, record.image)
         if name is not None:
             _assign(splits, name, split, f"{path}, {record.where}")
         texts = (_one_line(text) for text in record.texts)
@@ -162,7 +164,7 @@ def _one_line(text: str) -> str:
 def _image_name(path: Path, where: str, written: str | None) -> str | None:
     """The name with '/' between folders, None when blank; raises ``CaptionFileError`` for a way out."""
     name = (written or "").strip().replace("\\", "/").encode("utf-8", "replace").decode("utf-8")
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/") or "\0" in name:
+    if name.startswith("/") or re.match(r"[A-Za-z]:/", name) or ".." in name.split("/") or "\0" in name:
         raise CaptionFileError(
             f"{path}, {where}: image name {name[:80]!r} leads out of the image folder: "
             "write it relative to that folder"

@@ -27,7 +27,7 @@ from embedding.preprocess import load_photo
 from indexer.catalog import Image, ImageVector, Root, image_file, utcnow
 from indexer.exif import PhotoFacts, read_facts
 from indexer.run import Failure, Run, as_blobs
-from indexer.scan import FoundFile
+from indexer.scan import FoundFile, is_there
 
 # As large as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel.
 _MAX_BYTES = 1 << 30
@@ -286,7 +286,7 @@ class _BatchWriter:
         """The first of these photos whose file is no longer where it was."""
         for image_id in twins:
             image = self._images[image_id]
-            if image_id in self._gone or not _is_there(image):
+            if image_id in self._gone or not is_there(image_file(image)):
                 return image
         return None
 
@@ -308,13 +308,3 @@ class _BatchWriter:
             image.taken_at, image.camera = twin.taken_at, twin.camera
             image.latitude, image.longitude = twin.latitude, twin.longitude
         self._outdated.append(image)
-
-
-def _is_there(image: Image) -> bool:
-    try:
-        image_file(image).lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:  # out of reach is not gone
-        return True
-    return True

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from pathlib import Path
 
 from embedding.preprocess import IMAGE_SUFFIXES
@@ -39,11 +40,11 @@ def scan(
 ) -> Scan:
     """The photo files in ``root/below`` and its subfolders, in the order of their names.
 
-    ``exclude`` holds globs, matched with the relative path and with each of its parts; ``only`` the
-    relative paths that count. Hidden files and folders are skipped, links to folders are not followed
-    (they can make loops), links to files are. A folder that cannot be listed is reported, not raised.
+    ``exclude`` holds globs, matched with the path relative to ``root`` and to ``root/below``, and with
+    each part of it; ``only`` the paths relative to ``root`` that count. Hidden files and folders are
+    skipped, links to folders are not followed (they can make loops), links to files are. A folder that
+    cannot be listed is reported, not raised.
     """
-    patterns = [pattern.rstrip("/") for pattern in exclude]  # "raw/" is what shells complete
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
     folders = [below]
@@ -55,11 +56,10 @@ def scan(
             subfolders = []
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.name.startswith(".") or _excluded(path, patterns):
+                if is_skipped(entry.name) or _matches(path, below, exclude):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in SKIPPED_FOLDERS:
-                        subfolders.append(path)
+                    subfolders.append(path)
                 elif is_photo_name(entry.name) and (only is None or path in only):
                     try:
                         status = entry.stat()
@@ -80,12 +80,35 @@ def is_photo_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
+def is_skipped(name: str) -> bool:
+    """Whether a scan leaves out what has this name, unless it is told to look there."""
+    return name.startswith(".") or name in SKIPPED_FOLDERS
+
+
+def is_excluded(path: str, below: str, exclude: Sequence[str]) -> bool:
+    """Whether one of these globs keeps a scan of ``below`` from coming to the path."""
+    ways = accumulate(path.split("/"), "{}/{}".format)
+    return any(_matches(way, below, exclude) for way in ways if len(way) > len(below))
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; what is out of reach is not gone."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def found_file(path: str, status: os.stat_result) -> FoundFile:
     """What the catalogue compares about a file."""
     return FoundFile(path, status.st_size, min(status.st_mtime_ns, _MAX_INTEGER))
 
 
-def _excluded(path: str, patterns: Sequence[str]) -> bool:
+def _matches(path: str, below: str, exclude: Sequence[str]) -> bool:
     # A folder above would have been left out already, so the last part is the only new one.
-    name = path.rpartition("/")[2]
-    return any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
+    ways = {path, path[len(below) :].lstrip("/"), path.rpartition("/")[2]}
+    # "raw/" is what shells complete.
+    return any(fnmatchcase(way, pattern.rstrip("/")) for pattern in exclude for way in ways)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ _NEWEST = 64
 _MAGIC = b"2branch\x01"
 _FOOTER = struct.Struct("<qq32sI8s")  # count, newest id, digest, crc32 of all before it, magic
 _CHUNK = 1 << 20
+_STALE = 3600  # seconds; no save takes that long
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,10 @@ class VectorIndex:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+        for other in path.parent.glob(f"{path.name}.*.part"):  # of a process that was killed
+            with suppress(OSError):
+                if time.time() - other.stat().st_mtime > _STALE:
+                    other.unlink()
 
     @classmethod
     def load(cls, path: Path) -> tuple[VectorIndex, Stamp] | None:
@@ -193,8 +199,9 @@ def index_file(folder: Path, kind: Kind, model_id: int) -> Path:
 def remove_index_files(folder: Path, model_id: int) -> None:
     """Deletes the cache files of a model that is gone from the catalogue."""
     for kind in _TABLES:
-        with suppress(OSError):
-            index_file(folder, kind, model_id).unlink()
+        for file in folder.glob(f"{index_file(folder, kind, model_id).name}*"):
+            with suppress(OSError):
+                file.unlink()
 
 
 def _synchronise(session: Session, index: VectorIndex, kind: Kind, model_id: int) -> VectorIndex:

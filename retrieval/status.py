@@ -46,12 +46,21 @@ def library_status(library: Path) -> dict[str, Any]:
             "searchable_captions": counts.searchable_captions,
             "captions_with_photo": counts.captions_with_photo,
             "evaluations": session.scalar(select(func.count()).select_from(Evaluation)),
-            "folders": [{"path": path, "photos": count} for path, count in folders],
+            "folders": [
+                {"path": path, "photos": count, "reachable": _is_folder(path)} for path, count in folders
+            ],
             "caption_files": [
                 {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
             ],
             "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
         }
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # on a drive that fails, or in a folder that we may not enter
+        return False
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:

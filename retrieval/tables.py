@@ -74,7 +74,9 @@ def status_text(facts: dict[str, Any]) -> str:
     counts = ("photos", "searchable_photos", "captions", "captions_with_photo", "evaluations")
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", facts["model"] or "none")]
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
-    rows += [("folder", f"{folder['path']} ({folder['photos']:,} photos)") for folder in facts["folders"]]
+    for folder in facts["folders"]:
+        gone = "" if folder["reachable"] else ", not there now"
+        rows.append(("folder", f"{folder['path']} ({folder['photos']:,} photos{gone})"))
     rows += [
         ("caption file", f"{file['path']} ({file['format']}, {file['captions']:,} captions)")
         for file in facts["caption_files"]

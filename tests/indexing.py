@@ -83,5 +83,6 @@ def write_captions(path: Path, captions: dict[str, str], splits: dict[str, str] 
     """A CSV file with one caption for each image name."""
     lines = ["image,caption,split" if splits else "image,caption"]
     lines += [",".join([name, text, *([splits[name]] if splits else [])]) for name, text in captions.items()]
+    path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Sequence
@@ -26,7 +27,9 @@ from indexer.catalog import (
     active_model,
 )
 from indexer.library import indexing_lock
+from indexer.targets import DRIVES
 from indexer.vectors import index_file, open_index
+from retrieval.status import library_status
 from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
 from tests.indexing import check, counts, images, index, vector_ids, write_captions
 
@@ -244,6 +247,42 @@ def test_excluded_photos_leave_the_library(library: Path, photos: Path, encoder:
     assert counts(index(library, photos, encoder, exclude=["r*.png"])) == {"unchanged": 2, "removed": 1}
 
 
+@pytest.mark.parametrize("above", [False, True])
+def test_exclusion_does_not_depend_on_what_was_indexed_before(
+    library: Path, tmp_path: Path, encoder: FakeEncoder, above: bool
+) -> None:
+    write_photos(tmp_path / "ex", {"b.png": "red"})
+    if above:
+        index(library, tmp_path / "ex", encoder)
+    write_photos(tmp_path / "ex/2019", {"raw/a.png": "green", "b.png": "blue"})
+    report = index(library, tmp_path / "ex/2019", encoder, exclude=["raw/*"])
+    assert counts(report) == {"added": 1, "encoded": 1}
+
+
+@pytest.mark.parametrize("hidden", [".h", "@eaDir", "node_modules", ".h/x/@eaDir", ".c.png"])
+def test_what_is_skipped_is_indexed_by_its_own_name(
+    library: Path, photos: Path, encoder: FakeEncoder, hidden: str
+) -> None:
+    named = photos / hidden
+    photo = write_photo(named if named.suffix == ".png" else named / "c.png", "white")
+    report = index(library, [photos, named], encoder)
+    assert counts(report) == {"added": 4, "encoded": 4}
+    assert counts(index(library, [photos, named], encoder)) == {"unchanged": 4}
+    assert counts(index(library, photos, encoder)) == {"unchanged": 3}
+    assert len(images(library)) == 4
+    photo.unlink()
+    assert counts(index(library, photos, encoder)) == {"unchanged": 3, "removed": 1}
+
+
+def test_a_hidden_folder_that_was_a_root_stays(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    write_photos(photos, {".h/a.png": "white", ".h/b.png": "black"})
+    index(library, photos / ".h", encoder)
+    assert counts(index(library, photos, encoder)) == {"added": 3, "encoded": 3}
+    assert len(images(library)) == 5
+    report = index(library, photos, encoder, exclude=[".h"])  # what is excluded leaves the library
+    assert counts(report) == {"unchanged": 3, "removed": 2}
+
+
 # --- paths and roots ------------------------------------------------------------------------------
 
 
@@ -253,6 +292,132 @@ def test_a_missing_path_is_named_and_nothing_is_touched(
     with pytest.raises(UserError, match=r"nowhere: no such file or directory; nothing was indexed"):
         update_library(library, [photos, photos / "nowhere"], encoder)
     assert not library.exists()
+
+
+def test_a_missing_path_that_the_library_never_knew(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder)
+    for path in (photos / "nowhere", photos.with_name("photo"), photos / "nowhere/red.png"):
+        with pytest.raises(UserError, match=f"{path}: no such file or directory; nothing was indexed"):
+            update_library(library, [path], encoder)
+    assert len(images(library)) == 3
+
+
+def test_a_deleted_root_is_removed_by_its_name(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    write_photos(tmp_path / "few", {"a.png": "white"})
+    index(library, [photos, tmp_path / "few"], encoder)
+    shutil.rmtree(photos)
+    assert reachable(library) == {"few": True, "photos": False}
+    report = index(library, photos, encoder)
+    assert counts(report) == {"removed": 3}
+    assert report.warnings == (f"{photos} no longer exists; 3 photos of it were removed from the library",)
+    assert reachable(library) == {"few": True}
+    assert len(vector_ids(library)) == 1
+    with pytest.raises(UserError, match="no such file"):
+        update_library(library, [photos], encoder)
+
+
+def reachable(library: Path) -> dict[str, bool]:
+    return {Path(one["path"]).name: one["reachable"] for one in library_status(library)["folders"]}
+
+
+def test_a_deleted_part_of_a_root_is_removed_by_its_name(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    write_photos(photos, {"sub/a.png": "white", "sub/deep/b.png": "black", "subway.png": "yellow"})
+    index(library, photos, encoder)
+    shutil.rmtree(photos / "sub")
+    (photos / "red.png").unlink()
+    (photos / "blue.png").unlink()  # not named
+    report = index(library, [photos / "sub", photos / "red.png"], encoder)
+    assert counts(report) == {"removed": 3}
+    assert sorted(images(library)) == ["photos/blue.png", "photos/green.png", "photos/subway.png"]
+    assert reachable(library) == {"photos": True}
+
+
+def test_the_folder_above_deleted_roots(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    write_photos(tmp_path / "p", {"x/a.png": "white", "y/b.png": "black"})
+    index(library, [tmp_path / "p/x", tmp_path / "p/y"], encoder)
+    shutil.rmtree(tmp_path / "p")
+    assert counts(index(library, tmp_path / "p", encoder)) == {"removed": 2}
+    assert reachable(library) == {}
+
+
+def test_a_deleted_root_that_turns_up_elsewhere_has_moved(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder)
+    (photos / "red.png").unlink()
+    pictures = photos.rename(photos.with_name("pictures"))
+    assert counts(index(library, [photos, pictures], encoder)) == {"moved": 2, "removed": 1}
+    assert reachable(library) == {"pictures": True}
+
+
+def test_a_drive_that_is_not_mounted_empties_nothing(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive = tmp_path / "drive"
+    write_photos(drive / "p", {"a.png": "white", "sub/b.png": "black"})
+    index(library, [photos, drive / "p"], encoder)
+
+    def refused(path: Path) -> None:
+        with pytest.raises(UserError, match=rf"{path}: cannot be reached .* nothing was removed"):
+            update_library(library, [photos, path], encoder)
+        assert len(images(library)) == 5
+
+    drive.rename(tmp_path / "unplugged")
+    refused(drive / "p")  # the folder above is missing
+    drive.mkdir()
+    refused(drive / "p")  # it is an empty mount point
+    refused(drive / "p/sub")
+    drive.rmdir()
+    monkeypatch.setattr("indexer.targets.DRIVES", re.compile(re.escape(str(tmp_path))))
+    refused(drive)  # a folder for drives, such as /media/you
+
+
+def test_the_places_of_drives() -> None:
+    for place in ("/mnt", "/Volumes", "/media", "/media/me", "/run/media/me"):
+        assert DRIVES.fullmatch(place)
+    for place in ("/home/me", "/media/me/disk", "/mnt/disk", "/data"):
+        assert not DRIVES.fullmatch(place)
+
+
+def test_an_empty_root_keeps_its_photos(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder)
+    drive = photos.rename(tmp_path / "unplugged")
+    photos.mkdir()
+    report = index(library, photos, encoder)
+    assert counts(report) == {}
+    assert report.warnings == (
+        f"{photos} is empty; its 3 photos are kept; "
+        "delete the folder itself and index it by name to remove them",
+    )
+    assert len(vector_ids(library)) == 3
+
+    photos.rmdir()
+    drive.rename(photos)
+    assert counts(index(library, photos, encoder)) == {"unchanged": 3}
+    for photo in photos.iterdir():
+        photo.unlink()
+    (photos / "notes.txt").touch()  # not a mount point: it is just without photos
+    assert counts(index(library, photos, encoder)) == {"removed": 3}
+    (photos / "notes.txt").unlink()
+    assert index(library, photos, encoder).warnings == ()  # nothing is left to be kept
+
+
+def test_photos_that_moved_out_of_a_root(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder)
+    photos.rename(tmp_path / "pictures")
+    photos.mkdir()
+    report = index(library, [photos, tmp_path / "pictures"], encoder)
+    assert (counts(report), report.warnings) == ({"moved": 3}, ())
 
 
 def test_what_is_not_a_photo_is_named(library: Path, photos: Path, encoder: FakeEncoder) -> None:

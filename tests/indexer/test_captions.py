@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from indexer.catalog import (
     Caption,
     CaptionVector,
     Catalog,
+    Corpus,
 )
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, vector_ids, write_captions
@@ -180,6 +182,134 @@ def test_of_equal_names_the_one_of_this_run_is_meant(
     report = index(library, tmp_path / "new", encoder, captions=path)
     assert captions(library) == {"which one": "new/a.png"}
     assert report.warnings == ()
+
+
+@pytest.fixture
+def two_cameras(library: Path, tmp_path: Path, encoder: FakeEncoder) -> Path:
+    """The captions of cam2, added when one of its photos is not there yet and cam1 has that name too."""
+    write_photos(tmp_path, {"cam1/IMG_1.png": "red", "cam2/IMG_2.png": "blue"})
+    path = write_captions(tmp_path / "cam2/c.csv", {"IMG_1.png": "one", "IMG_2.png": "two"})
+    index(library, tmp_path / "cam1", encoder)
+    index(library, tmp_path / "cam2", encoder, captions=path)
+    return path
+
+
+def test_a_photo_of_another_folder_is_not_meant(
+    library: Path, tmp_path: Path, two_cameras: Path, encoder: FakeEncoder
+) -> None:
+    assert captions(library) == {"one": None, "two": "cam2/IMG_2.png"}
+    # Nor later, when the captions are not named again, whatever else is.
+    index(library, [tmp_path / "cam1", tmp_path / "cam2"], encoder)
+    index(library, tmp_path, encoder)
+    assert captions(library) == {"one": None, "two": "cam2/IMG_2.png"}
+    write_photo(tmp_path / "cam2/IMG_1.png", "green")
+    index(library, tmp_path, encoder)
+    assert captions(library) == {"one": "cam2/IMG_1.png", "two": "cam2/IMG_2.png"}
+
+
+def test_a_better_photo_replaces_another(
+    library: Path, tmp_path: Path, two_cameras: Path, encoder: FakeEncoder
+) -> None:
+    folders = [tmp_path / "cam1", tmp_path / "cam2"]
+    index(library, folders, encoder, captions=two_cameras)
+    assert captions(library)["one"] == "cam1/IMG_1.png"  # both folders were given, and only one has it
+    write_photo(tmp_path / "cam2/IMG_1.png", "green")
+    index(library, folders, encoder, captions=two_cameras)
+    assert captions(library)["one"] == "cam2/IMG_1.png"  # beside the caption file
+
+
+def test_photos_elsewhere_are_meant_when_there_are_no_others(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    path = write_captions(tmp_path / "captions/c.csv", {"red.png": "a wall", "new.png": "a bird"})
+    write_photos(tmp_path / "more", {"new.png": "white"})
+    index(library, photos, encoder)
+    (tmp_path / "empty").mkdir()
+    index(library, tmp_path / "empty", encoder, captions=path)
+    assert captions(library) == {"a wall": "photos/red.png", "a bird": None}
+    # One file for two folders, one after the other: what it has in the first it keeps.
+    index(library, tmp_path / "more", encoder, captions=path)
+    assert captions(library) == {"a wall": "photos/red.png", "a bird": "more/new.png"}
+
+
+def test_a_tie_is_given_up_for_several_better_photos(
+    library: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    write_photos(tmp_path, {"p/a.png": "red", "q/x/a.png": "blue", "q/y/a.png": "white"})
+    path = write_captions(tmp_path / "captions/c.csv", {"a.png": "which one"})
+    index(library, tmp_path / "p", encoder, captions=path)
+    assert captions(library) == {"which one": "p/a.png"}
+    report = index(library, tmp_path / "q", encoder, captions=path)
+    assert captions(library) == {"which one": None}
+    assert "1 captions stay without photo" in report.warnings[0]
+
+
+def test_a_tie_outlives_an_equal_photo(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    write_photos(tmp_path, {"p/x/a.png": "red"})
+    path = write_captions(tmp_path / "p/c.csv", {"a.png": "which one"})
+    index(library, tmp_path / "p", encoder, captions=path)
+    write_photos(tmp_path, {"p/y/a.png": "blue"})
+    report = index(library, tmp_path / "p", encoder, captions=path)
+    assert captions(library) == {"which one": "p/x/a.png"}
+    assert report.warnings == ()
+
+
+# --- caption files --------------------------------------------------------------------------------
+
+
+def test_a_moved_caption_file_is_the_same_one(
+    library: Path, photos: Path, captioned: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=captioned)
+    vectors = vector_ids(library, CaptionVector)
+    moved = captioned.rename(captioned.with_name("moved.csv"))
+    assert index(library, photos, encoder, captions=moved).captions_added == 0
+    assert vector_ids(library, CaptionVector) == vectors
+    assert corpora(library) == [str(moved)]
+    # Moved and added to.
+    more = write_captions(moved.with_name("more.csv"), {"red.png": "a red wall", "green.png": "grass"})
+    moved.unlink()
+    assert index(library, photos, encoder, captions=more).captions_added == 1
+    assert (list(captions(library)), corpora(library)) == (["a red wall", "grass"], [str(more)])
+
+
+def test_another_caption_file_is_another_one(
+    library: Path, photos: Path, captioned: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=captioned)
+    copy = captioned.with_name("copy.csv")
+    copy.write_bytes(captioned.read_bytes())  # and the first is still there
+    assert index(library, photos, encoder, captions=copy).captions_added == 2
+    captioned.unlink()
+    copy.unlink()
+    other = write_captions(captioned.with_name("d.csv"), {"red.png": "bricks", "blue.png": "the sea"})
+    assert index(library, photos, encoder, captions=other).captions_added == 2
+    assert corpora(library) == [str(captioned), str(copy), str(other)]
+
+
+def test_a_moved_caption_file_with_one_split_of_two(
+    library: Path, photos: Path, split_captions: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder, captions=split_captions)
+    moved = split_captions.rename(split_captions.with_name("moved.csv"))
+    report = index(library, photos, encoder, captions=moved, split="train")
+    assert (report.captions_added, len(captions(library))) == (0, 3)
+
+
+def corpora(library: Path) -> list[str]:
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        return list(session.scalars(select(Corpus.path).order_by(Corpus.id)))
+
+
+@pytest.mark.parametrize("stem", [b"b\xff", b"back\\slash", b"a: cat", b" b ", "é".encode()])
+def test_sidecars_of_any_name(library: Path, tmp_path: Path, encoder: FakeEncoder, stem: bytes) -> None:
+    name = os.fsdecode(stem)
+    write_photo(tmp_path / f"p/{name}.png", "red")
+    (tmp_path / f"p/{name}.txt").write_text("a red thing", encoding="utf-8")
+    report = index(library, tmp_path / "p", encoder, captions=tmp_path / "p")
+    assert report.captions_without_image == 0
+    assert captions(library) == {"a red thing": f"p/{name}.png"}
+    assert index(library, tmp_path / "p", encoder, captions=tmp_path / "p").captions_added == 0
 
 
 # --- splits ---------------------------------------------------------------------------------------

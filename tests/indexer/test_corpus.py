@@ -367,6 +367,10 @@ def test_image_names_may_not_lead_out(tmp_path, name):
     assert "entry 1: image name" in failure(path)
 
 
+def test_a_colon_in_an_image_name_is_no_drive(tmp_path):
+    assert pairs(write(tmp_path, "c.csv", "image,caption\na: cat.jpg,x\n")) == [("a: cat.jpg", "x")]
+
+
 def test_split_lists_may_not_lead_out(tmp_path):
     path = write(tmp_path, "t.txt", TOKEN)
     write(tmp_path, "train.txt", "a.jpg\n../b.jpg\n")

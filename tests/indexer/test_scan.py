@@ -75,6 +75,20 @@ def test_excluded_globs(tmp_path: Path, exclude: list[str], left: list[str]) -> 
     assert list(scan(tmp_path, exclude=exclude).files) == left
 
 
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (["raw/*"], ["2019/a.jpg"]),  # the path from the folder that was typed
+        (["2019/raw/*"], ["2019/a.jpg"]),  # and from the root that holds it
+        (["2019/*"], []),
+        (["2019"], ["2019/a.jpg", "2019/raw/b.jpg"]),  # the typed folder itself is meant to be looked at
+    ],
+)
+def test_excluded_globs_below_the_root(tmp_path: Path, exclude: list[str], left: list[str]) -> None:
+    touch(tmp_path / "2019/a.jpg", tmp_path / "2019/raw/b.jpg")
+    assert list(scan(tmp_path, "2019", exclude).files) == left
+
+
 def test_only_some_paths(tmp_path: Path) -> None:
     touch(tmp_path / "a.jpg", tmp_path / "sub/b.jpg")
     assert list(scan(tmp_path, only={"sub/b.jpg", "gone.jpg"}).files) == ["sub/b.jpg"]

@@ -155,6 +155,22 @@ def test_a_save_that_fails_keeps_the_old_file(tmp_path: Path, monkeypatch: pytes
     assert [path.name for path in tmp_path.iterdir()] == ["a.faiss"]
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "images-1.faiss"
+    for name in ("images-1.faiss.7.part", "images-1.faiss.8.part", "images-11.faiss.7.part"):
+        (tmp_path / name).touch()
+        if "8" not in name:
+            os.utime(tmp_path / name, (1, 1))
+    filled([1], random_units(1)).save(path, STAMP)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "images-1.faiss",
+        "images-1.faiss.8.part",  # may be another process at work
+        "images-11.faiss.7.part",
+    ]
+    vectors.remove_index_files(tmp_path, 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["images-11.faiss.7.part"]
+
+
 # --- the catalogue is the truth -------------------------------------------------------------------
 
 

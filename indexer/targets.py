@@ -1,0 +1,167 @@
+"""The paths a run was given: which are there, which root each belongs to, which are gone for good."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from embedding.errors import UserError
+from indexer.catalog import Catalog, Image, Root
+from indexer.run import Run
+from indexer.scan import is_photo_name, is_skipped
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The part of a root that a run looks at: all of it, a folder below it, or one photo."""
+
+    root_id: int
+    root: Path
+    below: str  # relative to the root; "" for all of it
+
+    def covers(self, path: str) -> bool:
+        return self.below in ("", path) or path.startswith(f"{self.below}/")
+
+    def skips(self, path: str) -> bool:
+        """Whether a scan does not come to this path, though it may have been told to another time."""
+        return any(map(is_skipped, path[len(self.below) :].split("/")))
+
+
+def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The absolute paths, without those that a scan of another one comes to; and those that do not exist."""
+    targets, missing = [], []
+    for path in paths:
+        path = path.expanduser()
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(path.parent.resolve() / path.name if is_photo_name(path.name) else path.resolve())
+            continue
+        except OSError as error:
+            raise UserError(
+                f"{path}: {(error.strerror or str(error)).lower()}; nothing was indexed"
+            ) from None
+        if path.is_dir():
+            targets.append(path.resolve())
+        elif path.is_file() and is_photo_name(path.name):
+            targets.append(path.parent.resolve() / path.name)  # a link is indexed under its own name
+        else:
+            raise UserError(f"{path}: not a photo or a folder; nothing was indexed")
+    given = dict.fromkeys(targets)
+    kept = [
+        path for path in given if not any(above in given and _leads_to(above, path) for above in path.parents)
+    ]
+    return kept, list(dict.fromkeys(missing))
+
+
+def _leads_to(folder: Path, path: Path) -> bool:
+    return not any(map(is_skipped, path.relative_to(folder).parts))
+
+
+def scope_of(session: Session, target: Path) -> Scope:
+    """The scope of a path, in the root that holds it or in a new one."""
+    folder = folder_of(target)
+    roots = session.scalars(select(Root)).all()
+    for root in roots:
+        if folder.is_relative_to(root.path):
+            return Scope(root.id, Path(root.path), _relative(target, Path(root.path)))
+    new = Root(path=str(folder))
+    session.add(new)
+    session.flush()
+    for root in roots:
+        if Path(root.path).is_relative_to(folder):
+            _adopt(session, new, root)
+    return Scope(new.id, folder, _relative(target, folder))
+
+
+def folder_of(target: Path) -> Path:
+    """The folder itself, or the one that holds the photo."""
+    return target if target.is_dir() else target.parent
+
+
+def _relative(path: Path, root: Path) -> str:
+    return "" if path == root else path.relative_to(root).as_posix()
+
+
+def _adopt(session: Session, parent: Root, child: Root) -> None:
+    """Hands the photos of a root over to the root that now holds it; ids and vectors stay."""
+    prefix = _relative(Path(child.path), Path(parent.path))
+    rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
+    moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
+    if moved:
+        session.execute(update(Image), moved)
+    session.execute(delete(Root).where(Root.id == child.id))
+
+
+# --- deleted paths ----------------------------------------------------------------------------------
+
+# Where systems make a folder for each drive and take it away with the drive.
+DRIVES = re.compile(r"/mnt|/Volumes|/media(/[^/]+)?|/run/media/[^/]+")
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A path that is gone for good, and what the catalogue has of it."""
+
+    path: Path
+    root_ids: frozenset[int]
+    image_ids: frozenset[int]
+
+
+def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
+    """What the catalogue has of paths that do not exist.
+
+    Raises ``UserError`` for one that it has nothing of, and for one that may lie on a drive that is away.
+    """
+    deleted = []
+    with catalog.session() as session:
+        roots = {root.id: Path(root.path) for root in session.scalars(select(Root))}
+        for path in missing:
+            images: list[int] = []
+            for root_id, root in roots.items():
+                if not (root.is_relative_to(path) or path.is_relative_to(root)):
+                    continue
+                rows = session.execute(select(Image.id, Image.path).where(Image.root_id == root_id))
+                images += [id for id, below in rows if (root / below).is_relative_to(path)]
+            root_ids = [root_id for root_id, root in roots.items() if root.is_relative_to(path)]
+            if not images and not root_ids:
+                raise not_found(path)
+            if _may_be_unmounted(path):
+                raise UserError(
+                    f"{path}: cannot be reached (is its drive mounted?), so nothing was removed or indexed; "
+                    "if it was deleted for good, make it again with any file in it and index that"
+                )
+            deleted.append(Deleted(path, frozenset(root_ids), frozenset(images)))
+    return deleted
+
+
+def not_found(path: Path) -> UserError:
+    """The error for a path that is not there and that the library knows nothing of."""
+    return UserError(f"{path}: no such file or directory; nothing was indexed")
+
+
+def _may_be_unmounted(path: Path) -> bool:
+    """Whether a missing path may be away with its drive: so may its folder, or that is left empty."""
+    try:
+        return bool(DRIVES.fullmatch(path.parent.as_posix())) or is_empty(path.parent)
+    except OSError:
+        return True
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing at all is in the folder."""
+    return not any(folder.iterdir())
+
+
+def remove_roots(run: Run, deleted: Sequence[Deleted], gone: Container[int]) -> None:
+    """Deletes the roots that went with deleted paths, once their photos are removed or found elsewhere."""
+    for one in deleted:
+        count = sum(id in gone for id in one.image_ids)
+        run.warn(f"{one.path} no longer exists; {count} photos of it were removed from the library")
+        with run.catalog.session(write=True) as session:
+            session.execute(delete(Root).where(Root.id.in_(one.root_ids)))
