@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -408,6 +409,7 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
 def main() -> None:
     """The console command ``twobranch``."""
     for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)
         # File names need not be UTF-8, nor need the terminal be able to show them.
         utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
         stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
