@@ -409,10 +409,10 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
 def main() -> None:
     """The console command ``twobranch``."""
     for stream in (sys.stdout, sys.stderr):
-        assert isinstance(stream, io.TextIOWrapper)
-        # File names need not be UTF-8, nor need the terminal be able to show them.
-        utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
-        stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            # File names need not be UTF-8, nor need the terminal be able to show them.
+            utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
     app(_globals_first(sys.argv[1:]))
 
 

@@ -62,7 +62,6 @@ def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Pat
             # never goes below `size`, so the resize that follows still has enough pixels. Only an image
             # of our own may be told so: it stays small.
             full_size = image.size
-            _check_size(full_size)
             image.draft("RGB", (size, size))
             return _prepare(image, size, exif, full_size)
     except ImageError as error:
@@ -94,17 +93,12 @@ def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Pat
         raise ImageError(label, reason) from None
 
 
-def _check_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if width * height > MAX_PIXELS:
-        raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
-
-
 def _prepare(
     image: Image.Image, size: int, exif: Image.Exif, full_size: tuple[int, int] | None = None
 ) -> Photo:
     width, height = full_size or image.size
-    _check_size((width, height))
+    if width * height > MAX_PIXELS:
+        raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
     square = _to_rgb(image).resize((size, size), Image.Resampling.BICUBIC)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     if orientation in range(2, 9):

@@ -63,16 +63,7 @@ def fit(
     that the preset asks for. ``settings`` are kept in the checkpoint.
     """
     torch.manual_seed(seed)
-    network = TwoBranchNetwork(
-        train.images.shape[1],
-        train.texts.shape[1],
-        hidden=preset.hidden,
-        dim=preset.dim,
-        order=preset.order,
-        dropout=preset.dropout,
-        image_scale=root_mean_square(train.images),
-        text_scale=root_mean_square(train.texts),
-    )
+    network = new_network(train, preset)
     optimizer = _optimizer(network, preset)
     history: tuple[Epoch, ...] = ()
     best = network_tensors(network)
@@ -133,6 +124,20 @@ def fit(
         save_checkpoint(state, checkpoint)
         progress.note(_epoch_line(history, preset.epochs))
     return load_checkpoint(checkpoint)
+
+
+def new_network(train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
+    """The untrained network of a preset for these features."""
+    return TwoBranchNetwork(
+        train.images.shape[1],
+        train.texts.shape[1],
+        hidden=preset.hidden,
+        dim=preset.dim,
+        order=preset.order,
+        dropout=preset.dropout,
+        image_scale=root_mean_square(train.images),
+        text_scale=root_mean_square(train.texts),
+    )
 
 
 def dev_ranks(network: TwoBranchNetwork, dev: FeatureSplit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -22,9 +22,9 @@ from train.checkpoint import Checkpoint, load_checkpoint
 from train.classnames import class_pairs
 from train.data import CaptionedPhotos, check_enough, data_fingerprint, training_and_dev
 from train.features import image_features
-from train.loop import FeatureSplit, fit
+from train.loop import FeatureSplit, fit, new_network
 from train.presets import Preset
-from train.save import backbone_extractor, rebuild_network, save_model
+from train.save import backbone_extractor, save_model
 from train.textside import TextSide, WordPieceSide, WordsSide
 
 UNFINISHED = ".training"  # folder inside --out, until the run is finished
@@ -102,9 +102,11 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
 
     def finish(state: Checkpoint) -> dict[str, Any]:
         progress.note(f"writing {options.out}")
+        network = new_network(train_split, options.preset).eval()
+        network.load_state_dict(state.best)
         return save_model(
             options.out,
-            rebuild_network(state.best, train_split, options.preset),
+            network,
             backbone,
             text,
             preset=options.preset,

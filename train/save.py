@@ -26,7 +26,6 @@ from train.checkpoint import Epoch, Tensors
 from train.curves import draw_curves
 from train.data import CaptionedPhotos
 from train.export import store_float16, write_onnx
-from train.loop import FeatureSplit
 from train.presets import Preset
 from train.textside import TextSide
 
@@ -57,20 +56,6 @@ def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDAr
         _write_image_onnx(backbone, backbone.size, path, "features")
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     return lambda pixels: session.run(None, {"pixels": pixels})[0]
-
-
-def rebuild_network(tensors: Tensors, train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
-    """The network that a checkpoint's tensors belong to, in evaluation mode."""
-    network = TwoBranchNetwork(
-        train.images.shape[1],
-        train.texts.shape[1],
-        hidden=preset.hidden,
-        dim=preset.dim,
-        order=preset.order,
-        dropout=preset.dropout,
-    )
-    network.load_state_dict(tensors)
-    return network.eval()
 
 
 def save_model(
