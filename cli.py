@@ -11,17 +11,18 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
-try:
-    import typer
-except ModuleNotFoundError:
+if any(find_spec(name) is None for name in ("typer", "faiss", "onnxruntime", "sqlalchemy", "tokenizers")):
     # Started as ./cli.py outside the environment that `make demo` made: go on inside it.
     _python = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
     if _python.is_file() and Path(sys.prefix) != _python.parent.parent:
         os.execv(_python, [str(_python), __file__, *sys.argv[1:]])
     sys.exit("error: twobranch is not installed for this Python; run `make demo` or `pip install .` first")
+
+import typer
 
 from embedding.errors import UserError
 from embedding.progress import Console
