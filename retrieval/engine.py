@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from retrieval.query import ImageQuery, Query, TextQuery, parse_query
 if TYPE_CHECKING:
     from indexer.vectors import VectorIndex
 
+IDS_A_STATEMENT = 10_000
 Gallery = Literal["images", "captions"]
 
 
@@ -149,10 +150,9 @@ class SearchEngine:
             select(ImageVector.id, Root.path, Image.path)
             .join(Image, Image.id == ImageVector.image_id)
             .join(Root, Root.id == Image.root_id)
-            .where(ImageVector.id.in_(ids.tolist()))
         )
-        with self.catalog.session() as session:
-            return {id_: (Path(root, path), None) for id_, root, path in session.execute(statement)}
+        rows = self._rows(statement, ImageVector.id, ids)
+        return {id_: (Path(root, path), None) for id_, root, path in rows}
 
     def _captions(self, ids: NDArray[np.int64]) -> dict[int, tuple[Path | None, str | None]]:
         """Vector id -> (photo that the caption describes, caption)."""
@@ -161,13 +161,18 @@ class SearchEngine:
             .join(Caption, Caption.id == CaptionVector.caption_id)
             .outerjoin(Image, Image.id == Caption.image_id)
             .outerjoin(Root, Root.id == Image.root_id)
-            .where(CaptionVector.id.in_(ids.tolist()))
         )
+        return {
+            id_: (Path(root, path) if root is not None else None, text)
+            for id_, text, root, path in self._rows(statement, CaptionVector.id, ids)
+        }
+
+    def _rows(self, statement: Any, id_column: Any, ids: NDArray[np.int64]) -> Iterator[Any]:
+        """The rows of ``statement`` with these ids; SQLite bounds the parameters of one statement."""
         with self.catalog.session() as session:
-            return {
-                id_: (Path(root, path) if root is not None else None, text)
-                for id_, text, root, path in session.execute(statement)
-            }
+            for start in range(0, len(ids), IDS_A_STATEMENT):
+                block = ids[start : start + IDS_A_STATEMENT].tolist()
+                yield from session.execute(statement.where(id_column.in_(block)))
 
 
 def load_encoder(model: Model) -> Encoder:

@@ -71,6 +71,8 @@ def similarity(
     """
     for sentence in sentences:
         check_known(encoder, TextQuery(sentence))
+        for word in encoder.unknown_words(sentence):
+            progress.warn(f"the model does not know {word!r}")
     texts = encoder.encode_texts(sentences)
     images: list[Path] = []
     failed: list[ImageError] = []

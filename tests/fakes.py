@@ -114,6 +114,9 @@ class RecordedProgress:
         assert self.running
         self.running = False
 
+    def note(self, message: str) -> None:
+        pass
+
     def warn(self, message: str) -> None:
         self.warnings.append(message)
 

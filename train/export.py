@@ -39,7 +39,19 @@ def write_onnx(
             verbose=False,
         )
         assert program is not None
-        onnx.save(program.model_proto, path)
+        model = program.model_proto
+    _forget_source(model)
+    onnx.save(model, path)
+
+
+def _forget_source(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes of the code: file names of this machine, and line numbers, with which
+    the checksum of an unchanged tower would change."""
+    graph = model.graph
+    parts = [*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in (model, graph, *parts):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def store_float16(path: Path, smallest: int = 1024) -> None:

@@ -38,6 +38,14 @@ def test_top_larger_than_the_gallery_gives_all_there_is(engine: SearchEngine) ->
     assert len(engine.search("red", top=2)) == 2
 
 
+def test_more_hits_than_one_statement_can_ask_for(
+    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = engine.search("red"), engine.search("red", within="captions")
+    monkeypatch.setattr("retrieval.engine.IDS_A_STATEMENT", 2)  # of 3 photos and 4 captions
+    assert (engine.search("red"), engine.search("red", within="captions")) == everything
+
+
 def test_a_photo_finds_others_but_not_itself(engine: SearchEngine, photos: Path) -> None:
     assert sorted(names(engine.search(photos / "red.png", top=2))) == ["blue.png", "green.png"]
 

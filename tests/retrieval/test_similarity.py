@@ -7,7 +7,7 @@ import pytest
 
 from embedding.errors import UserError
 from retrieval.similarity import similarity, sort_arguments
-from tests.fakes import FakeEncoder
+from tests.fakes import FakeEncoder, RecordedProgress
 
 
 def test_arguments_in_any_mix(photos: Path) -> None:
@@ -27,6 +27,12 @@ def test_what_is_missing_is_named(arguments: list[str], fact: str) -> None:
 def test_photos_without_a_sentence(photos: Path) -> None:
     with pytest.raises(UserError, match="no sentence"):
         sort_arguments([str(photos)])
+
+
+def test_unknown_words_are_named(photos: Path, encoder: FakeEncoder) -> None:
+    progress = RecordedProgress()
+    similarity(encoder, [photos / "red.png"], ["a red"], progress)
+    assert progress.warnings == ["the model does not know 'a'"]
 
 
 def test_the_matrix_has_a_row_for_each_photo_that_could_be_read(photos: Path, encoder: FakeEncoder) -> None:

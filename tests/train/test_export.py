@@ -50,6 +50,12 @@ def test_export_keeps_the_function(words: tuple[Words, Path]) -> None:
     assert np.abs(actual - expected).max() < 1e-4
 
 
+def test_a_tower_names_no_file_of_the_machine_it_was_made_on(words: tuple[Words, Path]) -> None:
+    content = words[1].read_bytes()
+    assert b".py" not in content
+    assert str(Path(__file__).parent).encode() not in content
+
+
 @pytest.mark.parametrize(("store", "ratio", "error"), [(store_float16, 0.55, 2e-3), (store_int8, 0.35, 3e-2)])
 def test_stored_small_the_file_shrinks_and_the_function_stays(
     words: tuple[Words, Path], store: object, ratio: float, error: float
