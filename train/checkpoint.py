@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from embedding.errors import UserError
 
 Tensors = dict[str, Tensor]
+_GROUPS = ("network", "best", "optimizer", "average")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Epoch:
     text_to_image: dict[int, float]
     image_to_text: dict[int, float]
     seconds: float
+    tuned: bool = False  # trained more than the branches
 
     @property
     def rsum(self) -> float:
@@ -41,6 +44,13 @@ class Checkpoint:
     network: Tensors
     best: Tensors
     optimizer: Tensors
+    average: Tensors = field(default_factory=dict)  # of the network over its last steps, where one is kept
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """The epoch whose network is kept: of those that were tuned, where any were, else of all."""
+    last = [epoch for epoch in history if epoch.tuned] or history
+    return max(last, key=lambda epoch: epoch.rsum)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -48,7 +58,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{group}/{name}": tensor.contiguous()
-        for group in ("network", "best", "optimizer")
+        for group in _GROUPS
         for name, tensor in getattr(checkpoint, group).items()
     }
     state = {"settings": checkpoint.settings, "history": [asdict(epoch) for epoch in checkpoint.history]}
@@ -60,7 +70,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """What ``save_checkpoint`` wrote. Raises ``UserError`` when the file is damaged."""
     try:
-        groups: dict[str, Tensors] = {"network": {}, "best": {}, "optimizer": {}}
+        groups: dict[str, Tensors] = {group: {} for group in _GROUPS}
         with safe_open(path, framework="pt") as file:
             state = json.loads(file.metadata()["state"])
             for key in file.keys():  # noqa: SIM118 (not a dict)
@@ -77,7 +87,12 @@ def _epoch(entry: dict[str, Any]) -> Epoch:
         way: {int(k): value for k, value in entry[way].items()} for way in ("text_to_image", "image_to_text")
     }
     return Epoch(
-        entry["number"], entry["loss"], recalls["text_to_image"], recalls["image_to_text"], entry["seconds"]
+        entry["number"],
+        entry["loss"],
+        recalls["text_to_image"],
+        recalls["image_to_text"],
+        entry["seconds"],
+        entry["tuned"],
     )
 
 

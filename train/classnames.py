@@ -26,21 +26,26 @@ class ClassPairs:
     photos: NDArray[np.float32]  # (N, C) training photos, each halfway to their mean
     directions: NDArray[np.float32]  # (K, C) unit rows
     length: float  # of a typical feature
-    texts: NDArray[np.float32]  # (len(TEMPLATES), K, C_text)
+    sentences: tuple[str, ...]  # (len(TEMPLATES) * K,), template by template
+    texts: NDArray[np.float32]  # (len(TEMPLATES) * K, C_text) features of the sentences
 
-    def draw(
-        self, n: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-        """(n, C) image features and (n, C_text) sentence features of ``n`` different classes, and (n,) items.
-
-        Items are negative, so they never equal those of a photo.
-        """
+    def draw(self, n: int, rng: np.random.Generator) -> DrawnPairs:
+        """``n`` pairs of as many different classes."""
         classes = rng.choice(len(self.directions), n, replace=False)
         strength = rng.uniform(*STRENGTH, size=(n, 1)).astype(np.float32) * self.length
         images = self.photos[rng.integers(len(self.photos), size=n)] + strength * self.directions[classes]
+        rows = rng.integers(len(TEMPLATES), size=n) * len(self.directions) + classes
         # Backbone features are means of ReLU outputs: never negative.
-        texts = self.texts[rng.integers(len(TEMPLATES), size=n), classes]
-        return np.maximum(images, 0), texts, -1 - classes
+        return DrawnPairs(np.maximum(images, 0), rows, -1 - classes)
+
+
+@dataclass(frozen=True)
+class DrawnPairs:
+    """Class-name pairs for one batch."""
+
+    images: NDArray[np.float32]  # (n, C) image features
+    rows: NDArray[np.int64]  # (n,) rows of `ClassPairs.sentences` and `.texts`
+    items: NDArray[np.int64]  # (n,) negative, so that they never equal those of a photo
 
 
 def class_pairs(
@@ -57,7 +62,8 @@ def class_pairs(
         (photos + photos.mean(axis=0)) / 2,
         classifier / np.linalg.norm(classifier, axis=1, keepdims=True),
         float(np.linalg.norm(photos, axis=1).mean()),
-        text_features(sentences).reshape(len(TEMPLATES), len(names), -1),
+        tuple(sentences),
+        text_features(sentences),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from train.checkpoint import Epoch
+from train.checkpoint import Epoch, best_epoch
 
 
 def draw_curves(history: Sequence[Epoch], path: Path, *, title: str) -> None:
@@ -34,7 +34,7 @@ def draw_curves(history: Sequence[Epoch], path: Path, *, title: str) -> None:
             ls="--",
             label=f"image to text R@{k}",
         )
-    best = max(history, key=lambda epoch: epoch.rsum)
+    best = best_epoch(history)
     right.axvline(best.number, color="grey", lw=0.8)
     right.set(
         xlabel="epoch",

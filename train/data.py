@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class CaptionedPhotos:
     texts: tuple[str, ...]
     items: NDArray[np.int64]  # (len(texts),)
 
-    def restrict(self, readable: dict[Path, int]) -> CaptionedPhotos:
+    def restrict(self, readable: Collection[Path]) -> CaptionedPhotos:
         """Without the photos that are not in ``readable``, and without their captions."""
         kept = [item for item, photo in enumerate(self.photos) if photo in readable]
         renumbered = {item: new for new, item in enumerate(kept)}

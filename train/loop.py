@@ -20,6 +20,7 @@ from retrieval.metrics import ranks, recall_at
 from train.checkpoint import (
     Checkpoint,
     Epoch,
+    best_epoch,
     load_checkpoint,
     network_tensors,
     optimizer_tensors,
@@ -38,7 +39,7 @@ WARM_UP = 0.05  # of all steps: the cosine schedule rises first
 class FeatureSplit:
     """The features of one split: ``texts[j]`` describes ``images[items[j]]``."""
 
-    images: NDArray[np.float32]  # (N, C_image)
+    images: NDArray[np.float32]  # (N, V, C_image): V views of each photo, the first as it is searched
     texts: NDArray[np.float32]  # (M, C_text)
     items: NDArray[np.int64]  # (M,)
 
@@ -89,11 +90,13 @@ def fit(
             done = (number - 1 + step / steps_per_epoch) / preset.epochs
             for group in optimizer.param_groups:
                 group["lr"] = preset.learning_rate * _schedule(preset, done)
-            image_features, text_features, item = images[items[batch]], texts[batch], items[batch]
+            text_features, item = texts[batch], items[batch]
+            image_features = images[item, _views(len(batch), images.shape[1], rng)]
             if classes is not None:
-                drawn = map(torch.from_numpy, classes.draw(int(preset.class_share * len(batch)), rng))
-                parts = zip((image_features, text_features, item), drawn, strict=True)
-                image_features, text_features, item = (torch.cat(part) for part in parts)
+                drawn = classes.draw(int(preset.class_share * len(batch)), rng)
+                image_features = torch.cat([image_features, torch.from_numpy(drawn.images)])
+                text_features = torch.cat([text_features, torch.from_numpy(classes.texts[drawn.rows])])
+                item = torch.cat([item, torch.from_numpy(drawn.items)])
             image_rows = network.embed_images(image_features)  # (B, D)
             text_rows = network.embed_texts(text_features)  # (B, D)
             if preset.loss == "ranking":
@@ -110,26 +113,20 @@ def fit(
             progress.advance()
         progress.finish()
         text_ranks, image_ranks = dev_ranks(network, dev)
-        epoch = Epoch(
-            number,
-            total / steps_per_epoch,
-            {k: recall_at(text_ranks, k) for k in KS},
-            {k: recall_at(image_ranks, k) for k in KS},
-            time.perf_counter() - started,
-        )
+        epoch = measured_epoch(number, total / steps_per_epoch, text_ranks, image_ranks, started)
         if epoch.rsum > max((earlier.rsum for earlier in history), default=-1.0):
             best = network_tensors(network)
         history = (*history, epoch)
         state = Checkpoint(settings, history, network_tensors(network), best, optimizer_tensors(optimizer))
         save_checkpoint(state, checkpoint)
-        progress.note(_epoch_line(history, preset.epochs))
+        progress.note(epoch_line(history, preset.epochs))
     return load_checkpoint(checkpoint)
 
 
 def new_network(train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
     """The untrained network of a preset for these features."""
     return TwoBranchNetwork(
-        train.images.shape[1],
+        train.images.shape[2],
         train.texts.shape[1],
         hidden=preset.hidden,
         dim=preset.dim,
@@ -144,10 +141,37 @@ def dev_ranks(network: TwoBranchNetwork, dev: FeatureSplit) -> tuple[NDArray[np.
     """Ranks of the first positive: (M,) text to image, (N,) image to text."""
     network.eval()
     with torch.inference_mode():
-        images = network.embed_images(torch.from_numpy(dev.images)).numpy()
+        images = network.embed_images(torch.from_numpy(dev.images[:, 0])).numpy()
         texts = network.embed_texts(torch.from_numpy(dev.texts)).numpy()
+    return both_ranks(images, texts, dev.items)
+
+
+def both_ranks(
+    images: NDArray[np.float32], texts: NDArray[np.float32], items: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ranks of the first positive, (M,) text to image and (N,) image to text, of (N, D) and (M, D) rows."""
     own = np.arange(len(images))
-    return ranks(texts, images, dev.items, own), ranks(images, texts, own, dev.items)
+    return ranks(texts, images, items, own), ranks(images, texts, own, items)
+
+
+def measured_epoch(
+    number: int,
+    loss: float,
+    text_ranks: NDArray[np.int64],
+    image_ranks: NDArray[np.int64],
+    started: float,
+    *,
+    tuned: bool = False,
+) -> Epoch:
+    """An epoch that began at ``started`` (of ``time.perf_counter``) and is over now."""
+    return Epoch(
+        number,
+        loss,
+        {k: recall_at(text_ranks, k) for k in KS},
+        {k: recall_at(image_ranks, k) for k in KS},
+        time.perf_counter() - started,
+        tuned,
+    )
 
 
 def root_mean_square(features: NDArray[np.float32]) -> float:
@@ -168,10 +192,12 @@ def _optimizer(network: TwoBranchNetwork, preset: Preset) -> torch.optim.Optimiz
 
 def _schedule(preset: Preset, done: float) -> float:
     """The factor on the learning rate when ``done`` (0..1) of the training is over."""
-    if preset.schedule == "constant":
-        return 1.0
-    warm_up = min(1.0, (done + 1e-3) / WARM_UP)
-    return warm_up * 0.5 * (1 + math.cos(math.pi * done))
+    return 1.0 if preset.schedule == "constant" else warm_cosine(done, WARM_UP)
+
+
+def warm_cosine(done: float, warm_up: float) -> float:
+    """A factor that rises over the first ``warm_up`` of the training and falls to 0 as half a cosine."""
+    return min(1.0, (done + 1e-3) / warm_up) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[Tensor]:
@@ -179,6 +205,11 @@ def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[Tensor]:
     order = torch.from_numpy(rng.permutation(n))
     for start in range(0, max(1, n - size + 1), size):
         yield order[start : start + size]
+
+
+def _views(n: int, of: int, rng: np.random.Generator) -> Tensor:
+    """(n,) random views. A lone view draws nothing: `seed` and `paper` go on as they always did."""
+    return torch.from_numpy(rng.integers(of, size=n)) if of > 1 else torch.zeros(n, dtype=torch.long)
 
 
 def _another_text(items: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
@@ -193,10 +224,11 @@ def _another_text(items: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(another)
 
 
-def _epoch_line(history: tuple[Epoch, ...], epochs: int) -> str:
+def epoch_line(history: tuple[Epoch, ...], epochs: int) -> str:
     epoch = history[-1]
-    best = max(history, key=lambda earlier: earlier.rsum)
-    left = (epochs - epoch.number) * sum(earlier.seconds for earlier in history) / len(history)
+    best = best_epoch(history)
+    like = [earlier.seconds for earlier in history if earlier.tuned == epoch.tuned]
+    left = (epochs - epoch.number) * sum(like) / len(like)
 
     def recalls(by_k: dict[int, float]) -> str:
         return "/".join(f"{by_k[k]:.1f}" for k in KS)

@@ -7,6 +7,24 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """The second half of a recipe: late stages, sentence encoder and branches trained together."""
+
+    epochs: int
+    photos: int = 256  # in a batch
+    captions: int = 2  # of each photo in a batch
+    branch_rate: float = 3e-4  # learning rates at their peak
+    backbone_rate: float = 3e-4
+    text_rate: float = 1e-4
+    weight_decay: float = 0.01
+    warm_up: float = 0.1  # of all steps
+    drop_cells: float = 0.2  # of a photo's cells, left out of its mean
+    drop_words: float = 0.15  # of a caption's word pieces
+    crops: float = 0.5  # share of batches whose photos are cropped to a window of their activations
+    average: float = 0.99  # decay of the moving average of the weights, which is what is kept
+
+
+@dataclass(frozen=True)
 class Preset:
     """A recipe: sentence features, branches, loss and optimiser."""
 
@@ -27,6 +45,8 @@ class Preset:
     margin: float = 0.0  # ranking and two-branch
     temperature: float = 0.0  # info-nce
     class_share: float = 0.0  # class-name pairs added to a batch, as a share of its size
+    views: int = 1  # of each training photo: itself, its mirror image, random ones
+    tuning: Tuning | None = None  # after the branches have settled
 
 
 PRESETS = {
@@ -61,8 +81,8 @@ PRESETS = {
             dropout=0.5,
             margin=0.05,
         ),
-        # A pretrained sentence encoder under the text branch, every in-batch pair as a negative, and the
-        # classifier's class names beside the captions.
+        # A pretrained sentence encoder under the text branch, every in-batch pair as a negative, the
+        # classifier's class names beside the captions; then everything above the backbone's stem is tuned.
         Preset(
             name="default",
             text="wordpiece",
@@ -77,6 +97,8 @@ PRESETS = {
             dropout=0.5,
             temperature=0.05,
             class_share=0.25,
+            views=6,
+            tuning=Tuning(epochs=6),
         ),
     )
 }

@@ -9,26 +9,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from torch import nn
 
 from embedding.backbones import Backbone, load_backbone
 from embedding.errors import UserError
 from embedding.modelfolder import CONFIG, sha256_file
-from embedding.preprocess import PREPROCESSING
 from embedding.progress import Progress
 from indexer.corpus import CaptionCorpus, read_corpus
-from train.checkpoint import Checkpoint, load_checkpoint
+from train.checkpoint import Checkpoint, best_epoch, load_checkpoint
 from train.classnames import class_pairs
 from train.data import CaptionedPhotos, check_enough, data_fingerprint, training_and_dev
-from train.features import image_features
+from train.imageside import FrozenPhotos, TunedPhotos
+from train.joint import JointNetwork
 from train.loop import FeatureSplit, fit, new_network
 from train.presets import Preset
-from train.save import backbone_extractor, save_model
-from train.textside import TextSide, WordPieceSide, WordsSide
+from train.save import save_model
+from train.sentences import tokenize
+from train.textside import EncoderTower, TextSide, WordPieceSide, WordsSide
+from train.tune import tune
 
 UNFINISHED = ".training"  # folder inside --out, until the run is finished
 CHECKPOINT = "checkpoint.safetensors"
+TUNING_CHECKPOINT = "tuning.safetensors"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     on to the caller; the checkpoint stays for ``resume``.
     """
     started = time.perf_counter()
+    preset = options.preset
     checkpoint = options.out / UNFINISHED / CHECKPOINT
+    tuning_checkpoint = options.out / UNFINISHED / TUNING_CHECKPOINT
     _check_out(options, checkpoint)
     corpus = read_corpus(options.captions, options.split_lists)
     train_part, dev_part = training_and_dev(corpus, options.images, seed=options.seed, progress=progress)
@@ -77,39 +81,40 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
         _check_settings(load_checkpoint(checkpoint).settings, settings, checkpoint)
 
     backbone = load_backbone(options.backbone, options.weights)
-    found = image_features(
-        [*train_part.photos, *dev_part.photos],
-        lambda: backbone_extractor(backbone),
-        size=backbone.size,
-        extractor=_extractor_name(backbone, options.weights),
-        cache=options.cache,
-        progress=progress,
-    )
-    for failure in found.failed:
+    photos = _read_photos(options, backbone, train_part, dev_part, progress)
+    for failure in photos.failed:
         progress.warn(f"left out: {failure}")
-    train_part, dev_part = train_part.restrict(found.rows), dev_part.restrict(found.rows)
+    train_part, dev_part = train_part.restrict(photos.readable), dev_part.restrict(photos.readable)
     check_enough(train_part, dev_part, corpus)
     text = _text_side(options, train_part, progress)
-    train_split = _features(train_part, found.rows, found.features, text)
-    dev_split = _features(dev_part, found.rows, found.features, text)
+    train_split = FeatureSplit(
+        photos.train(train_part.photos), text.features(train_part.texts), train_part.items
+    )
+    dev_split = FeatureSplit(photos.dev(dev_part.photos), text.features(dev_part.texts), dev_part.items)
     classes = None
-    if options.preset.class_share:
-        classes = class_pairs(backbone.classifier.numpy(), train_split.images, text.features)
+    if preset.class_share:
+        classes = class_pairs(backbone.classifier.numpy(), train_split.images[:, 0], text.features)
     progress.note(
-        f"{options.preset.name}: {len(train_part.photos):,} photos with {len(train_part.texts):,} captions; "
+        f"{preset.name}: {len(train_part.photos):,} photos with {len(train_part.texts):,} captions; "
         f"dev {len(dev_part.photos):,} with {len(dev_part.texts):,}"
     )
 
-    def finish(state: Checkpoint) -> dict[str, Any]:
+    def finish(state: Checkpoint, *, tuned: bool) -> dict[str, Any]:
         progress.note(f"writing {options.out}")
-        network = new_network(train_split, options.preset).eval()
+        branches = new_network(train_split, preset)
+        network: nn.Module = branches
+        if tuned and isinstance(photos, TunedPhotos):
+            network = photos.joint(branches)
         network.load_state_dict(state.best)
+        network.eval()
         return save_model(
             options.out,
             network,
-            backbone,
-            text,
-            preset=options.preset,
+            photos.tower(network),
+            EncoderTower(network.sentences) if isinstance(network, JointNetwork) else text,
+            branches=branches,
+            backbone=backbone,
+            preset=preset,
             history=state.history,
             dev=dev_part,
             training={
@@ -123,28 +128,48 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
         state = fit(
             train_split,
             dev_split,
-            options.preset,
+            preset,
             classes=classes,
             seed=options.seed,
             checkpoint=checkpoint,
             settings=settings,
-            resume=options.resume,
+            resume=options.resume and checkpoint.is_file(),
             progress=progress,
         )
+        if preset.tuning is not None and isinstance(photos, TunedPhotos):
+            branches = new_network(train_split, preset)
+            branches.load_state_dict(state.best)
+            state = tune(
+                photos.joint(branches),
+                photos.tuning_split(train_part, train=True),
+                photos.tuning_split(dev_part, train=False),
+                preset,
+                preset.tuning,
+                classes=classes,
+                class_sentences=tokenize(classes.sentences) if classes is not None else [],
+                earlier=state.history,
+                seed=options.seed,
+                checkpoint=tuning_checkpoint,
+                settings=settings,
+                resume=tuning_checkpoint.is_file(),
+                progress=progress,
+            )
     except KeyboardInterrupt:
         progress.finish()
+        if tuning_checkpoint.is_file():
+            finish(load_checkpoint(tuning_checkpoint), tuned=True)
+        elif checkpoint.is_file():
+            finish(load_checkpoint(checkpoint), tuned=False)
         if checkpoint.is_file():
-            finish(load_checkpoint(checkpoint))
             progress.warn(f"stopped; {options.out} holds the best model so far; --resume goes on")
         raise
-    dev = finish(state)
+    dev = finish(state, tuned=preset.tuning is not None)
     shutil.rmtree(options.out / UNFINISHED)
-    best = max(state.history, key=lambda epoch: epoch.rsum)
     return TrainReport(
         options.out,
         len(state.history),
-        options.preset.epochs,
-        best.number,
+        len(state.history),
+        best_epoch(state.history).number,
         dev,
         time.perf_counter() - started,
     )
@@ -187,24 +212,30 @@ def _check_settings(before: dict[str, Any], now: dict[str, Any], checkpoint: Pat
         )
 
 
-def _extractor_name(backbone: Backbone, weights: Path | None) -> str:
-    """The name of a feature cache: changes whenever the features would."""
-    origin = "imagenet" if weights is None else sha256_file(weights)[:12]
-    return f"{backbone.name}-{origin}-{backbone.size}-v{PREPROCESSING}"
+def _read_photos(
+    options: TrainOptions,
+    backbone: Backbone,
+    train_part: CaptionedPhotos,
+    dev_part: CaptionedPhotos,
+    progress: Progress,
+) -> FrozenPhotos | TunedPhotos:
+    origin = "imagenet" if options.weights is None else sha256_file(options.weights)[:12]
+    kind = TunedPhotos if options.preset.tuning is not None else FrozenPhotos
+    return kind.read(
+        train_part.photos,
+        dev_part.photos,
+        backbone,
+        origin=origin,
+        n_views=options.preset.views,
+        cache=options.cache,
+        progress=progress,
+    )
 
 
 def _text_side(options: TrainOptions, train_part: CaptionedPhotos, progress: Progress) -> TextSide:
     if options.preset.text == "words":
         return WordsSide(train_part.texts, options.word_vectors)
     return WordPieceSide(options.cache, progress)
-
-
-def _features(
-    part: CaptionedPhotos, rows: Mapping[Path, int], features: NDArray[np.float32], text: TextSide
-) -> FeatureSplit:
-    return FeatureSplit(
-        features[[rows[photo] for photo in part.photos]], text.features(part.texts), part.items
-    )
 
 
 def _data_facts(

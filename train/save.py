@@ -22,12 +22,14 @@ from embedding.encoder import Encoder
 from embedding.modelfolder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
 from retrieval.metrics import ranks, retrieval_metrics
 from train.card import write_card
-from train.checkpoint import Epoch, Tensors
+from train.checkpoint import Epoch, Tensors, best_epoch
 from train.curves import draw_curves
 from train.data import CaptionedPhotos
-from train.export import store_float16, write_onnx
+from train.export import store_float16, store_int8, write_onnx
+from train.joint import JointNetwork
+from train.latestages import Stem
 from train.presets import Preset
-from train.textside import TextSide
+from train.textside import TextTower
 
 NETWORK = "network.safetensors"
 CURVES = "curves.png"
@@ -58,12 +60,28 @@ def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDAr
     return lambda pixels: session.run(None, {"pixels": pixels})[0]
 
 
+def stem_extractor(stem: Stem, size: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float16]]:
+    """The function from (N, S, S, 3) uint8 pixels to (N, h, w, C) float16 activations, in ONNX Runtime."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "stem.onnx")
+        _write_image_onnx(stem, size, path, "activations")
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+
+    def extract(pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+        (activations,) = session.run(None, {"pixels": np.ascontiguousarray(pixels)})
+        return activations.transpose(0, 2, 3, 1).astype(np.float16)
+
+    return extract
+
+
 def save_model(
     folder: Path,
-    network: TwoBranchNetwork,
-    backbone: Backbone,
-    text: TextSide,
+    network: nn.Module,
+    image_tower: nn.Module,
+    text: TextTower,
     *,
+    branches: TwoBranchNetwork,
+    backbone: Backbone,
     preset: Preset,
     history: Sequence[Epoch],
     dev: CaptionedPhotos,
@@ -71,17 +89,21 @@ def save_model(
 ) -> dict[str, Any]:
     """Write the model folder, measure it on ``dev`` as it will be used, and return those metrics.
 
+    ``network`` is all that was trained, ``branches`` the part of it that the text tower ends in.
+
     The metrics come from the written ONNX towers on the photo files themselves, not from the loop: what
     export costs is in them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = [IMAGE_TOWER, NETWORK]
-    _write_image_onnx(ImageTower(backbone, network), backbone.size, folder / IMAGE_TOWER, "embeddings")
+    _write_image_onnx(image_tower, backbone.size, folder / IMAGE_TOWER, "embeddings")
+    if isinstance(network, JointNetwork):
+        store_int8(folder / IMAGE_TOWER)  # only the branch has matrices: 3.7 MB less
     store_float16(folder / IMAGE_TOWER)
-    names += text.save(network, folder)
+    names = [IMAGE_TOWER, *text.save(branches, folder)]
+    # Not among the names: a trained model can go on being trained from it, but nothing else reads it.
     save_file(_half_matrices(network), folder / NETWORK)
     (folder / NETWORK).chmod(0o644)  # safetensors keeps its files to their owner
-    best = max(history, key=lambda epoch: epoch.rsum)
+    best = best_epoch(history)
     config = ModelConfig(
         preset=preset.name,
         backbone=backbone.name,
@@ -108,10 +130,10 @@ def save_model(
     return metrics
 
 
-def _half_matrices(network: TwoBranchNetwork) -> Tensors:
+def _half_matrices(network: nn.Module) -> Tensors:
     """The network's tensors, matrices in float16 as the towers store them: half the size."""
     return {
-        name: (tensor.half() if tensor.ndim == 2 else tensor).contiguous()
+        name: (tensor.half() if tensor.ndim >= 2 else tensor).contiguous()
         for name, tensor in network.state_dict().items()
     }
 

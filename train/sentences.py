@@ -53,18 +53,23 @@ class SentenceEncoder(nn.Module):
         return self.bert.config.hidden_size
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        words = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (N, T, 384)
+        return self.pool(self.words(input_ids, attention_mask), attention_mask)
+
+    def words(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(N, T, 384): the last layer, a row for each word piece."""
+        return self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+    @staticmethod
+    def pool(words: Tensor, attention_mask: Tensor) -> Tensor:
+        """(N, T, 384) words to (N, 384) unit rows."""
         weights = attention_mask.unsqueeze(-1).float()  # (N, T, 1)
         mean = (words * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         return functional.normalize(mean, dim=1)  # (N, 384)
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, 384) float32 unit rows."""
-        encodings = _tokenizer().encode_batch(list(texts))
-        ids = torch.tensor([e.ids for e in encodings])
-        mask = torch.tensor([e.attention_mask for e in encodings])
         with torch.inference_mode():
-            return self(ids, mask).numpy()
+            return self(*padded(tokenize(texts))).numpy()
 
 
 class SentenceTower(nn.Module):
@@ -80,10 +85,19 @@ class SentenceTower(nn.Module):
         return self.branch(self.encoder(input_ids, attention_mask) / self.scale)
 
 
-def _tokenizer() -> Any:
+def tokenize(texts: Sequence[str]) -> list[list[int]]:
+    """The token ids of each sentence, begin and end marks included."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(sentence_encoder_folder() / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_TOKENS)
-    tokenizer.enable_padding()
-    return tokenizer
+    tokenizer.no_padding()
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+
+
+def padded(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """(N, T) int64 token ids, padded to the longest sentence, and the (N, T) mask of what is not padding."""
+    longest = max(map(len, sentences))
+    ids = torch.tensor([[*sentence, *[0] * (longest - len(sentence))] for sentence in sentences])
+    lengths = torch.tensor([len(sentence) for sentence in sentences])
+    return ids, (torch.arange(longest) < lengths[:, None]).long()

@@ -28,17 +28,21 @@ from train.sentences import (
 from train.wordvectors import load_word_vectors
 
 
-class TextSide(Protocol):
-    """What lies under the text branch."""
+class TextTower(Protocol):
+    """What becomes the text tower of a model folder."""
 
     kind: TextKind
     max_tokens: int
 
-    def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, C) float32 features."""
-
     def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
         """Write the text tower and what its input needs; the names of the files."""
+
+
+class TextSide(TextTower, Protocol):
+    """What lies under the text branch while that is trained."""
+
+    def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, C) float32 features."""
 
 
 class WordsSide:
@@ -88,7 +92,20 @@ class WordPieceSide:
         )
 
     def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
-        tower = SentenceTower(SentenceEncoder.pretrained(), network.text_branch, network.text_scale)
+        return EncoderTower(SentenceEncoder.pretrained()).save(network, folder)
+
+
+class EncoderTower:
+    """A sentence encoder, as it was pretrained or tuned."""
+
+    kind: TextKind = "wordpiece"
+    max_tokens = MAX_TOKENS
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self._encoder = encoder
+
+    def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
+        tower = SentenceTower(self._encoder, network.text_branch, network.text_scale)
         ids = torch.tensor([[101, 2417, 2482, 102], [101, 3899, 102, 0]])  # "red car", "dog"
         write_onnx(
             tower,

@@ -25,22 +25,23 @@ def test_a_drawn_pair_is_a_washed_out_photo_moved_towards_its_class() -> None:
     photos = np.array([[3, 4, 0], [3, 4, 0]], dtype=np.float32)
     classifier = 2 * np.eye(3, dtype=np.float32)[np.arange(1000) % 3]
     pairs = class_pairs(classifier, photos, lengths)
-    images, texts, items = pairs.draw(50, np.random.default_rng(0))
+    drawn = pairs.draw(50, np.random.default_rng(0))
     names = imagenet_class_names()
-    for image, text, item in zip(images, texts, items, strict=True):
+    for image, row, item in zip(drawn.images, drawn.rows, drawn.items, strict=True):
         number = -1 - item
         moved = image - [3, 4, 0]
         assert STRENGTH[0] * 5 <= moved[number % 3] <= STRENGTH[1] * 5
         assert np.count_nonzero(moved) == 1
-        assert text[0] in (len(names[number]), len(f"a photo of a {names[number]}"))
-    assert len(set(items.tolist())) == 50  # different classes
-    assert items.max() < 0  # never a photo's item
+        assert pairs.sentences[row] in (names[number], f"a photo of a {names[number]}")
+        assert pairs.texts[row][0] == len(pairs.sentences[row])
+    assert len(set(drawn.items.tolist())) == 50  # different classes
+    assert drawn.items.max() < 0  # never a photo's item
 
 
 def test_features_are_never_negative() -> None:
     classifier = -np.ones((1000, 3), dtype=np.float32)
     pairs = class_pairs(classifier, np.full((2, 3), 0.1, dtype=np.float32), lengths)
-    assert pairs.draw(5, np.random.default_rng(0))[0].min() == 0
+    assert pairs.draw(5, np.random.default_rng(0)).images.min() == 0
 
 
 def test_classes_and_names_must_agree() -> None:

@@ -27,7 +27,7 @@ def split(seed: int, n: int = N) -> FeatureSplit:
     hidden = rng.normal(size=(n, 4))
     items = np.repeat(np.arange(n), 2)
     texts = hidden[items] @ to_text + 0.1 * rng.normal(size=(2 * n, 6))
-    return FeatureSplit((hidden @ to_image).astype(np.float32), texts.astype(np.float32), items)
+    return FeatureSplit((hidden @ to_image)[:, None].astype(np.float32), texts.astype(np.float32), items)
 
 
 def small(name: str, **changes: object) -> Preset:

@@ -38,6 +38,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options(corpus: Path, out: Path, name: str, **changes: object) -> TrainOptions:
     preset = replace(PRESETS[name], epochs=3, batch_size=8, hidden=64, dim=16)
+    if preset.tuning is not None:
+        preset = replace(preset, views=3, tuning=replace(preset.tuning, epochs=2, photos=8))
     basic = TrainOptions(
         captions=corpus / "captions.csv",
         images=corpus / "photos",
@@ -59,7 +61,8 @@ def options(corpus: Path, out: Path, name: str, **changes: object) -> TrainOptio
 def test_a_trained_folder_is_all_that_is_needed(corpus: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / "model"
     report = train(options(corpus, out, name), SILENT)
-    assert (report.epochs, report.dev["n_images"], report.dev["n_captions"]) == (3, 8, 16)
+    epochs = 3 + 2 * (PRESETS[name].tuning is not None)
+    assert (report.epochs, report.dev["n_images"], report.dev["n_captions"]) == (epochs, 8, 16)
     config = read_config(out)
     check_files(out, config)
     assert config.dev == report.dev
@@ -115,6 +118,18 @@ def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path:
     assert read_config(out).files["image.onnx"] == read_config(whole).files["image.onnx"]
     with pytest.raises(UserError, match="its training is finished"):
         train(options(corpus, out, "seed", resume=True), SILENT)
+
+
+@pytest.mark.parametrize("epoch", [2, 4, 5])  # among the branches', before and in the middle of tuning
+def test_tuning_resumes_to_the_very_same_towers(corpus: Path, tmp_path: Path, epoch: int) -> None:
+    out, whole = tmp_path / "cut", tmp_path / "whole"
+    with pytest.raises(KeyboardInterrupt):
+        train(options(corpus, out, "default"), StopAtEpoch(epoch))
+    assert read_config(out).training["epochs"] == epoch - 1
+    assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16)
+    train(options(corpus, out, "default", resume=True), SILENT)
+    train(options(corpus, whole, "default"), SILENT)
+    assert read_config(out).files == read_config(whole).files
 
 
 def test_photos_that_cannot_be_read_may_leave_too_few(corpus: Path, tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+"""What the frozen part of the backbone makes of each photo, kept on disk while the rest is tuned."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.errors import ImageError, UserError
+from embedding.progress import Progress
+from train.features import batched
+from train.views import photo_views
+
+PHOTOS_AT_A_TIME = 8
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Activations of the photos that could be read; ``failed`` names the others."""
+
+    keys: dict[Path, bytes]  # photo -> the hash of its content
+    rows: dict[Path, int]  # photo -> its row
+    array: NDArray[np.float16]  # (rows, V, h, w, C), memory-mapped; row order is the cache's
+    failed: tuple[ImageError, ...]
+
+
+class ActivationCache:
+    """(V, h, w, C) float16 blocks by content hash: one file of blocks, and SQLite to say whose they are.
+
+    A block is written before its row is committed, and blocks are only ever added: a killed extraction goes
+    on where it stopped, and a second one at the same time waits for each transaction of the first.
+    """
+
+    def __init__(self, folder: Path, extractor: str, shape: tuple[int, ...]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._shape = shape
+        self._block = 2 * int(np.prod(shape))  # bytes
+        self._path = folder / f"{extractor}.f16"
+        self._path.touch()
+        self._db = sqlite3.connect(folder / f"{extractor}.rows.sqlite", timeout=60, isolation_level=None)
+        self._db.execute('CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, "row" INTEGER UNIQUE)')
+
+    def rows(self) -> dict[bytes, int]:
+        """Content hash -> row of every block."""
+        return dict(self._db.execute('SELECT key, "row" FROM blocks'))
+
+    def put(self, keys: Sequence[bytes], blocks: NDArray[np.float16]) -> None:
+        """Add (N, V, h, w, C) blocks under their keys."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            (row,) = self._db.execute('SELECT COALESCE(MAX("row") + 1, 0) FROM blocks').fetchone()
+            with self._path.open("r+b") as file:
+                file.seek(row * self._block)
+                file.write(np.ascontiguousarray(blocks).tobytes())
+            new = [(key, row + i) for i, key in enumerate(keys)]
+            self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?)", new)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def array(self) -> NDArray[np.float16]:
+        """(rows, V, h, w, C) float16, memory-mapped. Raises ``UserError`` when the file was cut."""
+        (n,) = self._db.execute('SELECT COALESCE(MAX("row") + 1, 0) FROM blocks').fetchone()
+        if self._path.stat().st_size < n * self._block:
+            raise UserError(f"{self._path}: shorter than it was; delete the cache folder and train again")
+        if n == 0:
+            return np.empty((0, *self._shape), dtype=np.float16)
+        return np.memmap(self._path, dtype=np.float16, mode="r", shape=(n, *self._shape))
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def photo_activations(
+    photos: Sequence[Path],
+    extract: Callable[[], Callable[[NDArray[np.uint8]], NDArray[np.float16]]],
+    *,
+    shape: tuple[int, int, int],
+    size: int,
+    n_views: int,
+    extractor: str,
+    cache: Path,
+    progress: Progress,
+) -> Activations:
+    """The (V, h, w, C) activations of ``n_views`` views of each photo; only new contents are computed.
+
+    ``extract`` builds the function from (n, S, S, 3) uint8 pixels to (n, h, w, C) float16 activations of
+    ``shape``, and is called only when something is missing. ``extractor`` must change whenever the
+    activations of a view would. Raises ``UserError`` when the cache is damaged.
+    """
+    failed: list[ImageError] = []
+    keys: dict[Path, bytes] = {}
+    for photo in photos:
+        try:
+            keys[photo] = hashlib.sha256(photo.read_bytes()).digest()
+        except OSError as error:
+            failed.append(ImageError(photo, error.strerror or str(error)))
+    with closing(ActivationCache(cache, f"{extractor}-x{n_views}", (n_views, *shape))) as store:
+        known = store.rows()
+        missing = {key: photo for photo, key in keys.items() if key not in known}
+        if missing:
+            compute = extract()
+            progress.start(f"{n_views} view{'s' * (n_views > 1)} of each photo", len(missing))
+            views = _views(list(missing.items()), size, n_views, failed, progress)
+            for batch in batched(views, PHOTOS_AT_A_TIME):
+                pixels = np.concatenate([photo for _, photo in batch])  # (n * V, S, S, 3)
+                store.put([key for key, _ in batch], compute(pixels).reshape(-1, n_views, *shape))
+                progress.advance(len(batch))
+            progress.finish()
+            known = store.rows()
+        array = store.array()
+    keys = {photo: key for photo, key in keys.items() if key in known}
+    return Activations(keys, {photo: known[key] for photo, key in keys.items()}, array, tuple(failed))
+
+
+def _views(
+    photos: Sequence[tuple[bytes, Path]],
+    size: int,
+    n_views: int,
+    failed: list[ImageError],
+    progress: Progress,
+) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
+    """(key, (V, S, S, 3) views) of each photo that decodes; threads stay ahead of the network."""
+
+    def load(item: tuple[bytes, Path]) -> tuple[bytes, NDArray[np.uint8] | ImageError]:
+        key, photo = item
+        try:
+            return key, photo_views(photo, size, n_views)
+        except ImageError as error:
+            return key, error
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for block in batched(photos, 4 * PHOTOS_AT_A_TIME):
+            for key, pixels in pool.map(load, block):
+                if isinstance(pixels, ImageError):
+                    failed.append(pixels)
+                    progress.advance()
+                else:
+                    yield key, pixels
