@@ -351,7 +351,7 @@ def train(
         _Global.progress(),
     )
     if as_json:
-        _print_json({**vars(report), "out": str(report.out), "seconds": round(report.seconds, 1)})
+        _print_json(report.as_json())
         return
     print(f"{report.epochs} epochs in {report.seconds:.0f} s, the best is no. {report.best_epoch}; dev:")
     print(evaluation_table(report.dev, [1, 5, 10]))

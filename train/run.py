@@ -16,7 +16,7 @@ from embedding.errors import UserError
 from embedding.modelfolder import CONFIG, sha256_file
 from embedding.progress import Progress
 from indexer.corpus import CaptionCorpus, read_corpus
-from train.checkpoint import Checkpoint, best_epoch, load_checkpoint
+from train.checkpoint import Checkpoint, Epoch, best_epoch, load_checkpoint
 from train.classnames import class_pairs
 from train.data import CaptionedPhotos, check_enough, data_fingerprint, training_and_dev
 from train.imageside import FrozenPhotos, TunedPhotos
@@ -56,11 +56,16 @@ class TrainReport:
     """What came of it."""
 
     out: Path
-    epochs: int  # trained, of `planned`
-    planned: int
+    epochs: int  # trained
     best_epoch: int
+    history: tuple[Epoch, ...]
     dev: dict[str, Any]  # metrics of the exported model, as in config.json
     seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``train --json``."""
+        history = [vars(epoch) for epoch in self.history]
+        return {**vars(self), "out": str(self.out), "history": history, "seconds": round(self.seconds, 1)}
 
 
 def train(options: TrainOptions, progress: Progress) -> TrainReport:
@@ -168,8 +173,8 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     return TrainReport(
         options.out,
         len(state.history),
-        len(state.history),
         best_epoch(state.history).number,
+        state.history,
         dev,
         time.perf_counter() - started,
     )
