@@ -18,8 +18,8 @@ class Tuning:
     text_rate: float = 1e-4
     weight_decay: float = 0.01
     warm_up: float = 0.1  # of all steps
-    drop_cells: float = 0.2  # of a photo's cells, left out of its mean
-    drop_words: float = 0.15  # of a caption's word pieces
+    drop_cells: float = 0.1  # of a photo's cells, left out of its mean
+    drop_words: float = 0.1  # of a caption's word pieces
     crops: float = 0.5  # share of batches whose photos are cropped to a window of their activations
     average: float = 0.99  # decay of the moving average of the weights, which is what is kept
 
@@ -98,7 +98,7 @@ PRESETS = {
             temperature=0.05,
             class_share=0.25,
             views=6,
-            tuning=Tuning(epochs=6),
+            tuning=Tuning(epochs=8),
         ),
     )
 }
