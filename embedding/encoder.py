@@ -98,9 +98,7 @@ class Encoder:
         self.image_size = config.image_size
 
     @classmethod
-    def load(
-        cls, name_or_dir: str | Path = "default", *, verify: bool = False, tta: bool = False
-    ) -> Encoder:
+    def load(cls, name_or_dir: str | Path = "default", *, verify: bool = False, tta: bool = False) -> Encoder:
         """The encoder of a shipped model or of a folder that ``train`` wrote.
 
         ``verify`` compares every file with its checksum first. With ``tta`` (test-time augmentation) a

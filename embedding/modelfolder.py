@@ -15,7 +15,7 @@ CONFIG = "config.json"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
-# Marks the fingerprints of vectors that are means over `preprocess.VIEWS`; another set of views needs another.
+# Marks the fingerprints of vectors that are means over `preprocess.views`; other views need another mark.
 _VIEWS = "+mirror"
 _TTA = " --tta"
 SHIPPED_MODELS = Path(__file__).parent / "models"
