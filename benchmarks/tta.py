@@ -51,12 +51,15 @@ def view_sets(share: float) -> dict[str, list[View]]:
         "whole, mirror (`--tta`)": [WHOLE, MIRROR],
         "whole, centre": [WHOLE, crop["centre"]],
         "whole, centre mirrored": [WHOLE, other["centre"]],
+        "two corners, one mirrored": [crop["tl"], other["br"]],
+        "whole, two corners, one mirrored": [WHOLE, crop["tl"], other["br"]],
+        "whole, mirror, two corners, one mirrored": [WHOLE, MIRROR, crop["tl"], other["br"]],
         "whole and centre, each with mirror": [WHOLE, MIRROR, crop["centre"], other["centre"]],
-        "whole, 5 crops": [WHOLE, *crop.values()],
-        "whole, mirror, 4 corners, two mirrored": [
+        "whole, five crops": [WHOLE, *crop.values()],
+        "whole, mirror, four corners, two mirrored": [
             *(WHOLE, MIRROR, crop["tl"], crop["br"], other["tr"], other["bl"]),
         ],
-        "whole and 5 crops, each with mirror": [WHOLE, MIRROR, *crop.values(), *other.values()],
+        "whole and five crops, each with mirror": [WHOLE, MIRROR, *crop.values(), *other.values()],
     }
 
 
