@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from embedding.modelfolder import (
     read_config,
     resolve_model,
 )
-from embedding.preprocess import load_photo
+from embedding.preprocess import load_photo, views
 from embedding.text import SifEncoder
 
 IMAGE_BATCH = 16  # measured: larger batches gain nothing on a CPU and take more memory
@@ -89,29 +89,31 @@ class WordPieceInput:
 class Encoder:
     """Encodes photos and sentences with the two towers of one model; each is loaded when first used."""
 
-    def __init__(self, folder: Path, config: ModelConfig) -> None:
+    def __init__(self, folder: Path, config: ModelConfig, *, tta: bool = False) -> None:
         self.folder = folder
         self.config = config
+        self.tta = tta
         self.name = model_name(folder)
         self.dim = config.dim
         self.image_size = config.image_size
 
     @classmethod
-    def load(cls, name_or_dir: str | Path = "default", *, verify: bool = False) -> Encoder:
+    def load(cls, name_or_dir: str | Path = "default", *, verify: bool = False, tta: bool = False) -> Encoder:
         """The encoder of a shipped model or of a folder that ``train`` wrote.
 
-        ``verify`` compares every file with its checksum first. Raises ``ModelError``.
+        ``verify`` compares every file with its checksum first. With ``tta`` (test-time augmentation) a
+        photo's embedding is the mean over views of it. Raises ``ModelError``.
         """
         folder = resolve_model(name_or_dir)
         config = read_config(folder)
         if verify:
             check_files(folder, config)
-        return cls(folder, config)
+        return cls(folder, config, tta=tta)
 
     @cached_property
     def fingerprint(self) -> str:
         """The model's identity: vectors of two fingerprints are never compared."""
-        return fingerprint(self.folder)
+        return fingerprint(self.folder, tta=self.tta)
 
     def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
         """(N, D) float32, unit rows. Raises ``ImageError`` for the first photo that cannot be read."""
@@ -124,6 +126,9 @@ class Encoder:
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows."""
+        return mean_over_views(self._encode_view, pixels) if self.tta else self._encode_view(pixels)
+
+    def _encode_view(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         (embeddings,) = self._image_session.run(None, {"pixels": pixels})
         return embeddings
 
@@ -162,6 +167,17 @@ class Encoder:
             return WordPieceInput(self.folder, self.config.max_tokens)
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(f"{self.folder}: its text files cannot be read ({error})") from None
+
+
+def mean_over_views(
+    encode: Callable[[NDArray[np.uint8]], NDArray[np.float32]], pixels: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """(N, D) float32, unit rows: the mean direction of what ``encode`` makes of each view of the photos.
+
+    ``pixels`` is (N, S, S, 3); ``encode`` takes one view of all photos at a time, so memory is as without.
+    """
+    total = np.sum([encode(view) for view in views(pixels)], axis=0)
+    return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
 def _session(path: Path) -> Any:

@@ -15,6 +15,9 @@ CONFIG = "config.json"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
+# Marks the fingerprints of vectors that are means over `preprocess.views`; other views need another mark.
+_VIEWS = "+mirror"
+_TTA = " --tta"
 SHIPPED_MODELS = Path(__file__).parent / "models"
 
 TextKind = Literal["words", "wordpiece"]
@@ -54,6 +57,16 @@ def model_name(folder: Path) -> str:
     return folder.name if folder.parent == SHIPPED_MODELS else str(folder)
 
 
+def model_label(name: str, tta: bool) -> str:
+    """The model and how it is used, as a person would type it."""
+    return name + (_TTA if tta else "")
+
+
+def split_label(label: str) -> tuple[str, bool]:
+    """The name and the ``tta`` of a label."""
+    return label.removesuffix(_TTA), label.endswith(_TTA)
+
+
 def read_config(folder: Path) -> ModelConfig:
     """The folder's configuration. Raises ``ModelError`` when it is damaged or of an unknown format."""
     path = folder / CONFIG
@@ -80,9 +93,20 @@ def write_config(folder: Path, config: ModelConfig) -> None:
     partial.replace(folder / CONFIG)
 
 
-def fingerprint(folder: Path) -> str:
-    """The model's identity: the sha256 of its configuration, which holds the checksums of its files."""
-    return sha256_file(folder / CONFIG)
+def fingerprint(folder: Path, *, tta: bool = False) -> str:
+    """The identity of a model's vectors: the sha256 of its configuration, which holds the checksums of its
+    files, and with ``tta`` the views that a photo's embedding is the mean of."""
+    return sha256_file(folder / CONFIG) + (_VIEWS if tta else "")
+
+
+def is_tta(fingerprint: str) -> bool:
+    """Whether vectors of this fingerprint are means over views."""
+    return fingerprint.endswith(_VIEWS)
+
+
+def weights_of(fingerprint: str) -> str:
+    """The part of a fingerprint that says which weights: texts have the same vectors whatever the views."""
+    return fingerprint.removesuffix(_VIEWS)
 
 
 def check_files(folder: Path, config: ModelConfig) -> None:

@@ -93,6 +93,15 @@ def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Pat
         raise ImageError(label, reason) from None
 
 
+def views(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """The views that ``tta`` takes the mean over: (N, S, S, 3) photos as they are, and mirrored.
+
+    What a photo shows is the same from the left and from the right. Crops gain less for their time
+    (benchmarks/tta.md). Another set of views needs another mark in `embedding.modelfolder`.
+    """
+    return [pixels, np.ascontiguousarray(pixels[:, :, ::-1])]
+
+
 def _prepare(
     image: Image.Image, size: int, exif: Image.Exif, full_size: tuple[int, int] | None = None
 ) -> Photo:

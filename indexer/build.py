@@ -169,6 +169,7 @@ def _index_photos(
         scopes = [scope_of(session, target) for target in ordered]
     names = None if chosen is None else PhotoNames(chosen.image_names)
     lacking = _without_vector(run)
+    _say_what_changes(run, len(lacking))
     jobs: list[Job] = []
     empty: list[Scope] = []
     for scope in scopes:
@@ -282,10 +283,19 @@ def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
         return model.id
 
 
+def _say_what_changes(run: Run, lacking: int) -> None:
+    """Tells that photos are about to be encoded again, because of another model or another ``--tta``."""
+    with run.catalog.session() as session:
+        old, new = active_model(session), session.get_one(Model, run.model_id)
+    if lacking and old is not None and old.id != new.id:
+        photos = "1 photo is" if lacking == 1 else f"{lacking:,} photos are"
+        run.progress.note(f"the library changes from {old.label} to {new.label}: {photos} encoded again")
+
+
 def _activate_model(run: Run) -> None:
     """Makes the run's model the one that searches use, now that it knows everything within reach.
 
-    Models of the same name are older trainings of it; they go, with their vectors.
+    Models of the same name are older trainings of it, or have other views; they go, with their vectors.
     """
     with run.catalog.session(write=True) as session:
         session.merge(Setting(key=ACTIVE_MODEL, value=str(run.model_id)))

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
-from indexer.catalog import Caption, CaptionVector, Corpus, Image, Root, utcnow
+from embedding.modelfolder import weights_of
+from indexer.catalog import Caption, CaptionVector, Corpus, Image, Model, Root, utcnow
 from indexer.corpus import canonical_split, read_corpus
 from indexer.run import Run, as_blobs
 from indexer.scan import is_there
@@ -138,6 +139,7 @@ def _delete(session: Session, ids: Sequence[int]) -> None:
 
 def encode_captions(run: Run) -> None:
     """Gives every caption of the library a vector under the run's model; equal texts are encoded once."""
+    _copy_vectors(run)
     known = exists().where(CaptionVector.caption_id == Caption.id, CaptionVector.model_id == run.model_id)
     ids: dict[str, list[int]] = {}
     with run.catalog.session() as session:
@@ -158,6 +160,22 @@ def encode_captions(run: Run) -> None:
             with run.catalog.session(write=True) as session:
                 session.execute(insert(CaptionVector), rows)
             run.progress.advance(len(batch))
+
+
+def _copy_vectors(run: Run) -> None:
+    """Takes over what the same weights encoded for a library with, or without, ``--tta``."""
+    weights = weights_of(run.encoder.fingerprint)
+    own = aliased(CaptionVector)
+    known = exists().where(own.caption_id == CaptionVector.caption_id, own.model_id == run.model_id)
+    rows = select(literal(run.model_id), CaptionVector.caption_id, CaptionVector.vector).where(~known)
+    with run.catalog.session(write=True) as session:
+        for id, fingerprint in session.execute(select(Model.id, Model.fingerprint)).all():
+            if id != run.model_id and weights_of(fingerprint) == weights:
+                session.execute(
+                    insert(CaptionVector).from_select(
+                        ["model_id", "caption_id", "vector"], rows.where(CaptionVector.model_id == id)
+                    )
+                )
 
 
 # --- captions and photos ----------------------------------------------------------------------------

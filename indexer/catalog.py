@@ -35,6 +35,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from embedding.errors import LibraryError
+from embedding.modelfolder import is_tta, model_label
 from indexer.migrations import LATEST, schema_version, upgrade
 
 CATALOG = "catalog.sqlite"
@@ -78,7 +79,7 @@ class Root(Base):
 
 
 class Model(Base):
-    """A model that encoded something in this library."""
+    """A model that encoded something in this library; with ``--tta`` it counts as another one."""
 
     __tablename__ = "models"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
@@ -86,9 +87,19 @@ class Model(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(OsText)  # what a person calls it
     folder: Mapped[str] = mapped_column(OsText)  # absolute
-    fingerprint: Mapped[str] = mapped_column(Text, unique=True)
+    fingerprint: Mapped[str] = mapped_column(Text, unique=True)  # weights, and the views of a photo
     dim: Mapped[int]
     added_at: Mapped[datetime]
+
+    @property
+    def tta(self) -> bool:
+        """Whether the photos' vectors are means over views."""
+        return is_tta(self.fingerprint)
+
+    @property
+    def label(self) -> str:
+        """The name, and the option that photos were indexed with."""
+        return model_label(self.name, self.tta)
 
 
 class Setting(Base):
@@ -193,7 +204,7 @@ class Evaluation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
     model_id: Mapped[int | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"))
-    model_name: Mapped[str] = mapped_column(OsText)  # outlives the model
+    model_name: Mapped[str] = mapped_column(OsText)  # ``Model.label``: outlives the model
     split: Mapped[str | None] = mapped_column(Text)
     n_images: Mapped[int]
     n_captions: Mapped[int]
@@ -352,13 +363,12 @@ def active_model(session: Session) -> Model | None:
     return None if setting is None else session.get(Model, int(setting.value))
 
 
-def library_model(folder: Path) -> str | None:
-    """The name of the model that a library uses; None where there is no library, or nothing in it."""
+def library_model(folder: Path) -> Model | None:
+    """The model that a library uses; None where there is no library, or nothing in it."""
     if not (folder / CATALOG).is_file():
         return None
     with closing(Catalog.open(folder)) as catalog, catalog.session() as session:
-        model = active_model(session)
-        return None if model is None else model.name
+        return active_model(session)
 
 
 @dataclass(frozen=True)

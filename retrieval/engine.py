@@ -178,7 +178,7 @@ class SearchEngine:
 def load_encoder(model: Model) -> Encoder:
     """The encoder of a catalogued model. Raises ``LibraryError`` when it is gone or is another one now."""
     try:
-        encoder = Encoder.load(model.name)
+        encoder = Encoder.load(model.name, tta=model.tta)
         same = encoder.fingerprint == model.fingerprint
     except ModelError as error:
         raise LibraryError(

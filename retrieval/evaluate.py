@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from embedding.errors import LibraryError, ModelError, UserError
-from embedding.modelfolder import fingerprint, resolve_model
+from embedding.modelfolder import fingerprint, resolve_model, split_label
 from embedding.progress import SILENT, Progress
 from indexer.catalog import (
     Caption,
@@ -45,6 +45,7 @@ class EvaluationResult:
     text_ranks: NDArray[np.int64]  # (C,) exact rank of each caption's photo
     image_ranks: NDArray[np.int64]  # (I,) exact rank of each photo's best caption
     model: str
+    tta: bool
     split: str | None
     n_images: int
     n_captions: int
@@ -66,6 +67,7 @@ class EvaluationResult:
             "n_images": self.n_images,
             "n_captions": self.n_captions,
             "model": self.model,
+            "tta": self.tta,
             "split": self.split,
             "index_agrees_with_exact": self.agrees,
         }
@@ -117,6 +119,7 @@ def evaluate(
         text_ranks=text_ranks,
         image_ranks=image_ranks,
         model=model.name,
+        tta=model.tta,
         split=pairs.split,
         n_images=len(pairs.image_items),
         n_captions=len(pairs.caption_items),
@@ -150,13 +153,15 @@ def history_json(row: Evaluation) -> dict[str, Any]:
             "median_rank": direction.median_rank,
             "mean_rank": round(direction.mean_rank, 2),
         }
+    name, tta = split_label(row.model_name)
     return {
         **ways,
         "rsum": round(row.rsum, 2),
         "rsum_ci95": [round(row.rsum_low, 2), round(row.rsum_high, 2)],
         "n_images": row.n_images,
         "n_captions": row.n_captions,
-        "model": row.model_name,
+        "model": name,
+        "tta": tta,
         "split": row.split,
         "index_agrees_with_exact": row.exact,
         "date": _iso(row.created_at),
@@ -201,7 +206,7 @@ def _check_unchanged(model: Model) -> None:
         folder = resolve_model(model.name)
     except ModelError:
         return
-    if fingerprint(folder) != model.fingerprint:
+    if fingerprint(folder, tta=model.tta) != model.fingerprint:
         raise changed_model(model)
 
 
@@ -264,7 +269,7 @@ def _row(result: EvaluationResult, model: Model, command: str) -> Evaluation:
     row = Evaluation(
         created_at=utcnow(),
         model_id=model.id,
-        model_name=model.name,
+        model_name=model.label,
         split=result.split,
         n_images=result.n_images,
         n_captions=result.n_captions,

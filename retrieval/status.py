@@ -40,6 +40,7 @@ def library_status(library: Path) -> dict[str, Any]:
         return {
             "library": str(library),
             "model": model.name if model is not None else None,
+            "tta": model is not None and model.tta,
             "photos": counts.photos,
             "searchable_photos": counts.searchable_photos,
             "captions": counts.captions,

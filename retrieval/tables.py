@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embedding.modelfolder import model_label
+
 if TYPE_CHECKING:
     from indexer.build import IndexReport
     from retrieval.engine import Hit
@@ -49,7 +51,8 @@ def history_table(evaluations: Sequence[dict[str, Any]]) -> str:
     rows: list[Sequence[Any]] = [("date", "model", "split", "photos", *header, "rsum")]
     for row in evaluations:
         recalls = [row[way].get(f"R@{k}", "") for way in ways for k in ks]
-        rows.append((row["date"], row["model"], row["split"] or "", row["n_images"], *recalls, row["rsum"]))
+        model = model_label(row["model"], row["tta"])
+        rows.append((row["date"], model, row["split"] or "", row["n_images"], *recalls, row["rsum"]))
     return table(rows)
 
 
@@ -72,7 +75,8 @@ def index_text(report: IndexReport, model: str, library: Path) -> str:
 def status_text(facts: dict[str, Any]) -> str:
     """``status --json`` for a person."""
     counts = ("photos", "searchable_photos", "captions", "captions_with_photo", "evaluations")
-    rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", facts["model"] or "none")]
+    model = model_label(facts["model"] or "none", facts["tta"])
+    rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
     for folder in facts["folders"]:
         gone = "" if folder["reachable"] else ", not there now"

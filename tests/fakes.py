@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from embedding.encoder import mean_over_views
 from embedding.preprocess import load_photo
 
 # Red, green and blue have an axis each; the fourth is for everything else.
@@ -22,6 +23,9 @@ ELSE = 3
 class FakeEncoder:
     """Photos are their mean colour, texts the sum of their colour words; both as unit vectors in 4-D.
 
+    With ``tta`` it sees only the left half of each view: of red beside green it sees red, of their mirror
+    image green, and the mean is half of each. A photo of one colour has the same vector either way.
+
     A pure red photo is (1, 0, 0, 0.01) but for its length: it scores about 1 with "red", 0.71 with "red
     green", 0 with "blue" and 0.01 with a text without colours. ``interrupt_after`` photos or texts, the
     next batch raises ``KeyboardInterrupt``, as Ctrl-C would.
@@ -31,10 +35,15 @@ class FakeEncoder:
     image_size = 8
 
     def __init__(
-        self, name: str = "fake", fingerprint: str = "fake-1", interrupt_after: int | None = None
+        self,
+        name: str = "fake",
+        fingerprint: str = "fake-1",
+        interrupt_after: int | None = None,
+        tta: bool = False,
     ) -> None:
         self.name = name
-        self.fingerprint = fingerprint
+        self.fingerprint = fingerprint + "+mirror" * tta
+        self.tta = tta
         self.folder = Path("/models") / name
         self.interrupt_after = interrupt_after
         self.encoded_images = 0
@@ -48,7 +57,12 @@ class FakeEncoder:
         assert pixels.shape[1:] == (8, 8, 3)
         self._check_interrupt()
         self.encoded_images += len(pixels)
-        colors = pixels.reshape(len(pixels), 64, 3).mean(axis=1) / 255
+        if self.tta:
+            return mean_over_views(lambda view: self._colors(view[:, :, :4]), pixels)
+        return self._colors(pixels)
+
+    def _colors(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        colors = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
         return _unit(np.hstack([colors, np.full((len(pixels), 1), 0.01)]))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -97,6 +111,7 @@ class RecordedProgress:
     def __init__(self) -> None:
         self.work: list[tuple[str, int | None]] = []
         self.done: list[int] = []
+        self.notes: list[str] = []
         self.warnings: list[str] = []
         self.running = False
 
@@ -115,7 +130,7 @@ class RecordedProgress:
         self.running = False
 
     def note(self, message: str) -> None:
-        pass
+        self.notes.append(message)
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)

@@ -27,13 +27,13 @@ def index(library: Path, paths: Path | Sequence[Path], encoder: FakeEncoder, **o
     """Indexes, and checks what must hold after every run."""
     paths = [paths] if isinstance(paths, Path) else paths
     report = update_library(library, paths, encoder, **options)
-    check(library)
+    check(library, encoder.tta)
     return report
 
 
-def check(library: Path) -> None:
+def check(library: Path, tta: bool = False) -> None:
     """In SQLite and FAISS, each photo has the vector of its own pixels and each caption that of its text."""
-    fake = FakeEncoder()
+    fake = FakeEncoder(tta=tta)
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
         model = active_model(session)
         assert model is not None

@@ -260,3 +260,23 @@ def test_help_is_instant_and_truthful() -> None:
     for command in ("index", "search", "eval", "similarity", "train", "status", "models"):
         assert "Usage" in run(command, "--help", cwd=ROOT).stdout
     assert run("--version", cwd=ROOT).stdout.startswith("twobranch ")
+
+
+def test_tta_is_remembered_until_it_is_turned_off(place: Path, tmp_path: Path) -> None:
+    photos = place / "photos"
+
+    def tta(*options: str) -> tuple[bool, int]:
+        report = run_json("index", photos, *options, cwd=tmp_path)
+        assert run_json("status", cwd=tmp_path)["tta"] == report["tta"]
+        return report["tta"], report["encoded"]
+
+    assert tta("--tta") == (True, len(SHOWN))
+    assert "default --tta" in run("status", cwd=tmp_path).stdout
+    assert tta() == (True, 0)
+    # A photo as query has the library's views: it finds its own copy with a cosine of 1.
+    shutil.copy(photos / "coffee.png", tmp_path)
+    (hit,) = run_json("search", "./coffee.png", "-k", "1", cwd=tmp_path)["hits"]
+    assert (Path(hit["path"]).name, hit["score"]) == ("coffee.png", pytest.approx(1, abs=1e-5))
+    result = run("index", photos, "--no-tta", cwd=tmp_path)
+    assert "changes from default --tta to default: 5 photos are encoded again" in result.stderr
+    assert tta() == (False, 0)

@@ -10,10 +10,14 @@ from embedding.modelfolder import (
     ModelConfig,
     check_files,
     fingerprint,
+    is_tta,
+    model_label,
     model_name,
     read_config,
     resolve_model,
     sha256_file,
+    split_label,
+    weights_of,
     write_config,
 )
 
@@ -39,6 +43,20 @@ def test_the_fingerprint_changes_with_any_file(folder: Path) -> None:
     config = read_config(folder)
     write_config(folder, ModelConfig(**{**vars(config), "files": {"a.onnx": sha256_file(folder / "a.onnx")}}))
     assert fingerprint(folder) != before
+
+
+def test_views_are_part_of_the_fingerprint_and_not_of_the_weights(folder: Path) -> None:
+    plain, tta = fingerprint(folder), fingerprint(folder, tta=True)
+    assert (is_tta(plain), is_tta(tta)) == (False, True)
+    assert weights_of(tta) == weights_of(plain) == plain
+
+
+def test_a_label_is_what_one_types() -> None:
+    assert model_label("default", True) == "default --tta"
+    assert [split_label(model_label("default", tta)) for tta in (False, True)] == [
+        ("default", False),
+        ("default", True),
+    ]
 
 
 def test_damaged_and_missing_files_are_named(folder: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 from embedding import preprocess
 from embedding.errors import ImageError
-from embedding.preprocess import load_photo
+from embedding.preprocess import load_photo, views
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -131,3 +131,10 @@ def test_a_photo_past_the_limit_is_refused_by_its_header(monkeypatch: pytest.Mon
     monkeypatch.setattr(preprocess, "MAX_PIXELS", 100)
     with pytest.raises(ImageError, match="11 x 10 is more than"):
         load_photo(Image.new("RGB", (11, 10)), 8)
+
+
+def test_the_views_are_the_photo_and_its_mirror_image() -> None:
+    pixels = load_photo(two_halves(), 8).pixels[None]
+    as_it_is, mirrored = views(pixels)
+    assert np.array_equal(as_it_is, pixels)
+    assert np.array_equal(mirrored, load_photo(ImageOps.mirror(two_halves()), 8).pixels[None])

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import ExifTags
 from PIL import Image as PillowImage
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from embedding.errors import LibraryError
 from indexer.build import update_library
 from indexer.catalog import (
+    CaptionVector,
     Catalog,
     Image,
     ImageVector,
@@ -397,3 +399,53 @@ def test_changes_during_a_switch(library: Path, photos: Path) -> None:
     assert counts(report)["encoded"] == 3
     assert sorted(images(library)) == ["photos/green.png", "photos/navy.png", "photos/red.png"]
     assert counts(index(library, photos, FakeEncoder("one", "1")))["encoded"] == 2
+
+
+# --- tta ------------------------------------------------------------------------------------------
+
+
+def test_tta_vectors_are_means_over_both_views(library: Path, tmp_path: Path) -> None:
+    pair = PillowImage.new("RGB", (8, 8), "red")
+    pair.paste((0, 255, 0), (4, 0, 8, 8))
+    (tmp_path / "p").mkdir()
+    pair.save(tmp_path / "p/a.png")
+    index(library, tmp_path / "p", FakeEncoder(tta=True))
+    with closing(Catalog.open(library)) as catalog:
+        (vector,) = open_index(catalog, library, "images", 1, 4).vectors([1])
+    # Red and green with 0.01 on the fourth axis each: (1, 1, 0, 0.02), but for its length.
+    assert vector == pytest.approx(np.array([1, 1, 0, 0.02]) / np.sqrt(2.0004))
+
+
+def test_switching_tta_encodes_photos_again_and_no_captions(library: Path, photos: Path) -> None:
+    write_captions(photos.parent / "c.csv", {"red.png": "red", "green.png": "green", "gone.png": "blue"})
+    index(library, photos, FakeEncoder(), captions=photos.parent / "c.csv")
+    progress = RecordedProgress()
+    for tta in (True, False):
+        encoder = FakeEncoder(tta=tta)
+        report = index(library, photos, encoder, progress=progress)  # checks every vector
+        assert counts(report) == {"unchanged": 3, "encoded": 3}
+        assert encoder.encoded_texts == 0
+        assert len(vector_ids(library)) == len(vector_ids(library, CaptionVector)) == 3
+        assert models(library) == ([encoder.fingerprint], encoder.fingerprint)
+    assert progress.notes == [
+        "the library changes from fake to fake --tta: 3 photos are encoded again",
+        "the library changes from fake --tta to fake: 3 photos are encoded again",
+    ]
+
+
+def test_an_interrupted_switch_to_tta_leaves_the_old_vectors_searchable(library: Path, photos: Path) -> None:
+    index(library, photos, FakeEncoder())
+    with pytest.raises(KeyboardInterrupt):
+        update_library(library, [photos], FakeEncoder(interrupt_after=2, tta=True), batch_size=2)
+    assert models(library) == (["fake-1", "fake-1+mirror"], "fake-1")
+    with closing(Catalog.open(library)) as catalog:
+        assert len(open_index(catalog, library, "images", 1, 4)) == 3
+    assert counts(index(library, photos, FakeEncoder(tta=True))) == {"unchanged": 3, "encoded": 1}
+
+
+def test_captions_of_other_weights_are_not_taken_over(library: Path, photos: Path) -> None:
+    write_captions(photos.parent / "c.csv", {"red.png": "red"})
+    index(library, photos, FakeEncoder("one", "1"), captions=photos.parent / "c.csv")
+    other = FakeEncoder("two", "11", tta=True)
+    index(library, photos, other)
+    assert other.encoded_texts == 1

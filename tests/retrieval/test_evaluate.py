@@ -13,6 +13,7 @@ from indexer.build import update_library
 from indexer.catalog import Catalog
 from retrieval.evaluate import evaluate, history, history_json, ranks_among_hits
 from retrieval.metrics import recall_at
+from retrieval.tables import history_table
 from tests.fakes import FakeEncoder, write_photo
 
 
@@ -115,3 +116,15 @@ def test_ranks_among_hits_agree_with_exact_ranks_wherever_the_hits_reach() -> No
     visible = positive[np.arange(50)[:, None], top].any(axis=1)
     assert (cut[~visible] > 10).all()
     assert recall_at(cut, 5) >= recall_at(exact, 5)  # ties that are cut off cannot be counted
+
+
+def test_an_evaluation_tells_that_photos_were_indexed_with_tta(
+    library: Path, photos: Path, tmp_path: Path
+) -> None:
+    captions = tmp_path / "captions.csv"
+    captions.write_text("image,caption\nred.png,red\n")
+    update_library(library, [photos], FakeEncoder(tta=True), captions=captions)
+    result = evaluate(Catalog.open(library), ks=[1], split=None, command="test").as_json()
+    (row,) = [history_json(row) for row in history(Catalog.open(library))]
+    assert [(facts["model"], facts["tta"]) for facts in (result, row)] == [("fake", True)] * 2
+    assert "fake --tta" in history_table([row])
