@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ CONFIG = "config.json"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
+CALIBRATION = "calibration.npz"  # what a score means, where it is known (retrieval.confidence)
 SHIPPED_MODELS = Path(__file__).parent / "models"
 
 TextKind = Literal["words", "wordpiece"]
@@ -74,15 +75,23 @@ def read_config(folder: Path) -> ModelConfig:
 
 def write_config(folder: Path, config: ModelConfig) -> None:
     """Write ``config.json`` last of all files: a folder that has one is complete."""
-    text = json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
     partial = folder / f"{CONFIG}.part"
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(_config_text(config), encoding="utf-8")
     partial.replace(folder / CONFIG)
 
 
+def _config_text(config: ModelConfig) -> str:
+    return json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
+
+
 def fingerprint(folder: Path) -> str:
-    """The model's identity: the sha256 of its configuration, which holds the checksums of its files."""
-    return sha256_file(folder / CONFIG)
+    """The model's identity: the sha256 of its configuration, which holds the checksums of its files.
+
+    The calibration's is left out: vectors do not depend on it, so libraries outlive its being fitted again.
+    """
+    config = read_config(folder)
+    files = {name: digest for name, digest in config.files.items() if name != CALIBRATION}
+    return hashlib.sha256(_config_text(replace(config, files=files)).encode()).hexdigest()
 
 
 def check_files(folder: Path, config: ModelConfig) -> None:
