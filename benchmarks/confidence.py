@@ -1,8 +1,8 @@
-"""How far confidence can be trusted: ``python -m benchmarks.confidence MODEL --captions FILE --images DIR``.
+"""How far confidence can be trusted: ``python -m benchmarks.confidence MODEL --captions F --images DIR``.
 
-Cross-fitted: fitted on one half of the photos, measured with the questions of the other half, and the other way
-round. The fit has met no photo and no caption of the questions it is measured on, in any role; the distractors in
-their galleries come from both halves.
+Cross-fitted: fitted on one half of the photos, measured with the questions of the other half, and the other
+way round. The fit has met no photo and no caption of the questions it is measured on, in any role; the
+distractors in their galleries come from both halves.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def measure(
 
 
 def _without_the_topic(kind: Kind, data: Embedded, rng: np.random.Generator) -> Iterable[Questions]:
-    """Captions asked of galleries without any photo that shares a visual word with their photo's captions (said
-    by two people for theirs): holiday photos asked for a dog, when there is none."""
+    """Captions asked of galleries without any photo that shares a visual word with their own one: holiday
+    photos asked for a dog, when there is none."""
     if kind != "text_to_images":
         return
     captions = questions(kind, data, rng)[0]
@@ -110,12 +110,11 @@ def report(measured: dict[tuple[Kind, str], Measured]) -> str:
             right = first & hits.right & hits.answerable
             unanswerable = first & ~hits.answerable
             title = f"{TITLES[kind]}, {name}" if kind == "text_to_images" else TITLES[kind]
-            if "topic" not in name:
-                at_5 = np.quantile(confidence[right], 0.05)
-            else:  # what counts is the same captions' own photos in ordinary galleries
-                at_5 = ordinary[int(size)]
-            if name == "captions":
-                ordinary[int(size)] = at_5
+            at_5 = float(np.quantile(confidence[right], 0.05))
+            if (
+                kind == "text_to_images"
+            ):  # without the topic it is lost first hits of ordinary galleries that count
+                at_5 = ordinary.setdefault(int(size), at_5) if name.startswith("captions") else at_5
             seen = np.mean(confidence[unanswerable] < at_5) if size > 1 or unanswerable.any() else np.nan
             rows.append(
                 [
@@ -131,6 +130,10 @@ def report(measured: dict[tuple[Kind, str], Measured]) -> str:
                     f"{100 * seen:.0f}%",
                 ]
             )
+            if (
+                "topic" in name
+            ):  # its galleries with an answer are none that anyone has: only the last two count
+                rows[-1][2:8] = [""] * 6
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
     return "\n".join(lines)
@@ -141,7 +144,7 @@ def _percent(values: NDArray[np.generic]) -> str:
 
 
 def draw_reliability(measured: dict[tuple[Kind, str], Measured], path: Path) -> None:
-    """A PNG: of the hits that were given a probability, how many were right, for every kind and gallery size."""
+    """A PNG: how many of the hits that were given a probability are right, by kind and gallery size."""
     from matplotlib.figure import Figure
 
     shown = {key: one for key, one in measured.items() if "topic" not in key[1]}
@@ -211,7 +214,7 @@ def _embedded(
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         both = {"i": banks[0].rows, "is": banks[0].scales, "c": banks[1].rows, "cs": banks[1].scales}
-        np.savez(file, **vars(data), **both)
+        np.savez(file, **{**vars(data), **both})  # type: ignore[arg-type]
     return data, banks
 
 

@@ -1,12 +1,12 @@
 """From scores to the probability that a hit really matches; NumPy only.
 
-A cosine means nothing by itself: it has another level for each query and for each kind of query, and the best
-of many photos scores high by chance. So the logit of "this hit matches" is linear in the score, in where the
-query's scores lie against a *bank* of training photos (or captions) that have nothing to do with it, in the
-logarithm of the gallery's size, alone and with score and bank, and in the length of a sentence: a large gallery
-has many answers to "dog", one to a caption. All that changes between the hits of one query is the score, whose
-slope is never negative: confidence never contradicts the order of hits. Nothing is taken from the other hits: a
-burst of near-duplicates, or a hundred right answers, make no hit less likely.
+A cosine means nothing by itself: it has another level for each query and for each kind of query, and the
+best of many photos scores high by chance. So the logit of "this hit matches" is linear in the score, in
+where the query's scores lie against a *bank* of training photos (or captions) that have nothing to do with
+it, in the logarithm of the gallery's size, alone and with score and bank, and in the length of a sentence:
+a large gallery has many answers to "dog", one to a caption. All that changes between the hits of one query
+is the score, whose slope is never negative: confidence never contradicts the order of hits. Nothing is
+taken from the other hits: a burst of near-duplicates, or a hundred right answers, make no hit less likely.
 
 ``train.calibrate`` fits it; ``benchmarks/confidence.md`` has what was tried and what it reaches.
 """
@@ -33,7 +33,13 @@ _TOP_SHARES = (0.01, 0.05, 0.25)  # of the bank, whose mean scores tell how high
 N_BACKGROUND = 2 + len(_TOP_SHARES)
 # Of a hit; n is the size of the gallery, length the number of a sentence's words.
 FEATURES = ("score", "mean", "sd", *(f"top {share:.0%}" for share in _TOP_SHARES), "log n", "log length")
-FEATURES += ("log n * score", "log n * top 1%", "log length * score", "log length * top 1%", "log n * log length")
+FEATURES += (
+    "log n * score",
+    "log n * top 1%",
+    "log length * score",
+    "log length * top 1%",
+    "log n * log length",
+)
 # Whose weights must not be negative: with both logarithms >= 0 the logit then never falls with the score.
 RISING = tuple(column for column, name in enumerate(FEATURES) if name.endswith("score"))
 _WORD = re.compile(r"[^\W\d_]+")
@@ -137,7 +143,9 @@ class Calibration:
             return None
         try:
             with np.load(path, allow_pickle=False) as file:
-                banks = [Bank(file[f"{side}/rows"], file[f"{side}/scales"]) for side in ("images", "captions")]
+                banks = [
+                    Bank(file[f"{side}/rows"], file[f"{side}/scales"]) for side in ("images", "captions")
+                ]
                 fits = {
                     kind: Fit(*(file[f"{kind}/{name}"] for name in ("weights", "sizes", "lengths", "weak")))
                     for kind in KINDS
@@ -160,7 +168,8 @@ def features(
 ) -> NDArray[np.float64]:
     """(Q, k, F) from (Q, k) scores, (Q, 5) backgrounds, (Q,) gallery sizes and (Q,) lengths in words."""
     log_n, log_length = (
-        np.log(np.maximum(np.asarray(numbers, dtype=np.float64), 1))[:, None] for numbers in (n_gallery, lengths)
+        np.log(np.maximum(np.asarray(numbers, dtype=np.float64), 1))[:, None]
+        for numbers in (n_gallery, lengths)
     )
     columns = [scores, *background.T[:, :, None], log_n, log_length]
     top = background[:, 2:3]

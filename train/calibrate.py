@@ -2,17 +2,19 @@
 
 What counts as a match, for each kind of query:
 
-* text to images: a caption matches its own photo and no other (strict: others would do as well, so confidence errs
-  on the low side). As much weight have questions as people type them: *visual words*, those that several people use
-  for the same photo, one of them or two. Words match the photos for which two captions have them; photos for which
-  only one has are left out, for nobody knows.
+* text to images: a caption matches its own photo and no other (strict: others would do as well, so
+  confidence errs on the low side). As much weight have questions as people type them: *visual words*, those
+  that several people use for the same photo, one of them or two. Words match the photos for which two
+  captions have them; photos for which only one has are left out, for nobody knows.
 * image to captions, text to captions: the captions of the same photo.
-* image to images: two photos match when their captions could be exchanged: the mean cosine between the captions of
-  one and of the other is at least what three of four photos reach among their own captions. No pixel has a say in
-  that, and transformed copies as positives would be too easy: every copy scores close to 1.
+* image to images: two photos match when their captions could be exchanged: the mean cosine between the
+  captions of one and of the other is at least what three of four photos reach among their own captions. No
+  pixel has a say in that, and transformed copies as positives would be too easy: every copy scores close to
+  1.
 
-Every question is put to random galleries of several sizes, one that holds an answer and one that holds none:
-the probability is that of a searcher who may be wrong every other time. Distractors are other dev photos.
+Every question is put to random galleries of several sizes, one that holds an answer and one that holds
+none: the probability is that of a searcher who may be wrong every other time. Distractors are other dev
+photos.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ _HITS = 10  # looked at in each gallery
 _RIDGE = 1.0  # on standardised weights, against a likelihood that counts each dev photo once
 _NEWTON_STEPS = 30
 # A word is visual when its users agree: how often another caption of the same photo has it too, at least, and
-# at least how many times as often as any caption. "a" is agreed on, but is everywhere; "looks" is not agreed on.
+# at least how many times as often as any caption. "a" is everywhere, and "looks" is not agreed on.
 _AGREEMENT, _LIFT = 0.3, 4.0
 _DRAWS_A_WORD = 12
 _WORD_PAIRS = 500
@@ -345,8 +347,8 @@ def fit(parts: Sequence[Hits], n_photos: int) -> Fit:
 
 
 def _limits(part: Hits, found: Fit) -> Fit | None:
-    """``found`` with the confidence that 95% of the right first hits of one part reach, for each size of gallery
-    with enough of them; None where no size has."""
+    """``found`` with the confidence that 95% of the right first hits of one part reach, for each size of
+    gallery with enough of them; None where no size has."""
     confidence = found.probabilities(part.features)
     first = (part.rank == 1) & part.right & part.answerable
     sizes, weak = [], []
@@ -421,9 +423,11 @@ def write_calibration(
     seed: int,
     progress: Progress = SILENT,
 ) -> dict[str, str]:
-    """Fit and write ``calibration.npz``; its entry of ``config.json``'s files, none where dev is too small."""
+    """Fit and write ``calibration.npz``; its entry in ``config.json``, none where dev is too small."""
     if len(dev_photos) < FEWEST_PHOTOS:
-        progress.note(f"no confidence: it takes {FEWEST_PHOTOS} dev photos to fit, there are {len(dev_photos)}")
+        progress.note(
+            f"no confidence: it takes {FEWEST_PHOTOS} dev photos to fit, there are {len(dev_photos)}"
+        )
         return {}
     data = embed(encoder, dev, dev_photos, dev_captions, seed)
     fit_calibration(data, *banks_of(encoder, train, seed), seed).save(folder)

@@ -111,12 +111,15 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
             text,
             preset=options.preset,
             history=state.history,
+            train=train_part,
             dev=dev_part,
             training={
                 **_data_facts(corpus, train_part, dev_part),
                 "command": options.command,
                 "settings": settings,
             },
+            seed=options.seed,
+            progress=progress,
         )
 
     try:
