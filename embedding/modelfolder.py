@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ TOKENIZER = "tokenizer.json"
 # Marks the fingerprints of vectors that are means over `preprocess.views`; other views need another mark.
 _VIEWS = "+mirror"
 _TTA = " --tta"
+CALIBRATION = "calibration.npz"  # what a score means, where it is known (retrieval.confidence)
 SHIPPED_MODELS = Path(__file__).parent / "models"
 
 TextKind = Literal["words", "wordpiece"]
@@ -87,16 +88,30 @@ def read_config(folder: Path) -> ModelConfig:
 
 def write_config(folder: Path, config: ModelConfig) -> None:
     """Write ``config.json`` last of all files: a folder that has one is complete."""
-    text = json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
     partial = folder / f"{CONFIG}.part"
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(_config_text(config), encoding="utf-8")
     partial.replace(folder / CONFIG)
+
+
+def _config_text(config: ModelConfig) -> str:
+    return json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
 
 
 def fingerprint(folder: Path, *, tta: bool = False) -> str:
     """The identity of a model's vectors: the sha256 of its configuration, which holds the checksums of its
-    files, and with ``tta`` the views that a photo's embedding is the mean of."""
-    return sha256_file(folder / CONFIG) + (_VIEWS if tta else "")
+    files, and with ``tta`` the views that a photo's embedding is the mean of.
+
+    The calibration's is left out: vectors do not depend on it, so libraries outlive its being fitted again.
+    """
+    return _weights_fingerprint(folder) + (_VIEWS if tta else "")
+
+
+def _weights_fingerprint(folder: Path) -> str:
+    if CALIBRATION.encode() not in (folder / CONFIG).read_bytes():
+        return sha256_file(folder / CONFIG)
+    config = read_config(folder)
+    files = {name: digest for name, digest in config.files.items() if name != CALIBRATION}
+    return hashlib.sha256(_config_text(replace(config, files=files)).encode()).hexdigest()
 
 
 def is_tta(fingerprint: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from embedding.encoder import Encoder
 from embedding.errors import LibraryError, ModelError, UserError
 from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Model, Root, active_model
 from indexer.library import find_library
+from retrieval.confidence import Calibration, Kind
 from retrieval.query import ImageQuery, Query, TextQuery, parse_query
 
 if TYPE_CHECKING:
@@ -34,11 +35,18 @@ class Hit:
     score: float
     path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
     caption: str | None  # the sentence, when captions were searched
+    confidence: float | None = None  # probability that it matches; None without a calibration
 
     def as_json(self) -> dict[str, Any]:
         """The shape of a hit in ``search --json``."""
         path = None if self.path is None else str(self.path)
-        return {"rank": self.rank, "score": round(self.score, 6), "path": path, "caption": self.caption}
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "path": path,
+            "caption": self.caption,
+        }
 
 
 class SearchEngine:
@@ -82,6 +90,11 @@ class SearchEngine:
             raise LibraryError(f"{self.library}: nothing is indexed yet; run `index PATH`")
         return self._load(self.model)
 
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What the scores of the library's model mean, where its folder says. Raises ``ModelError``."""
+        return Calibration.load(self.encoder.folder)
+
     def index(self, within: Gallery) -> VectorIndex:
         """The vector index over photos or captions, brought up to date with the catalogue."""
         from indexer.vectors import VectorIndex, open_index
@@ -100,13 +113,30 @@ class SearchEngine:
             return []
         return self.encoder.unknown_words(query.text)
 
-    def search(self, query: Query | str | Path, top: int = 10, within: Gallery = "images") -> list[Hit]:
+    def matches_well(self, query: Query, hits: list[Hit], within: Gallery = "images") -> bool | None:
+        """Whether the best of these hits of ``query`` is a likely match; None without a calibration."""
+        if len(self.index(within)) == 0 or self.calibration is None:
+            return None
+        if not hits or hits[0].confidence is None:
+            return None if hits else False
+        text = query.text if isinstance(query, TextQuery) else None
+        n_gallery = len(self.index(within))
+        return self.calibration.matches_well(kind_of(query, within), text, hits[0].confidence, n_gallery)
+
+    def search(
+        self,
+        query: Query | str | Path,
+        top: int = 10,
+        within: Gallery = "images",
+        min_confidence: float = 0.0,
+    ) -> list[Hit]:
         """The ``top`` best photos or captions for a sentence or a photo, best first.
 
         A string is parsed as on the command line, a ``Path`` is a photo. A photo is not listed among its
-        own hits. Fewer hits than asked for means that the gallery holds no more. Raises ``UserError``
-        for a query with no known word or a photo that cannot be read, ``LibraryError`` when the model is
-        gone, ``ValueError`` for ``top`` below 1.
+        own hits. Fewer hits than asked for means that the gallery holds no more, or none as likely as
+        ``min_confidence``. Raises ``UserError`` for a query with no known word or a photo that cannot be
+        read, or a ``min_confidence`` when the model has no calibration; ``LibraryError`` when the model is
+        gone; ``ValueError`` for ``top`` below 1.
         """
         if top < 1:
             raise ValueError(f"top is {top}; it must be at least 1")
@@ -118,6 +148,11 @@ class SearchEngine:
         if len(index) == 0:
             return []
         vector = self._encode(query)
+        if min_confidence > 0 and self.calibration is None:
+            raise UserError(
+                f"the model {self.encoder.name} has no calibration, so its hits have no confidence; "
+                "search without --min-confidence"
+            )
         own = query.path.resolve() if isinstance(query, ImageQuery) and within == "images" else None
         wanted = top if own is None else top + 1  # the query photo itself may be found
         while True:
@@ -125,8 +160,28 @@ class SearchEngine:
             hits = self._hits(scores[0], ids[0], within, own)[:top]
             # Links to the query photo are left out as well: there may be more hits behind them.
             if len(hits) == top or wanted >= len(index):
-                return hits
+                break
             wanted *= 2
+        hits = self._with_confidence(hits, query, vector[0], within)
+        return [hit for hit in hits if hit.confidence is None or hit.confidence >= min_confidence]
+
+    def _with_confidence(
+        self, hits: list[Hit], query: Query, vector: NDArray[np.float32], within: Gallery
+    ) -> list[Hit]:
+        """The hits with their confidence, where the model is calibrated for this kind of query."""
+        if self.calibration is None:
+            return hits
+        confidences = self.calibration.confidences(
+            kind_of(query, within),
+            vector,
+            query.text if isinstance(query, TextQuery) else None,
+            [hit.score for hit in hits],
+            len(self.index(within)),
+        )
+        if confidences is None:
+            return hits
+        pairs = zip(hits, confidences.tolist(), strict=True)
+        return [replace(hit, confidence=confidence) for hit, confidence in pairs]
 
     def _hits(
         self, scores: NDArray[np.float32], ids: NDArray[np.int64], within: Gallery, own: Path | None
@@ -173,6 +228,13 @@ class SearchEngine:
             for start in range(0, len(ids), IDS_A_STATEMENT):
                 block = ids[start : start + IDS_A_STATEMENT].tolist()
                 yield from session.execute(statement.where(id_column.in_(block)))
+
+
+def kind_of(query: Query, within: Gallery) -> Kind:
+    """The kind of query, as calibrations name it."""
+    if isinstance(query, TextQuery):
+        return "text_to_images" if within == "images" else "text_to_captions"
+    return "image_to_images" if within == "images" else "image_to_captions"
 
 
 def load_encoder(model: Model) -> Encoder:

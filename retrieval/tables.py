@@ -24,12 +24,22 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
-    """Hits with rank, score with three decimals, caption if asked for, and path."""
-    rows: list[Sequence[Any]] = [("rank", "score", *(("caption",) if captions else ()), "path")]
+    """Hits: rank, score to three decimals, percent of confidence if known, caption if asked for and path."""
+    sure = any(hit.confidence is not None for hit in hits)
+    names = ("rank", "score", *(("confidence",) if sure else ()), *(("caption",) if captions else ()), "path")
+    rows: list[Sequence[Any]] = [names]
     for hit in hits:
+        percent = (_percent(hit.confidence),) if sure else ()
         sentence = (hit.caption,) if captions else ()
-        rows.append((hit.rank, f"{hit.score:.3f}", *sentence, hit.path or ""))
+        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *sentence, hit.path or ""))
     return table(rows)
+
+
+def _percent(confidence: float | None) -> str:
+    """Whole percents; nothing is impossible, and nothing is certain."""
+    if confidence is None:
+        return ""
+    return "<1%" if confidence < 0.01 else f"{min(99, round(100 * confidence))}%"
 
 
 def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:

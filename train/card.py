@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from embedding.modelfolder import ModelConfig
+from embedding.modelfolder import CALIBRATION, ModelConfig
 
 CARD = "MODEL_CARD.md"
 NOTICE = "NOTICE"
@@ -90,9 +90,18 @@ rsum {dev["rsum"]:.1f}. `curves.png` shows loss and recall over the epochs.
 * It knows best what its captions describe. The captions were written for research and share the view of the people
   who wrote them; they describe people by looks and guess at what is going on. Do not use the model to identify or
   judge persons.
-* A score is a cosine: it orders the hits of one query; it is not a probability.
+* A score is a cosine: it orders the hits of one query; it is not a probability. {_confidence(config)}
 {caution}* Models of CLIP's size, trained on 400 million pairs, are better where they can be had.
 """
+
+
+def _confidence(config: ModelConfig) -> str:
+    if CALIBRATION not in config.files:
+        return "It has no\n  calibration: hits carry no confidence."
+    return (
+        "Confidence is one,\n  fitted on the dev split for photos and questions like those, half of which have "
+        "no answer; where people ask\n  for other things it is only an estimate."
+    )
 
 
 def _row(name: str, direction: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from embedding.errors import UserError
 from embedding.preprocess import IMAGE_SUFFIXES
-from embedding.progress import Progress
+from embedding.progress import SILENT, Progress
 from indexer.corpus import Caption, CaptionCorpus
 
 HELD_OUT = 0.1  # of the images, where a corpus names no dev split
@@ -72,6 +72,11 @@ def training_and_dev(
     train_part, dev_part = _pairs(train, found), _pairs(dev, found)
     check_enough(train_part, dev_part, corpus)
     return train_part, dev_part
+
+
+def captioned_photos(corpus: CaptionCorpus, images: Path, progress: Progress = SILENT) -> CaptionedPhotos:
+    """All captions of a corpus (or of a split) whose photos lie in ``images``."""
+    return _pairs(corpus.captions, _find_photos(corpus, images, progress))
 
 
 def check_enough(train: CaptionedPhotos, dev: CaptionedPhotos, corpus: CaptionCorpus) -> None:

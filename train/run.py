@@ -121,12 +121,15 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
             backbone=backbone,
             preset=preset,
             history=state.history,
+            train=train_part,
             dev=dev_part,
             training={
                 **_data_facts(corpus, train_part, dev_part),
                 "command": options.command,
                 "settings": settings,
             },
+            seed=options.seed,
+            progress=progress,
         )
 
     try:

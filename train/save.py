@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from embedding.backbones import Backbone
 from embedding.branches import TwoBranchNetwork
 from embedding.encoder import Encoder
 from embedding.modelfolder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
+from embedding.progress import Progress
 from retrieval.metrics import ranks, retrieval_metrics
+from train.calibrate import write_calibration
 from train.card import write_card
 from train.checkpoint import Epoch, Tensors, best_epoch
 from train.curves import draw_curves
@@ -84,10 +87,13 @@ def save_model(
     backbone: Backbone,
     preset: Preset,
     history: Sequence[Epoch],
+    train: CaptionedPhotos,
     dev: CaptionedPhotos,
     training: dict[str, Any],
+    seed: int,
+    progress: Progress,
 ) -> dict[str, Any]:
-    """Write the model folder, measure it on ``dev`` as it will be used, and return those metrics.
+    """Write the model folder, measure and calibrate it on ``dev`` as it will be used, and return the metrics.
 
     ``network`` is all that was trained, ``branches`` the part of it that the text tower ends in.
 
@@ -123,8 +129,11 @@ def save_model(
         files={name: sha256_file(folder / name) for name in names},
     )
     draw_curves(history, folder / CURVES, title=f"{preset.name}, {backbone.name}")
-    metrics = _dev_metrics(Encoder(folder, config), dev)
-    config = ModelConfig(**{**vars(config), "dev": metrics})
+    encoder = Encoder(folder, config)
+    images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
+    metrics = _dev_metrics(images, texts, dev)
+    calibration = write_calibration(folder, encoder, train, dev, images, texts, seed=seed, progress=progress)
+    config = replace(config, dev=metrics, files={**config.files, **calibration})
     write_card(folder, config)
     write_config(folder, config)
     return metrics
@@ -143,8 +152,9 @@ def _write_image_onnx(module: nn.Module, size: int, path: Path, output: str) -> 
     write_onnx(module, [example], path, inputs=["pixels"], output=output, dynamic=[["batch"]])
 
 
-def _dev_metrics(encoder: Encoder, dev: CaptionedPhotos) -> dict[str, Any]:
-    images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
+def _dev_metrics(
+    images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos
+) -> dict[str, Any]:
     own = np.arange(len(images))
     metrics = retrieval_metrics(
         ranks(images, texts, own, dev.items), own, ranks(texts, images, dev.items, own), dev.items

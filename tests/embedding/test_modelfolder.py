@@ -98,3 +98,13 @@ def test_models_go_by_shipped_name_or_by_folder(folder: Path) -> None:
     (folder / "config.json").unlink()
     with pytest.raises(ModelError, match=r"no config\.json in it"):
         resolve_model(folder)
+
+
+def test_the_fingerprint_outlives_a_calibration(folder: Path) -> None:
+    before = fingerprint(folder)
+    assert before == sha256_file(folder / "config.json")
+    config = read_config(folder)
+    for digest in ("0", "1"):
+        files = {**config.files, "calibration.npz": digest}
+        write_config(folder, ModelConfig(**{**vars(config), "files": files}))
+        assert fingerprint(folder) == before

@@ -9,7 +9,9 @@ import pytest
 
 from embedding.errors import LibraryError, UserError
 from indexer.build import update_library
+from retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from retrieval.engine import SearchEngine
+from retrieval.query import TextQuery
 from tests.fakes import FakeEncoder, write_photo
 
 
@@ -116,3 +118,51 @@ def test_new_photos_are_found_by_an_engine_that_is_opened_later(
 def test_top_must_be_positive(engine: SearchEngine) -> None:
     with pytest.raises(ValueError, match="top is 0"):
         engine.search("red", top=0)
+
+
+def calibrate(encoder: FakeEncoder, folder: Path, weak: float = 0.5) -> None:
+    """Gives the model a folder with a calibration for words to photos: the logit is 8 * score - 4."""
+    weights = np.zeros(1 + len(FEATURES))
+    weights[:2] = -4, 8
+    bank = Bank.of(np.eye(4, dtype=np.float32))
+    fits = {"text_to_images": Fit(weights, np.ones(1), np.ones(1), np.full((1, 1), weak))}
+    folder.mkdir(exist_ok=True)
+    Calibration(bank, bank, fits).save(folder)  # type: ignore[arg-type]
+    encoder.folder = folder
+
+
+def test_hits_carry_a_probability(engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path) -> None:
+    assert [hit.confidence for hit in engine.search("red")] == [None] * 3  # no calibration yet
+    assert engine.matches_well(TextQuery("red"), engine.search("red")) is None
+    with pytest.raises(UserError, match="model fake has no calibration"):
+        engine.search("red", min_confidence=0.5)
+    calibrate(encoder, tmp_path / "model")
+    with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
+        best, *others = later.search("red")
+        assert best.confidence == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)  # score 1
+        assert [hit.confidence for hit in others] == pytest.approx([1 / (1 + np.exp(4))] * 2, abs=1e-3)
+        assert later.matches_well(TextQuery("red"), [best]) is True
+        assert later.matches_well(TextQuery("red"), others) is False
+        assert later.search("red", min_confidence=0.5) == [best]
+        assert later.search("red", min_confidence=1.0) == []
+        assert later.matches_well(TextQuery("red"), []) is False
+        assert [hit.confidence for hit in later.search("red", within="captions")] == [None] * 4  # not fitted
+        assert (
+            later.matches_well(TextQuery("red"), later.search("red", within="captions"), "captions") is None
+        )
+
+
+def test_a_gallery_of_one_photo_and_one_full_of_right_answers(
+    library: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    calibrate(encoder, tmp_path / "model")
+    write_photo(tmp_path / "photos" / "0.png", "red")
+    update_library(library, [tmp_path / "photos"], encoder)
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        (only,) = engine.search("red")
+    for number in range(1, 80):
+        write_photo(tmp_path / "photos" / f"{number}.png", "red")
+    update_library(library, [tmp_path / "photos"], encoder)
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        hits = engine.search("red", top=80)
+    assert {hit.confidence for hit in hits} == {only.confidence}  # a burst makes no hit less likely
