@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchvision
 
-from embedding.backbones import load_backbone
+from embedding.backbones import _TORCHVISION, Backbone, load_backbone
 from train.latestages import _FrozenDepthwise, split_backbone
 
 
@@ -23,6 +24,20 @@ def test_stem_and_late_stages_are_the_backbone(name: str) -> None:
         torch.testing.assert_close(late.eval()(activations).mean(dim=1), whole, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(late.train()(activations).mean(dim=1), whole, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(late.in_chunks(activations), late(activations))
+
+
+def test_resnet_is_cut_where_its_cells_are_an_eighth_of_the_side() -> None:
+    torch.manual_seed(0)
+    network = torchvision.models.resnet50().eval()
+    grid = torch.nn.Sequential(*list(network.children())[:-2])
+    backbone = Backbone("resnet50", grid, network.fc.weight, 64, 2048, _TORCHVISION).eval()
+    pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    stem, late = split_backbone(backbone)
+    with torch.no_grad():
+        activations = stem(pixels)
+        assert activations.shape == (2, 512, 8, 8)
+        # In training too: batch norm keeps ImageNet's statistics.
+        torch.testing.assert_close(late.train()(activations).mean(dim=1), backbone(pixels))
 
 
 def test_the_stem_and_depthwise_kernels_are_frozen() -> None:
