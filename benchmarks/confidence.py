@@ -214,7 +214,7 @@ def _embedded(
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         both = {"i": banks[0].rows, "is": banks[0].scales, "c": banks[1].rows, "cs": banks[1].scales}
-        np.savez(file, **{**vars(data), **both})  # type: ignore[arg-type]
+        np.savez(file, **{**vars(data), **both})
     return data, banks
 
 
