@@ -27,6 +27,7 @@ from train.data import CaptionedPhotos, captioned_photos
 
 SIZES = (1, 2, 10, 100, 1000)
 BINS = 10
+MANY = 50
 TITLES = {
     "text_to_images": "text to photo",
     "image_to_captions": "photo to caption",
@@ -74,7 +75,7 @@ def measure(
     for half in (0, 1):
         calibration = fit_calibration(data.only(np.flatnonzero(side == half)), *banks, seed)
         for kind in KINDS:
-            for asked in [*questions(kind, data, rng), *_without_the_topic(kind, data, rng)]:
+            for asked in [*questions(kind, data, rng), *_closer_looks(kind, data, rng)]:
                 held_out = asked.subset(side[asked.own] != half)
                 if len(held_out.queries) and kind in calibration.fits:
                     hits = draw(held_out, calibration.bank(kind), list(sizes), rng)
@@ -82,12 +83,15 @@ def measure(
     return result
 
 
-def _without_the_topic(kind: Kind, data: Embedded, rng: np.random.Generator) -> Iterable[Questions]:
-    """Captions asked of galleries without any photo that shares a visual word with their own one: holiday
-    photos asked for a dog, when there is none."""
+def _closer_looks(kind: Kind, data: Embedded, rng: np.random.Generator) -> Iterable[Questions]:
+    """Words that many photos answer; and captions asked of galleries without any photo that shares a visual
+    word with their own one: holiday photos asked for a dog, when there is none."""
     if kind != "text_to_images":
         return
-    captions = questions(kind, data, rng)[0]
+    captions, words, _ = questions(kind, data, rng)
+    yield replace(words, name=f"words with {MANY}+ answers").subset(
+        (words.relevance == 1).sum(axis=1) >= MANY
+    )
     counts = data.word_counts[data.word_lengths == 1]
     said = (counts > 1).astype(np.float32)
     shares = (said[:, captions.own].T @ (counts > 0).astype(np.float32)) > 0
@@ -147,7 +151,8 @@ def draw_reliability(measured: dict[tuple[Kind, str], Measured], path: Path) -> 
     """A PNG: how many of the hits that were given a probability are right, by kind and gallery size."""
     from matplotlib.figure import Figure
 
-    shown = {key: one for key, one in measured.items() if "topic" not in key[1]}
+    closer = ("topic", "answers")
+    shown = {key: one for key, one in measured.items() if not any(word in key[1] for word in closer)}
     figure = Figure(figsize=(4 * len(shown), 4.2), dpi=90, layout="constrained")
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for axes, ((kind, name), one) in zip(panels, shown.items(), strict=True):

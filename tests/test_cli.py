@@ -113,12 +113,47 @@ def test_words_find_captions_without_a_photo(place: Path) -> None:
 
 def test_the_table_and_the_bare_paths(place: Path) -> None:
     header, first, *_ = run("search", "a motorcycle", cwd=place).stdout.splitlines()
-    assert header.split() == ["rank", "score", "path"]
-    rank, score, path = first.split()
+    assert header.split() == ["rank", "score", "confidence", "path"]
+    rank, score, confidence, path = first.split()
     assert (rank, len(score), Path(path).name) == ("1", 5, "motorcycle_left.png")
+    assert confidence.endswith("%")
     paths = run("search", "a motorcycle", "--paths", cwd=place).stdout.splitlines()
     assert Path(paths[0]).name == "motorcycle_left.png"
     assert all(Path(path).is_file() for path in paths)
+
+
+def test_unlikely_hits_are_called_so_and_left_out(place: Path) -> None:
+    likely = run_json("search", "a motorcycle parked in a garage", cwd=place)
+    confidences = [hit["confidence"] for hit in likely["hits"]]
+    assert likely["matches_well"] is True
+    assert confidences == sorted(confidences, reverse=True)
+    assert confidences[0] > 0.5 > confidences[1]
+    kept = run_json("search", "a motorcycle parked in a garage", "--min-confidence", "0.5", cwd=place)
+    assert kept["hits"] == likely["hits"][:1]
+
+    nothing = ("search", "two brown dogs run through deep snow")  # there is none among these photos
+    assert run_json(*nothing, cwd=place)["matches_well"] is False
+    shown = run(*nothing, cwd=place)
+    assert shown.stderr == "nothing here matches well\n"
+    assert len(shown.stdout.splitlines()) == 1 + len(SHOWN)
+    assert all(Path(path).is_file() for path in run(*nothing, "--paths", cwd=place).stdout.splitlines())
+    assert run(*nothing, "--min-confidence", "0.9", cwd=place).stdout == ""
+
+
+def test_a_model_without_calibration_searches_as_before(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(ROOT / "embedding" / "models" / "default", model)
+    config = json.loads((model / "config.json").read_text())
+    config["files"].pop("calibration.npz", None)
+    (model / "config.json").write_text(json.dumps(config))
+    (model / "calibration.npz").unlink(missing_ok=True)
+    write_photo(tmp_path / "photos" / "a.png", "red")
+    run("index", "photos", "--model", model, cwd=tmp_path)
+    answer = run_json("search", "red", cwd=tmp_path)
+    assert (answer["matches_well"], answer["hits"][0]["confidence"]) == (None, None)
+    assert run("search", "red", cwd=tmp_path).stdout.split()[:3] == ["rank", "score", "path"]
+    error = run("search", "red", "--min-confidence", "0.5", cwd=tmp_path, code=1).stderr
+    assert "has no calibration" in error
 
 
 def test_eval_agrees_with_naive_numpy(place: Path) -> None:
@@ -182,6 +217,7 @@ def test_global_options_may_stand_anywhere(place: Path, tmp_path: Path) -> None:
         (["search"], 2, "Missing argument"),
         (["search", "dog", "-k", "0"], 2, "--top"),
         (["search", "dog", "--in", "videos"], 2, "videos"),
+        (["search", "dog", "--min-confidence", "2"], 2, "--min-confidence"),
         (["eval", "--recall", "1,x"], 2, "1,x"),
         (["eval", "--recall", "99999999999999999999"], 2, "1 to 1,000,000"),
         (["similarity", "./no.jpg", "a dog"], 1, "no such photo"),

@@ -46,6 +46,7 @@ from retrieval.confidence import (
     features,
     n_words,
 )
+from train.card import write_card
 from train.data import CaptionedPhotos, training_and_dev
 
 BANK = 1000  # rows a side: 0.5 MB of 512 dimensions
@@ -455,6 +456,7 @@ def recalibrate(model: str, captions: Path, images: Path, *, seed: int, progress
     )
     if files:
         config = replace(encoder.config, files=dict(sorted({**encoder.config.files, **files}.items())))
+        write_card(encoder.folder, config)
         write_config(encoder.folder, config)
     return encoder.folder
 
