@@ -38,7 +38,7 @@ from indexer.corpus import read_corpus
 from retrieval.metrics import ranks_from_scores
 from train.classnames import imagenet_class_names
 from train.data import CaptionedPhotos, training_and_dev
-from train.features import default_cache
+from train.features import default_cache, image_features
 
 QUERIES = Path(__file__).parent / "data" / "vocabulary_queries.tsv"
 CONFIDENT = 0.5  # a label counts from this probability on
@@ -70,7 +70,9 @@ def main() -> None:
     parser.add_argument("--captions", type=Path, help="the corpus the models were trained on")
     parser.add_argument("--images", type=Path, help="its photos")
     parser.add_argument("--split", choices=("dev", "train"), default="dev", help="photos of the second test")
-    parser.add_argument("--cache", type=Path, default=default_cache(), help="where labels are kept")
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache(), help="where labels and embeddings are kept"
+    )
     options = parser.parse_args()
     if (options.captions is None) != (options.images is None):
         parser.error("--captions and --images go together")
@@ -83,12 +85,18 @@ def main() -> None:
         corpus = read_corpus(options.captions)
         train, dev = training_and_dev(corpus, options.images, seed=1, progress=progress)
 
-    dev_rows = [_encode(encoder, dev.photos, progress) if dev else None for encoder in encoders]
+    dev_rows = [
+        _encode(encoder, dev.photos, options.cache, progress) if dev else None for encoder in encoders
+    ]
     wheel_photos(encoders, names, train, dev, dev_rows, options.wheels)
     if train is not None and dev is not None:
         on_dev = options.split == "dev"
         gallery = dev if on_dev else train
-        rows = dev_rows if on_dev else [_encode(encoder, train.photos, progress) for encoder in encoders]
+        rows = (
+            dev_rows
+            if on_dev
+            else [_encode(encoder, train.photos, options.cache, progress) for encoder in encoders]
+        )
         labeller = next(name for name in LABELLERS if all(name != e.config.backbone for e in encoders))
         probabilities = class_probabilities(gallery.photos, labeller, options.cache, progress)
         print(f"\n## Class names over the {len(gallery.photos):,} {options.split} photos\n")
@@ -248,14 +256,17 @@ def _count(words: str, haystack: str) -> int:
     return sum(bool(pattern.search(text)) for text in haystack.split(" | "))
 
 
-def _encode(encoder: Encoder, photos: Sequence[Path], progress: Progress) -> NDArray[np.float32]:
-    progress.start("photos", len(photos))
-    rows = []
-    for start in range(0, len(photos), 64):
-        rows.append(encoder.encode_images(photos[start : start + 64]))
-        progress.advance(len(rows[-1]))
-    progress.finish()
-    return np.concatenate(rows)
+def _encode(encoder: Encoder, photos: Sequence[Path], cache: Path, progress: Progress) -> NDArray[np.float32]:
+    """(N, D) embeddings of the photos, kept in the cache under the model's identity."""
+    found = image_features(
+        photos,
+        lambda: encoder.encode_pixels,
+        size=encoder.image_size,
+        extractor=f"tower-{encoder.fingerprint[:16]}",
+        cache=cache,
+        progress=progress,
+    )
+    return found.features[[found.rows[photo] for photo in photos]]
 
 
 def _header(*cells: object) -> None:
