@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,10 +89,24 @@ def read_translations(dev: CaptionedPhotos, path: Path = TRANSLATED) -> Translat
     return Translations(np.array([row_of[image] for image, _ in keys]), texts)
 
 
+def first_captions(part: CaptionedPhotos, n: int) -> CaptionedPhotos:
+    """The same photos with the first ``n`` captions of each."""
+    seen: Counter[int] = Counter()
+    rows = []
+    for row, item in enumerate(part.items.tolist()):
+        if seen[item] < n:
+            rows.append(row)
+        seen[item] += 1
+    return CaptionedPhotos(part.photos, tuple(part.texts[row] for row in rows), part.items[rows])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("captions", type=Path)
     parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument(
+        "--captions-per-image", type=int, default=0, help="the first N of every photo; 0: all (e5 is slow)"
+    )
     parser.add_argument("--seeds", default="1", help="comma-separated; a row for each")
     parser.add_argument("--model", default="default", help="a finished model, for comparison")
     parser.add_argument("--export", type=Path, help="write the e5 variant of the last seed to this folder")
@@ -100,6 +115,8 @@ def main() -> None:
     progress = Console()
     train, dev = training_and_dev(read_corpus(options.captions), options.images, seed=1, progress=progress)
     translations = read_translations(dev)
+    if options.captions_per_image:
+        train, dev = (first_captions(part, options.captions_per_image) for part in (train, dev))
     backbone = load_backbone(BACKBONE)
     found = image_features(
         [*train.photos, *dev.photos],

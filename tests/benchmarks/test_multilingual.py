@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.multilingual import TRANSLATED, read_translations
+from benchmarks.multilingual import TRANSLATED, first_captions, read_translations
 from train.data import CaptionedPhotos
 
 DEV = CaptionedPhotos(
@@ -31,3 +31,10 @@ def test_translations_stand_beside_their_originals(tmp_path: Path) -> None:
 def test_a_translation_of_another_photo_is_an_error() -> None:
     with pytest.raises(ValueError, match="100 images are not in the dev split"):
         read_translations(DEV, TRANSLATED)
+
+
+def test_the_first_captions_of_every_photo() -> None:
+    found = first_captions(DEV, 1)
+    assert found.texts == ("a dog", "a cat")
+    assert found.items.tolist() == [0, 1]
+    assert found.photos == DEV.photos
