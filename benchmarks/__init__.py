@@ -1,0 +1,1 @@
+"""Measurements: scripts that print what the README and the reports in this folder quote."""
