@@ -129,7 +129,7 @@ def index(
         bool | None,
         typer.Option(
             "--tta/--no-tta",
-            help="A photo's vector is the mean over it and its mirror image: better hits for half the speed "
+            help="A photo's vector is the mean over two views of it: better hits for half the speed "
             "[default: as the library is, at first --no-tta].",
         ),
     ] = None,

@@ -11,7 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from embedding.encoder import IMAGE_BATCH, Encoder
-from embedding.preprocess import load_photo
+from embedding.preprocess import TTA, WHOLE, View, load_photo, load_views
 from indexer.corpus import read_corpus
 from retrieval.metrics import RetrievalMetrics, ranks, retrieval_metrics
 
@@ -29,59 +29,81 @@ N_BOOTSTRAP = 1000
 
 
 @dataclass(frozen=True)
-class View:
-    """A window of ``share`` of each side, at (x, y) from 0 (left, top) to 1 of the photo; maybe mirrored."""
+class Corner:
+    """A window of ``share`` of each side in the corner at (x, y): 0 is left and top, 1 right and bottom."""
 
-    share: float = 1.0
-    x: float = 0.0
-    y: float = 0.0
+    share: float
+    x: int
+    y: int
     mirrored: bool = False
 
 
-WHOLE, MIRROR = View(), View(mirrored=True)
+AnyView = View | Corner
 
 
-def view_sets(share: float) -> dict[str, list[View]]:
-    """The sets that are compared, the first being the baseline; ``share`` is the side of the crops."""
-    places = {"centre": (0.5, 0.5), "tl": (0, 0), "tr": (1, 0), "bl": (0, 1), "br": (1, 1)}
-    crop = {name: View(share, x, y) for name, (x, y) in places.items()}
-    other = {name: View(share, x, y, True) for name, (x, y) in places.items()}
+def view_sets(share: float) -> dict[str, list[AnyView]]:
+    """The sets that are compared, the first being the baseline; ``share`` is the side of the other crops."""
+    whole, mirror = View(), View(mirrored=True)
+    centre, centre_mirrored = View(share), View(share, mirrored=True)
+    corners: list[AnyView] = [Corner(share, x, y) for y in (0, 1) for x in (0, 1)]
+    mirrored: list[AnyView] = [replace(corner, mirrored=True) for corner in corners]
+    top_left, _, _, bottom_right = corners
+    _, top_right_mirrored, bottom_left_mirrored, bottom_right_mirrored = mirrored
+    pair = [top_left, bottom_right_mirrored]
     return {
-        "whole": [WHOLE],
-        "whole, mirror (`--tta`)": [WHOLE, MIRROR],
-        "whole, centre": [WHOLE, crop["centre"]],
-        "whole, centre mirrored": [WHOLE, other["centre"]],
-        "two corners, one mirrored": [crop["tl"], other["br"]],
-        "whole, two corners, one mirrored": [WHOLE, crop["tl"], other["br"]],
-        "whole, mirror, two corners, one mirrored": [WHOLE, MIRROR, crop["tl"], other["br"]],
-        "whole and centre, each with mirror": [WHOLE, MIRROR, crop["centre"], other["centre"]],
-        "whole, five crops": [WHOLE, *crop.values()],
+        "whole": [*WHOLE],
+        f"whole, centre of {TTA[1].share} mirrored (`--tta`)": [*TTA],
+        **{
+            f"whole, centre of {side} mirrored": [whole, View(side, mirrored=True)]
+            for side in (0.95, 0.9, 0.85, 0.8)
+            if side != TTA[1].share
+        },
+        "whole, mirror": [whole, mirror],
+        "whole, centre": [whole, centre],
+        "whole, top left corner mirrored": [whole, mirrored[0]],
+        "two corners, one mirrored": pair,
+        "whole, two corners, one mirrored": [whole, *pair],
+        "whole, mirror, two corners, one mirrored": [whole, mirror, *pair],
+        "whole and centre, each with mirror": [whole, mirror, centre, centre_mirrored],
+        "whole, centre, four corners": [whole, centre, *corners],
         "whole, mirror, four corners, two mirrored": [
-            *(WHOLE, MIRROR, crop["tl"], crop["br"], other["tr"], other["bl"]),
+            *(whole, mirror, top_left, bottom_right, top_right_mirrored, bottom_left_mirrored),
         ],
-        "whole and five crops, each with mirror": [WHOLE, MIRROR, *crop.values(), *other.values()],
+        "whole, centre, four corners, each with mirror": [
+            *(whole, mirror, centre, centre_mirrored, *corners, *mirrored),
+        ],
     }
 
 
-def pixels_of(photos: Sequence[Path], wanted: Sequence[View], size: int) -> dict[View, NDArray[np.uint8]]:
-    """(N, size, size, 3) pixels of each view. Each photo is decoded once for each size that is asked for:
-    as large as it takes for the crop to have ``size`` pixels a side, and none to be scaled up twice."""
-    pixels: dict[View, list[NDArray[np.uint8]]] = {view: [] for view in wanted}
+def pixels_of(
+    photos: Sequence[Path], wanted: Sequence[AnyView], size: int
+) -> dict[AnyView, NDArray[np.uint8]]:
+    """(N, size, size, 3) pixels of each view."""
+    views = [wish for wish in wanted if isinstance(wish, View)]
+    pixels: dict[AnyView, list[NDArray[np.uint8]]] = {view: [] for view in wanted}
     for photo in photos:
-        whole = {share: load_photo(photo, round(size / share)).pixels for share in {v.share for v in wanted}}
-        for view in wanted:
-            square = whole[view.share]
-            left, top = (round(place * (len(square) - size)) for place in (view.x, view.y))
-            window = square[top : top + size, left : left + size]
-            pixels[view].append(window[:, ::-1] if view.mirrored else window)
+        if views:
+            for view, square in zip(views, load_views(photo, size, views).pixels, strict=True):
+                pixels[view].append(square)
+        # A corner is cut out of a photo that is decoded as large as it takes to need no scaling then.
+        large = {
+            share: load_photo(photo, round(size / share)).pixels
+            for share in {view.share for view in wanted if isinstance(view, Corner)}
+        }
+        for corner in wanted:
+            if isinstance(corner, Corner):
+                square = large[corner.share]
+                left, top = (place * (len(square) - size) for place in (corner.x, corner.y))
+                window = square[top : top + size, left : left + size]
+                pixels[corner].append(window[:, ::-1] if corner.mirrored else window)
     return {view: np.stack(squares) for view, squares in pixels.items()}
 
 
 def embeddings_of(
-    encoder: Encoder, photos: Sequence[Path], wanted: Sequence[View]
-) -> dict[View, NDArray[np.float32]]:
+    encoder: Encoder, photos: Sequence[Path], wanted: Sequence[AnyView]
+) -> dict[AnyView, NDArray[np.float32]]:
     """(N, D) float32 of each view."""
-    rows: dict[View, list[NDArray[np.float32]]] = {view: [] for view in wanted}
+    rows: dict[AnyView, list[NDArray[np.float32]]] = {view: [] for view in wanted}
     for start in range(0, len(photos), IMAGE_BATCH):
         batch = pixels_of(photos[start : start + IMAGE_BATCH], wanted, encoder.image_size)
         for view, pixels in batch.items():
@@ -95,7 +117,7 @@ def mean(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
-def speed(encoder: Encoder, photos: Sequence[Path], sets: Sequence[Sequence[View]]) -> list[float]:
+def speed(encoder: Encoder, photos: Sequence[Path], sets: Sequence[Sequence[AnyView]]) -> list[float]:
     """Images/s of each set, the fastest of some rounds in which all sets take their turn."""
     seconds = np.full((ROUNDS, len(sets)), np.inf)
     for round_ in range(ROUNDS):

@@ -15,8 +15,8 @@ CONFIG = "config.json"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
-# Marks the fingerprints of vectors that are means over `preprocess.views`; other views need another mark.
-_VIEWS = "+mirror"
+# Marks the fingerprints of vectors that are means over the views `preprocess.TTA`; others need another mark.
+_VIEWS = "+mirrored-centre-0.85"
 _TTA = " --tta"
 CALIBRATION = "calibration.npz"  # what a score means, where it is known (retrieval.confidence)
 SHIPPED_MODELS = Path(__file__).parent / "models"

@@ -9,8 +9,10 @@ shipped model look as well; a centre crop would lose what stands at the edge of 
 from __future__ import annotations
 
 import io
+import math
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,36 +36,59 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @dataclass(frozen=True)
+class View:
+    """What of a photo is looked at: ``share`` of each side, about the centre, and maybe mirrored."""
+
+    share: float = 1.0
+    mirrored: bool = False
+
+
+WHOLE = (View(),)
+# For `tta`, chosen by rsum for its time (benchmarks/tta.md). Vectors from other views must not be mixed
+# with these: whoever changes them changes the mark in `embedding.modelfolder` as well.
+TTA = (View(), View(share=0.85, mirrored=True))
+
+
+@dataclass(frozen=True)
 class Photo:
     """A decoded photo: what the image tower sees, and what the catalogue records."""
 
-    pixels: NDArray[np.uint8]  # (S, S, 3) RGB
+    pixels: NDArray[np.uint8]  # (S, S, 3) RGB; from `load_views` (V, S, S, 3)
     width: int  # of the upright photo, in pixels, before any scaling
     height: int
     exif: Image.Exif
 
 
 def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Path | str = "") -> Photo:
-    """The photo at ``source`` (a path, a file's bytes, or an open image), ``size`` pixels square.
+    """The whole photo at ``source`` (a path, a file's bytes, or an open image), ``size`` pixels square.
 
     EXIF orientation is applied; of an animation the first frame is taken; transparency is laid over white.
     ``name`` is what errors call a photo that came as bytes. Raises ``ImageError`` with a short reason.
     """
+    photo = load_views(source, size, WHOLE, name=name)
+    return replace(photo, pixels=photo.pixels[0])
+
+
+def load_views(
+    source: Path | str | bytes | Image.Image, size: int, views: Sequence[View], *, name: Path | str = ""
+) -> Photo:
+    """As ``load_photo``, with (V, size, size, 3) ``pixels``: the photo is decoded once for all views."""
     label = name or (source if isinstance(source, (str, Path)) else "image")
     try:
         if isinstance(source, Image.Image):
-            return _prepare(source, size, source.getexif())
+            return _prepare(source, size, views, source.getexif())
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         if not data:
             raise ImageError(label, "empty file")
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             exif = image.getexif()
             # The JPEG decoder can skip most of its work when asked for 1/2, 1/4 or 1/8 of the size; it
-            # never goes below `size`, so the resize that follows still has enough pixels. Only an image
-            # of our own may be told so: it stays small.
+            # never goes below what it is asked for, so the resize that follows still has enough pixels,
+            # in the smallest view too. Only an image of our own may be told so: it stays small.
             full_size = image.size
-            image.draft("RGB", (size, size))
-            return _prepare(image, size, exif, full_size)
+            side = math.ceil(size / min(view.share for view in views))
+            image.draft("RGB", (side, side))
+            return _prepare(image, size, views, exif, full_size)
     except ImageError as error:
         raise ImageError(label, error.reason) from None
     except UnidentifiedImageError:
@@ -93,30 +118,35 @@ def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Pat
         raise ImageError(label, reason) from None
 
 
-def views(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """The views that ``tta`` takes the mean over: (N, S, S, 3) photos as they are, and mirrored.
-
-    What a photo shows is the same from the left and from the right. Crops gain less for their time
-    (benchmarks/tta.md). Another set of views needs another mark in `embedding.modelfolder`.
-    """
-    return [pixels, np.ascontiguousarray(pixels[:, :, ::-1])]
-
-
 def _prepare(
-    image: Image.Image, size: int, exif: Image.Exif, full_size: tuple[int, int] | None = None
+    image: Image.Image,
+    size: int,
+    views: Sequence[View],
+    exif: Image.Exif,
+    full_size: tuple[int, int] | None = None,
 ) -> Photo:
     width, height = full_size or image.size
     if width * height > MAX_PIXELS:
         raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
-    square = _to_rgb(image).resize((size, size), Image.Resampling.BICUBIC)
+    rgb = _to_rgb(image)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
+    squares = [_square(rgb, size, view, orientation) for view in views]
+    if orientation in range(5, 9):  # the four orientations that swap the sides
+        width, height = height, width
+    return Photo(np.stack(squares), width, height, exif)
+
+
+def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArray[np.uint8]:
+    """(size, size, 3) pixels of one view of a photo that is still to be turned upright."""
+    width, height = rgb.size
+    left, top = (side * (1 - view.share) / 2 for side in rgb.size)
+    box = (left, top, width - left, height - top)
+    square = rgb.resize((size, size), Image.Resampling.BICUBIC, box)
     if orientation in range(2, 9):
         # Turning the small square is cheaper than turning the photo, and comes to the same.
         square.getexif()[ExifTags.Base.Orientation] = orientation
         square = ImageOps.exif_transpose(square)
-        if orientation >= 5:  # the four orientations that swap the sides
-            width, height = height, width
-    return Photo(np.asarray(square), width, height, exif)
+    return np.asarray(ImageOps.mirror(square) if view.mirrored else square)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -23,7 +23,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from embedding.errors import ImageError
-from embedding.preprocess import load_photo
+from embedding.preprocess import View, load_views
 from indexer.catalog import Image, ImageVector, Root, image_file, utcnow
 from indexer.exif import PhotoFacts, read_facts
 from indexer.run import Failure, Run, as_blobs
@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class _Decoded:
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]  # (V, S, S, 3)
     width: int
     height: int
     facts: PhotoFacts
@@ -77,7 +77,8 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
     if not jobs:
         return
     started = time.monotonic()
-    read = partial(_read, size=run.encoder.image_size, known=_known_hashes(run, gone))
+    encoder = run.encoder
+    read = partial(_read, size=encoder.image_size, views=encoder.views, known=_known_hashes(run, gone))
     with run.showing("photos", len(jobs)), closing(_read_ahead(read, jobs, 2 * run.batch_size)) as results:
         while batch := list(islice(results, run.batch_size)):
             _store(run, batch, gone)
@@ -112,7 +113,7 @@ def _read_ahead(read: Callable[[Job], _Read], jobs: Sequence[Job], ahead: int) -
         pool.shutdown(cancel_futures=True)
 
 
-def _read(job: Job, size: int, known: Container[bytes]) -> _Read:
+def _read(job: Job, size: int, views: Sequence[View], known: Container[bytes]) -> _Read:
     try:
         if job.file.size > _MAX_BYTES:
             return _Read(job, failure=f"larger than {_MAX_BYTES >> 30} GB")
@@ -127,7 +128,7 @@ def _read(job: Job, size: int, known: Container[bytes]) -> _Read:
     if digest == job.known_hash or digest in known:
         return _Read(job, digest)
     try:
-        photo = load_photo(data, size, name=job.path)
+        photo = load_views(data, size, views, name=job.path)
         return _Read(job, digest, _Decoded(photo.pixels, photo.width, photo.height, read_facts(photo.exif)))
     except ImageError as error:
         return _Read(job, digest, failure=error.reason)
@@ -213,7 +214,7 @@ def _encode(run: Run, batch: Sequence[_Read], known: Container[bytes]) -> dict[b
     }
     if not pixels:
         return {}
-    vectors = run.encoder.encode_pixels(np.stack(list(pixels.values())))
+    vectors = run.encoder.encode_views(np.stack(list(pixels.values())))
     run.tally.encoded += len(pixels)
     return dict(zip(pixels, as_blobs(vectors), strict=True))
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.preprocess import View
 from embedding.progress import Progress
 from indexer.catalog import Catalog
 
@@ -26,7 +27,10 @@ class AnyEncoder(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+    @property
+    def views(self) -> Sequence[View]: ...
+
+    def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]: ...
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from embedding.encoder import mean_over_views
-from embedding.preprocess import load_photo
+from embedding.preprocess import TTA, WHOLE, load_views
 
 # Red, green and blue have an axis each; the fourth is for everything else.
 WORDS = {"red": 0, "green": 1, "blue": 2}
@@ -23,8 +23,8 @@ ELSE = 3
 class FakeEncoder:
     """Photos are their mean colour, texts the sum of their colour words; both as unit vectors in 4-D.
 
-    With ``tta`` it sees only the left half of each view: of red beside green it sees red, of their mirror
-    image green, and the mean is half of each. A photo of one colour has the same vector either way.
+    With ``tta`` it sees only the left edge of each view: of red beside green it sees red, and in the mirrored
+    view green, so the mean is half of each. A photo of one colour has the same vector either way.
 
     A pure red photo is (1, 0, 0, 0.01) but for its length: it scores about 1 with "red", 0.71 with "red
     green", 0 with "blue" and 0.01 with a text without colours. ``interrupt_after`` photos or texts, the
@@ -42,26 +42,25 @@ class FakeEncoder:
         tta: bool = False,
     ) -> None:
         self.name = name
-        self.fingerprint = fingerprint + "+mirror" * tta
+        self.fingerprint = fingerprint + "+mirrored-centre-0.85" * tta
         self.tta = tta
+        self.views = TTA if tta else WHOLE
         self.folder = Path("/models") / name
         self.interrupt_after = interrupt_after
         self.encoded_images = 0
         self.encoded_texts = 0
 
     def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
-        pixels = [load_photo(image, self.image_size).pixels for image in images]
-        return self.encode_pixels(np.array(pixels, dtype=np.uint8).reshape(-1, 8, 8, 3))
+        pixels = [load_views(image, self.image_size, self.views).pixels for image in images]
+        return self.encode_views(np.array(pixels, dtype=np.uint8).reshape(-1, len(self.views), 8, 8, 3))
 
-    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        assert pixels.shape[1:] == (8, 8, 3)
+    def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert pixels.shape[1:] == (len(self.views), 8, 8, 3)
         self._check_interrupt()
         self.encoded_images += len(pixels)
-        if self.tta:
-            return mean_over_views(lambda view: self._colors(view[:, :, :4]), pixels)
-        return self._colors(pixels)
+        return mean_over_views(self.encode_pixels, pixels[:, :, :, :1] if self.tta else pixels)
 
-    def _colors(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         colors = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
         return _unit(np.hstack([colors, np.full((len(pixels), 1), 0.01)]))
 

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from embedding import preprocess
 from embedding.errors import ImageError
-from embedding.preprocess import load_photo, views
+from embedding.preprocess import TTA, View, load_photo, load_views
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -133,8 +133,39 @@ def test_a_photo_past_the_limit_is_refused_by_its_header(monkeypatch: pytest.Mon
         load_photo(Image.new("RGB", (11, 10)), 8)
 
 
-def test_the_views_are_the_photo_and_its_mirror_image() -> None:
-    pixels = load_photo(two_halves(), 8).pixels[None]
-    as_it_is, mirrored = views(pixels)
-    assert np.array_equal(as_it_is, pixels)
-    assert np.array_equal(mirrored, load_photo(ImageOps.mirror(two_halves()), 8).pixels[None])
+def test_a_view_is_cut_about_the_centre_and_mirrored() -> None:
+    """Nine tenths of 40 pixels are the 36 in the middle, and 36 pixels of them need no scaling."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    photo = load_views(Image.fromarray(noise), 36, (View(share=0.9), View(share=0.9, mirrored=True)))
+    assert (photo.width, photo.height) == (40, 40)
+    assert np.array_equal(photo.pixels[0], noise[2:38, 2:38])
+    assert np.array_equal(photo.pixels[1], noise[2:38, 2:38][:, ::-1])
+
+
+def test_the_first_view_of_tta_is_the_photo_as_it_is_without() -> None:
+    whole, mirrored_centre = load_views(two_halves(), 8, TTA).pixels
+    assert np.array_equal(whole, load_photo(two_halves(), 8).pixels)
+    assert tuple(mirrored_centre[0, 0]) == GREEN
+    assert tuple(mirrored_centre[0, -1]) == RED
+
+
+def test_views_are_mirrored_after_the_photo_was_turned_upright() -> None:
+    """Lying on its side (orientation 6), red over green is stored as red left of green."""
+    stored = two_halves(40, 40)
+    stored.getexif()[ExifTags.Base.Orientation] = 6
+    upright = ImageOps.exif_transpose(stored)
+    views = (View(share=0.8), View(mirrored=True))
+    assert np.array_equal(load_views(stored, 8, views).pixels, load_views(upright, 8, views).pixels)
+
+
+def test_a_large_jpeg_is_decoded_large_enough_for_a_crop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """190 pixels of the whole photo come out of 200, an eighth; of 85 % of it they need 224."""
+    data = io.BytesIO()
+    Image.new("RGB", (1600, 1600), RED).save(data, "JPEG")
+    seen: list[tuple[int, int]] = []
+    real = preprocess._to_rgb
+    monkeypatch.setattr(preprocess, "_to_rgb", lambda image: seen.append(image.size) or real(image))
+    load_photo(data.getvalue(), 190)
+    load_views(data.getvalue(), 190, TTA)
+    assert seen == [(200, 200), (400, 400)]
