@@ -160,6 +160,7 @@ def main() -> None:
             )
             recalls.append(f"| {name} | {seed} | {both} | {best.rsum:.1f} | {seconds:.0f} |")
             languages.append(_language_row(name, str(seed), network, dev_images, features, translations))
+            progress.note(f"{recalls[-1]}\n{languages[-1]}")  # the tables follow at the end
 
     finished = [Encoder.load(options.model)]
     if options.export is not None:
