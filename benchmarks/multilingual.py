@@ -16,7 +16,7 @@ import csv
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument(
         "--captions-per-image", type=int, default=0, help="the first N of every photo; 0: all (e5 is slow)"
     )
+    parser.add_argument("--epochs", type=int, default=RECIPE.epochs, help="fewer captions need more")
     parser.add_argument("--seeds", default="1", help="comma-separated; a row for each")
     parser.add_argument("--model", default="default", help="a finished model, for comparison")
     parser.add_argument("--export", type=Path, help="write the e5 variant of the last seed to this folder")
@@ -136,14 +137,14 @@ def main() -> None:
     network = None
     for seed in map(int, options.seeds.split(",")):
         for name, features in encoders.items():
-            split = FeatureSplit(train_images, features(train.texts), train.items)
-            dev_split = FeatureSplit(dev_images, features(dev.texts), dev.items)
+            split = FeatureSplit(train_images[:, None], features(train.texts), train.items)
+            dev_split = FeatureSplit(dev_images[:, None], features(dev.texts), dev.items)
             classes = class_pairs(backbone.classifier.numpy(), train_images, features)
             with tempfile.TemporaryDirectory() as folder:
                 state = fit(
                     split,
                     dev_split,
-                    RECIPE,
+                    replace(RECIPE, epochs=options.epochs),
                     classes=classes,
                     seed=seed,
                     checkpoint=Path(folder, "checkpoint.safetensors"),
