@@ -36,28 +36,14 @@ from train.data import CaptionedPhotos, training_and_dev
 from train.export import store_float16, store_int8, write_onnx
 from train.features import default_cache, image_features, text_features
 from train.loop import KS, FeatureSplit, fit, new_network
-from train.presets import Preset
+from train.presets import PRESETS
 from train.save import ImageTower, backbone_extractor
 from train.sentences import MAX_TOKENS, SENTENCE_ENCODER, SentenceEncoder, SentenceTower
 
 TRANSLATED = Path(__file__).parent / "data" / "translated_dev.tsv"
 BACKBONE = "efficientnet-lite2"
 # Frozen features on both sides, so that only the sentence encoder differs.
-RECIPE = Preset(
-    name="frozen",
-    text="wordpiece",
-    order="seed",
-    loss="info-nce",
-    optimizer="adamw",
-    learning_rate=1e-3,
-    schedule="cosine",
-    epochs=8,
-    batch_size=512,
-    hidden=2048,
-    dropout=0.5,
-    temperature=0.05,
-    class_share=0.25,
-)
+RECIPE = replace(PRESETS["default"], name="frozen", views=1, tuning=None)
 
 TextFeatures = Callable[[Sequence[str]], NDArray[np.float32]]
 

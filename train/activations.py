@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from embedding.errors import ImageError, UserError
 from embedding.progress import Progress
-from train.features import batched
+from train.features import batched, content_hashes, decoded
 from train.views import photo_views
 
 PHOTOS_AT_A_TIME = 8
@@ -97,19 +95,20 @@ def photo_activations(
     activations of a view would. Raises ``UserError`` when the cache is damaged.
     """
     failed: list[ImageError] = []
-    keys: dict[Path, bytes] = {}
-    for photo in photos:
-        try:
-            keys[photo] = hashlib.sha256(photo.read_bytes()).digest()
-        except OSError as error:
-            failed.append(ImageError(photo, error.strerror or str(error)))
+    keys = content_hashes(photos, failed)
     with closing(ActivationCache(cache, f"{extractor}-x{n_views}", (n_views, *shape))) as store:
         known = store.rows()
         missing = {key: photo for photo, key in keys.items() if key not in known}
         if missing:
             compute = extract()
             progress.start(f"{n_views} view{'s' * (n_views > 1)} of each photo", len(missing))
-            views = _views(list(missing.items()), size, n_views, failed, progress)
+            views = decoded(
+                missing.items(),
+                lambda photo: photo_views(photo, size, n_views),
+                ahead=4 * PHOTOS_AT_A_TIME,
+                failed=failed,
+                progress=progress,
+            )
             for batch in batched(views, PHOTOS_AT_A_TIME):
                 pixels = np.concatenate([photo for _, photo in batch])  # (n * V, S, S, 3)
                 store.put([key for key, _ in batch], compute(pixels).reshape(-1, n_views, *shape))
@@ -119,29 +118,3 @@ def photo_activations(
         array = store.array()
     keys = {photo: key for photo, key in keys.items() if key in known}
     return Activations(keys, {photo: known[key] for photo, key in keys.items()}, array, tuple(failed))
-
-
-def _views(
-    photos: Sequence[tuple[bytes, Path]],
-    size: int,
-    n_views: int,
-    failed: list[ImageError],
-    progress: Progress,
-) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
-    """(key, (V, S, S, 3) views) of each photo that decodes; threads stay ahead of the network."""
-
-    def load(item: tuple[bytes, Path]) -> tuple[bytes, NDArray[np.uint8] | ImageError]:
-        key, photo = item
-        try:
-            return key, photo_views(photo, size, n_views)
-        except ImageError as error:
-            return key, error
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for block in batched(photos, 4 * PHOTOS_AT_A_TIME):
-            for key, pixels in pool.map(load, block):
-                if isinstance(pixels, ImageError):
-                    failed.append(pixels)
-                    progress.advance()
-                else:
-                    yield key, pixels

@@ -88,19 +88,21 @@ def image_features(
     weights and input size: it must change whenever the features would.
     """
     failed: list[ImageError] = []
-    keys: dict[Path, bytes] = {}
-    for photo in photos:
-        try:
-            keys[photo] = hashlib.sha256(photo.read_bytes()).digest()
-        except OSError as error:
-            failed.append(ImageError(photo, error.strerror or str(error)))
+    keys = content_hashes(photos, failed)
     with closing(FeatureCache(cache, extractor)) as store:
         known = store.get(list(set(keys.values())))
         missing = {key: photo for photo, key in keys.items() if key not in known}
         if missing:
             compute = extract()
             progress.start("photos", len(missing))
-            for batch in batched(_decode(missing.items(), size, failed, progress), IMAGE_BATCH):
+            pixels_of = decoded(
+                missing.items(),
+                lambda photo: load_photo(photo, size).pixels,
+                ahead=4 * IMAGE_BATCH,
+                failed=failed,
+                progress=progress,
+            )
+            for batch in batched(pixels_of, IMAGE_BATCH):
                 features = compute(np.stack([pixels for _, pixels in batch]))
                 batch_keys = [key for key, _ in batch]
                 store.put(batch_keys, features)
@@ -141,20 +143,37 @@ def text_features(
     return np.stack([known[key] for key in keys])
 
 
-def _decode(
-    photos: Iterable[tuple[bytes, Path]], size: int, failed: list[ImageError], progress: Progress
+def content_hashes(photos: Sequence[Path], failed: list[ImageError]) -> dict[Path, bytes]:
+    """The sha256 of each photo's content; those that cannot be read are added to ``failed``."""
+    keys: dict[Path, bytes] = {}
+    for photo in photos:
+        try:
+            keys[photo] = hashlib.sha256(photo.read_bytes()).digest()
+        except OSError as error:
+            failed.append(ImageError(photo, error.strerror or str(error)))
+    return keys
+
+
+def decoded(
+    photos: Iterable[tuple[bytes, Path]],
+    decode: Callable[[Path], NDArray[np.uint8]],
+    *,
+    ahead: int,
+    failed: list[ImageError],
+    progress: Progress,
 ) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
-    """(key, (S, S, 3) pixels) of each photo that decodes; threads stay one batch ahead of the network."""
+    """(key, pixels) of each photo that ``decode`` can read; threads stay up to ``ahead`` photos ahead of the
+    network. The others are added to ``failed``."""
 
     def load(item: tuple[bytes, Path]) -> tuple[bytes, NDArray[np.uint8] | ImageError]:
         key, photo = item
         try:
-            return key, load_photo(photo, size).pixels
+            return key, decode(photo)
         except ImageError as error:
             return key, error
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for block in batched(photos, 4 * IMAGE_BATCH):
+        for block in batched(photos, ahead):
             for key, pixels in pool.map(load, block):
                 if isinstance(pixels, ImageError):
                     failed.append(pixels)

@@ -84,7 +84,6 @@ class TunedPhotos:
 
     backbone: Backbone
     stem: Stem
-    late: LateStages  # as ImageNet left them
     train_activations: Activations
     dev_activations: Activations
     train_features: dict[Path, NDArray[np.float32]]  # (V, C) of each photo, before any tuning
@@ -128,7 +127,7 @@ class TunedPhotos:
             _pooled(some, late, f"{name}-pooled-x{n}", cache, progress)
             for some, n in ((of_train, n_views), (of_dev, 1))
         ]
-        return cls(backbone, stem, late, of_train, of_dev, *features)
+        return cls(backbone, stem, of_train, of_dev, *features)
 
     @property
     def failed(self) -> tuple[ImageError, ...]:

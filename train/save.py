@@ -56,25 +56,13 @@ def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDAr
     The towers run there too, so branches are trained on the very features they will meet; and it is
     about twice as fast as PyTorch on a CPU.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "backbone.onnx")
-        _write_image_onnx(backbone, backbone.size, path, "features")
-        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+    return _onnx_function(backbone, backbone.size)
 
 
 def stem_extractor(stem: Stem, size: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float16]]:
     """The function from (N, S, S, 3) uint8 pixels to (N, h, w, C) float16 activations, in ONNX Runtime."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "stem.onnx")
-        _write_image_onnx(stem, size, path, "activations")
-        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-
-    def extract(pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-        (activations,) = session.run(None, {"pixels": np.ascontiguousarray(pixels)})
-        return activations.transpose(0, 2, 3, 1).astype(np.float16)
-
-    return extract
+    run = _onnx_function(stem, size)
+    return lambda pixels: run(pixels).transpose(0, 2, 3, 1).astype(np.float16)
 
 
 def save_model(
@@ -145,6 +133,15 @@ def _half_matrices(network: nn.Module) -> Tensors:
         name: (tensor.half() if tensor.ndim >= 2 else tensor).contiguous()
         for name, tensor in network.state_dict().items()
     }
+
+
+def _onnx_function(module: nn.Module, size: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """``module`` as a function of (N, S, S, 3) uint8 pixels, in ONNX Runtime."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "module.onnx")
+        _write_image_onnx(module, size, path, "out")
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return lambda pixels: session.run(None, {"pixels": pixels})[0]
 
 
 def _write_image_onnx(module: nn.Module, size: int, path: Path, output: str) -> None:
