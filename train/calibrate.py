@@ -403,7 +403,7 @@ def fit_calibration(data: Embedded, images: Bank, captions: Bank, seed: int) -> 
 
 
 def banks_of(encoder: Towers, train: CaptionedPhotos, seed: int) -> tuple[Bank, Bank]:
-    """Banks of training photos, and of a caption of each: up to 1,000, drawn with ``seed``."""
+    """Banks of training photos and of training captions: up to 1,000 of each, drawn with ``seed``."""
     rng = np.random.default_rng(seed)
     photos = np.sort(rng.choice(len(train.photos), min(BANK, len(train.photos)), replace=False))
     captions = np.sort(rng.choice(len(train.texts), min(BANK, len(train.texts)), replace=False))

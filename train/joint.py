@@ -63,7 +63,7 @@ class TunedImageTower(nn.Module):
 
 
 def fast_arithmetic() -> Any:
-    """bfloat16 where the processor multiplies matrices in it, four times as fast; else float32."""
+    """bfloat16 where the processor multiplies matrices in it, several times as fast; else float32."""
     return torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16())
 
 

@@ -6,7 +6,7 @@ people and dogs need no differently than ImageNet's do.
 
 Batch norm keeps the statistics of ImageNet and is folded into the convolutions, so a small batch of near
 alike photos cannot shift them, and training does not pay for it. Depthwise kernels stay as they are
-too: they are 3% of the late weights, and their gradient is most of the time PyTorch takes on a CPU.
+too: they are 5% of the late weights, and their gradient is most of the time PyTorch takes on a CPU.
 """
 
 from __future__ import annotations
@@ -141,6 +141,7 @@ def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Sequential:
 
 
 def _depthwise(x: Tensor, convolution: nn.Module) -> Tensor:
+    """(N, C, h, w) to (N, C, h', w') by a convolution from ``_fold``, with the short way back."""
     assert isinstance(convolution, nn.Conv2d)
     weight, bias = convolution.weight.to(x.dtype), convolution.bias
     assert bias is not None  # folding leaves one
@@ -153,8 +154,8 @@ class _FrozenDepthwise(torch.autograd.Function):
     """A depthwise convolution whose kernel is not trained.
 
     The gradient for its input is itself a depthwise convolution, with the kernel turned round and the
-    strides filled with zeros; PyTorch's general backward pass takes several times as long, in bfloat16
-    twenty times.
+    strides filled with zeros. With PyTorch's general backward pass for depthwise convolutions the late stages
+    of EfficientNet-Lite2 took 34 ms a photo backwards in bfloat16, on two cores with AMX; with this one 8.
     """
 
     @staticmethod

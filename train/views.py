@@ -3,7 +3,7 @@
 Users' photos are neither 224 pixels wide nor squashed to one aspect, so a view is a random part of the
 photo at a random aspect, with other light, colour and sharpness. Views are drawn once per photo and cached
 as what the frozen part of the backbone makes of them (``train.activations``): drawing anew in every
-epoch would cost the frozen part, three quarters of a forward pass, every time.
+epoch would cost the frozen part, about half of a forward pass, every time.
 """
 
 from __future__ import annotations
