@@ -22,8 +22,9 @@ from embedding.encoder import Encoder
 from embedding.progress import Console
 from indexer.corpus import CaptionCorpus, read_corpus
 from retrieval.confidence import FEATURES, KINDS, Bank, Calibration, Kind
-from train.calibrate import Embedded, Hits, Questions, banks_of, draw, embed, fit_calibration, questions
+from train.calibrate import banks_of, fit_calibration
 from train.data import CaptionedPhotos, captioned_photos
+from train.questions import Embedded, Hits, Questions, draw, embed, questions
 
 SIZES = (1, 2, 10, 100, 1000)
 BINS = 10

@@ -11,18 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from retrieval.confidence import RISING, Bank, Calibration
-from train.calibrate import (
-    BANK,
-    Embedded,
-    banks_of,
-    draw,
-    embed,
-    fit_calibration,
-    questions,
-    visual_words,
-    write_calibration,
-)
+from train.calibrate import BANK, banks_of, fit_calibration, write_calibration
 from train.data import CaptionedPhotos
+from train.questions import Embedded, draw, embed, questions, visual_words
 
 DIM = 16
 
