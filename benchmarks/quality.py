@@ -24,6 +24,7 @@ from train.presets import PRESETS, Preset, Tuning
 from train.run import TrainOptions, train
 
 _DEFAULT = PRESETS["default"]
+_FROZEN = replace(_DEFAULT, views=1, tuning=None)
 _TUNING = _DEFAULT.tuning or Tuning(epochs=0)
 
 
@@ -34,14 +35,19 @@ def _tuned(**changes: float) -> Preset:
 ROWS: dict[str, tuple[str, Preset]] = {
     "seed": ("the system this grew from", PRESETS["seed"]),
     "paper": ("the TPAMI embedding network", PRESETS["paper"]),
-    "frozen": ("frozen backbone and sentence encoder, one view", replace(_DEFAULT, views=1, tuning=None)),
+    "frozen": ("frozen backbone and sentence encoder, one view", _FROZEN),
+    "frozen-260": ("frozen, at the backbone's own input size", replace(_FROZEN, image_size=None)),
+    "frozen-warm": ("frozen, temperature 0.05", replace(_FROZEN, temperature=0.05)),
+    "frozen-cool": ("frozen, temperature 0.015", replace(_FROZEN, temperature=0.015)),
     "default": ("late stages, sentence encoder and branches tuned, 6 views", _DEFAULT),
     "no-drop": ("default, no cells and words dropped", _tuned(drop_cells=0.0, drop_words=0.0)),
     "no-crops": ("default, no crops of activations", _tuned(crops=0.0)),
     "text-only": ("default, backbone not tuned", _tuned(backbone_rate=0.0)),
     "photos-only": ("default, sentence encoder not tuned", _tuned(text_rate=0.0)),
+    "no-blend": ("default, weights before tuning not mixed in", _tuned(blend=1.0)),
     "no-classes": ("default, without class-name pairs", replace(_DEFAULT, class_share=0.0)),
-    "cooler": ("default, temperature 0.03", replace(_DEFAULT, temperature=0.03)),
+    "small": ("default, at the backbone's own input size", replace(_DEFAULT, image_size=None)),
+    "warm": ("default, temperature 0.05", replace(_DEFAULT, temperature=0.05)),
 }
 
 

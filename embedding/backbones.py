@@ -116,17 +116,19 @@ _BACKBONES = {
 BACKBONE_NAMES = tuple(_BACKBONES)
 
 
-def load_backbone(name: str, weights: Path | None = None) -> Backbone:
+def load_backbone(name: str, weights: Path | None = None, *, size: int | None = None) -> Backbone:
     """The named backbone with ImageNet weights, in evaluation mode.
 
     ``weights`` is a state dict on disk (.pth, or .safetensors), instead of the package's or
-    torchvision's own. Raises ``UserError`` for an unknown name or weights that do not fit.
+    torchvision's own. ``size`` is the input side in pixels, where it is not the one the weights were trained
+    for: a larger one shows small things larger (Touvron et al., *Fixing the train-test resolution
+    discrepancy*, 2019). Raises ``UserError`` for an unknown name or weights that do not fit.
     """
     spec = _BACKBONES.get(name)
     if spec is None:
         raise UserError(f"no backbone is called {name!r}; there are {', '.join(BACKBONE_NAMES)}")
     grid, classifier = spec.build(weights)
-    return Backbone(name, grid, classifier, spec.size, spec.dim, spec.scaling).eval()
+    return Backbone(name, grid, classifier, size or spec.size, spec.dim, spec.scaling).eval()
 
 
 def _load_weights(network: nn.Module, path: Path, name: str) -> None:

@@ -18,10 +18,11 @@ class Tuning:
     text_rate: float = 1e-4
     weight_decay: float = 0.01
     warm_up: float = 0.1  # of all steps
-    drop_cells: float = 0.1  # of a photo's cells, left out of its mean
-    drop_words: float = 0.1  # of a caption's word pieces
+    drop_cells: float = 0.2  # of a photo's cells, left out of its mean
+    drop_words: float = 0.15  # of a caption's word pieces
     crops: float = 0.5  # share of batches whose photos are cropped to a window of their activations
-    average: float = 0.99  # decay of the moving average of the weights, which is what is kept
+    average: float = 0.99  # decay of the moving average of the weights
+    blend: float = 1.0  # of that average in what is kept; the rest are the weights before tuning
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Preset:
     epochs: int
     batch_size: int  # in image-sentence pairs
     hidden: int
+    image_size: int | None = None  # side of the input in pixels; none: the backbone's own
     dim: int = 512
     dropout: float = 0.0
     weight_decay: float = 0.0
@@ -95,10 +97,11 @@ PRESETS = {
             batch_size=512,
             hidden=2048,
             dropout=0.5,
-            temperature=0.05,
+            image_size=320,
+            temperature=0.025,
             class_share=0.25,
             views=6,
-            tuning=Tuning(epochs=8),
+            tuning=Tuning(epochs=12, blend=0.7),
         ),
     )
 }

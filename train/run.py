@@ -85,7 +85,7 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     if options.resume:
         _check_settings(load_checkpoint(checkpoint).settings, settings, checkpoint)
 
-    backbone = load_backbone(options.backbone, options.weights)
+    backbone = load_backbone(options.backbone, options.weights, size=preset.image_size)
     photos = _read_photos(options, backbone, train_part, dev_part, progress)
     for failure in photos.failed:
         progress.warn(f"left out: {failure}")

@@ -67,15 +67,18 @@ def tune(
     """Tune ``network``; the checkpoint whose ``best`` is the moving average of the best dev rsum.
 
     A batch is photos with some captions of each; InfoNCE as for the branches alone. What is measured, and
-    kept, is a moving average of the weights: on a corpus this small the weights themselves jump about.
+    kept, is a moving average of the weights (on a corpus this small the weights themselves jump about), mixed
+    with the weights before tuning, which know more of what the corpus does not show: Wortsman et al.,
+    *Robust fine-tuning of zero-shot models*, 2022.
     ``earlier`` are the epochs of the branches, with which the history begins. Writes ``checkpoint`` after
     every epoch; ``resume`` goes on from it as ``train.loop.fit`` does.
     """
     torch.manual_seed(seed)
     network.sentences.requires_grad_(True)
     optimizer = _optimizer(network, tuning)
+    before = network_tensors(network)
     average = network_tensors(network)
-    history, best = earlier, average
+    history, best = earlier, before
     if resume:
         state = load_checkpoint(checkpoint)
         network.load_state_dict(state.network)
@@ -132,10 +135,11 @@ def tune(
             _move_towards(average, network, 1 - min(tuning.average, (1 + steps) / (10 + steps)))
             progress.advance()
         progress.finish()
-        text_ranks, image_ranks = _dev_ranks(network, average, dev)
+        kept = _blend(before, average, tuning.blend)
+        text_ranks, image_ranks = _dev_ranks(network, kept, dev)
         epoch = measured_epoch(number, total / steps_per_epoch, text_ranks, image_ranks, started, tuned=True)
         if epoch.rsum > max((past.rsum for past in history[len(earlier) :]), default=-1.0):
-            best = {name: tensor.clone() for name, tensor in average.items()}
+            best = kept
         history = (*history, epoch)
         state = Checkpoint(
             settings, history, network_tensors(network), best, optimizer_tensors(optimizer), average
@@ -188,6 +192,14 @@ def _move_towards(average: dict[str, Tensor], network: JointNetwork, share: floa
             average[name].lerp_(value, share)
         else:
             average[name].copy_(value)
+
+
+def _blend(before: dict[str, Tensor], after: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """``share`` of the weights after, the rest from before."""
+    return {
+        name: torch.lerp(before[name], value, share) if value.is_floating_point() else value.clone()
+        for name, value in after.items()
+    }
 
 
 def _dev_ranks(

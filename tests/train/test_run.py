@@ -39,7 +39,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def options(corpus: Path, out: Path, name: str, **changes: object) -> TrainOptions:
     preset = replace(PRESETS[name], epochs=3, batch_size=8, hidden=64, dim=16)
     if preset.tuning is not None:
-        preset = replace(preset, views=3, tuning=replace(preset.tuning, epochs=2, photos=8))
+        tuning = replace(preset.tuning, epochs=2, photos=8)
+        preset = replace(preset, views=3, image_size=None, tuning=tuning)
     basic = TrainOptions(
         captions=corpus / "captions.csv",
         images=corpus / "photos",

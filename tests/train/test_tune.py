@@ -91,6 +91,17 @@ def test_what_is_kept_is_the_moving_average_not_the_last_weights(tmp_path: Path)
     assert not torch.equal(state.best["sentences.table.weight"], state.network["sentences.table.weight"])
 
 
+def test_what_is_kept_is_mixed_with_the_weights_before(tmp_path: Path) -> None:
+    joint = network()
+    before = network_tensors(joint)
+    state = tuned(tmp_path, joint, epochs=1, blend=0.25)
+    for name, value in before.items():
+        if value.is_floating_point():
+            # three parts of what was, one part of the moving average
+            expected = 0.75 * value + 0.25 * state.average[name]
+            torch.testing.assert_close(state.best[name], expected)
+
+
 def test_the_average_moves_by_its_share() -> None:
     joint = network()
     average = {name: torch.zeros_like(value) for name, value in network_tensors(joint).items()}
