@@ -38,6 +38,8 @@ def write_card(folder: Path, config: ModelConfig) -> None:
 def _card(config: ModelConfig) -> str:
     training, dev = config.training, config.dev
     tuning = training["settings"]["preset"].get("tuning")
+    blend = tuning["blend"] if tuning else 1.0
+    mixed = f", whose weights are {blend:.0%} of the mix with those before" if blend < 1 else ""
     encoder = {
         "wordpiece": f"all-MiniLM-L6-v2 ({'tuned' if tuning else 'frozen'}), int8 weights, arithmetic in float32",
         "words": "GloVe word vectors made into sentence vectors with SIF",
@@ -64,7 +66,7 @@ A two-branch network: photos and English sentences become unit vectors of {confi
 | image tower | {config.backbone} at {config.image_size} x {config.image_size} pixels ({"all but its stem tuned" if tuning else "frozen"}, aspect squashed), mean over cells, trained branch; float16 weights{", the branch's int8" if tuning else ""} |
 | text tower | {encoder}, trained branch |
 | trained on | {training["corpus"]}: {training["train_images"]:,} photos, {training["train_captions"]:,} captions{classes} |
-| epochs | {training["epochs"]}{f" ({training['epochs'] - tuning['epochs']} of the branches alone, {tuning['epochs']} of everything)" if tuning else ""}, the best by dev rsum is no. {training["best_epoch"]}; {training["seconds_in_epochs"]:.0f} s in epochs on {training["machine"]} |
+| epochs | {training["epochs"]}{f" ({training['epochs'] - tuning['epochs']} of the branches alone, {tuning['epochs']} of everything{mixed})" if tuning else ""}, the best by dev rsum is no. {training["best_epoch"]}; {training["seconds_in_epochs"]:.0f} s in epochs on {training["machine"]} |
 | seed | {training["settings"]["seed"]} |
 
 Repeat it with:
