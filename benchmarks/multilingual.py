@@ -43,7 +43,8 @@ from train.sentences import MAX_TOKENS, SENTENCE_ENCODER, SentenceEncoder, Sente
 TRANSLATED = Path(__file__).parent / "data" / "translated_dev.tsv"
 BACKBONE = "efficientnet-lite2"
 # Frozen features on both sides, so that only the sentence encoder differs.
-RECIPE = replace(PRESETS["default"], name="frozen", views=1, tuning=None)
+# `frozen-before` of benchmarks.quality
+RECIPE = replace(PRESETS["default"], name="frozen", views=1, tuning=None, image_size=None, temperature=0.05)
 
 TextFeatures = Callable[[Sequence[str]], NDArray[np.float32]]
 

@@ -36,7 +36,10 @@ ROWS: dict[str, tuple[str, Preset]] = {
     "seed": ("the system this grew from", PRESETS["seed"]),
     "paper": ("the TPAMI embedding network", PRESETS["paper"]),
     "frozen": ("frozen backbone and sentence encoder, one view", _FROZEN),
-    "frozen-260": ("frozen, at the backbone's own input size", replace(_FROZEN, image_size=None)),
+    "frozen-before": (
+        "branches only, one view, 260 px, temperature 0.05",
+        replace(_FROZEN, image_size=None, temperature=0.05),
+    ),
     "frozen-warm": ("frozen, temperature 0.05", replace(_FROZEN, temperature=0.05)),
     "frozen-cool": ("frozen, temperature 0.015", replace(_FROZEN, temperature=0.015)),
     "default": ("late stages, sentence encoder and branches tuned, 6 views", _DEFAULT),
