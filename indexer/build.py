@@ -23,8 +23,6 @@ from indexer.captions import (
     tie_captions,
 )
 from indexer.catalog import (
-    ACTIVE_MODEL,
-    CATALOG,
     Catalog,
     Image,
     ImageVector,
@@ -34,8 +32,10 @@ from indexer.catalog import (
     active_model,
     utcnow,
 )
+from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.library import indexing_lock
 from indexer.photos import Job, index_photos, remove_photos
+from indexer.reader import CatalogReader
 from indexer.run import AnyEncoder, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
@@ -55,7 +55,7 @@ from indexer.targets import (
     scope_of,
     split_targets,
 )
-from indexer.vectors import open_index, remove_index_files
+from indexer.vectors import KINDS, open_index, remove_index_files
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,9 @@ def update_library(
         without_image = tie_captions(run, targets, corpus_id)
         encode_captions(run)
         _activate_model(run)
-        open_index(catalog, library, "images", model_id, encoder.dim)
-        open_index(catalog, library, "captions", model_id, encoder.dim)
+        with closing(CatalogReader.open(library)) as reader:
+            for kind in KINDS:
+                open_index(reader, kind, model_id, encoder.dim)
     return IndexReport(
         added=tally.added,
         updated=tally.updated,

@@ -8,7 +8,6 @@ The tables themselves are created by ``indexer.migrations``; a test holds the tw
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -34,12 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-from embedding.errors import LibraryError
 from embedding.modelfolder import is_tta, model_label
-from indexer.migrations import LATEST, schema_version, upgrade
-
-CATALOG = "catalog.sqlite"
-ACTIVE_MODEL = "active_model"
+from indexer.database import ACTIVE_MODEL, CATALOG, connect, has_advice, library_error, open_database
 
 
 class OsText(TypeDecorator[str]):
@@ -256,9 +251,7 @@ class Catalog:
     def __init__(self, folder: Path, path: Path) -> None:
         self.folder = folder
         self.path = path
-        self._engine = create_engine(
-            "sqlite+pysqlite://", creator=lambda: _connect(path), poolclass=QueuePool
-        )
+        self._engine = create_engine("sqlite+pysqlite://", creator=lambda: connect(path), poolclass=QueuePool)
         event.listen(self._engine, "begin", _begin)
         self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
 
@@ -269,21 +262,7 @@ class Catalog:
         ``create`` makes the folder and an empty catalogue where there is none. Raises ``LibraryError``
         when it is missing, damaged, not a catalogue, or newer than this program.
         """
-        path = folder.absolute() / CATALOG
-        try:
-            if not path.is_file():
-                if not create:
-                    raise LibraryError(f"{folder}: no {CATALOG} in it; `index PATH` creates a library")
-                folder.mkdir(parents=True, exist_ok=True)
-                path.touch()
-            with closing(_connect(path)) as connection:
-                version = schema_version(connection)
-            if version != LATEST:
-                upgrade(path)
-        except OSError as error:
-            raise LibraryError(f"{path}: cannot be opened ({error.strerror})") from None
-        except sqlite3.Error as error:
-            raise _library_error(path, error) from None
+        path = open_database(folder, create=create)
         return cls(folder, path)
 
     @contextmanager
@@ -299,8 +278,8 @@ class Catalog:
             with Session(engine, expire_on_commit=False) as session, session.begin():
                 yield session
         except DatabaseError as error:
-            if error.orig is not None and _advice(error.orig):
-                raise _library_error(self.path, error.orig) from None
+            if error.orig is not None and has_advice(error.orig):
+                raise library_error(self.path, error.orig) from None
             raise
 
     def close(self) -> None:
@@ -308,43 +287,9 @@ class Catalog:
         self._engine.dispose()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    mode = "rw"
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        # Without its -wal file nobody is writing, and SQLite could not create one to find that out.
-        idle = not path.with_name(f"{path.name}-wal").exists()
-        mode = "ro&immutable=1" if idle else "ro"
-    connection = sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA foreign_keys = ON")
-    # With WAL, a power cut may then undo the last commits, but never damages the file.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
-
-
 def _begin(connection: Connection) -> None:
     # The sqlite3 module would begin a transaction only at the first INSERT; reads must be in it too.
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-
-_ADVICE = {
-    "disk is full": "free some space and run the command again",
-    "readonly database": "the library is read-only; make its folder writable, or name another with --library",
-    "unable to open": "check the permissions of the library folder",
-    "database is locked": "another program is writing to it; try again when it has finished",
-    "disk I/O error": "check the disk, or restore the library folder from a backup",
-    "malformed": "damaged; restore it from a backup, or delete the library folder and run `index` again",
-    "not a database": "damaged, or not a catalogue; delete the library folder and run `index` again",
-}
-
-
-def _advice(error: BaseException) -> str | None:
-    return next((advice for text, advice in _ADVICE.items() if text in str(error)), None)
-
-
-def _library_error(path: Path, error: BaseException) -> LibraryError:
-    return LibraryError(f"{path}: {error}; {_advice(error) or 'restore the library folder from a backup'}")
 
 
 def utcnow() -> datetime:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
 
 from embedding.encoder import Encoder
 from embedding.errors import LibraryError, ModelError, UserError
-from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Model, Root, active_model
 from indexer.library import find_library
+from indexer.reader import CatalogReader, LibraryModel
+from indexer.reader import Kind as Gallery
+from indexer.vectors import VectorIndex, open_index
 from retrieval.confidence import Calibration, Kind
 from retrieval.query import ImageQuery, Query, TextQuery, parse_query
-
-if TYPE_CHECKING:
-    from indexer.vectors import VectorIndex
-
-IDS_A_STATEMENT = 10_000
-Gallery = Literal["images", "captions"]
 
 
 @dataclass(frozen=True)
@@ -52,17 +47,18 @@ class Hit:
 class SearchEngine:
     """A library, open for searching. Model and indexes are loaded when first needed and then kept."""
 
-    def __init__(self, library: Path, catalog: Catalog, load: Callable[[Model], Encoder]) -> None:
+    def __init__(
+        self, library: Path, catalog: CatalogReader, load: Callable[[LibraryModel], Encoder]
+    ) -> None:
         self.library = library
         self.catalog = catalog
         self._load = load
-        with catalog.session() as session:
-            self.model = active_model(session)  # None until something was encoded
+        self.model = catalog.active_model()  # None until something was encoded
         self._indexes: dict[Gallery, VectorIndex] = {}
 
     @classmethod
     def open(
-        cls, library: Path | str | None = None, *, load: Callable[[Model], Encoder] | None = None
+        cls, library: Path | str | None = None, *, load: Callable[[LibraryModel], Encoder] | None = None
     ) -> SearchEngine:
         """The engine of a library folder (default: the nearest ``.twobranch``).
 
@@ -70,7 +66,7 @@ class SearchEngine:
         ``LibraryError``.
         """
         folder = find_library(Path(library) if library is not None else None)
-        return cls(folder, Catalog.open(folder), load or load_encoder)
+        return cls(folder, CatalogReader.open(folder), load or load_encoder)
 
     def __enter__(self) -> SearchEngine:
         return self
@@ -97,13 +93,11 @@ class SearchEngine:
 
     def index(self, within: Gallery) -> VectorIndex:
         """The vector index over photos or captions, brought up to date with the catalogue."""
-        from indexer.vectors import VectorIndex, open_index
-
         if within not in self._indexes:
             self._indexes[within] = (
                 VectorIndex.empty(1)
                 if self.model is None
-                else open_index(self.catalog, self.library, within, self.model.id, self.model.dim)
+                else open_index(self.catalog, within, self.model.id, self.model.dim)
             )
         return self._indexes[within]
 
@@ -187,10 +181,13 @@ class SearchEngine:
         self, scores: NDArray[np.float32], ids: NDArray[np.int64], within: Gallery, own: Path | None
     ) -> list[Hit]:
         """Ranked hits for (k,) scores and vector ids, without the photo that is ``own``."""
-        found = self._images(ids) if within == "images" else self._captions(ids)
-        rows = [(score, *found[id_]) for score, id_ in zip(scores, ids.tolist(), strict=True) if id_ in found]
-        kept = [row for row in rows if own is None or row[1] is None or row[1].resolve() != own]
-        return [Hit(rank, float(score), path, text) for rank, (score, path, text) in enumerate(kept, start=1)]
+        found = self.catalog.found(within, ids.tolist())
+        rows = [(score, found[id_]) for score, id_ in zip(scores, ids.tolist(), strict=True) if id_ in found]
+        kept = [row for row in rows if own is None or row[1].path is None or row[1].path.resolve() != own]
+        return [
+            Hit(rank, float(score), item.path, item.caption)
+            for rank, (score, item) in enumerate(kept, start=1)
+        ]
 
     def _encode(self, query: Query) -> NDArray[np.float32]:
         """(1, D) float32, a unit row."""
@@ -198,36 +195,6 @@ class SearchEngine:
             return self.encoder.encode_images([query.path])
         check_known(self.encoder, query)
         return self.encoder.encode_texts([query.text])
-
-    def _images(self, ids: NDArray[np.int64]) -> dict[int, tuple[Path | None, str | None]]:
-        """Vector id -> (photo, no caption)."""
-        statement = (
-            select(ImageVector.id, Root.path, Image.path)
-            .join(Image, Image.id == ImageVector.image_id)
-            .join(Root, Root.id == Image.root_id)
-        )
-        rows = self._rows(statement, ImageVector.id, ids)
-        return {id_: (Path(root, path), None) for id_, root, path in rows}
-
-    def _captions(self, ids: NDArray[np.int64]) -> dict[int, tuple[Path | None, str | None]]:
-        """Vector id -> (photo that the caption describes, caption)."""
-        statement = (
-            select(CaptionVector.id, Caption.text, Root.path, Image.path)
-            .join(Caption, Caption.id == CaptionVector.caption_id)
-            .outerjoin(Image, Image.id == Caption.image_id)
-            .outerjoin(Root, Root.id == Image.root_id)
-        )
-        return {
-            id_: (Path(root, path) if root is not None else None, text)
-            for id_, text, root, path in self._rows(statement, CaptionVector.id, ids)
-        }
-
-    def _rows(self, statement: Any, id_column: Any, ids: NDArray[np.int64]) -> Iterator[Any]:
-        """The rows of ``statement`` with these ids; SQLite bounds the parameters of one statement."""
-        with self.catalog.session() as session:
-            for start in range(0, len(ids), IDS_A_STATEMENT):
-                block = ids[start : start + IDS_A_STATEMENT].tolist()
-                yield from session.execute(statement.where(id_column.in_(block)))
 
 
 def kind_of(query: Query, within: Gallery) -> Kind:
@@ -237,7 +204,7 @@ def kind_of(query: Query, within: Gallery) -> Kind:
     return "image_to_images" if within == "images" else "image_to_captions"
 
 
-def load_encoder(model: Model) -> Encoder:
+def load_encoder(model: LibraryModel) -> Encoder:
     """The encoder of a catalogued model. Raises ``LibraryError`` when it is gone or is another one now."""
     try:
         encoder = Encoder.load(model.name, tta=model.tta)
@@ -248,15 +215,15 @@ def load_encoder(model: Model) -> Encoder:
             "put it back, or encode everything again with `index --model default PATH`"
         ) from None
     if not same:
-        raise changed_model(model)
+        raise changed_model(model.name)
     return encoder
 
 
-def changed_model(model: Model) -> LibraryError:
+def changed_model(name: str) -> LibraryError:
     """The error for a model folder that is not the one the library was indexed with."""
     return LibraryError(
-        f"the model {model.name} has changed since this library was indexed; "
-        f"encode everything again with `index --model {model.name} PATH`"
+        f"the model {name} has changed since this library was indexed; "
+        f"encode everything again with `index --model {name} PATH`"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ from indexer.catalog import (
     utcnow,
 )
 from indexer.corpus import canonical_split, split_members
+from indexer.reader import CatalogReader
 from indexer.vectors import VectorIndex, open_index
 from retrieval.engine import changed_model
 from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks, retrieval_metrics
@@ -103,8 +105,9 @@ def evaluate(
             raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
         pairs = _pairs(session, model, split)
     _check_unchanged(model)
-    images = open_index(catalog, catalog.folder, "images", model.id, model.dim)
-    captions = open_index(catalog, catalog.folder, "captions", model.id, model.dim)
+    with closing(CatalogReader.open(catalog.folder)) as reader:
+        images = open_index(reader, "images", model.id, model.dim)
+        captions = open_index(reader, "captions", model.id, model.dim)
     image_side = images, pairs.image_vectors, pairs.image_items
     caption_side = captions, pairs.caption_vectors, pairs.caption_items
     depth = max(*ks, 10)
@@ -207,7 +210,7 @@ def _check_unchanged(model: Model) -> None:
     except ModelError:
         return
     if fingerprint(folder, tta=model.tta) != model.fingerprint:
-        raise changed_model(model)
+        raise changed_model(model.name)
 
 
 def _no_pairs(session: Session, split: str | None) -> str:

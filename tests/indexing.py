@@ -19,7 +19,8 @@ from indexer.catalog import (
     active_model,
     image_file,
 )
-from indexer.vectors import open_index
+from indexer.reader import CatalogReader
+from indexer.vectors import KINDS, open_index
 from tests.fakes import FakeEncoder
 
 
@@ -32,7 +33,7 @@ def index(library: Path, paths: Path | Sequence[Path], encoder: FakeEncoder, **o
 
 
 def check(library: Path, tta: bool = False) -> None:
-    """In SQLite and FAISS, each photo has the vector of its own pixels and each caption that of its text."""
+    """In SQLite and in the index, each photo has the vector of its pixels, each caption that of its text."""
     fake = FakeEncoder(tta=tta)
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
         model = active_model(session)
@@ -45,10 +46,11 @@ def check(library: Path, tta: bool = False) -> None:
         captions = session.execute(select(CaptionVector, Caption).join(Caption)).all()
         for vector, caption in captions:
             assert vector.vector == fake.encode_texts([caption.text]).tobytes()
-        for kind, rows in (("images", photos), ("captions", captions)):
-            flat = open_index(catalog, library, kind, model.id, 4)  # type: ignore[arg-type]
-            stored = {vector.id: vector.vector for vector, _ in rows if vector.model_id == model.id}
-            assert {id: flat.vectors([id]).tobytes() for id in flat.ids.tolist()} == stored
+        with closing(CatalogReader.open(library)) as reader:
+            for kind, rows in zip(KINDS, (photos, captions), strict=True):
+                flat = open_index(reader, kind, model.id, 4)
+                stored = {vector.id: vector.vector for vector, _ in rows if vector.model_id == model.id}
+                assert {id: flat.vectors([id]).tobytes() for id in flat.ids.tolist()} == stored
 
 
 def images(library: Path) -> dict[str, Image]:

@@ -22,13 +22,21 @@ from indexer.catalog import (
     Image,
     ImageVector,
     Model,
-    _connect,
     active_model,
 )
+from indexer.database import connect
 from indexer.library import indexing_lock
-from indexer.vectors import index_file, open_index
+from indexer.reader import CatalogReader
+from indexer.vectors import VectorIndex, index_file, open_index
 from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
 from tests.indexing import check, counts, images, index, vector_ids, write_captions
+
+
+def photo_index(library: Path) -> VectorIndex:
+    """The index over the photos' vectors of model 1."""
+    with closing(CatalogReader.open(library)) as reader:
+        return open_index(reader, "images", 1, 4)
+
 
 # --- what changed ---------------------------------------------------------------------------------
 
@@ -47,10 +55,8 @@ def test_first_run_then_nothing_to_do(library: Path, photos: Path, encoder: Fake
 
 def test_a_photo_is_found_by_its_colour(library: Path, photos: Path, encoder: FakeEncoder) -> None:
     index(library, photos, encoder)
+    _, ((best, *_),) = photo_index(library).search(encoder.encode_texts(["blue"]), 3)
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
-        _, ((best, *_),) = open_index(catalog, library, "images", 1, 4).search(
-            encoder.encode_texts(["blue"]), 3
-        )
         assert session.get_one(Image, session.get_one(ImageVector, int(best)).image_id).path == "blue.png"
 
 
@@ -312,11 +318,11 @@ def test_a_full_disk_is_one_line(
     write_photos(photos, {f"{i}.png": (i, i, i) for i in range(64)})
 
     def small(path: Path) -> Any:
-        connection = _connect(path)
+        connection = connect(path)
         connection.execute("PRAGMA max_page_count = 1")  # SQLite raises it to the present size
         return connection
 
-    monkeypatch.setattr("indexer.catalog._connect", small)
+    monkeypatch.setattr("indexer.catalog.connect", small)
     with pytest.raises(LibraryError, match=r"disk is full; free some space"):
         update_library(library, [photos], encoder)
 
@@ -368,8 +374,7 @@ def test_an_interrupted_switch_leaves_the_old_model_searchable(library: Path, tm
         update_library(library, [tmp_path / "p"], FakeEncoder("mine", "2", interrupt_after=2), batch_size=2)
     assert models(library) == (["1", "2"], "1")
     check(library)  # the index of the active model holds that model's vectors alone
-    with closing(Catalog.open(library)) as catalog:
-        assert len(open_index(catalog, library, "images", 1, 4)) == 6
+    assert len(photo_index(library)) == 6
 
     assert counts(index(library, tmp_path / "p", FakeEncoder("mine", "2"))) == {"unchanged": 6, "encoded": 4}
     assert models(library) == (["2"], "2")
@@ -410,8 +415,7 @@ def test_tta_vectors_are_means_over_both_views(library: Path, tmp_path: Path) ->
     (tmp_path / "p").mkdir()
     pair.save(tmp_path / "p/a.png")
     index(library, tmp_path / "p", FakeEncoder(tta=True))
-    with closing(Catalog.open(library)) as catalog:
-        (vector,) = open_index(catalog, library, "images", 1, 4).vectors([1])
+    (vector,) = photo_index(library).vectors([1])
     # Red and green with 0.01 on the fourth axis each: (1, 1, 0, 0.02), but for its length.
     assert vector == pytest.approx(np.array([1, 1, 0, 0.02]) / np.sqrt(2.0004))
 
@@ -438,8 +442,7 @@ def test_an_interrupted_switch_to_tta_leaves_the_old_vectors_searchable(library:
     with pytest.raises(KeyboardInterrupt):
         update_library(library, [photos], FakeEncoder(interrupt_after=2, tta=True), batch_size=2)
     assert models(library) == (["fake-1", FakeEncoder(tta=True).fingerprint], "fake-1")
-    with closing(Catalog.open(library)) as catalog:
-        assert len(open_index(catalog, library, "images", 1, 4)) == 3
+    assert len(photo_index(library)) == 3
     assert counts(index(library, photos, FakeEncoder(tta=True))) == {"unchanged": 3, "encoded": 1}
 
 

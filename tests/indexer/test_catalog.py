@@ -14,8 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from embedding.errors import LibraryError
 from indexer import migrations
 from indexer.catalog import (
-    ACTIVE_MODEL,
-    CATALOG,
     Base,
     Caption,
     Catalog,
@@ -34,6 +32,7 @@ from indexer.catalog import (
     image_file,
     utcnow,
 )
+from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.library import find_library, indexing_lock, library_for_indexing
 
 

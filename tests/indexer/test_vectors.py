@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from sqlalchemy import delete
 
 from indexer import vectors
 from indexer.catalog import Catalog, Image, ImageVector, Model, Root, utcnow
-from indexer.vectors import Stamp, VectorIndex, index_file, open_index
+from indexer.reader import CatalogReader
+from indexer.vectorfile import Stamp, read_vectors, write_vectors
+from indexer.vectors import VectorIndex, index_file, open_index
 
 DIM = 4
-STAMP = Stamp(3, 30, bytes(32))
 
 
 def random_units(n: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
@@ -25,10 +26,14 @@ def random_units(n: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def filled(ids: Sequence[int], rows: NDArray[np.float32]) -> VectorIndex:
-    index = VectorIndex.empty(rows.shape[1])
-    index.add(ids, rows)
-    return index
+def filled(ids: Sequence[int] | NDArray[np.int64], rows: NDArray[np.float32]) -> VectorIndex:
+    return VectorIndex(np.array(ids, dtype=np.int64), rows)
+
+
+def read_stamp(path: Path) -> Stamp:
+    stored = read_vectors(path)
+    assert stored is not None
+    return stored.stamp
 
 
 def oracle(
@@ -88,87 +93,22 @@ def test_queries_of_another_dimension_are_a_mistake() -> None:
         filled([1], random_units(1)).search(random_units(2, dim=3), 1)
 
 
-def test_removal_leaves_the_others_with_their_vectors() -> None:
-    rows = random_units(6)
-    index = filled([1, 2, 3, 4, 5, 6], rows)
-    index.remove([2, 5, 99])
-    assert len(index) == 4
-    assert sorted(index.ids) == [1, 3, 4, 6]
-    np.testing.assert_array_equal(index.vectors([6, 1]), rows[[5, 0]])
-    with pytest.raises(KeyError):
-        index.vectors([2])
+def test_of_many_equal_scores_the_oldest_are_kept() -> None:
+    # Five photos score 1, and k = 2 cuts between them.
+    rows = np.array([[0, 1], [1, 0], [1, 0], [1, 0], [1, 0], [1, 0]], np.float32)
+    assert filled([1, 6, 5, 4, 3, 2], rows).search([[1, 0]], 2)[1].tolist() == [[2, 3]]
 
 
-# --- files ----------------------------------------------------------------------------------------
-
-
-def test_a_file_gives_back_index_and_stamp(tmp_path: Path) -> None:
+def test_vectors_by_id_in_the_order_that_was_asked_for() -> None:
     rows = random_units(3)
-    filled([10, 20, 30], rows).save(tmp_path / "a.faiss", STAMP)
-    loaded = VectorIndex.load(tmp_path / "a.faiss")
-    assert loaded is not None
-    index, stamp = loaded
-    assert stamp == STAMP
-    np.testing.assert_array_equal(index.vectors([10, 20, 30]), rows)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.faiss"]  # no partial file is left
-
-
-def test_every_flipped_byte_and_every_cut_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "a.faiss"
-    filled([10, 20, 30], random_units(3)).save(path, STAMP)
-    good = path.read_bytes()
-    stamp_at = len(good) - vectors._FOOTER.size
-    for position in range(len(good)):
-        bad = bytearray(good)
-        bad[position] ^= 0x40
-        path.write_bytes(bad)
-        loaded = VectorIndex.load(path)
-        # A damaged stamp is one that is not current: the index itself is whole.
-        assert loaded is None or (position >= stamp_at and loaded[1] != STAMP)
-    for length in range(len(good)):
-        path.write_bytes(good[:length])
-        assert VectorIndex.load(path) is None
-
-
-def test_what_is_no_index_file_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "a.faiss"
-    assert VectorIndex.load(path) is None
-    path.mkdir()
-    assert VectorIndex.load(path) is None
-    foreign = tmp_path / "b.faiss"
-    faiss.write_index(faiss.IndexFlatIP(4), str(foreign))
-    assert VectorIndex.load(foreign) is None
-
-
-def test_a_save_that_fails_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.faiss"
-    filled([1], random_units(1)).save(path, STAMP)
-    before = path.read_bytes()
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        filled([1, 2], random_units(2)).save(path, STAMP)
-    assert path.read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["a.faiss"]
-
-
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    path = tmp_path / "images-1.faiss"
-    for name in ("images-1.faiss.7.part", "images-1.faiss.8.part", "images-11.faiss.7.part"):
-        (tmp_path / name).touch()
-        if "8" not in name:
-            os.utime(tmp_path / name, (1, 1))
-    filled([1], random_units(1)).save(path, STAMP)
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "images-1.faiss",
-        "images-1.faiss.8.part",  # may be another process at work
-        "images-11.faiss.7.part",
-    ]
-    vectors.remove_index_files(tmp_path, 1)
-    assert [file.name for file in tmp_path.iterdir()] == ["images-11.faiss.7.part"]
+    index = filled([30, 10, 20], rows)
+    np.testing.assert_array_equal(index.vectors([10, 30, 10]), rows[[1, 0, 1]])
+    for strange in ([99], [10, 11], [1]):
+        with pytest.raises(KeyError):
+            index.vectors(strange)
+    with pytest.raises(KeyError):
+        VectorIndex.empty(DIM).vectors([1])
+    assert VectorIndex.empty(DIM).vectors([]).shape == (0, DIM)
 
 
 # --- the catalogue is the truth -------------------------------------------------------------------
@@ -204,7 +144,8 @@ class Shelf:
             session.execute(delete(ImageVector).where(ImageVector.id.in_(ids)))
 
     def open(self) -> VectorIndex:
-        return open_index(self.catalog, self.folder, "images", 1, DIM)
+        with closing(CatalogReader.open(self.folder)) as reader:
+            return open_index(reader, "images", 1, DIM)
 
     @property
     def file(self) -> Path:
@@ -242,7 +183,7 @@ def test_a_current_file_is_used_without_reading_the_vectors(
 ) -> None:
     ids = shelf.add(random_units(3))
     shelf.open()
-    monkeypatch.setattr(vectors, "_synchronise", None)  # calling it would raise
+    monkeypatch.setattr(vectors, "_blocks", None)  # calling it would raise
     assert shelf.open().ids.tolist() == ids
 
 
@@ -252,6 +193,7 @@ def test_a_bad_file_is_made_again(shelf: Shelf, damage: str) -> None:
     ids = shelf.add(rows)
     shelf.open()
     good = shelf.file.read_bytes()
+    body = len(good) // 2
     if damage == "missing":
         shelf.file.unlink()
     elif damage == "empty":
@@ -259,11 +201,13 @@ def test_a_bad_file_is_made_again(shelf: Shelf, damage: str) -> None:
     elif damage == "cut":
         shelf.file.write_bytes(good[: len(good) // 2])
     elif damage == "flipped":
-        shelf.file.write_bytes(good[:60] + bytes([good[60] ^ 1]) + good[61:])
+        shelf.file.write_bytes(good[:body] + bytes([good[body] ^ 1]) + good[body + 1 :])
     else:
-        filled(ids, random_units(5, dim=7)).save(shelf.file, STAMP)
+        other = random_units(5, dim=7)
+        write_vectors(shelf.file, read_stamp(shelf.file), 7, [(np.array(ids), other)])
     assert shelf.content(shelf.open()) == expected(ids, rows)
-    assert shelf.file.read_bytes() == good
+    made = read_vectors(shelf.file)
+    assert made is not None and made.ids.tolist() == ids
 
 
 def test_a_stale_file_takes_over_what_changed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,24 +219,25 @@ def test_a_stale_file_takes_over_what_changed(shelf: Shelf, monkeypatch: pytest.
     ids += shelf.add(rows[6:])
     kept = [0, 2, 3, 4, 6, 7, 8, 9, 10]
     assert shelf.content(shelf.open()) == expected([ids[i] for i in kept], rows[kept])
-    loaded = VectorIndex.load(shelf.file)
-    assert loaded is not None and len(loaded[0]) == 9  # the file was written anew
+    stored = read_vectors(shelf.file)
+    assert stored is not None and len(stored.ids) == 9  # the file was written anew
 
 
-def test_only_what_is_new_is_added(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_new_is_read_from_the_catalogue(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf.add(random_units(5))
     shelf.open()
     new = shelf.add(random_units(2, seed=1))
-    added: list[int] = []
-    real = VectorIndex.add
+    read: list[int] = []
+    real = CatalogReader.vectors_after
 
-    def add(self: VectorIndex, ids: Sequence[int], rows: NDArray[np.float32]) -> None:
-        added.extend(ids)
-        real(self, ids, rows)
+    def vectors_after(self: CatalogReader, *arguments: Any) -> list[tuple[int, bytes]]:
+        block = real(self, *arguments)
+        read.extend(id_ for id_, _ in block)
+        return block
 
-    monkeypatch.setattr(VectorIndex, "add", add)
+    monkeypatch.setattr(CatalogReader, "vectors_after", vectors_after)
     shelf.open()
-    assert added == new
+    assert read == new
 
 
 def test_a_catalogue_restored_from_a_backup_does_not_get_the_vectors_of_its_other_life(shelf: Shelf) -> None:
@@ -321,3 +266,10 @@ def test_a_folder_that_cannot_be_written_to_is_searched_all_the_same(
     monkeypatch.setattr(Path, "open", refuse)
     assert shelf.content(shelf.open()) == expected(ids, rows)
     assert not shelf.file.exists()
+
+
+def test_the_file_of_an_older_version_goes(shelf: Shelf) -> None:
+    old = shelf.file.with_suffix(".faiss")
+    old.touch()
+    shelf.open()
+    assert not old.exists()

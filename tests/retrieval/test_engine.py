@@ -44,7 +44,7 @@ def test_more_hits_than_one_statement_can_ask_for(
     engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = engine.search("red"), engine.search("red", within="captions")
-    monkeypatch.setattr("retrieval.engine.IDS_A_STATEMENT", 2)  # of 3 photos and 4 captions
+    monkeypatch.setattr("indexer.reader._IDS_A_STATEMENT", 2)  # of 3 photos and 4 captions
     assert (engine.search("red"), engine.search("red", within="captions")) == everything
 
 

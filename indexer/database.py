@@ -1,0 +1,79 @@
+"""The catalogue's SQLite file: opening it, and what its errors mean to a person. No SQLAlchemy here."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from embedding.errors import LibraryError
+from indexer.migrations import LATEST, schema_version, upgrade
+
+CATALOG = "catalog.sqlite"
+ACTIVE_MODEL = "active_model"  # the key in `settings` of the id of the model that searches use
+
+
+def open_database(folder: Path, *, create: bool = False) -> Path:
+    """The catalogue's file in a library folder, migrated to this program's schema version.
+
+    ``create`` makes the folder and an empty catalogue where there is none. Raises ``LibraryError``
+    when it is missing, damaged, not a catalogue, or newer than this program.
+    """
+    path = folder.absolute() / CATALOG
+    try:
+        if not path.is_file():
+            if not create:
+                raise LibraryError(f"{folder}: no {CATALOG} in it; `index PATH` creates a library")
+            folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        with closing(connect(path)) as connection:
+            version = schema_version(connection)
+        if version != LATEST:
+            upgrade(path)
+    except OSError as error:
+        raise LibraryError(f"{path}: cannot be opened ({error.strerror})") from None
+    except sqlite3.Error as error:
+        raise library_error(path, error) from None
+    return path
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode that any thread may use; read-only where the file is."""
+    mode = "rw"
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        # Without its -wal file nobody is writing, and SQLite could not create one to find that out.
+        idle = not path.with_name(f"{path.name}-wal").exists()
+        mode = "ro&immutable=1" if idle else "ro"
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    # With WAL, a power cut may then undo the last commits, but never damages the file.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+_ADVICE = {
+    "disk is full": "free some space and run the command again",
+    "readonly database": "the library is read-only; make its folder writable, or name another with --library",
+    "unable to open": "check the permissions of the library folder",
+    "database is locked": "another program is writing to it; try again when it has finished",
+    "disk I/O error": "check the disk, or restore the library folder from a backup",
+    "malformed": "damaged; restore it from a backup, or delete the library folder and run `index` again",
+    "not a database": "damaged, or not a catalogue; delete the library folder and run `index` again",
+}
+
+
+def has_advice(error: BaseException) -> bool:
+    """Whether this error of SQLite is about the library's state, and not a mistake of the program."""
+    return _advice(error) is not None
+
+
+def library_error(path: Path, error: BaseException) -> LibraryError:
+    """An error of SQLite on the file at ``path``, with what to do about it."""
+    return LibraryError(f"{path}: {error}; {_advice(error) or 'restore the library folder from a backup'}")
+
+
+def _advice(error: BaseException) -> str | None:
+    return next((advice for text, advice in _ADVICE.items() if text in str(error)), None)

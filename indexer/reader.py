@@ -1,0 +1,151 @@
+"""The catalogue as a search reads it: a few statements through ``sqlite3`` alone.
+
+Everything else goes through SQLAlchemy, but importing that takes longer than a whole search of ten thousand
+photos. ``tests/indexer/test_reader.py`` holds these statements to what SQLAlchemy reads.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from embedding.modelfolder import is_tta, model_label
+from indexer.database import ACTIVE_MODEL, connect, library_error, open_database
+
+Kind = Literal["images", "captions"]
+_TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
+_IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
+
+
+@dataclass(frozen=True)
+class LibraryModel:
+    """The model that a library's vectors come from."""
+
+    id: int
+    name: str  # what a person calls it
+    fingerprint: str
+    dim: int
+
+    @property
+    def tta(self) -> bool:
+        """Whether the photos' vectors are means over views."""
+        return is_tta(self.fingerprint)
+
+    @property
+    def label(self) -> str:
+        """The name, and the option that photos were indexed with."""
+        return model_label(self.name, self.tta)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a vector stands for: a photo, or a caption and the photo it describes, if that is here."""
+
+    path: Path | None
+    caption: str | None
+
+
+class CatalogReader:
+    """An open catalogue, for reading. Threads may share it, one statement at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = connect(path)
+
+    @classmethod
+    def open(cls, folder: Path) -> CatalogReader:
+        """The catalogue of a library folder. Raises ``LibraryError`` as ``open_database`` does."""
+        return cls(open_database(folder))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read in the block is of one moment. Raises ``LibraryError`` for a damaged file."""
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise library_error(self.path, error) from None
+
+    def active_model(self) -> LibraryModel | None:
+        """The model that searches use; None in a library where nothing was encoded yet."""
+        row = self._all(
+            "SELECT m.id, m.name, m.fingerprint, m.dim FROM models m "
+            "JOIN settings s ON m.id = CAST(s.value AS INTEGER) WHERE s.key = ?",
+            [ACTIVE_MODEL],
+        )
+        return None if not row else LibraryModel(row[0][0], _text(row[0][1]), *row[0][2:])
+
+    def count_vectors(self, kind: Kind, model_id: int) -> int:
+        """How many vectors of one kind a model has; read from an index, not from the rows."""
+        ((count,),) = self._all(f"SELECT COUNT(*) FROM {_TABLES[kind]} WHERE model_id = ?", [model_id])
+        return int(count)
+
+    def newest_vectors(self, kind: Kind, model_id: int, n: int) -> list[tuple[int, bytes]]:
+        """The (id, vector) of the ``n`` newest, newest first."""
+        return self._all(
+            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? ORDER BY id DESC LIMIT ?",
+            [model_id, n],
+        )
+
+    def vector_ids(self, kind: Kind, model_id: int) -> list[int]:
+        """The ids of all vectors of one kind and model, rising."""
+        statement = f"SELECT id FROM {_TABLES[kind]} WHERE model_id = ? ORDER BY id"
+        return [id_ for (id_,) in self._all(statement, [model_id])]
+
+    def vectors_after(self, kind: Kind, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
+        """The (id, vector) of at most ``n`` vectors with higher ids, rising."""
+        return self._all(
+            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
+            [model_id, id_, n],
+        )
+
+    def vectors(self, kind: Kind, ids: Sequence[int]) -> dict[int, bytes]:
+        """id -> vector, of those that there are."""
+        return dict(self._by_ids(f"SELECT id, vector FROM {_TABLES[kind]} WHERE id IN", ids))
+
+    def found(self, kind: Kind, ids: Sequence[int]) -> dict[int, Found]:
+        """What the vectors with these ids stand for, of those that there are."""
+        if kind == "images":
+            rows = self._by_ids(
+                "SELECT v.id, r.path, i.path, NULL FROM image_vectors v JOIN images i ON i.id = v.image_id "
+                "JOIN roots r ON r.id = i.root_id WHERE v.id IN",
+                ids,
+            )
+        else:
+            rows = self._by_ids(
+                "SELECT v.id, r.path, i.path, c.text FROM caption_vectors v "
+                "JOIN captions c ON c.id = v.caption_id LEFT JOIN images i ON i.id = c.image_id "
+                "LEFT JOIN roots r ON r.id = i.root_id WHERE v.id IN",
+                ids,
+            )
+        return {
+            id_: Found(None if root is None else Path(_text(root), _text(path)), text)
+            for id_, root, path, text in rows
+        }
+
+    def _by_ids(self, statement: str, ids: Sequence[int]) -> Iterator[Any]:
+        for start in range(0, len(ids), _IDS_A_STATEMENT):
+            some = list(ids[start : start + _IDS_A_STATEMENT])
+            yield from self._all(f"{statement} ({','.join('?' * len(some))})", some)
+
+    def _all(self, statement: str, parameters: Sequence[int | str]) -> list[Any]:
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise library_error(self.path, error) from None
+
+
+def _text(value: str | bytes) -> str:
+    """A name from the operating system: those that are not UTF-8 are stored as bytes (catalog.OsText)."""
+    return os.fsdecode(value) if isinstance(value, bytes) else value

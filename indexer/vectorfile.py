@@ -1,0 +1,118 @@
+"""Vectors in a file that searches map into memory: a header, then N x D float32 rows, then N int64 ids.
+
+Rows begin at a multiple of 64 bytes and are little endian, so the mapped file *is* the matrix that is
+multiplied. A search reads only the header with its own checksum; the checksum over everything is compared
+where the file's time is not the one that it was written with: a file that was damaged by a program, or
+copied, has another. It is a cache: what is not whole is None, and is made again from the catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import zlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MAGIC = b"2brvec\x00\x01"
+_FIELDS = struct.Struct("<8sqqq32sIq")  # magic, N, D, newest id, digest, crc32 of rows and ids, time
+_HEADER = _FIELDS.size + 4  # and the crc32 of these fields
+_ROWS_AT = 128
+_STALE = 3600  # seconds; no writing takes that long
+# File systems keep times to 2 seconds (FAT) or finer.
+_TIME_STEP = 2_000_000_000
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Which set of vectors a file holds.
+
+    Ids only grow, so within one history of a catalogue the count and the newest id name the set; a
+    catalogue that was restored from a backup starts another history, which the digest tells apart.
+    """
+
+    count: int
+    newest: int  # id; 0 when empty
+    digest: bytes  # sha256 over the newest vectors
+
+
+@dataclass(frozen=True)
+class StoredVectors:
+    """What a file holds; ``rows`` and ``ids`` are mapped."""
+
+    ids: NDArray[np.int64]  # (N,)
+    rows: NDArray[np.float32]  # (N, D)
+    stamp: Stamp
+
+
+def write_vectors(
+    path: Path, stamp: Stamp, dim: int, blocks: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]
+) -> None:
+    """Write (n,) ids with their (n, D) rows, block by block, to ``path`` in one step.
+
+    A reader sees the old file or the new one, whole. Memory is one block and the ids. Raises ``OSError``.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(bytes(_ROWS_AT))
+            crc, ids = 0, [np.empty(0, dtype="<i8")]
+            for numbers, rows in blocks:
+                data = np.ascontiguousarray(rows, dtype="<f4").tobytes()
+                crc = zlib.crc32(data, crc)
+                file.write(data)
+                ids.append(np.asarray(numbers, dtype="<i8"))
+            every = np.concatenate(ids)
+            crc = zlib.crc32(every.tobytes(), crc)
+            file.write(every.tobytes())
+            written = time.time_ns() // _TIME_STEP * _TIME_STEP
+            fields = _FIELDS.pack(_MAGIC, len(every), dim, stamp.newest, stamp.digest, crc, written)
+            file.seek(0)
+            file.write(fields + struct.pack("<I", zlib.crc32(fields)))
+            file.flush()
+            os.fsync(file.fileno())
+        os.utime(partial, ns=(written, written))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    for other in path.parent.glob(f"{path.name}.*.part"):  # of a process that was killed
+        with suppress(OSError):
+            if time.time() - other.stat().st_mtime > _STALE:
+                other.unlink()
+
+
+def read_vectors(path: Path) -> StoredVectors | None:
+    """The vectors in a file; None when it is missing, damaged or something else."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+            status = os.fstat(file.fileno())
+            if len(header) < _HEADER or zlib.crc32(header[:-4]) != struct.unpack("<I", header[-4:])[0]:
+                return None
+            magic, n, dim, newest, digest, crc, written = _FIELDS.unpack(header[:-4])
+            if magic != _MAGIC or status.st_size != _ROWS_AT + n * (4 * dim + 8):
+                return None
+            if status.st_mtime_ns != written:
+                file.seek(_ROWS_AT)
+                found = 0
+                while block := file.read(_CHUNK):
+                    found = zlib.crc32(block, found)
+                if found != crc:
+                    return None
+            if n == 0:  # which cannot be mapped
+                return StoredVectors(
+                    np.empty(0, np.int64), np.empty((0, dim), np.float32), Stamp(0, newest, digest)
+                )
+            mapped = np.memmap(file, dtype=np.uint8, mode="r")
+    except (OSError, ValueError):
+        return None
+    ids_at = _ROWS_AT + 4 * n * dim
+    rows = mapped[_ROWS_AT:ids_at].view("<f4").reshape(n, dim)
+    return StoredVectors(np.asarray(mapped[ids_at:].view("<i8")), np.asarray(rows), Stamp(n, newest, digest))
