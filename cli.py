@@ -187,6 +187,10 @@ def search(
             min=0, max=1, help="Leave out hits that match with a lower probability than this.", metavar="P"
         ),
     ] = 0.0,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Look at every vector, even among 200,000 photos or more."),
+    ] = False,
     as_json: Json = False,
     paths: Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, for xargs.")] = False,
 ) -> None:
@@ -198,7 +202,7 @@ def search(
     from retrieval.tables import hit_table
 
     parsed = parse_query(query)
-    with SearchEngine.open(_Global.library) as engine:
+    with SearchEngine.open(_Global.library, exact=exact) as engine:
         for word in engine.unknown_words(parsed):
             print(f"warning: the model does not know {word!r}", file=sys.stderr)
         started = time.perf_counter()

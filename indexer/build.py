@@ -33,9 +33,10 @@ from indexer.catalog import (
     utcnow,
 )
 from indexer.database import ACTIVE_MODEL, CATALOG
+from indexer.galleries import remove_index_files, update_index
 from indexer.library import indexing_lock
 from indexer.photos import Job, index_photos, remove_photos
-from indexer.reader import CatalogReader
+from indexer.reader import KINDS, CatalogReader
 from indexer.run import AnyEncoder, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
@@ -55,7 +56,6 @@ from indexer.targets import (
     scope_of,
     split_targets,
 )
-from indexer.vectors import KINDS, open_index, remove_index_files
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def update_library(
         _activate_model(run)
         with closing(CatalogReader.open(library)) as reader:
             for kind in KINDS:
-                open_index(reader, kind, model_id, encoder.dim)
+                update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
     return IndexReport(
         added=tally.added,
         updated=tally.updated,

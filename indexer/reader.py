@@ -12,12 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from embedding.modelfolder import is_tta, model_label
 from indexer.database import ACTIVE_MODEL, connect, library_error, open_database
 
 Kind = Literal["images", "captions"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
@@ -86,22 +90,24 @@ class CatalogReader:
         )
         return None if not row else LibraryModel(row[0][0], _text(row[0][1]), *row[0][2:])
 
-    def count_vectors(self, kind: Kind, model_id: int) -> int:
-        """How many vectors of one kind a model has; read from an index, not from the rows."""
-        ((count,),) = self._all(f"SELECT COUNT(*) FROM {_TABLES[kind]} WHERE model_id = ?", [model_id])
+    def count_vectors(self, kind: Kind, model_id: int, after: int = 0) -> int:
+        """How many vectors of one kind a model has with ids above ``after``, without reading a vector."""
+        statement = f"SELECT COUNT(*) FROM {_TABLES[kind]} WHERE model_id = ? AND id > ?"
+        ((count,),) = self._all(statement, [model_id, after])
         return int(count)
 
-    def newest_vectors(self, kind: Kind, model_id: int, n: int) -> list[tuple[int, bytes]]:
-        """The (id, vector) of the ``n`` newest, newest first."""
+    def newest_vectors(self, kind: Kind, model_id: int, n: int, after: int = 0) -> list[tuple[int, bytes]]:
+        """The (id, vector) of the ``n`` newest with ids above ``after``, newest first."""
         return self._all(
-            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? ORDER BY id DESC LIMIT ?",
-            [model_id, n],
+            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id DESC LIMIT ?",
+            [model_id, after, n],
         )
 
-    def vector_ids(self, kind: Kind, model_id: int) -> list[int]:
-        """The ids of all vectors of one kind and model, rising."""
-        statement = f"SELECT id FROM {_TABLES[kind]} WHERE model_id = ? ORDER BY id"
-        return [id_ for (id_,) in self._all(statement, [model_id])]
+    def vector_ids(self, kind: Kind, model_id: int, after: int = 0) -> NDArray[np.int64]:
+        """(n,) the ids of the vectors of one kind and model that are above ``after``, rising."""
+        statement = f"SELECT id FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id"
+        rows = self._execute(statement, [model_id, after])
+        return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
     def vectors_after(self, kind: Kind, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
         """The (id, vector) of at most ``n`` vectors with higher ids, rising."""
@@ -140,8 +146,11 @@ class CatalogReader:
             yield from self._all(f"{statement} ({','.join('?' * len(some))})", some)
 
     def _all(self, statement: str, parameters: Sequence[int | str]) -> list[Any]:
+        return list(self._execute(statement, parameters))
+
+    def _execute(self, statement: str, parameters: Sequence[int | str]) -> Iterator[Any]:
         try:
-            return self._connection.execute(statement, parameters).fetchall()
+            yield from self._connection.execute(statement, parameters)
         except sqlite3.DatabaseError as error:
             raise library_error(self.path, error) from None
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embedding.errors import LibraryError
 from indexer.reader import CatalogReader, Kind
 from indexer.vectorfile import Stamp, StoredVectors, read_vectors, write_vectors
 
-KINDS: tuple[Kind, ...] = ("images", "captions")
 # 10,000 vectors of 512 dimensions are 20 MB: memory for one block, and few statements.
-_BLOCK = 10_000
+BLOCK = 10_000
 # How many of the newest vectors must agree before two states are taken for one history.
 _NEWEST = 64
 # From so many queries on FAISS is faster, and worth the 0.15 s of its import: it finds the best of a block of
@@ -86,7 +86,7 @@ class VectorIndex:
                 (len(wanted), max(k, 0)), np.int64
             )
         if len(wanted) < _MANY_QUERIES:
-            found = [_best(query @ rows.T, ids, k) for query in wanted]
+            found = [best_of(query @ rows.T, ids, k) for query in wanted]
             return np.stack([scores for scores, _ in found]), np.stack([numbers for _, numbers in found])
         import faiss
 
@@ -96,7 +96,7 @@ class VectorIndex:
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(numbers, order, axis=1)
 
 
-def _best(
+def best_of(
     scores: NDArray[np.float32], ids: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The k highest of (N,) scores, highest first, with their ids; of equal ones the smaller id first."""
@@ -106,28 +106,29 @@ def _best(
     return scores[order], ids[order]
 
 
-def open_index(catalog: CatalogReader, kind: Kind, model_id: int, dim: int) -> VectorIndex:
-    """The index over all vectors of one kind and model, as the catalogue has them now.
+def open_exact(catalog: CatalogReader, kind: Kind, model_id: int, dim: int, after: int = 0) -> VectorIndex:
+    """The exact index over the vectors of one kind and model with ids above ``after``, as the catalogue has
+    them now.
 
     It is mapped from its file beside the catalogue where that is current; else the file is written anew:
     what it has is taken over, what differs comes from the catalogue. A read-only library is searched from
     memory. Raises ``LibraryError``.
     """
-    path = index_file(catalog.path.parent, kind, model_id)
+    path = index_file(catalog.path.parent, kind, model_id, tail=after > 0)
     with catalog.snapshot():
-        wanted = _stamp(catalog, kind, model_id)
+        wanted = _stamp(catalog, kind, model_id, after)
         stored = read_vectors(path)
         if stored is not None and stored.rows.shape[1] != dim:
             stored = None
         if stored is not None and stored.stamp == wanted:
             return VectorIndex(stored.ids, stored.rows)
         with suppress(OSError):
-            write_vectors(path, wanted, dim, _blocks(catalog, stored, kind, model_id, dim))
+            write_vectors(path, wanted, dim, _blocks(catalog, stored, kind, model_id, dim, after))
             path.with_suffix(".faiss").unlink(missing_ok=True)  # what versions before 0.2 kept
             written = read_vectors(path)
             if written is not None:
                 return VectorIndex(written.ids, written.rows)
-        blocks = list(_blocks(catalog, stored, kind, model_id, dim))
+        blocks = list(_blocks(catalog, stored, kind, model_id, dim, after))
     empty = VectorIndex.empty(dim)
     return VectorIndex(
         np.concatenate([empty.ids, *(ids for ids, _ in blocks)]),
@@ -135,34 +136,26 @@ def open_index(catalog: CatalogReader, kind: Kind, model_id: int, dim: int) -> V
     )
 
 
-def index_file(folder: Path, kind: Kind, model_id: int) -> Path:
-    """The cache file of one kind and model."""
-    return folder / f"{kind}-{model_id}.vectors"
-
-
-def remove_index_files(folder: Path, model_id: int) -> None:
-    """Deletes the cache files of a model that is gone from the catalogue."""
-    for kind in KINDS:
-        for file in folder.glob(f"{index_file(folder, kind, model_id).name}*"):
-            with suppress(OSError):
-                file.unlink()
+def index_file(folder: Path, kind: Kind, model_id: int, *, tail: bool = False) -> Path:
+    """The cache file of one kind and model: of all vectors, or of those newer than inverted lists."""
+    return folder / f"{kind}-{model_id}.{'tail' if tail else 'vectors'}"
 
 
 def _blocks(
-    catalog: CatalogReader, stored: StoredVectors | None, kind: Kind, model_id: int, dim: int
+    catalog: CatalogReader, stored: StoredVectors | None, kind: Kind, model_id: int, dim: int, after: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Ids and rows of all vectors: of those that are stored already first, then what is new."""
-    newest = 0
+    newest = after
     if stored is not None and len(stored.ids):
-        wanted = np.array(catalog.vector_ids(kind, model_id), dtype=np.int64)
+        wanted = catalog.vector_ids(kind, model_id, after)
         kept = np.flatnonzero(np.isin(stored.ids, wanted))
         if _same_history(catalog, stored, kept, kind, older=wanted[wanted <= stored.ids.max()]):
-            newest = int(stored.ids.max())
-            for start in range(0, len(kept), _BLOCK):
-                some = kept[start : start + _BLOCK]
+            newest = max(after, int(stored.ids.max()))
+            for start in range(0, len(kept), BLOCK):
+                some = kept[start : start + BLOCK]
                 yield stored.ids[some], stored.rows[some]
-    while block := catalog.vectors_after(kind, model_id, newest, _BLOCK):
-        yield np.array([id_ for id_, _ in block]), _matrix([vector for _, vector in block], dim)
+    while block := catalog.vectors_after(kind, model_id, newest, BLOCK):
+        yield np.array([id_ for id_, _ in block]), as_matrix([vector for _, vector in block], dim)
         newest = block[-1][0]
 
 
@@ -179,18 +172,20 @@ def _same_history(
     newest = kept[-_NEWEST:]
     ids = stored.ids[newest].tolist()
     there = catalog.vectors(kind, ids)
-    return np.array_equal(stored.rows[newest], _matrix([there[id_] for id_ in ids], stored.rows.shape[1]))
+    return np.array_equal(stored.rows[newest], as_matrix([there[id_] for id_ in ids], stored.rows.shape[1]))
 
 
-def _stamp(catalog: CatalogReader, kind: Kind, model_id: int) -> Stamp:
+def _stamp(catalog: CatalogReader, kind: Kind, model_id: int, after: int) -> Stamp:
     """The stamp of what the catalogue holds now."""
-    rows = catalog.newest_vectors(kind, model_id, _NEWEST)
+    rows = catalog.newest_vectors(kind, model_id, _NEWEST, after)
     digest = hashlib.sha256()
     for id_, vector in rows:
         digest.update(struct.pack("<q", id_) + vector)
-    return Stamp(catalog.count_vectors(kind, model_id), rows[0][0] if rows else 0, digest.digest())
+    return Stamp(catalog.count_vectors(kind, model_id, after), rows[0][0] if rows else 0, digest.digest())
 
 
-def _matrix(vectors: Sequence[bytes], dim: int) -> NDArray[np.float32]:
-    """(n, dim) float32 from the catalogue's little-endian bytes."""
+def as_matrix(vectors: Sequence[bytes], dim: int) -> NDArray[np.float32]:
+    """(n, dim) float32 from the catalogue's little-endian bytes. Raises ``LibraryError``."""
+    if any(len(vector) != 4 * dim for vector in vectors):
+        raise LibraryError(f"the catalogue holds vectors that are not of dimension {dim}: it is damaged")
     return np.frombuffer(b"".join(vectors), dtype="<f4").reshape(-1, dim)

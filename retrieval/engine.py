@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from embedding.encoder import Encoder
 from embedding.errors import LibraryError, ModelError, UserError
+from indexer.galleries import Index, open_index
 from indexer.library import find_library
 from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
-from indexer.vectors import VectorIndex, open_index
+from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
 from retrieval.query import ImageQuery, Query, TextQuery, parse_query
 
@@ -48,25 +49,35 @@ class SearchEngine:
     """A library, open for searching. Model and indexes are loaded when first needed and then kept."""
 
     def __init__(
-        self, library: Path, catalog: CatalogReader, load: Callable[[LibraryModel], Encoder]
+        self,
+        library: Path,
+        catalog: CatalogReader,
+        load: Callable[[LibraryModel], Encoder],
+        *,
+        exact: bool = False,
     ) -> None:
         self.library = library
+        self.exact = exact
         self.catalog = catalog
         self._load = load
         self.model = catalog.active_model()  # None until something was encoded
-        self._indexes: dict[Gallery, VectorIndex] = {}
+        self._indexes: dict[Gallery, Index] = {}
 
     @classmethod
     def open(
-        cls, library: Path | str | None = None, *, load: Callable[[LibraryModel], Encoder] | None = None
+        cls,
+        library: Path | str | None = None,
+        *,
+        load: Callable[[LibraryModel], Encoder] | None = None,
+        exact: bool = False,
     ) -> SearchEngine:
         """The engine of a library folder (default: the nearest ``.twobranch``).
 
-        ``load`` gives the encoder of a catalogued model, instead of reading its model folder. Raises
-        ``LibraryError``.
+        ``load`` gives the encoder of a catalogued model, instead of reading its model folder; ``exact`` looks
+        at every vector of a large gallery too. Raises ``LibraryError``.
         """
         folder = find_library(Path(library) if library is not None else None)
-        return cls(folder, CatalogReader.open(folder), load or load_encoder)
+        return cls(folder, CatalogReader.open(folder), load or load_encoder, exact=exact)
 
     def __enter__(self) -> SearchEngine:
         return self
@@ -91,13 +102,13 @@ class SearchEngine:
         """What the scores of the library's model mean, where its folder says. Raises ``ModelError``."""
         return Calibration.load(self.encoder.folder)
 
-    def index(self, within: Gallery) -> VectorIndex:
+    def index(self, within: Gallery) -> Index:
         """The vector index over photos or captions, brought up to date with the catalogue."""
         if within not in self._indexes:
             self._indexes[within] = (
                 VectorIndex.empty(1)
                 if self.model is None
-                else open_index(self.catalog, within, self.model.id, self.model.dim)
+                else open_index(self.catalog, within, self.model.id, self.model.dim, exact=self.exact)
             )
         return self._indexes[within]
 

@@ -29,8 +29,8 @@ from indexer.catalog import (
     utcnow,
 )
 from indexer.corpus import canonical_split, split_members
+from indexer.galleries import Index, open_index
 from indexer.reader import CatalogReader
-from indexer.vectors import VectorIndex, open_index
 from retrieval.engine import changed_model
 from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks, retrieval_metrics
 
@@ -105,17 +105,16 @@ def evaluate(
             raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
         pairs = _pairs(session, model, split)
     _check_unchanged(model)
+    depth = max(*ks, 10)
     with closing(CatalogReader.open(catalog.folder)) as reader:
         images = open_index(reader, "images", model.id, model.dim)
         captions = open_index(reader, "captions", model.id, model.dim)
-    image_side = images, pairs.image_vectors, pairs.image_items
-    caption_side = captions, pairs.caption_vectors, pairs.caption_items
-    depth = max(*ks, 10)
-
-    progress.start("queries", len(pairs.image_items) + len(pairs.caption_items))
-    text_ranks, text_found = _ranks(caption_side, image_side, depth, progress)
-    image_ranks, image_found = _ranks(image_side, caption_side, depth, progress)
-    progress.finish()
+        image_side = images, pairs.image_vectors, pairs.image_items
+        caption_side = captions, pairs.caption_vectors, pairs.caption_items
+        progress.start("queries", len(pairs.image_items) + len(pairs.caption_items))
+        text_ranks, text_found = _ranks(caption_side, image_side, depth, progress)
+        image_ranks, image_found = _ranks(image_side, caption_side, depth, progress)
+        progress.finish()
     result = EvaluationResult(
         metrics=retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
         exact=retrieval_metrics(image_ranks, pairs.image_items, text_ranks, pairs.caption_items, ks),
@@ -224,8 +223,8 @@ def _no_pairs(session: Session, split: str | None) -> str:
 
 
 def _ranks(
-    queries: tuple[VectorIndex, NDArray[np.int64], NDArray[np.int64]],
-    gallery: tuple[VectorIndex, NDArray[np.int64], NDArray[np.int64]],
+    queries: tuple[Index, NDArray[np.int64], NDArray[np.int64]],
+    gallery: tuple[Index, NDArray[np.int64], NDArray[np.int64]],
     depth: int,
     progress: Progress,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -19,8 +19,8 @@ from indexer.catalog import (
     active_model,
     image_file,
 )
-from indexer.reader import CatalogReader
-from indexer.vectors import KINDS, open_index
+from indexer.galleries import open_index
+from indexer.reader import KINDS, CatalogReader
 from tests.fakes import FakeEncoder
 
 

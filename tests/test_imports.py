@@ -27,7 +27,7 @@ HEAVY = {
     "transformers": ("train",),
     "gensim": ("train",),
     "onnx": ("train",),
-    "faiss": ("indexer.vectors",),
+    "faiss": ("indexer.vectors", "indexer.approximate"),
     "sqlalchemy": ("indexer", "retrieval"),
     "typer": ("cli",),
     "matplotlib": ("retrieval.plots", "train.curves"),

@@ -27,7 +27,7 @@ from indexer.catalog import (
 from indexer.database import connect
 from indexer.library import indexing_lock
 from indexer.reader import CatalogReader
-from indexer.vectors import VectorIndex, index_file, open_index
+from indexer.vectors import VectorIndex, index_file, open_exact
 from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
 from tests.indexing import check, counts, images, index, vector_ids, write_captions
 
@@ -35,7 +35,7 @@ from tests.indexing import check, counts, images, index, vector_ids, write_capti
 def photo_index(library: Path) -> VectorIndex:
     """The index over the photos' vectors of model 1."""
     with closing(CatalogReader.open(library)) as reader:
-        return open_index(reader, "images", 1, 4)
+        return open_exact(reader, "images", 1, 4)
 
 
 # --- what changed ---------------------------------------------------------------------------------

@@ -71,12 +71,15 @@ def test_a_library_without_anything_has_no_model(library: Path) -> None:
 def test_vectors_of_one_model(reader: CatalogReader) -> None:
     # Image vectors 1-3 are model 1's, 4-6 model 2's.
     assert reader.count_vectors("images", 2) == 3
-    assert reader.vector_ids("images", 2) == [4, 5, 6]
+    assert reader.count_vectors("images", 2, after=4) == 2
+    assert reader.vector_ids("images", 2).tolist() == [4, 5, 6]
+    assert reader.vector_ids("images", 2, after=5).tolist() == [6]
     assert reader.newest_vectors("images", 2, 2) == [(6, b"\x02\x03"), (5, b"\x02\x02")]
+    assert reader.newest_vectors("images", 2, 9, after=5) == [(6, b"\x02\x03")]
     assert reader.vectors_after("images", 2, 4, 10) == [(5, b"\x02\x02"), (6, b"\x02\x03")]
     assert reader.vectors_after("images", 2, 0, 1) == [(4, b"\x02\x01")]
     assert reader.vectors("images", [1, 6, 99]) == {1: b"\x01\x01", 6: b"\x02\x03"}
-    assert reader.vector_ids("captions", 2) == []
+    assert reader.vector_ids("captions", 2).tolist() == []
 
 
 def test_what_vectors_stand_for(reader: CatalogReader) -> None:

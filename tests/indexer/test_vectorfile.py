@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from indexer.galleries import remove_index_files
 from indexer.vectorfile import Stamp, read_vectors, write_vectors
-from indexer.vectors import index_file, remove_index_files
+from indexer.vectors import index_file
 
 IDS = np.array([10, 20, 30])
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)

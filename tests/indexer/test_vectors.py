@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import delete
 
+from embedding.errors import LibraryError
 from indexer import vectors
 from indexer.catalog import Catalog, Image, ImageVector, Model, Root, utcnow
 from indexer.reader import CatalogReader
 from indexer.vectorfile import Stamp, read_vectors, write_vectors
-from indexer.vectors import VectorIndex, index_file, open_index
+from indexer.vectors import VectorIndex, index_file, open_exact
 
 DIM = 4
 
@@ -145,7 +146,7 @@ class Shelf:
 
     def open(self) -> VectorIndex:
         with closing(CatalogReader.open(self.folder)) as reader:
-            return open_index(reader, "images", 1, DIM)
+            return open_exact(reader, "images", 1, DIM)
 
     @property
     def file(self) -> Path:
@@ -211,7 +212,7 @@ def test_a_bad_file_is_made_again(shelf: Shelf, damage: str) -> None:
 
 
 def test_a_stale_file_takes_over_what_changed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "_BLOCK", 2)  # five new vectors are three blocks
+    monkeypatch.setattr(vectors, "BLOCK", 2)  # five new vectors are three blocks
     rows = random_units(11)
     ids = shelf.add(rows[:6])
     shelf.open()
@@ -273,3 +274,9 @@ def test_the_file_of_an_older_version_goes(shelf: Shelf) -> None:
     old.touch()
     shelf.open()
     assert not old.exists()
+
+
+def test_vectors_of_another_length_in_the_catalogue_are_an_error(shelf: Shelf) -> None:
+    shelf.add(random_units(2, dim=2 * DIM))
+    with pytest.raises(LibraryError, match="not of dimension 4"):
+        shelf.open()

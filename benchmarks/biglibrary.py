@@ -1,0 +1,104 @@
+"""A library of any size without photos, for measuring what size costs.
+
+    python -m benchmarks.biglibrary 100000 /tmp/library-100k
+
+The vectors are spread as real ones are: each lies between two training photos of the default model (from the
+bank that its calibration carries), at random, with noise. Catalogue and index are written as `index` writes
+them; only the photo files do not exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.encoder import Encoder
+from embedding.progress import Console
+from indexer.catalog import Catalog, Model, Root, Setting, utcnow
+from indexer.database import ACTIVE_MODEL, connect
+from indexer.galleries import update_index
+from indexer.reader import CatalogReader
+from retrieval.confidence import Calibration
+
+BLOCK = 10_000
+NOISE = 0.5  # length of the noise, against vectors of length 1
+PHOTOS_A_FOLDER = 1_000
+
+
+def synthetic_vectors(n: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
+    """(b, D) float32 unit rows, ``n`` in all. Block i is the same whatever ``n`` is."""
+    calibration = Calibration.load(Encoder.load("default").folder)
+    assert calibration is not None
+    bank = calibration.images.rows.astype(np.float32) * calibration.images.scales[:, None]
+    for number, start in enumerate(range(0, n, BLOCK)):
+        rng = np.random.default_rng((seed, number))
+        share = rng.uniform(0, 1, size=(BLOCK, 1)).astype(np.float32)
+        a, b = (bank[rng.integers(len(bank), size=BLOCK)] for _ in range(2))
+        noise = rng.standard_normal((BLOCK, bank.shape[1]), dtype=np.float32)
+        rows = share * a + (1 - share) * b + noise * np.float32(NOISE / np.sqrt(bank.shape[1]))
+        yield (rows / np.linalg.norm(rows, axis=1, keepdims=True))[: n - start]
+
+
+def make_library(folder: Path, n: int) -> None:
+    """A library of ``n`` photos, indexed with the default model. The folder must not exist yet."""
+    encoder = Encoder.load("default")
+    with closing(Catalog.open(folder, create=True)) as catalog, catalog.session(write=True) as session:
+        model = Model(
+            name=encoder.name,
+            folder=str(encoder.folder),
+            fingerprint=encoder.fingerprint,
+            dim=encoder.dim,
+            added_at=utcnow(),
+        )
+        session.add_all([Root(path="/photos"), model])
+        session.flush()
+        session.add(Setting(key=ACTIVE_MODEL, value=str(model.id)))
+        model_id = model.id
+        path = catalog.path
+    now = utcnow().isoformat(sep=" ")
+    with closing(connect(path)) as connection:
+        first = 1
+        for rows in synthetic_vectors(n):
+            ids = range(first, first + len(rows))
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(
+                "INSERT INTO images"
+                " (id, root_id, path, size, mtime_ns, content_hash, width, height, indexed_at)"
+                " VALUES (?, 1, ?, 3000000, ?, ?, 4000, 3000, ?)",
+                (
+                    (i, f"{i // PHOTOS_A_FOLDER:05}/{i:08}.jpg", i, hashlib.sha256(b"%d" % i).digest(), now)
+                    for i in ids
+                ),
+            )
+            connection.executemany(
+                "INSERT INTO image_vectors (id, model_id, image_id, vector) VALUES (?, ?, ?, ?)",
+                ((i, model_id, i, row.tobytes()) for i, row in zip(ids, rows, strict=True)),
+            )
+            connection.execute("COMMIT")
+            first += len(rows)
+    with closing(CatalogReader.open(folder)) as reader:
+        update_index(reader, "images", model_id, encoder.dim, encoder.encode_texts, Console())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("photos", type=int)
+    parser.add_argument("library", type=Path)
+    arguments = parser.parse_args()
+    if arguments.library.exists():
+        parser.error(f"{arguments.library} exists")
+    started = time.perf_counter()
+    make_library(arguments.library, arguments.photos)
+    size = sum(file.stat().st_size for file in arguments.library.iterdir()) / 1e6
+    print(f"{arguments.photos:,} photos in {time.perf_counter() - started:.0f} s, {size:,.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""One search from process start to exit, by size of the library.
+
+    python -m benchmarks.coldsearch 1000 10000 100000 [--folder DIR]
+
+The baseline, run in turn with it, is what any program of this kind pays: starting Python and importing NumPy
+and ONNX Runtime. Libraries are made by `benchmarks.biglibrary`; --folder keeps them for the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.biglibrary import make_library
+
+ROOT = Path(__file__).parent.parent
+RUNS = 5
+QUERY = "red car on a street"
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Seconds from start to exit, and the largest memory in MB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("sizes", type=int, nargs="+")
+    parser.add_argument("--folder", type=Path, help="where libraries are, and are kept")
+    arguments = parser.parse_args()
+    baseline = [sys.executable, "-c", "import numpy, onnxruntime"]
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}; medians of {RUNS} after one more\n"
+    )
+    print("| photos | search | memory | baseline | ratio |")
+    print("|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as temporary:
+        for size in arguments.sizes:
+            library = (arguments.folder or Path(temporary)) / f"library-{size}"
+            if not library.exists():
+                make_library(library, size)
+            search = [sys.executable, str(ROOT / "cli.py"), "--library", str(library), "search", QUERY]
+            pairs = [(run(search), run(baseline)) for _ in range(RUNS + 1)][1:]
+            seconds = statistics.median(ours for (ours, _), _ in pairs)
+            memory = statistics.median(megabytes for (_, megabytes), _ in pairs)
+            least = statistics.median(theirs for _, (theirs, _) in pairs)
+            print(
+                f"| {size:,} | {seconds:.2f} s | {memory:,.0f} MB | {least:.2f} s | {seconds / least:.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
