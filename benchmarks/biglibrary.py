@@ -4,7 +4,7 @@
 
 The vectors are spread as real ones are: each lies between two training photos of the default model (from the
 bank that its calibration carries), at random, with noise. Catalogue and index are written as `index` writes
-them; only the photo files do not exist.
+them. The photo files do not exist, or, with --photos DIR, are files of one byte that look unchanged.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def synthetic_vectors(n: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
         yield (rows / np.linalg.norm(rows, axis=1, keepdims=True))[: n - start]
 
 
-def make_library(folder: Path, n: int) -> None:
+def make_library(folder: Path, n: int, photos: Path | None = None) -> None:
     """A library of ``n`` photos, indexed with the default model. The folder must not exist yet."""
     encoder = Encoder.load("default")
     with closing(Catalog.open(folder, create=True)) as catalog, catalog.session(write=True) as session:
@@ -57,7 +57,7 @@ def make_library(folder: Path, n: int) -> None:
             dim=encoder.dim,
             added_at=utcnow(),
         )
-        session.add_all([Root(path="/photos"), model])
+        session.add_all([Root(path=str(photos or "/photos")), model])
         session.flush()
         session.add(Setting(key=ACTIVE_MODEL, value=str(model.id)))
         model_id = model.id
@@ -71,10 +71,11 @@ def make_library(folder: Path, n: int) -> None:
             connection.executemany(
                 "INSERT INTO images"
                 " (id, root_id, path, size, mtime_ns, content_hash, width, height, indexed_at)"
-                " VALUES (?, 1, ?, 3000000, ?, ?, 4000, 3000, ?)",
+                " VALUES (?, 1, ?, ?, ?, ?, 4000, 3000, ?)",
                 (
-                    (i, f"{i // PHOTOS_A_FOLDER:05}/{i:08}.jpg", i, hashlib.sha256(b"%d" % i).digest(), now)
+                    (i, name, *_file(photos, name), hashlib.sha256(b"%d" % i).digest(), now)
                     for i in ids
+                    for name in [f"{i // PHOTOS_A_FOLDER:05}/{i:08}.jpg"]
                 ),
             )
             connection.executemany(
@@ -87,17 +88,28 @@ def make_library(folder: Path, n: int) -> None:
         update_index(reader, "images", model_id, encoder.dim, encoder.encode_texts, Console())
 
 
+def _file(photos: Path | None, name: str) -> tuple[int, int]:
+    """Size and time of a photo file, which is made if there is a folder for it."""
+    if photos is None:
+        return 3_000_000, 0
+    path = photos / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return 1, path.stat().st_mtime_ns
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("photos", type=int)
+    parser.add_argument("n", type=int, help="how many photos")
     parser.add_argument("library", type=Path)
+    parser.add_argument("--photos", type=Path, help="a folder for files that stand for photos")
     arguments = parser.parse_args()
     if arguments.library.exists():
         parser.error(f"{arguments.library} exists")
     started = time.perf_counter()
-    make_library(arguments.library, arguments.photos)
+    make_library(arguments.library, arguments.n, arguments.photos)
     size = sum(file.stat().st_size for file in arguments.library.iterdir()) / 1e6
-    print(f"{arguments.photos:,} photos in {time.perf_counter() - started:.0f} s, {size:,.0f} MB")
+    print(f"{arguments.n:,} photos in {time.perf_counter() - started:.0f} s, {size:,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -12,31 +12,18 @@ import argparse
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.biglibrary import make_library
+from benchmarks.processes import run
 
 ROOT = Path(__file__).parent.parent
 RUNS = 5
 QUERY = "red car on a street"
-
-
-def run(command: list[str]) -> tuple[float, float]:
-    """Seconds from start to exit, and the largest memory in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} ended with {process.returncode}")
-    return seconds, usage.ru_maxrss / 1024
 
 
 def main() -> None:
