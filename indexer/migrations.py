@@ -182,6 +182,8 @@ def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
             )
         if version > 0:
             _back_up(connection, path.with_name(f"{path.name}.v{version}.bak"))
+        # Of a new file. A page of the usual 4 KB holds one vector of 2 KB, and nothing in its other half.
+        connection.execute("PRAGMA page_size = 16384")
         connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers never wait for a writer
         connection.execute("BEGIN IMMEDIATE")
         version = schema_version(connection)  # another process may have been quicker

@@ -315,7 +315,7 @@ def test_a_full_disk_is_one_line(
     library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index(library, photos, encoder)
-    write_photos(photos, {f"{i}.png": (i, i, i) for i in range(64)})
+    write_photos(photos, {f"{i}.png": (i, 0, 0) for i in range(256)})
 
     def small(path: Path) -> Any:
         connection = connect(path)
