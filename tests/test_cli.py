@@ -86,6 +86,27 @@ def test_words_find_the_photo(place: Path) -> None:
     assert answer["took_ms"] > 0
 
 
+def test_a_search_imports_nothing_that_takes_long(place: Path) -> None:
+    command = [sys.executable, "-X", "importtime", str(ROOT / "cli.py"), "search", "a motorcycle"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=place, check=True)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("import time:")]
+    imported = {line.rpartition("|")[2].strip() for line in lines}
+    assert "onnxruntime" in imported
+    # Each of these takes a tenth of a second or more; the whole search takes three.
+    heavy = {
+        "faiss",
+        "sqlalchemy",
+        "pydantic",
+        "torch",
+        "matplotlib",
+        "gensim",
+        "transformers",
+        "scipy",
+        "pandas",
+    }
+    assert heavy & imported == set()
+
+
 def test_the_scores_are_those_of_the_python_api(place: Path) -> None:
     encoder = Encoder.load("default")
     photos = sorted((place / "photos").glob("*g"))
