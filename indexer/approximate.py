@@ -202,21 +202,23 @@ def build_lists(
     path = lists_file(catalog.path.parent, kind, model_id)
     count = catalog.count_vectors(kind, model_id)
     n_lists = 1 << round(np.log2(2 * np.sqrt(count)))
-    progress.start(f"sorting {kind} into {n_lists:,} lists", count)
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
-    index.train(_sample(catalog, kind, model_id, dim, min(count, _TRAINING_A_LIST * n_lists)))
     exact = _Best(trial, _TRIAL_K)
     newest: list[tuple[int, bytes]] = [(0, b"")]
-    while block := catalog.vectors_after(kind, model_id, newest[-1][0], BLOCK):
-        ids = np.array([id_ for id_, _ in block], dtype=np.int64)
-        rows = as_matrix([vector for _, vector in block], dim)
-        index.add_with_ids(rows, ids)
-        exact.add(ids, rows)
-        newest = block[-_WITNESSES:]
-        progress.advance(len(block))
-    progress.finish()
+    progress.start(f"sorting {kind} into {n_lists:,} lists", count)
+    try:
+        index.train(_sample(catalog, kind, model_id, dim, min(count, _TRAINING_A_LIST * n_lists)))
+        while block := catalog.vectors_after(kind, model_id, newest[-1][0], BLOCK):
+            ids = np.array([id_ for id_, _ in block], dtype=np.int64)
+            rows = as_matrix([vector for _, vector in block], dim)
+            index.add_with_ids(rows, ids)
+            exact.add(ids, rows)
+            newest = block[-_WITNESSES:]
+            progress.advance(len(block))
+    finally:
+        progress.finish()
     probes, recall = _enough_probes(index, trial, exact.ids)
     size, mtime_ns, crc32 = _write(index, path)
     witnesses = {str(id_): hashlib.sha256(vector).hexdigest() for id_, vector in newest}

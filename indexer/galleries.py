@@ -84,9 +84,11 @@ def update_index(
         lists = load_lists(catalog, kind, model_id, dim)
         newer = 0 if lists is None else catalog.count_vectors(kind, model_id, after=lists.newest)
         if lists is None or drifted(lists, count - newer, newer):
-            with suppress(OSError):  # a full disk: every vector is looked at
+            try:
                 build_lists(catalog, kind, model_id, dim, encode_texts(TRIAL_QUERIES), progress)
                 index_file(catalog.path.parent, kind, model_id).unlink(missing_ok=True)
+            except OSError as error:
+                progress.warn(f"{error}; until the next `index` a search looks at all {count:,} {kind}")
     open_index(catalog, kind, model_id, dim)
 
 

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from embedding.progress import SILENT
 from indexer import galleries
 from indexer.approximate import LargeIndex, lists_file
-from indexer.catalog import Catalog
+from indexer.catalog import Catalog, ImageVector
 from indexer.galleries import TRIAL_QUERIES, Index, open_index, update_index
 from indexer.reader import CatalogReader
 from indexer.vectors import VectorIndex, index_file
+from tests.fakes import RecordedProgress
 from tests.indexer.test_vectors import Shelf, random_units
 
-N = 4_000  # 128 lists of about 31 vectors
+N = 6_000  # 128 lists of about 47 vectors
 DIM = 16
 
 
@@ -94,7 +95,7 @@ def test_what_is_added_is_found_and_what_is_removed_is_not(shelf: LargeShelf) ->
     shelf.update()
     assert found(shelf.index(), query, 2) == [[new, second]]
     assert len(shelf.index()) == N
-    assert shelf.lists.read_bytes() == before  # one in four thousand: the lists stay
+    assert shelf.lists.read_bytes() == before  # one in six thousand: the lists stay
 
 
 def test_lists_are_built_anew_when_a_tenth_has_changed(shelf: LargeShelf) -> None:
@@ -158,10 +159,24 @@ def test_damaged_lists_are_searched_around_and_built_again(shelf: LargeShelf, da
     assert isinstance(shelf.index(), LargeIndex)
 
 
+def test_a_full_disk_leaves_a_library_that_is_searched_exactly(
+    shelf: LargeShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    shelf.lists.unlink()
+    monkeypatch.setattr(galleries, "build_lists", full)
+    progress = RecordedProgress()
+    update_index(shelf.reader, "images", 1, DIM, encode_texts, progress)
+    assert progress.warnings == [
+        "[Errno 28] No space left on device; until the next `index` a search looks at all 6,000 images"
+    ]
+    assert isinstance(shelf.index(), VectorIndex)
+
+
 def test_lists_of_another_history_are_not_used(shelf: LargeShelf) -> None:
     with shelf.catalog.session() as session:
-        from indexer.catalog import ImageVector
-
         session.get_one(ImageVector, shelf.ids[-1]).vector = shelf.rows[0].tobytes()
     assert isinstance(shelf.index(), VectorIndex)
 
