@@ -37,6 +37,8 @@ lint: .venv-dev/installed
 
 bench: .venv-dev/installed
 	$(DEV)/python -m benchmarks.throughput
+	$(DEV)/python -m benchmarks.coldsearch 1000 10000 100000
+	$(DEV)/python -m benchmarks.refresh 20000 100000
 
 # What a photo owner installs: no torch.
 .venv/installed: setup.cfg pyproject.toml

@@ -82,9 +82,8 @@ class VectorIndex:
             ids, rows = ids[kept], rows[kept]
         k = min(k, len(ids))
         if k < 1 or not len(wanted):
-            return np.empty((len(wanted), max(k, 0)), np.float32), np.empty(
-                (len(wanted), max(k, 0)), np.int64
-            )
+            shape = len(wanted), max(k, 0)
+            return np.empty(shape, np.float32), np.empty(shape, np.int64)
         if len(wanted) < _MANY_QUERIES:
             found = [best_of(query @ rows.T, ids, k) for query in wanted]
             return np.stack([scores for scores, _ in found]), np.stack([numbers for _, numbers in found])
