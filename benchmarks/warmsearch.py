@@ -1,0 +1,65 @@
+"""Searches of a library that is open already: how long, and how many of exact search's ten best they find.
+
+    python -m benchmarks.biglibrary 1000000 /tmp/library
+    python -m benchmarks.warmsearch /tmp/library
+
+The questions are worded otherwise than the trial queries that the inverted lists were measured with when they
+were built. The baseline is exact search, in the same process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.galleries import TRIAL_QUERIES, Index
+from retrieval.engine import SearchEngine
+
+K = 10
+
+
+def milliseconds(index: Index, queries: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(Q,) of one search each, rising, after one that is not counted."""
+    index.search(queries[:1], K)
+    times = []
+    for query in queries:
+        started = time.perf_counter()
+        index.search(query[None], K)
+        times.append(1000 * (time.perf_counter() - started))
+    return np.sort(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("library", type=Path)
+    arguments = parser.parse_args()
+    with (
+        SearchEngine.open(arguments.library) as engine,
+        SearchEngine.open(arguments.library, exact=True) as exact_engine,
+    ):
+        queries = engine.encoder.encode_texts([f"a photo of {query}" for query in TRIAL_QUERIES])
+        index, exact = engine.index("images"), exact_engine.index("images")
+        found = np.concatenate([index.search(query[None], K)[1] for query in queries])
+        best = exact.search(queries, K)[1]
+        shared = [len(np.intersect1d(a, b)) / K for a, b in zip(found, best, strict=True)]
+        print(
+            f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}; "
+            f"{len(index):,} photos, {len(queries)} queries, {K} hits\n"
+        )
+        print("| search | median | slowest | of the ten best |")
+        print("|---|---|---|---|")
+        ours, theirs = milliseconds(index, queries), milliseconds(exact, queries)
+        print(
+            f"| as it comes | {np.median(ours):.1f} ms | {ours[-1]:.1f} ms | {100 * np.mean(shared):.1f}% |"
+        )
+        print(f"| exact | {np.median(theirs):.1f} ms | {theirs[-1]:.1f} ms | 100% |")
+
+
+if __name__ == "__main__":
+    main()
