@@ -30,5 +30,5 @@ def test_dev_recall_is_that_of_the_model_card() -> None:
         ranks(images, texts, own, items), own, ranks(texts, images, items, own), items
     )
     assert metrics.rsum == pytest.approx(encoder.config.dev["rsum"], abs=1.0)  # other CPUs round otherwise
-    assert metrics.rsum >= 320
+    assert metrics.rsum >= 350
     assert encoder.config.dev["n_captions"] == len(corpus.captions) == 5000
