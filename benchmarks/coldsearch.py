@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -19,10 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.biglibrary import make_library
-from benchmarks.processes import run
+from benchmarks.processes import RUNS, compared
 
 ROOT = Path(__file__).parent.parent
-RUNS = 5
 QUERY = "red car on a street"
 
 
@@ -44,14 +42,7 @@ def main() -> None:
             if not library.exists():
                 make_library(library, size)
             search = [sys.executable, str(ROOT / "cli.py"), "--library", str(library), "search", QUERY]
-            pairs = [(run(search), run(baseline)) for _ in range(RUNS + 1)][1:]
-            seconds = statistics.median(ours for (ours, _), _ in pairs)
-            memory = statistics.median(megabytes for (_, megabytes), _ in pairs)
-            least = statistics.median(theirs for _, (theirs, _) in pairs)
-            print(
-                f"| {size:,} | {seconds:.2f} s | {memory:,.0f} MB | {least:.2f} s | {seconds / least:.1f} |",
-                flush=True,
-            )
+            print(f"| {size:,} | {compared(search, baseline)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""Timing whole processes, from start to exit."""
+"""Timing whole processes, from start to exit, against a baseline that runs in turn with them."""
 
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import time
 from collections.abc import Sequence
+
+RUNS = 5
 
 
 def run(command: Sequence[str]) -> tuple[float, float]:
@@ -18,3 +21,12 @@ def run(command: Sequence[str]) -> tuple[float, float]:
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
     return seconds, usage.ru_maxrss / 1024
+
+
+def compared(command: Sequence[str], baseline: Sequence[str]) -> str:
+    """Cells of a table: seconds and megabytes of ``command``, seconds of ``baseline``, the ratio of the two;
+    medians of ``RUNS`` after one more."""
+    pairs = [(run(command), run(baseline)) for _ in range(RUNS + 1)][1:]
+    seconds, memory = (statistics.median(ours[i] for ours, _ in pairs) for i in (0, 1))
+    least = statistics.median(theirs for _, (theirs, _) in pairs)
+    return f"{seconds:.2f} s | {memory:,.0f} MB | {least:.2f} s | {seconds / least:.1f} |"

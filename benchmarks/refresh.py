@@ -11,16 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.biglibrary import make_library
-from benchmarks.processes import run
+from benchmarks.processes import RUNS, compared
 
 ROOT = Path(__file__).parent.parent
-RUNS = 5
 WALK = """
 import os, sys
 folders = [sys.argv[1]]
@@ -50,14 +48,7 @@ def main() -> None:
             make_library(library, size, photos)
             index = [sys.executable, str(ROOT / "cli.py"), "--library", str(library), "index", str(photos)]
             walk = [sys.executable, "-c", WALK, str(photos)]
-            pairs = [(run(index), run(walk)) for _ in range(RUNS + 1)][1:]
-            seconds = statistics.median(ours for (ours, _), _ in pairs)
-            memory = statistics.median(megabytes for (_, megabytes), _ in pairs)
-            least = statistics.median(theirs for _, (theirs, _) in pairs)
-            print(
-                f"| {size:,} | {seconds:.2f} s | {memory:,.0f} MB | {least:.2f} s | {seconds / least:.1f} |",
-                flush=True,
-            )
+            print(f"| {size:,} | {compared(index, walk)}", flush=True)
 
 
 if __name__ == "__main__":
