@@ -1,7 +1,7 @@
 """The catalogue as a search reads it: a few statements through ``sqlite3`` alone.
 
-Everything else goes through SQLAlchemy, but importing that takes longer than a whole search of ten thousand
-photos. ``tests/indexer/test_reader.py`` holds these statements to what SQLAlchemy reads.
+Everything else goes through SQLAlchemy, whose import takes longer than looking through a million photos.
+``tests/indexer/test_reader.py`` holds these statements to what SQLAlchemy has written.
 """
 
 from __future__ import annotations

@@ -84,6 +84,14 @@ def test_a_trained_folder_is_all_that_is_needed(corpus: Path, tmp_path: Path, na
         assert encoder.unknown_words("a red qwertyuiop") == ["qwertyuiop"]
 
 
+def test_a_preset_may_ask_for_photos_of_another_size(corpus: Path, tmp_path: Path) -> None:
+    chosen = options(corpus, tmp_path / "model", "seed")
+    train(replace(chosen, preset=replace(chosen.preset, image_size=96)), SILENT)
+    encoder = Encoder.load(tmp_path / "model")
+    assert encoder.image_size == 96  # the backbone's own is 224
+    assert encoder.encode_images([corpus / "photos" / "1.png"]).shape == (1, 16)
+
+
 class StopAtEpoch(Silent):
     """Ctrl-C when an epoch begins."""
 
