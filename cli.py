@@ -47,6 +47,13 @@ class Gallery(str, Enum):
     captions = "captions"
 
 
+class Device(str, Enum):
+    """Where photos are encoded."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
 class _Global:
     """The options before the command."""
 
@@ -137,15 +144,32 @@ def index(
         list[str] | None,
         typer.Option(help="Leave out what matches, such as 'raw/*' or '*.png'.", metavar="GLOB"),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Photos encoded at a time.")] = 16,
+    device: Annotated[
+        Device, typer.Option(help="Where photos are encoded: cuda needs onnxruntime-gpu.")
+    ] = Device.cpu,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads that read and encode photos [default: one for each core]."),
+    ] = None,
+    memory: Annotated[
+        int, typer.Option(min=100, help="Keep the whole program below about this.", metavar="MB")
+    ] = 400,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Photos that a thread encodes at a time [default: the fastest, as measured]."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring the library up to date with these folders: only what changed is encoded."""
+    from embedding.cores import usable_cores
     from embedding.encoder import Encoder
     from embedding.modelfolder import model_label
     from indexer.build import update_library
     from indexer.catalog import library_model
     from indexer.library import library_for_indexing
+    from indexer.run import Effort
     from retrieval.tables import index_text
 
     library = library_for_indexing(_Global.library)
@@ -154,6 +178,7 @@ def index(
         model or (known.name if known else "default"),
         verify=True,
         tta=tta if tta is not None else known is not None and known.tta,
+        device=device.value,
     )
     report = update_library(
         library,
@@ -162,7 +187,7 @@ def index(
         captions=captions,
         split=split,
         exclude=exclude or [],
-        batch_size=batch_size,
+        effort=Effort(workers or usable_cores(), memory, batch_size),
         progress=_Global.progress(),
     )
     if as_json:

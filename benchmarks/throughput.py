@@ -21,12 +21,13 @@ import torch
 from PIL import Image
 
 from embedding.backbones import load_backbone
-from embedding.encoder import IMAGE_BATCH, Encoder
+from embedding.encoder import Encoder
 from embedding.preprocess import load_photo
 from indexer.build import update_library
 
 ROOT = Path(__file__).parent.parent
 RUNS = 5
+BATCH = 16
 N_PHOTOS = 64
 PHOTO_SIZE = (1600, 1200)
 
@@ -59,16 +60,16 @@ def main() -> None:
     )
     encoder = Encoder.load("default")
     size = encoder.image_size
-    pixels = np.random.default_rng(0).integers(0, 256, (IMAGE_BATCH, size, size, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
 
-    tower = IMAGE_BATCH / seconds(lambda: encoder.encode_pixels(pixels))
+    tower = BATCH / seconds(lambda: encoder.encode_pixels(pixels))
     backbone = load_backbone(encoder.config.backbone)
 
     def eager() -> None:
         with torch.inference_mode():
             backbone(torch.from_numpy(pixels))
 
-    baseline = IMAGE_BATCH / seconds(eager)
+    baseline = BATCH / seconds(eager)
     print(f"image tower, ONNX Runtime          {tower:7.1f} images/s")
     print(f"its backbone alone, PyTorch eager  {baseline:7.1f} images/s   ratio {tower / baseline:.2f}")
 

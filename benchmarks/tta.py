@@ -18,13 +18,14 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from embedding.encoder import IMAGE_BATCH, Encoder
+from embedding.encoder import Encoder
 from embedding.preprocess import TTA, WHOLE, View, load_photo, load_views
 from indexer.corpus import read_corpus
 from retrieval.metrics import RetrievalMetrics, ranks, retrieval_metrics
 
 ROUNDS = 3
-TIMED_PHOTOS = 2 * IMAGE_BATCH
+BATCH = 16
+TIMED_PHOTOS = 2 * BATCH
 N_BOOTSTRAP = 1000
 
 
@@ -104,8 +105,8 @@ def embeddings_of(
 ) -> dict[AnyView, NDArray[np.float32]]:
     """(N, D) float32 of each view."""
     rows: dict[AnyView, list[NDArray[np.float32]]] = {view: [] for view in wanted}
-    for start in range(0, len(photos), IMAGE_BATCH):
-        batch = pixels_of(photos[start : start + IMAGE_BATCH], wanted, encoder.image_size)
+    for start in range(0, len(photos), BATCH):
+        batch = pixels_of(photos[start : start + BATCH], wanted, encoder.image_size)
         for view, pixels in batch.items():
             rows[view].append(encoder.encode_pixels(pixels))
     return {view: np.concatenate(blocks) for view, blocks in rows.items()}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from embedding.cores import usable_cores
 from embedding.errors import ModelError
 from embedding.modelfolder import (
     IMAGE_TOWER,
@@ -26,8 +28,15 @@ from embedding.modelfolder import (
 from embedding.preprocess import TTA, WHOLE, View, load_views
 from embedding.text import SifEncoder
 
-IMAGE_BATCH = 16  # measured: larger batches gain nothing on a CPU and take more memory
 TEXT_BATCH = 64
+# Of photos, on a graphics processor. A processor core takes one at a time: what a layer makes of it stays in
+# the core's cache, and the cores side by side are a third faster than together on one batch of 16
+# (benchmarks/scale.md).
+_GPU_BATCH = 32
+
+Device = Literal["cpu", "cuda"]
+DEVICES: tuple[Device, ...] = get_args(Device)
+_PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _UNKNOWN_PIECE = "[UNK]"  # WordPiece's own
 
 
@@ -89,27 +98,40 @@ class WordPieceInput:
 class Encoder:
     """Encodes photos and sentences with the two towers of one model; each is loaded when first used."""
 
-    def __init__(self, folder: Path, config: ModelConfig, *, tta: bool = False) -> None:
+    def __init__(
+        self, folder: Path, config: ModelConfig, *, tta: bool = False, device: Device = "cpu"
+    ) -> None:
         self.folder = folder
         self.config = config
         self.tta = tta
+        self.device = device
         self.views: tuple[View, ...] = TTA if tta else WHOLE
         self.name = model_name(folder)
         self.dim = config.dim
         self.image_size = config.image_size
 
     @classmethod
-    def load(cls, name_or_dir: str | Path = "default", *, verify: bool = False, tta: bool = False) -> Encoder:
+    def load(
+        cls,
+        name_or_dir: str | Path = "default",
+        *,
+        verify: bool = False,
+        tta: bool = False,
+        device: Device = "cpu",
+    ) -> Encoder:
         """The encoder of a shipped model or of a folder that ``train`` wrote.
 
         ``verify`` compares every file with its checksum first. With ``tta`` (test-time augmentation) a
-        photo's embedding is the mean over views of it. Raises ``ModelError``.
+        photo's embedding is the mean over views of it. ``device`` is where photos are encoded. Raises
+        ``ModelError``.
         """
+        if device == "cuda":
+            _check_cuda()
         folder = resolve_model(name_or_dir)
         config = read_config(folder)
         if verify:
             check_files(folder, config)
-        return cls(folder, config, tta=tta)
+        return cls(folder, config, tta=tta, device=device)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -117,23 +139,43 @@ class Encoder:
         return fingerprint(self.folder, tta=self.tta)
 
     def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
-        """(N, D) float32, unit rows. Raises ``ImageError`` for the first photo that cannot be read."""
-        batches = []
-        for start in range(0, len(images), IMAGE_BATCH):
-            batch = images[start : start + IMAGE_BATCH]
-            views = [load_views(image, self.image_size, self.views).pixels for image in batch]
-            batches.append(self.encode_views(np.stack(views)))
-        return np.concatenate(batches) if batches else np.empty((0, self.dim), dtype=np.float32)
+        """(N, D) float32, unit rows; read and encoded by all cores. Raises ``ImageError`` for the first photo
+        that cannot be read."""
+
+        def encode(start: int) -> NDArray[np.float32]:
+            some = images[start : start + self._at_a_time]
+            views = [load_views(image, self.image_size, self.views).pixels for image in some]
+            return self.encode_views(np.stack(views))
+
+        return self._in_parallel(encode, len(images))
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows."""
-        (embeddings,) = self._image_session.run(None, {"pixels": pixels})
-        return embeddings
+        """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows; by all
+        cores."""
+        return self._in_parallel(
+            lambda start: self._run_image_tower(pixels[start : start + self._at_a_time]), len(pixels)
+        )
 
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, V, S, S, 3) uint8 RGB, the views ``self.views`` as ``load_views`` gives them, to (N, D)
-        float32, unit rows."""
-        return mean_over_views(self.encode_pixels, pixels)
+        float32, unit rows. It uses the calling thread's core alone and may be called from many threads."""
+        return mean_over_views(self._run_image_tower, pixels)
+
+    def _run_image_tower(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (embeddings,) = self._image_session.run(None, {"pixels": pixels})
+        return embeddings
+
+    def _in_parallel(self, encode: Callable[[int], NDArray[np.float32]], n: int) -> NDArray[np.float32]:
+        """(n, D): the rows that ``encode`` gives for the photos from each start on."""
+        starts = range(0, n, self._at_a_time)
+        if len(starts) < 2:
+            return encode(0) if n else np.empty((0, self.dim), dtype=np.float32)
+        with ThreadPoolExecutor(usable_cores()) as threads:
+            return np.concatenate(list(threads.map(encode, starts)))
+
+    @property
+    def _at_a_time(self) -> int:
+        return 1 if self.device == "cpu" else _GPU_BATCH
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) float32, unit rows, in the order of ``texts``."""
@@ -156,7 +198,8 @@ class Encoder:
 
     @cached_property
     def _image_session(self) -> Any:
-        return _session(self.folder / IMAGE_TOWER)
+        # One thread a run: photos are encoded side by side instead, which leaves no core waiting.
+        return _session(self.folder / IMAGE_TOWER, self.device, threads=1)
 
     @cached_property
     def _text_session(self) -> Any:
@@ -187,16 +230,33 @@ def mean_over_views(
     return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
-def _session(path: Path) -> Any:
-    """An ONNX Runtime session for the tower at ``path``. Raises ``ModelError`` naming the file."""
+def _session(path: Path, device: Device = "cpu", threads: int = 0) -> Any:
+    """An ONNX Runtime session for the tower at ``path``; with ``threads`` 0 a run uses all cores. Raises
+    ``ModelError`` naming the file."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: what the optimiser has to say is not for users
+    options.intra_op_num_threads = threads
+    options.enable_mem_pattern = False  # plans for each batch size that comes: memory, and no time gained
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
     except Exception as error:  # onnxruntime's own exception types share no public base
         reason = str(error).splitlines()[0] if path.is_file() else "no such file"
         raise ModelError(
             f"{path}: the tower cannot be loaded ({reason}); copy the model folder again"
         ) from None
+    if _PROVIDERS[device] not in session.get_providers():  # ONNX Runtime falls back without a word
+        raise ModelError(f"{path}: the tower does not run on {device} here; use --device cpu")
+    return session
+
+
+def _check_cuda() -> None:
+    """Raise ``ModelError`` where ONNX Runtime was not built for CUDA."""
+    import onnxruntime
+
+    if _PROVIDERS["cuda"] not in onnxruntime.get_available_providers():
+        raise ModelError(
+            "this ONNX Runtime has no CUDA; replace it: pip uninstall onnxruntime, then "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]' (or use --device cpu)"
+        )

@@ -86,8 +86,7 @@ def load_views(
             # never goes below what it is asked for, so the resize that follows still has enough pixels,
             # in the smallest view too. Only an image of our own may be told so: it stays small.
             full_size = image.size
-            side = math.ceil(size / min(view.share for view in views))
-            image.draft("RGB", (side, side))
+            image.draft("RGB", (_side(size, views),) * 2)
             return _prepare(image, size, views, exif, full_size)
     except ImageError as error:
         raise ImageError(label, error.reason) from None
@@ -118,6 +117,30 @@ def load_views(
         raise ImageError(label, reason) from None
 
 
+def decoding_bytes(path: Path, size: int, views: Sequence[View]) -> int:
+    """About how much memory ``load_views`` takes to decode the photo at ``path``, at most, beside the file's
+    own bytes; only its header is read. 0 for what is no photo, or too large a one: it will not be decoded."""
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            full = image.width * image.height
+            if full > MAX_PIXELS:
+                return 0
+            simple = image.mode in ("RGB", "L", "P", "CMYK", "1") and "transparency" not in image.info
+            image.draft("RGB", (_side(size, views),) * 2)
+            # A progressive JPEG is kept whole as coefficients, 2 bytes for each channel of each pixel.
+            buffered = 6 * full if image.info.get("progressive") else 0
+            # Pillow has 4 bytes a pixel and makes a second image of any that is not RGB. Laying one over
+            # white takes four, and grey values of 16 or 32 bits as much, in float32.
+            return buffered + image.width * image.height * (8 if simple else 20)
+    except Exception:  # what is wrong with it comes out when it is read
+        return 0
+
+
+def _side(size: int, views: Sequence[View]) -> int:
+    """The side of the whole photo, in pixels, at which the smallest view still has ``size`` of them."""
+    return math.ceil(size / min(view.share for view in views))
+
+
 def _prepare(
     image: Image.Image,
     size: int,
@@ -133,7 +156,9 @@ def _prepare(
     squares = [_square(rgb, size, view, orientation) for view in views]
     if orientation in range(5, 9):  # the four orientations that swap the sides
         width, height = height, width
-    return Photo(np.stack(squares), width, height, exif)
+    # A stack of one would be a copy.
+    pixels = squares[0][None] if len(squares) == 1 else np.stack(squares)
+    return Photo(pixels, width, height, exif)
 
 
 def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArray[np.uint8]:
@@ -162,4 +187,4 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy an RGB one

@@ -35,9 +35,10 @@ from indexer.catalog import (
 from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.galleries import remove_index_files, update_index
 from indexer.library import indexing_lock
-from indexer.photos import Job, index_photos, remove_photos
+from indexer.photos import index_photos, remove_photos
 from indexer.reader import KINDS, CatalogReader
-from indexer.run import AnyEncoder, Failure, Run, Tally
+from indexer.reading import Job
+from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
     Scan,
@@ -101,7 +102,7 @@ def update_library(
     captions: Path | None = None,
     split: str | None = None,
     exclude: Sequence[str] = (),
-    batch_size: int = 16,
+    effort: Effort | None = None,
     progress: Progress = SILENT,
 ) -> IndexReport:
     """Brings the library up to date with these folders and photos, and with a caption file.
@@ -122,7 +123,7 @@ def update_library(
     with closing(Catalog.open(library, create=True)) as catalog, indexing_lock(library):
         deleted = deleted_paths(catalog, missing)
         model_id = _register_model(catalog, encoder)
-        run = Run(catalog, encoder, model_id, batch_size, progress, tally)
+        run = Run(catalog, encoder, model_id, effort or Effort(), progress, tally)
         gone = {id for one in deleted for id in one.image_ids}
         _index_photos(run, targets, exclude, chosen if split is not None else None, gone)
         remove_photos(run, gone)

@@ -5,13 +5,9 @@ Every batch is one transaction that holds rows and vectors alike, so a run may s
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Container, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -22,67 +18,46 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from embedding.errors import ImageError
-from embedding.preprocess import View, load_views
 from indexer.catalog import Image, ImageVector, Root, image_file, utcnow
-from indexer.exif import PhotoFacts, read_facts
+from indexer.memory import Memory
+from indexer.pipeline import BatchSize, Workers
+from indexer.reading import Job, Read, read_photo
 from indexer.run import Failure, Run, as_blobs
-from indexer.scan import FoundFile, is_there
+from indexer.scan import is_there
 
-# As large as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel.
-_MAX_BYTES = 1 << 30
-_READERS = min(8, os.cpu_count() or 1)  # each may hold one decoded photo, up to 0.4 GB
 _IDS_A_STATEMENT = 500
 _MAX_TWINS = 64  # a blank page may have been scanned ten thousand times; a few will do
 
 
-@dataclass(frozen=True)
-class Job:
-    """A photo file to read. ``scanned``: this run found it there; else it may be out of reach."""
-
-    root_id: int
-    root: Path
-    file: FoundFile
-    image_id: int | None = None  # None for a file that is not in the catalogue
-    known_hash: bytes | None = None  # of the content whose vector the catalogue has already
-    scanned: bool = True
-
-    @property
-    def path(self) -> Path:
-        """The absolute path."""
-        return self.root / self.file.path
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    pixels: NDArray[np.uint8]  # (V, S, S, 3)
-    width: int
-    height: int
-    facts: PhotoFacts
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A file that was read: decoded, or with the reason why not, or not decoded because it is known."""
-
-    job: Job
-    digest: bytes | None = None
-    decoded: _Decoded | None = None
-    failure: str | None = None
-    unreachable: bool = False
-
-
 def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
-    """Stores the photos of ``jobs`` with their vectors, and takes from ``gone`` the ids that only moved."""
+    """Stores the photos of ``jobs`` with their vectors, and takes from ``gone`` the ids that only moved.
+
+    While one batch is written the next is being encoded and the one after it is being read.
+    """
     if not jobs:
         return
     started = time.monotonic()
-    encoder = run.encoder
-    read = partial(_read, size=encoder.image_size, views=encoder.views, known=_known_hashes(run, gone))
-    with run.showing("photos", len(jobs)), closing(_read_ahead(read, jobs, 2 * run.batch_size)) as results:
-        while batch := list(islice(results, run.batch_size)):
-            _store(run, batch, gone)
-            run.progress.advance(len(batch))
+    encoder, effort = run.encoder, run.effort
+    read = partial(
+        read_photo,
+        size=encoder.image_size,
+        views=encoder.views,
+        known=_known_hashes(run, gone),
+        memory=Memory(effort.decoding_bytes),
+    )
+    with (
+        run.showing("photos", len(jobs)),
+        Workers(effort.workers, BatchSize(effort.batch_sizes)) as workers,
+    ):
+        results = workers.in_order(read, jobs, ahead=effort.transaction)
+        begun: _Batch | None = None
+        while reads := list(islice(results, effort.transaction)):
+            following = _begin(run, workers, reads, {} if begun is None else begun.encoding)
+            if begun is not None:
+                _store(run, begun, gone)
+            begun = following
+        if begun is not None:
+            _store(run, begun, gone)
     run.tally.encoding_seconds += time.monotonic() - started
 
 
@@ -93,48 +68,6 @@ def remove_photos(run: Run, gone: Collection[int]) -> None:
         for start in range(0, len(ids), _IDS_A_STATEMENT):
             session.execute(delete(Image).where(Image.id.in_(ids[start : start + _IDS_A_STATEMENT])))
     run.tally.removed += len(ids)
-
-
-# --- reading ----------------------------------------------------------------------------------------
-
-
-def _read_ahead(read: Callable[[Job], _Read], jobs: Sequence[Job], ahead: int) -> Generator[_Read]:
-    """The jobs read in threads, in their order; at most ``ahead`` are read before they are asked for."""
-    pending: deque[Future[_Read]] = deque()
-    pool = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
-    try:
-        for job in jobs:
-            pending.append(pool.submit(read, job))
-            if len(pending) > ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _read(job: Job, size: int, views: Sequence[View], known: Container[bytes]) -> _Read:
-    try:
-        if job.file.size > _MAX_BYTES:
-            return _Read(job, failure=f"larger than {_MAX_BYTES >> 30} GB")
-        data = job.path.read_bytes()
-    except OSError as error:
-        # A photo of another root may lie on a drive that is not mounted; one that was there a moment
-        # ago and is gone now is for the next run.
-        if not job.scanned or isinstance(error, FileNotFoundError):
-            return _Read(job, unreachable=True)
-        return _Read(job, failure=(error.strerror or str(error)).lower())
-    digest = hashlib.sha256(data).digest()
-    if digest == job.known_hash or digest in known:
-        return _Read(job, digest)
-    try:
-        photo = load_views(data, size, views, name=job.path)
-        return _Read(job, digest, _Decoded(photo.pixels, photo.width, photo.height, read_facts(photo.exif)))
-    except ImageError as error:
-        return _Read(job, digest, failure=error.reason)
-    # Image libraries raise what they like on damaged files; one bad photo must not end a run.
-    except Exception as error:
-        return _Read(job, digest, failure=f"damaged ({type(error).__name__}: {error})")
 
 
 def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
@@ -156,16 +89,47 @@ def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
 # --- storing ----------------------------------------------------------------------------------------
 
 
-def _store(run: Run, batch: Sequence[_Read], gone: set[int]) -> None:
-    """Encodes what has no vector yet, and commits the batch."""
-    twins = _twins(run, batch)
-    vectors = {digest: images[0].vector for digest, images in twins.items()}
-    vectors |= _encode(run, batch, known=vectors)
+@dataclass(frozen=True)
+class _Batch:
+    """Photos of one transaction: what was read, and the vectors by content."""
+
+    reads: Sequence[Read]
+    known: Mapping[bytes, bytes]  # of contents that the catalogue has a vector of
+    encoding: Mapping[bytes, Future[NDArray[np.float32]]]  # of the others: (D,), to come
+
+
+def _begin(
+    run: Run,
+    workers: Workers,
+    reads: Sequence[Read],
+    encoding: Mapping[bytes, Future[NDArray[np.float32]]],
+) -> _Batch:
+    """Lets the workers encode what has no vector yet and is not among those that are ``encoding`` already."""
+    known = {digest: twins[0].vector for digest, twins in _twins(run, reads).items()}
+    pixels = {
+        read.digest: read.decoded.pixels
+        for read in reads
+        if read.digest is not None and read.decoded is not None and read.digest not in known
+    }
+    new = {digest: photo for digest, photo in pixels.items() if digest not in encoding}
+    vectors = workers.encode(run.encoder.encode_views, list(new.values()))
+    run.tally.encoded += len(new)
+    awaited = {digest: encoding[digest] for digest in pixels if digest not in new}
+    return _Batch(reads, known, awaited | dict(zip(new, vectors, strict=True)))
+
+
+def _store(run: Run, batch: _Batch, gone: set[int]) -> None:
+    """Commits a batch, when it is encoded."""
+    rows = {digest: vector.result() for digest, vector in batch.encoding.items()}
+    twins = _twins(run, batch.reads)
+    vectors = dict(batch.known)
+    if rows:
+        vectors |= zip(rows, as_blobs(np.stack(list(rows.values()))), strict=True)
     with run.catalog.session(write=True) as session:
-        jobs = {read.job.image_id for read in batch if read.job.image_id is not None}
+        jobs = {read.job.image_id for read in batch.reads if read.job.image_id is not None}
         known = jobs | {twin.image_id for same in twins.values() for twin in same}
         writer = _BatchWriter(run, session, gone, known)
-        for read in batch:
+        for read in batch.reads:
             if read.unreachable:
                 run.tally.unreachable += 1
             elif read.failure is not None:
@@ -175,6 +139,7 @@ def _store(run: Run, batch: Sequence[_Read], gone: set[int]) -> None:
                     read, vectors[read.digest], [twin.image_id for twin in twins.get(read.digest, [])]
                 )
         writer.store_vectors()
+    run.progress.advance(len(batch.reads))
 
 
 @dataclass(frozen=True)
@@ -185,9 +150,9 @@ class _Twin:
     vector: bytes
 
 
-def _twins(run: Run, batch: Sequence[_Read]) -> dict[bytes, list[_Twin]]:
-    """For each content of the batch that the catalogue knows, some photos that have it."""
-    digests = {read.digest for read in batch if read.digest is not None and read.failure is None}
+def _twins(run: Run, reads: Sequence[Read]) -> dict[bytes, list[_Twin]]:
+    """For each of these contents that the catalogue knows, some photos that have it."""
+    digests = {read.digest for read in reads if read.digest is not None and read.failure is None}
     known = select(Image.content_hash).where(Image.content_hash.in_(digests)).distinct()
     query = (
         select(Image.id, ImageVector.vector)
@@ -205,20 +170,6 @@ def _twins(run: Run, batch: Sequence[_Read]) -> dict[bytes, list[_Twin]]:
     return twins
 
 
-def _encode(run: Run, batch: Sequence[_Read], known: Container[bytes]) -> dict[bytes, bytes]:
-    """The vectors of the contents that the catalogue has none for."""
-    pixels = {
-        read.digest: read.decoded.pixels
-        for read in batch
-        if read.digest is not None and read.decoded is not None and read.digest not in known
-    }
-    if not pixels:
-        return {}
-    vectors = run.encoder.encode_views(np.stack(list(pixels.values())))
-    run.tally.encoded += len(pixels)
-    return dict(zip(pixels, as_blobs(vectors), strict=True))
-
-
 class _BatchWriter:
     """Writes the rows of one batch in one transaction; their vectors come last, when the rows have ids."""
 
@@ -233,7 +184,7 @@ class _BatchWriter:
         self._outdated: list[Image] = []
         self._new: list[tuple[Image, bytes]] = []
 
-    def store_photo(self, read: _Read, vector: bytes, twins: Sequence[int]) -> None:
+    def store_photo(self, read: Read, vector: bytes, twins: Sequence[int]) -> None:
         """Stores a readable photo; ``twins`` are the ids of those whose content and vector are the same."""
         job, tally = read.job, self._run.tally
         if job.image_id is not None:
@@ -256,7 +207,7 @@ class _BatchWriter:
         if not same or (job.image_id is not None and job.known_hash is None):
             self._new.append((image, vector))
 
-    def store_failure(self, read: _Read, reason: str) -> None:
+    def store_failure(self, read: Read, reason: str) -> None:
         """Stores a photo that cannot be read; what was known of its content goes."""
         job = read.job
         image = self._add() if job.image_id is None else self._images[job.image_id]
@@ -295,7 +246,7 @@ class _BatchWriter:
         image.root, image.path = self._roots[job.root_id], job.file.path
         image.size, image.mtime_ns = job.file.size, job.file.mtime_ns
 
-    def _set_content(self, image: Image, read: _Read, twins: Sequence[int]) -> None:
+    def _set_content(self, image: Image, read: Read, twins: Sequence[int]) -> None:
         image.content_hash, image.failure, image.indexed_at = read.digest, None, utcnow()
         if read.decoded is not None:
             facts = read.decoded.facts

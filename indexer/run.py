@@ -11,9 +11,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.cores import usable_cores
 from embedding.preprocess import View
 from embedding.progress import Progress
 from indexer.catalog import Catalog
+
+# Measured (benchmarks/scale.md): the program with its model and the batches under way; what a thread adds.
+_PROGRAM_MB = 200
+_WORKER_MB = 25
+_LEAST_DECODING_MB = 64
+_BATCH_SIZES = (1, 2, 4)  # more only cost memory, even where the cache is large
 
 
 class AnyEncoder(Protocol):
@@ -61,13 +68,34 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """What a run may take of the machine."""
+
+    workers: int = field(default_factory=usable_cores)  # threads that read and encode photos
+    memory_mb: int = 400  # of the whole process; a photo that does not fit is decoded alone
+    batch_size: int | None = None  # photos a thread gives the tower at a time; None: measured
+    transaction: int = 32  # photos that are committed, or lost, together
+
+    @property
+    def decoding_bytes(self) -> int:
+        """How much the photos that are being decoded may take together."""
+        own = _PROGRAM_MB + self.workers * _WORKER_MB
+        return max(self.memory_mb - own, _LEAST_DECODING_MB) << 20
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The batch sizes to choose from."""
+        return _BATCH_SIZES if self.batch_size is None else (self.batch_size,)
+
+
+@dataclass(frozen=True)
 class Run:
     """One ``index`` run; ``model_id`` is the catalogue's id of ``encoder``."""
 
     catalog: Catalog
     encoder: AnyEncoder
     model_id: int
-    batch_size: int
+    effort: Effort
     progress: Progress
     tally: Tally
 

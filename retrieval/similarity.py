@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import IMAGE_BATCH, Encoder
+from embedding.encoder import Encoder
 from embedding.errors import ImageError, UserError
 from embedding.preprocess import load_photo
 from embedding.progress import SILENT, Progress
 from indexer.scan import scan
 from retrieval.engine import check_known
 from retrieval.query import TextQuery, is_photo_path
+
+_BATCH = 16  # photos that are encoded together: enough for all cores
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ def similarity(
     failed: list[ImageError] = []
     blocks: list[NDArray[np.float32]] = []
     progress.start("photos", len(photos))
-    for start in range(0, len(photos), IMAGE_BATCH):
+    for start in range(0, len(photos), _BATCH):
         pixels = []
-        for photo in photos[start : start + IMAGE_BATCH]:
+        for photo in photos[start : start + _BATCH]:
             try:
                 pixels.append(load_photo(photo, encoder.image_size).pixels)
                 images.append(photo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class FakeEncoder:
         self.views = TTA if tta else WHOLE
         self.folder = Path("/models") / name
         self.interrupt_after = interrupt_after
+        self._counting = Lock()
         self.encoded_images = 0
         self.encoded_texts = 0
 
@@ -56,8 +58,9 @@ class FakeEncoder:
 
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert pixels.shape[1:] == (len(self.views), 8, 8, 3)
-        self._check_interrupt()
-        self.encoded_images += len(pixels)
+        with self._counting:  # several threads encode
+            self._check_interrupt()
+            self.encoded_images += len(pixels)
         return mean_over_views(self.encode_pixels, pixels[:, :, :, :1] if self.tta else pixels)
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

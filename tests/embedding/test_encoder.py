@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from embedding.encoder import IMAGE_BATCH, TEXT_BATCH, Encoder, mean_over_views
+from embedding.encoder import TEXT_BATCH, Encoder, mean_over_views
 from embedding.errors import ImageError, ModelError
 
 BICUBIC = Image.Resampling.BICUBIC
@@ -40,7 +40,7 @@ def test_a_sentence_has_one_vector_whatever_stands_beside_it(shipped: Encoder) -
 
 
 def test_a_photo_has_one_vector_whatever_stands_beside_it(shipped: Encoder) -> None:
-    photos = noise(IMAGE_BATCH + 3)
+    photos = noise(19)
     together = shipped.encode_images(photos)
     alone = np.concatenate([shipped.encode_images([photo]) for photo in photos])
     assert np.abs(together - alone).max() < 1e-5
@@ -96,3 +96,26 @@ def test_a_photo_that_cannot_be_read_is_named(shipped: Encoder, tmp_path: Path) 
 def test_a_missing_model_is_named() -> None:
     with pytest.raises(ModelError, match="no-such-model"):
         Encoder.load("no-such-model")
+
+
+def test_all_cores_give_the_vectors_of_one(shipped: Encoder) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 320, 320, 3), dtype=np.uint8)
+    by_all, by_one = shipped.encode_pixels(pixels), shipped.encode_views(pixels[:, None])
+    assert np.abs(by_all - by_one).max() < 1e-5
+    assert shipped.encode_pixels(pixels[:0]).shape == (0, shipped.dim)
+
+
+def test_cuda_where_onnx_runtime_has_none() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime is built for CUDA")
+    with pytest.raises(ModelError, match=r"no CUDA.*pip install 'onnxruntime-gpu.*--device cpu"):
+        Encoder.load("default", device="cuda")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_build_for_cuda_without_a_graphics_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
+    encoder = Encoder.load("default", device="cuda")  # its session then falls back to the processor
+    with pytest.raises(ModelError, match=r"image\.onnx: .*cuda"):
+        encoder.encode_images(noise(1))

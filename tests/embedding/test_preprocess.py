@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from embedding import preprocess
 from embedding.errors import ImageError
-from embedding.preprocess import TTA, View, load_photo, load_views
+from embedding.preprocess import TTA, WHOLE, View, decoding_bytes, load_photo, load_views
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 
@@ -169,3 +170,29 @@ def test_a_large_jpeg_is_decoded_large_enough_for_a_crop(monkeypatch: pytest.Mon
     load_photo(data.getvalue(), 190)
     load_views(data.getvalue(), 190, TTA)
     assert seen == [(200, 200), (400, 400)]
+
+
+# --- memory -----------------------------------------------------------------------------------------
+
+
+def saved(path: Path, mode: str, size: tuple[int, int], **options: Any) -> Path:
+    Image.new(mode, size).save(path, **options)
+    return path
+
+
+def test_memory_is_known_from_the_header(tmp_path: Path) -> None:
+    jpeg = saved(tmp_path / "a.jpg", "RGB", (800, 400))
+    # Of 1/1, 1/2, 1/4 and 1/8 the smallest that is not below 100 x 100 is 1/4.
+    assert decoding_bytes(jpeg, 100, WHOLE) == 200 * 100 * 8
+    progressive = saved(tmp_path / "b.jpg", "RGB", (800, 400), progressive=True)
+    assert decoding_bytes(progressive, 100, WHOLE) == 800 * 400 * 6 + 200 * 100 * 8
+    assert decoding_bytes(saved(tmp_path / "c.png", "RGB", (800, 400)), 100, WHOLE) == 800 * 400 * 8
+    assert decoding_bytes(saved(tmp_path / "d.png", "RGBA", (800, 400)), 100, WHOLE) == 800 * 400 * 20
+
+
+def test_what_will_not_be_decoded_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text.jpg").write_text("no photo")
+    assert decoding_bytes(tmp_path / "text.jpg", 100, WHOLE) == 0
+    assert decoding_bytes(tmp_path / "missing.jpg", 100, WHOLE) == 0
+    monkeypatch.setattr("embedding.preprocess.MAX_PIXELS", 100)
+    assert decoding_bytes(saved(tmp_path / "large.png", "RGB", (20, 20)), 100, WHOLE) == 0

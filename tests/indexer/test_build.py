@@ -27,9 +27,15 @@ from indexer.catalog import (
 from indexer.database import connect
 from indexer.library import indexing_lock
 from indexer.reader import CatalogReader
+from indexer.run import Effort
 from indexer.vectors import VectorIndex, index_file, open_exact
 from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
 from tests.indexing import check, counts, images, index, vector_ids, write_captions
+
+
+def in_batches(n: int) -> Effort:
+    """One photo after another, ``n`` in a transaction."""
+    return Effort(workers=1, batch_size=1, transaction=n)
 
 
 def photo_index(library: Path) -> VectorIndex:
@@ -125,10 +131,13 @@ def test_very_many_copies(
     monkeypatch.setattr("indexer.photos._MAX_TWINS", 2)
     for i in range(9):
         shutil.copy(photos / "red.png", photos / f"{i}.png")
-    assert counts(index(library, photos, encoder, batch_size=4)) == {"added": 12, "encoded": 3}
+    assert counts(index(library, photos, encoder, effort=in_batches(4))) == {
+        "added": 12,
+        "encoded": 3,
+    }
     for path in photos.iterdir():
         os.utime(path, (1, 1))
-    assert counts(index(library, photos, encoder, batch_size=4)) == {"unchanged": 12}
+    assert counts(index(library, photos, encoder, effort=in_batches(4))) == {"unchanged": 12}
     assert counts(index(library, photos, FakeEncoder("two", "2"))) == {"unchanged": 12, "encoded": 3}
 
 
@@ -158,7 +167,7 @@ def test_all_at_once(library: Path, photos: Path, encoder: FakeEncoder) -> None:
         (photos / f"{i + 2}.png").rename(photos / f"moved-{i}.png")
         write_photo(photos / f"new-{i}.png", (i, 180, 0))
     expected = {"removed": 10, "updated": 10, "moved": 10, "added": 10, "unchanged": 13, "encoded": 20}
-    assert counts(index(library, photos, encoder, batch_size=3)) == expected
+    assert counts(index(library, photos, encoder, effort=in_batches(3))) == expected
 
 
 # --- odd files ------------------------------------------------------------------------------------
@@ -204,7 +213,7 @@ def test_a_decoder_that_raises_anything_ends_no_run(
     def explode(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("indexer.photos.load_views", explode)
+    monkeypatch.setattr("indexer.reading.load_views", explode)
     report = index(library, photos, encoder)
     assert {failure.reason for failure in report.failed} == {"damaged (ZeroDivisionError: division by zero)"}
 
@@ -293,7 +302,7 @@ def test_an_interrupted_run_is_continued(library: Path, tmp_path: Path) -> None:
     write_photos(tmp_path / "p", {f"{i:02}.png": (i, 100, 0) for i in range(10)})
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        update_library(library, [tmp_path / "p"], FakeEncoder(interrupt_after=4), batch_size=4)
+        update_library(library, [tmp_path / "p"], FakeEncoder(interrupt_after=4), effort=in_batches(4))
     assert threading.active_count() == before
     check(library)  # the four photos of the first batch can be searched
     assert len(vector_ids(library)) == 4
@@ -305,7 +314,7 @@ def test_an_interrupted_run_is_continued(library: Path, tmp_path: Path) -> None:
 def test_progress_is_told_of_every_photo(library: Path, photos: Path, encoder: FakeEncoder) -> None:
     progress = RecordedProgress()
     (photos / "empty.png").touch()
-    index(library, photos, encoder, progress=progress, batch_size=2)
+    index(library, photos, encoder, progress=progress, effort=in_batches(2))
     assert progress.work == [(f"looking for photos in {photos}", None), ("photos", 4)]
     assert progress.done == [0, 4]
     assert not progress.running
@@ -371,7 +380,12 @@ def test_an_interrupted_switch_leaves_the_old_model_searchable(library: Path, tm
     write_photos(tmp_path / "p", {f"{i}.png": (i, 100, 0) for i in range(6)})
     index(library, tmp_path / "p", FakeEncoder("mine", "1"))
     with pytest.raises(KeyboardInterrupt):
-        update_library(library, [tmp_path / "p"], FakeEncoder("mine", "2", interrupt_after=2), batch_size=2)
+        update_library(
+            library,
+            [tmp_path / "p"],
+            FakeEncoder("mine", "2", interrupt_after=2),
+            effort=in_batches(2),
+        )
     assert models(library) == (["1", "2"], "1")
     check(library)  # the index of the active model holds that model's vectors alone
     assert len(photo_index(library)) == 6
@@ -440,7 +454,7 @@ def test_switching_tta_encodes_photos_again_and_no_captions(library: Path, photo
 def test_an_interrupted_switch_to_tta_leaves_the_old_vectors_searchable(library: Path, photos: Path) -> None:
     index(library, photos, FakeEncoder())
     with pytest.raises(KeyboardInterrupt):
-        update_library(library, [photos], FakeEncoder(interrupt_after=2, tta=True), batch_size=2)
+        update_library(library, [photos], FakeEncoder(interrupt_after=2, tta=True), effort=in_batches(2))
     assert models(library) == (["fake-1", FakeEncoder(tta=True).fingerprint], "fake-1")
     assert len(photo_index(library)) == 3
     assert counts(index(library, photos, FakeEncoder(tta=True))) == {"unchanged": 3, "encoded": 1}
