@@ -140,6 +140,14 @@ def index(
             "[default: as the library is, at first --no-tta].",
         ),
     ] = None,
+    int8: Annotated[
+        bool | None,
+        typer.Option(
+            "--int8/--no-int8",
+            help="Encode photos in arithmetic of 8 bits: faster, nearly the same hits; on processors "
+            "with VNNI (most since 2020) [default: as the library is, at first --no-int8].",
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(help="Leave out what matches, such as 'raw/*' or '*.png'.", metavar="GLOB"),
@@ -163,9 +171,11 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Bring the library up to date with these folders: only what changed is encoded."""
+    from dataclasses import asdict
+
     from embedding.cores import usable_cores
     from embedding.encoder import Encoder
-    from embedding.modelfolder import model_label
+    from embedding.modelfolder import Variant, model_label
     from indexer.build import update_library
     from indexer.catalog import library_model
     from indexer.library import library_for_indexing
@@ -174,10 +184,12 @@ def index(
 
     library = library_for_indexing(_Global.library)
     known = library_model(library)
+    was = Variant() if known is None else known.variant
     encoder = Encoder.load(
         model or (known.name if known else "default"),
         verify=True,
-        tta=tta if tta is not None else known is not None and known.tta,
+        tta=was.tta if tta is None else tta,
+        int8=was.int8 if int8 is None else int8,
         device=device.value,
     )
     report = update_library(
@@ -191,10 +203,10 @@ def index(
         progress=_Global.progress(),
     )
     if as_json:
-        facts = {"library": str(library), "model": encoder.name, "tta": encoder.tta}
+        facts = {"library": str(library), "model": encoder.name, **asdict(encoder.variant)}
         _print_json({**report.as_json(), **facts})
         return
-    print(index_text(report, model_label(encoder.name, encoder.tta), library))
+    print(index_text(report, model_label(encoder.name, encoder.variant), library))
     for failure in report.failed[:5]:
         print(f"failed: {failure.path}: {failure.reason}", file=sys.stderr)
     if len(report.failed) > 5:

@@ -4,7 +4,8 @@
     python -m benchmarks.warmsearch /tmp/library
 
 The questions are worded otherwise than the trial queries that the inverted lists were measured with when they
-were built. The baseline is exact search, in the same process.
+were built. The baseline is exact search, in the same process; beyond two million photos its matrix would take
+too much disk, and the ten best are found in one pass over the catalogue instead.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.approximate import Best
 from indexer.galleries import TRIAL_QUERIES, Index
+from indexer.vectors import BLOCK, as_matrix
 from retrieval.engine import SearchEngine
 
 K = 10
+MOST_EXACT = 2_000_000
 
 
 def milliseconds(index: Index, queries: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -35,18 +39,27 @@ def milliseconds(index: Index, queries: NDArray[np.float32]) -> NDArray[np.float
     return np.sort(times)
 
 
+def ten_best(engine: SearchEngine, queries: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(Q, K) ids of the best of all vectors, block by block."""
+    assert engine.model is not None
+    best = Best(queries, K)
+    newest = 0
+    while block := engine.catalog.vectors_after("images", engine.model.id, newest, BLOCK):
+        ids = np.array([id_ for id_, _ in block], dtype=np.int64)
+        best.add(ids, as_matrix([vector for _, vector in block], queries.shape[1]))
+        newest = block[-1][0]
+    return best.ids
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("library", type=Path)
     arguments = parser.parse_args()
-    with (
-        SearchEngine.open(arguments.library) as engine,
-        SearchEngine.open(arguments.library, exact=True) as exact_engine,
-    ):
+    with SearchEngine.open(arguments.library) as engine:
         queries = engine.encoder.encode_texts([f"a photo of {query}" for query in TRIAL_QUERIES])
-        index, exact = engine.index("images"), exact_engine.index("images")
+        index = engine.index("images")
         found = np.concatenate([index.search(query[None], K)[1] for query in queries])
-        best = exact.search(queries, K)[1]
+        best = ten_best(engine, queries)
         shared = [len(np.intersect1d(a, b)) / K for a, b in zip(found, best, strict=True)]
         print(
             f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}; "
@@ -54,10 +67,13 @@ def main() -> None:
         )
         print("| search | median | slowest | of the ten best |")
         print("|---|---|---|---|")
-        ours, theirs = milliseconds(index, queries), milliseconds(exact, queries)
+        ours = milliseconds(index, queries)
         print(
             f"| as it comes | {np.median(ours):.1f} ms | {ours[-1]:.1f} ms | {100 * np.mean(shared):.1f}% |"
         )
+    if len(index) <= MOST_EXACT:
+        with SearchEngine.open(arguments.library, exact=True) as engine:
+            theirs = milliseconds(engine.index("images"), queries)
         print(f"| exact | {np.median(theirs):.1f} ms | {theirs[-1]:.1f} ms | 100% |")
 
 

@@ -16,9 +16,11 @@ from embedding.cores import usable_cores
 from embedding.errors import ModelError
 from embedding.modelfolder import (
     IMAGE_TOWER,
+    IMAGE_TOWER_INT8,
     TEXT_TOWER,
     TOKENIZER,
     ModelConfig,
+    Variant,
     check_files,
     fingerprint,
     model_name,
@@ -99,13 +101,18 @@ class Encoder:
     """Encodes photos and sentences with the two towers of one model; each is loaded when first used."""
 
     def __init__(
-        self, folder: Path, config: ModelConfig, *, tta: bool = False, device: Device = "cpu"
+        self,
+        folder: Path,
+        config: ModelConfig,
+        *,
+        variant: Variant = Variant(),  # noqa: B008 (frozen)
+        device: Device = "cpu",
     ) -> None:
         self.folder = folder
         self.config = config
-        self.tta = tta
+        self.variant = variant
         self.device = device
-        self.views: tuple[View, ...] = TTA if tta else WHOLE
+        self.views: tuple[View, ...] = TTA if variant.tta else WHOLE
         self.name = model_name(folder)
         self.dim = config.dim
         self.image_size = config.image_size
@@ -117,13 +124,14 @@ class Encoder:
         *,
         verify: bool = False,
         tta: bool = False,
+        int8: bool = False,
         device: Device = "cpu",
     ) -> Encoder:
         """The encoder of a shipped model or of a folder that ``train`` wrote.
 
         ``verify`` compares every file with its checksum first. With ``tta`` (test-time augmentation) a
-        photo's embedding is the mean over views of it. ``device`` is where photos are encoded. Raises
-        ``ModelError``.
+        photo's embedding is the mean over views of it; with ``int8`` it is computed in 8 bits. ``device``
+        is where photos are encoded. Raises ``ModelError``.
         """
         if device == "cuda":
             _check_cuda()
@@ -131,12 +139,17 @@ class Encoder:
         config = read_config(folder)
         if verify:
             check_files(folder, config)
-        return cls(folder, config, tta=tta, device=device)
+        if int8 and IMAGE_TOWER_INT8 not in config.files:
+            raise ModelError(
+                f"{folder}: this model has no int8 tower; make it with `python -m train.quantise`, "
+                "or go without --int8"
+            )
+        return cls(folder, config, variant=Variant(tta, int8), device=device)
 
     @cached_property
     def fingerprint(self) -> str:
         """The model's identity: vectors of two fingerprints are never compared."""
-        return fingerprint(self.folder, tta=self.tta)
+        return fingerprint(self.folder, self.variant)
 
     def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
         """(N, D) float32, unit rows; read and encoded by all cores. Raises ``ImageError`` for the first photo
@@ -199,7 +212,8 @@ class Encoder:
     @cached_property
     def _image_session(self) -> Any:
         # One thread a run: photos are encoded side by side instead, which leaves no core waiting.
-        return _session(self.folder / IMAGE_TOWER, self.device, threads=1)
+        tower = IMAGE_TOWER_INT8 if self.variant.int8 else IMAGE_TOWER
+        return _session(self.folder / tower, self.device, threads=1)
 
     @cached_property
     def _text_session(self) -> Any:

@@ -15,13 +15,33 @@ CONFIG = "config.json"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
-# Marks the fingerprints of vectors that are means over the views `preprocess.TTA`; others need another mark.
+IMAGE_TOWER_INT8 = "image-int8.onnx"  # the same in arithmetic of 8 bits (train.quantise)
+# Marks in fingerprints. Of vectors that are means over the views `preprocess.TTA`: others need another mark.
 _VIEWS = "+mirrored-centre-0.85"
-_TTA = " --tta"
+_INT8 = "+int8-"
+RSUM_INT8 = "rsum_int8"  # among the dev figures
 CALIBRATION = "calibration.npz"  # what a score means, where it is known (retrieval.confidence)
 SHIPPED_MODELS = Path(__file__).parent / "models"
 
 TextKind = Literal["words", "wordpiece"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a model encodes photos. Vectors of two variants are never compared."""
+
+    tta: bool = False  # the mean over two views of a photo
+    int8: bool = False  # the tower in arithmetic of 8 bits
+
+    @classmethod
+    def of_fingerprint(cls, fingerprint: str) -> Variant:
+        """That of vectors with this fingerprint."""
+        return cls(fingerprint.endswith(_VIEWS), _INT8 in fingerprint)
+
+    @property
+    def options(self) -> str:
+        """As one types it after the name of the model."""
+        return " --int8" * self.int8 + " --tta" * self.tta
 
 
 @dataclass(frozen=True)
@@ -58,14 +78,16 @@ def model_name(folder: Path) -> str:
     return folder.name if folder.parent == SHIPPED_MODELS else str(folder)
 
 
-def model_label(name: str, tta: bool) -> str:
+def model_label(name: str, variant: Variant) -> str:
     """The model and how it is used, as a person would type it."""
-    return name + (_TTA if tta else "")
+    return name + variant.options
 
 
-def split_label(label: str) -> tuple[str, bool]:
-    """The name and the ``tta`` of a label."""
-    return label.removesuffix(_TTA), label.endswith(_TTA)
+def split_label(label: str) -> tuple[str, Variant]:
+    """The name and the variant of a label."""
+    variants = (Variant(tta, int8) for tta in (True, False) for int8 in (True, False))
+    variant = next(variant for variant in variants if label.endswith(variant.options))
+    return label.removesuffix(variant.options), variant
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -97,31 +119,32 @@ def _config_text(config: ModelConfig) -> str:
     return json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
 
 
-def fingerprint(folder: Path, *, tta: bool = False) -> str:
+def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
     """The identity of a model's vectors: the sha256 of its configuration, which holds the checksums of its
-    files, and with ``tta`` the views that a photo's embedding is the mean of.
+    files, then that of the int8 tower, then the views that a photo's embedding is the mean of.
 
-    The calibration's is left out: vectors do not depend on it, so libraries outlive its being fitted again.
+    What the others do not depend on is left out of the first, the calibration and the int8 tower: libraries
+    outlive their being made again.
     """
-    return _weights_fingerprint(folder) + (_VIEWS if tta else "")
-
-
-def _weights_fingerprint(folder: Path) -> str:
-    if CALIBRATION.encode() not in (folder / CONFIG).read_bytes():
-        return sha256_file(folder / CONFIG)
-    config = read_config(folder)
-    files = {name: digest for name, digest in config.files.items() if name != CALIBRATION}
-    return hashlib.sha256(_config_text(replace(config, files=files)).encode()).hexdigest()
-
-
-def is_tta(fingerprint: str) -> bool:
-    """Whether vectors of this fingerprint are means over views."""
-    return fingerprint.endswith(_VIEWS)
+    text = (folder / CONFIG).read_bytes()
+    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8)):
+        weights, int8 = hashlib.sha256(text).hexdigest(), "none"
+    else:
+        config = read_config(folder)
+        int8 = config.files.get(IMAGE_TOWER_INT8, "none")[:16]
+        files = {
+            name: digest
+            for name, digest in config.files.items()
+            if name not in (CALIBRATION, IMAGE_TOWER_INT8)
+        }
+        dev = {name: figure for name, figure in config.dev.items() if name != RSUM_INT8}
+        weights = hashlib.sha256(_config_text(replace(config, files=files, dev=dev)).encode()).hexdigest()
+    return weights + (_INT8 + int8) * variant.int8 + _VIEWS * variant.tta
 
 
 def weights_of(fingerprint: str) -> str:
-    """The part of a fingerprint that says which weights: texts have the same vectors whatever the views."""
-    return fingerprint.removesuffix(_VIEWS)
+    """The part of a fingerprint that says which weights: texts have the same vectors in all variants."""
+    return fingerprint.partition("+")[0]
 
 
 def check_files(folder: Path, config: ModelConfig) -> None:

@@ -205,7 +205,7 @@ def build_lists(
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
-    exact = _Best(trial, _TRIAL_K)
+    exact = Best(trial, _TRIAL_K)
     newest: list[tuple[int, bytes]] = [(0, b"")]
     progress.start(f"sorting {kind} into {n_lists:,} lists", count)
     try:
@@ -232,7 +232,7 @@ def build_lists(
     )
 
 
-class _Best:
+class Best:
     """The ids of the k best for each of (Q, D) queries, of vectors that come block by block."""
 
     def __init__(self, queries: NDArray[np.float32], k: int) -> None:

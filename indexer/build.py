@@ -286,7 +286,7 @@ def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
 
 
 def _say_what_changes(run: Run, lacking: int) -> None:
-    """Tells that photos are about to be encoded again, because of another model or another ``--tta``."""
+    """Tells that photos are about to be encoded again, because of another model or another variant of it."""
     with run.catalog.session() as session:
         old, new = active_model(session), session.get_one(Model, run.model_id)
     if lacking and old is not None and old.id != new.id:

@@ -163,7 +163,7 @@ def encode_captions(run: Run) -> None:
 
 
 def _copy_vectors(run: Run) -> None:
-    """Takes over what the same weights encoded for a library with, or without, ``--tta``."""
+    """Takes over what the same weights encoded for another variant."""
     weights = weights_of(run.encoder.fingerprint)
     own = aliased(CaptionVector)
     known = exists().where(own.caption_id == CaptionVector.caption_id, own.model_id == run.model_id)

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-from embedding.modelfolder import is_tta, model_label
+from embedding.modelfolder import Variant, model_label
 from indexer.database import ACTIVE_MODEL, CATALOG, connect, has_advice, library_error, open_database
 
 
@@ -74,7 +74,7 @@ class Root(Base):
 
 
 class Model(Base):
-    """A model that encoded something in this library; with ``--tta`` it counts as another one."""
+    """A model that encoded something in this library; each variant of it counts as another one."""
 
     __tablename__ = "models"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
@@ -82,19 +82,19 @@ class Model(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(OsText)  # what a person calls it
     folder: Mapped[str] = mapped_column(OsText)  # absolute
-    fingerprint: Mapped[str] = mapped_column(Text, unique=True)  # weights, and the views of a photo
+    fingerprint: Mapped[str] = mapped_column(Text, unique=True)  # weights and variant
     dim: Mapped[int]
     added_at: Mapped[datetime]
 
     @property
-    def tta(self) -> bool:
-        """Whether the photos' vectors are means over views."""
-        return is_tta(self.fingerprint)
+    def variant(self) -> Variant:
+        """How it encoded the photos."""
+        return Variant.of_fingerprint(self.fingerprint)
 
     @property
     def label(self) -> str:
-        """The name, and the option that photos were indexed with."""
-        return model_label(self.name, self.tta)
+        """The name, and the options that photos were indexed with."""
+        return model_label(self.name, self.variant)
 
 
 class Setting(Base):

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.modelfolder import is_tta, model_label
+from embedding.modelfolder import Variant, model_label
 from indexer.database import ACTIVE_MODEL, connect, library_error, open_database
 
 Kind = Literal["images", "captions"]
@@ -36,14 +36,14 @@ class LibraryModel:
     dim: int
 
     @property
-    def tta(self) -> bool:
-        """Whether the photos' vectors are means over views."""
-        return is_tta(self.fingerprint)
+    def variant(self) -> Variant:
+        """How it encoded the photos."""
+        return Variant.of_fingerprint(self.fingerprint)
 
     @property
     def label(self) -> str:
-        """The name, and the option that photos were indexed with."""
-        return model_label(self.name, self.tta)
+        """The name, and the options that photos were indexed with."""
+        return model_label(self.name, self.variant)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -218,7 +218,7 @@ def kind_of(query: Query, within: Gallery) -> Kind:
 def load_encoder(model: LibraryModel) -> Encoder:
     """The encoder of a catalogued model. Raises ``LibraryError`` when it is gone or is another one now."""
     try:
-        encoder = Encoder.load(model.name, tta=model.tta)
+        encoder = Encoder.load(model.name, **asdict(model.variant))
         same = encoder.fingerprint == model.fingerprint
     except ModelError as error:
         raise LibraryError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from embedding.errors import LibraryError, ModelError, UserError
-from embedding.modelfolder import fingerprint, resolve_model, split_label
+from embedding.modelfolder import Variant, fingerprint, resolve_model, split_label
 from embedding.progress import SILENT, Progress
 from indexer.catalog import (
     Caption,
@@ -47,7 +47,7 @@ class EvaluationResult:
     text_ranks: NDArray[np.int64]  # (C,) exact rank of each caption's photo
     image_ranks: NDArray[np.int64]  # (I,) exact rank of each photo's best caption
     model: str
-    tta: bool
+    variant: Variant
     split: str | None
     n_images: int
     n_captions: int
@@ -69,7 +69,7 @@ class EvaluationResult:
             "n_images": self.n_images,
             "n_captions": self.n_captions,
             "model": self.model,
-            "tta": self.tta,
+            **asdict(self.variant),
             "split": self.split,
             "index_agrees_with_exact": self.agrees,
         }
@@ -121,7 +121,7 @@ def evaluate(
         text_ranks=text_ranks,
         image_ranks=image_ranks,
         model=model.name,
-        tta=model.tta,
+        variant=model.variant,
         split=pairs.split,
         n_images=len(pairs.image_items),
         n_captions=len(pairs.caption_items),
@@ -155,7 +155,7 @@ def history_json(row: Evaluation) -> dict[str, Any]:
             "median_rank": direction.median_rank,
             "mean_rank": round(direction.mean_rank, 2),
         }
-    name, tta = split_label(row.model_name)
+    name, variant = split_label(row.model_name)
     return {
         **ways,
         "rsum": round(row.rsum, 2),
@@ -163,7 +163,7 @@ def history_json(row: Evaluation) -> dict[str, Any]:
         "n_images": row.n_images,
         "n_captions": row.n_captions,
         "model": name,
-        "tta": tta,
+        **asdict(variant),
         "split": row.split,
         "index_agrees_with_exact": row.exact,
         "date": _iso(row.created_at),
@@ -208,7 +208,7 @@ def _check_unchanged(model: Model) -> None:
         folder = resolve_model(model.name)
     except ModelError:
         return
-    if fingerprint(folder, tta=model.tta) != model.fingerprint:
+    if fingerprint(folder, model.variant) != model.fingerprint:
         raise changed_model(model.name)
 
 

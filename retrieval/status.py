@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
 from embedding.errors import LibraryError, ModelError
-from embedding.modelfolder import CONFIG, SHIPPED_MODELS, model_name, read_config, resolve_model
+from embedding.modelfolder import CONFIG, SHIPPED_MODELS, Variant, model_name, read_config, resolve_model
 from indexer.catalog import (
     Caption,
     Catalog,
@@ -40,7 +41,7 @@ def library_status(library: Path) -> dict[str, Any]:
         return {
             "library": str(library),
             "model": model.name if model is not None else None,
-            "tta": model is not None and model.tta,
+            **asdict(Variant() if model is None else model.variant),
             "photos": counts.photos,
             "searchable_photos": counts.searchable_photos,
             "captions": counts.captions,

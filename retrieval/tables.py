@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedding.modelfolder import model_label
+from embedding.modelfolder import Variant, model_label
 
 if TYPE_CHECKING:
     from indexer.build import IndexReport
@@ -61,7 +61,7 @@ def history_table(evaluations: Sequence[dict[str, Any]]) -> str:
     rows: list[Sequence[Any]] = [("date", "model", "split", "photos", *header, "rsum")]
     for row in evaluations:
         recalls = [row[way].get(f"R@{k}", "") for way in ways for k in ks]
-        model = model_label(row["model"], row["tta"])
+        model = model_label(row["model"], Variant(row["tta"], row["int8"]))
         rows.append((row["date"], model, row["split"] or "", row["n_images"], *recalls, row["rsum"]))
     return table(rows)
 
@@ -85,7 +85,7 @@ def index_text(report: IndexReport, model: str, library: Path) -> str:
 def status_text(facts: dict[str, Any]) -> str:
     """``status --json`` for a person."""
     counts = ("photos", "searchable_photos", "captions", "captions_with_photo", "evaluations")
-    model = model_label(facts["model"] or "none", facts["tta"])
+    model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
     for folder in facts["folders"]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from embedding.encoder import mean_over_views
+from embedding.modelfolder import Variant
 from embedding.preprocess import TTA, WHOLE, load_views
 
 # Red, green and blue have an axis each; the fourth is for everything else.
@@ -45,6 +46,7 @@ class FakeEncoder:
         self.name = name
         self.fingerprint = fingerprint + "+mirrored-centre-0.85" * tta
         self.tta = tta
+        self.variant = Variant(tta)
         self.views = TTA if tta else WHOLE
         self.folder = Path("/models") / name
         self.interrupt_after = interrupt_after

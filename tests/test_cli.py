@@ -337,3 +337,26 @@ def test_tta_is_remembered_until_it_is_turned_off(place: Path, tmp_path: Path) -
     result = run("index", photos, "--no-tta", cwd=tmp_path)
     assert "changes from default --tta to default: 5 photos are encoded again" in result.stderr
     assert tta() == (False, 0)
+
+
+def test_int8_is_remembered_and_finds_the_same(place: Path, tmp_path: Path) -> None:
+    report = run_json(
+        "index", place / "photos", "--int8", "--workers", "1", "--batch-size", "2", cwd=tmp_path
+    )
+    assert (report["int8"], report["tta"], report["encoded"]) == (True, False, len(SHOWN))
+    again = run_json("index", place / "photos", cwd=tmp_path)
+    assert (again["int8"], again["encoded"]) == (True, 0)
+    assert "default --int8" in run("status", cwd=tmp_path).stdout
+    (hit,) = run_json("search", "a cup of coffee", "-k", "1", cwd=tmp_path)["hits"]
+    assert Path(hit["path"]).name == "coffee.png"
+
+
+def test_int8_and_cuda_where_there_is_none(place: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(ROOT / "embedding" / "models" / "default", model)
+    config = json.loads((model / "config.json").read_text())
+    del config["files"]["image-int8.onnx"]
+    (model / "config.json").write_text(json.dumps(config))
+    error = run("index", place / "photos", "--model", model, "--int8", cwd=tmp_path, code=1).stderr
+    assert "this model has no int8 tower; make it with `python -m train.quantise`" in error
+    assert "no CUDA" in run("index", place / "photos", "--device", "cuda", cwd=tmp_path, code=1).stderr

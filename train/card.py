@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from embedding.modelfolder import CALIBRATION, ModelConfig
+from embedding.modelfolder import CALIBRATION, RSUM_INT8, ModelConfig
 
 CARD = "MODEL_CARD.md"
 NOTICE = "NOTICE"
@@ -84,7 +84,7 @@ little worse.
 {_row("text to image", dev["text_to_image"])}
 {_row("image to text", dev["image_to_text"])}
 
-rsum {dev["rsum"]:.1f}. `curves.png` shows loss and recall over the epochs.
+rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the epochs.
 
 ## Intended use and limits
 
@@ -95,6 +95,10 @@ rsum {dev["rsum"]:.1f}. `curves.png` shows loss and recall over the epochs.
 * A score is a cosine: it orders the hits of one query; it is not a probability. {_confidence(config)}
 {caution}* Models of CLIP's size, trained on 400 million pairs, are better where they can be had.
 """
+
+
+def _int8(dev: dict[str, Any]) -> str:
+    return f"; {dev[RSUM_INT8]:.1f} with `index --int8`" if RSUM_INT8 in dev else ""
 
 
 def _confidence(config: ModelConfig) -> str:

@@ -40,11 +40,11 @@ def write_onnx(
         )
         assert program is not None
         model = program.model_proto
-    _forget_source(model)
+    forget_source(model)
     onnx.save(model, path)
 
 
-def _forget_source(model: onnx.ModelProto) -> None:
+def forget_source(model: onnx.ModelProto) -> None:
     """Drop what the exporter notes of the code: file names of this machine, and line numbers, with which
     the checksum of an unchanged tower would change."""
     graph = model.graph

@@ -22,7 +22,6 @@ from embedding.branches import TwoBranchNetwork
 from embedding.encoder import Encoder
 from embedding.modelfolder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
 from embedding.progress import Progress
-from retrieval.metrics import ranks, retrieval_metrics
 from train.calibrate import write_calibration
 from train.card import write_card
 from train.checkpoint import Epoch, Tensors, best_epoch
@@ -31,7 +30,9 @@ from train.data import CaptionedPhotos
 from train.export import store_float16, store_int8, write_onnx
 from train.joint import JointNetwork
 from train.latestages import Stem
+from train.metrics import dev_metrics
 from train.presets import Preset
+from train.quantise import int8_rsum, write_int8_tower
 from train.textside import TextTower
 
 NETWORK = "network.safetensors"
@@ -119,7 +120,11 @@ def save_model(
     draw_curves(history, folder / CURVES, title=f"{preset.name}, {backbone.name}")
     encoder = Encoder(folder, config)
     images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
-    metrics = _dev_metrics(images, texts, dev)
+    metrics = dev_metrics(images, texts, dev)
+    config = replace(
+        config, files={**config.files, **write_int8_tower(folder, train.photos, config.image_size)}
+    )
+    metrics |= int8_rsum(folder, config, dev, texts)
     calibration = write_calibration(folder, encoder, train, dev, images, texts, seed=seed, progress=progress)
     config = replace(config, dev=metrics, files={**config.files, **calibration})
     write_card(folder, config)
@@ -147,24 +152,3 @@ def _onnx_function(module: nn.Module, size: int) -> Callable[[NDArray[np.uint8]]
 def _write_image_onnx(module: nn.Module, size: int, path: Path, output: str) -> None:
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     write_onnx(module, [example], path, inputs=["pixels"], output=output, dynamic=[["batch"]])
-
-
-def _dev_metrics(
-    images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos
-) -> dict[str, Any]:
-    own = np.arange(len(images))
-    metrics = retrieval_metrics(
-        ranks(images, texts, own, dev.items), own, ranks(texts, images, dev.items, own), dev.items
-    )
-    return {
-        "text_to_image": _recalls(metrics.text_to_image),
-        "image_to_text": _recalls(metrics.image_to_text),
-        "rsum": round(metrics.rsum, 1),
-        "n_images": len(images),
-        "n_captions": len(texts),
-    }
-
-
-def _recalls(direction: Any) -> dict[str, float]:
-    recalls = {f"R@{k}": round(value, 1) for k, value in direction.recall.items()}
-    return {**recalls, "median_rank": direction.median_rank, "mean_rank": round(direction.mean_rank, 1)}

@@ -8,9 +8,9 @@ import pytest
 from embedding.errors import ModelError
 from embedding.modelfolder import (
     ModelConfig,
+    Variant,
     check_files,
     fingerprint,
-    is_tta,
     model_label,
     model_name,
     read_config,
@@ -20,6 +20,8 @@ from embedding.modelfolder import (
     weights_of,
     write_config,
 )
+
+VARIANTS = [Variant(tta, int8) for tta in (False, True) for int8 in (False, True)]
 
 
 @pytest.fixture
@@ -45,17 +47,18 @@ def test_the_fingerprint_changes_with_any_file(folder: Path) -> None:
     assert fingerprint(folder) != before
 
 
-def test_views_are_part_of_the_fingerprint_and_not_of_the_weights(folder: Path) -> None:
-    plain, tta = fingerprint(folder), fingerprint(folder, tta=True)
-    assert (is_tta(plain), is_tta(tta)) == (False, True)
-    assert weights_of(tta) == weights_of(plain) == plain
+def test_the_variant_is_part_of_the_fingerprint_and_not_of_the_weights(folder: Path) -> None:
+    found = [fingerprint(folder, variant) for variant in VARIANTS]
+    assert [Variant.of_fingerprint(one) for one in found] == VARIANTS
+    assert len(set(found)) == 4
+    assert {weights_of(one) for one in found} == {fingerprint(folder)}
 
 
 def test_a_label_is_what_one_types() -> None:
-    assert model_label("default", True) == "default --tta"
-    assert [split_label(model_label("default", tta)) for tta in (False, True)] == [
-        ("default", False),
-        ("default", True),
+    assert model_label("default", Variant()) == "default"
+    assert model_label("default", Variant(tta=True, int8=True)) == "default --int8 --tta"
+    assert [split_label(model_label("default", variant)) for variant in VARIANTS] == [
+        ("default", variant) for variant in VARIANTS
     ]
 
 
@@ -108,3 +111,15 @@ def test_the_fingerprint_outlives_a_calibration(folder: Path) -> None:
         files = {**config.files, "calibration.npz": digest}
         write_config(folder, ModelConfig(**{**vars(config), "files": files}))
         assert fingerprint(folder) == before
+
+
+def test_only_the_int8_variant_depends_on_the_int8_tower(folder: Path) -> None:
+    int8 = Variant(int8=True)
+    config, before, fingerprints = read_config(folder), fingerprint(folder), {fingerprint(folder, int8)}
+    for digest in ("0", "1"):
+        files = {**config.files, "image-int8.onnx": digest}
+        changed = {**vars(config), "files": files, "dev": {"rsum_int8": 300.0}}
+        write_config(folder, ModelConfig(**changed))
+        assert fingerprint(folder) == before
+        fingerprints.add(fingerprint(folder, int8))
+    assert len(fingerprints) == 3

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedding.errors import LibraryError
+from embedding.modelfolder import Variant
 from indexer.catalog import (
     Caption,
     CaptionVector,
@@ -57,7 +58,7 @@ def reader(library: Path) -> Iterator[CatalogReader]:
 def test_the_active_model(reader: CatalogReader) -> None:
     model = reader.active_model()
     assert model == LibraryModel(2, "b", "print-b", 2)
-    assert (model.label, model.tta) == ("b", False)
+    assert (model.label, model.variant) == ("b", Variant())
 
 
 def test_a_library_without_anything_has_no_model(library: Path) -> None:
