@@ -22,7 +22,7 @@ from embedding.branches import TwoBranchNetwork
 from embedding.encoder import Encoder
 from embedding.modelfolder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
 from embedding.progress import Progress
-from retrieval.metrics import ranks, retrieval_metrics
+from retrieval.metrics import ranks_both_ways, retrieval_metrics
 from train.calibrate import write_calibration
 from train.card import write_card
 from train.checkpoint import Epoch, Tensors, best_epoch
@@ -153,9 +153,8 @@ def _dev_metrics(
     images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos
 ) -> dict[str, Any]:
     own = np.arange(len(images))
-    metrics = retrieval_metrics(
-        ranks(images, texts, own, dev.items), own, ranks(texts, images, dev.items, own), dev.items
-    )
+    text_ranks, image_ranks = ranks_both_ways(texts, images, dev.items, own)
+    metrics = retrieval_metrics(image_ranks, own, text_ranks, dev.items)
     return {
         "text_to_image": _recalls(metrics.text_to_image),
         "image_to_text": _recalls(metrics.image_to_text),
