@@ -34,7 +34,10 @@ from indexer.reader import CatalogReader
 from retrieval.engine import changed_model
 from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks_both_ways, retrieval_metrics
 
-BLOCK = 4096  # queries that the index is asked at a time: FAISS's own block of queries
+# Queries that the index is asked at a time: as many as FAISS multiplies at once, and fewer where they have so
+# many hits (--recall 100000) that these would take more than 50 MB.
+MOST_QUERIES = 4096
+MOST_HITS = 1 << 22
 DIRECTIONS = ("text_to_image", "image_to_text")
 
 
@@ -128,7 +131,7 @@ def evaluate(
     same = np.array_equal(text_ranks, text_found) and np.array_equal(image_ranks, image_found)
     result = EvaluationResult(
         metrics=exact
-        if same  # and so are the intervals, which take longer than all else for a thousand photos
+        if same  # and so are the intervals: they need not be drawn twice
         else retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
         exact=exact,
         text_ranks=text_ranks,
@@ -256,8 +259,9 @@ def _found_ranks(
 ) -> NDArray[np.int64]:
     """(Q,) ranks as the index's ``depth`` best hits show them (``ranks_among_hits``)."""
     found = np.empty(len(queries.ids), dtype=np.int64)
-    for start in range(0, len(found), BLOCK):
-        rows = slice(start, start + BLOCK)
+    block = max(1, min(MOST_QUERIES, MOST_HITS // min(depth, len(gallery.ids))))
+    for start in range(0, len(found), block):
+        rows = slice(start, start + block)
         scores, ids = gallery.index.search(queries.vectors[rows], depth, gallery.among)
         found[rows] = ranks_among_hits(scores, gallery.items_of(ids), queries.items[rows], exact[rows])
         progress.advance(len(ids))

@@ -220,7 +220,7 @@ class _Tile:
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
-        """(B, T)."""
+        """(B, T) float32, by BLAS in float64: rounding leaves equal ones equal but for some in 10^8."""
         one, other = (side.vectors.astype(np.float64) for side in self.sides)
         return (one @ other.T).astype(np.float32)
 
@@ -231,7 +231,7 @@ class _Tile:
         """
         across = (slice(None), None) if way == 0 else (None, slice(None))
         above = self.products > bar.high[across]
-        # Neither above nor below, and what is not a number: it is no wider than the error allows for.
+        # Neither below nor above: nor is the NaN of a product that overflowed.
         unsure = np.flatnonzero((self.products < bar.low[across]) == above)
         if len(unsure) > _MOST_UNSURE * above.size:
             negative = self.sides[0].items[:, None] != self.sides[1].items
