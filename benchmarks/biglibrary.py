@@ -2,8 +2,9 @@
 
     python -m benchmarks.biglibrary 100000 /tmp/library-100k
 
-The vectors are spread as real ones are: each lies between two training photos of the default model (from the
-bank that its calibration carries), at random, with noise. Catalogue and index are written as `index` writes
+The photos' vectors are spread as real ones are: each lies between two training photos of the default model
+(from the bank that its calibration carries), at random, with noise. With --captions N every photo has N
+captions, whose vectors are the photo's with more noise. Catalogue and index are written as `index` writes
 them. The photo files do not exist, or, with --photos DIR, are files of one byte that look unchanged.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,11 +26,12 @@ from embedding.progress import Console
 from indexer.catalog import Catalog, Model, Root, Setting, utcnow
 from indexer.database import ACTIVE_MODEL, connect
 from indexer.galleries import update_index
-from indexer.reader import CatalogReader
+from indexer.reader import KINDS, CatalogReader
 from retrieval.confidence import Calibration
 
 BLOCK = 10_000
 NOISE = 0.5  # length of the noise, against vectors of length 1
+CAPTION_NOISE = 8.0  # rsum over 1,000 photos is then 359, about that of the default model on Flickr8k
 PHOTOS_A_FOLDER = 1_000
 
 
@@ -46,8 +49,19 @@ def synthetic_vectors(n: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
         yield (rows / np.linalg.norm(rows, axis=1, keepdims=True))[: n - start]
 
 
-def make_library(folder: Path, n: int, photos: Path | None = None) -> None:
-    """A library of ``n`` photos, indexed with the default model. The folder must not exist yet."""
+def caption_vectors(photos: NDArray[np.float32], each: int, seed: int) -> NDArray[np.float32]:
+    """(N * each, D) float32 unit rows for (N, D) photos: ``each`` captions of the first, and so on."""
+    rows = photos.repeat(each, axis=0)
+    noise = np.random.default_rng(seed).standard_normal(rows.shape, dtype=np.float32)
+    rows += noise * np.float32(CAPTION_NOISE / np.sqrt(rows.shape[1]))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def make_library(folder: Path, n: int, photos: Path | None = None, captions: int = 0) -> None:
+    """A library of ``n`` photos with ``captions`` captions each, indexed with the default model.
+
+    The folder must not exist yet.
+    """
     encoder = Encoder.load("default")
     with closing(Catalog.open(folder, create=True)) as catalog, catalog.session(write=True) as session:
         model = Model(
@@ -82,10 +96,36 @@ def make_library(folder: Path, n: int, photos: Path | None = None) -> None:
                 "INSERT INTO image_vectors (id, model_id, image_id, vector) VALUES (?, ?, ?, ?)",
                 ((i, model_id, i, row.tobytes()) for i, row in zip(ids, rows, strict=True)),
             )
+            if captions:
+                _add_captions(connection, model_id, ids, caption_vectors(rows, captions, seed=first))
             connection.execute("COMMIT")
             first += len(rows)
     with closing(CatalogReader.open(folder)) as reader:
-        update_index(reader, "images", model_id, encoder.dim, encoder.encode_texts, Console())
+        for kind in KINDS:
+            update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, Console())
+
+
+def _add_captions(
+    connection: sqlite3.Connection, model_id: int, images: range, rows: NDArray[np.float32]
+) -> None:
+    """Captions of these images, as many each as there are rows for."""
+    each = len(rows) // len(images)
+    first = 1 + (images.start - 1) * each
+    ids = range(first, first + len(rows))
+    connection.execute(
+        "INSERT OR IGNORE INTO corpora (id, path, format, size, mtime_ns, added_at)"
+        " VALUES (1, '/captions.csv', 'csv', 0, 0, ?)",
+        [utcnow().isoformat(sep=" ")],
+    )
+    connection.executemany(
+        "INSERT INTO captions (id, corpus_id, position, text, image_name, image_id)"
+        " VALUES (?, 1, ?, ?, '', ?)",
+        ((i, i - 1, f"caption {i}", images.start + (i - first) // each) for i in ids),
+    )
+    connection.executemany(
+        "INSERT INTO caption_vectors (id, model_id, caption_id, vector) VALUES (?, ?, ?, ?)",
+        ((i, model_id, i, row.tobytes()) for i, row in zip(ids, rows, strict=True)),
+    )
 
 
 def _file(photos: Path | None, name: str) -> tuple[int, int]:
@@ -103,11 +143,12 @@ def main() -> None:
     parser.add_argument("n", type=int, help="how many photos")
     parser.add_argument("library", type=Path)
     parser.add_argument("--photos", type=Path, help="a folder for files that stand for photos")
+    parser.add_argument("--captions", type=int, default=0, metavar="N", help="captions a photo")
     arguments = parser.parse_args()
     if arguments.library.exists():
         parser.error(f"{arguments.library} exists")
     started = time.perf_counter()
-    make_library(arguments.library, arguments.n, arguments.photos)
+    make_library(arguments.library, arguments.n, arguments.photos, arguments.captions)
     size = sum(file.stat().st_size for file in arguments.library.iterdir()) / 1e6
     print(f"{arguments.n:,} photos in {time.perf_counter() - started:.0f} s, {size:,.0f} MB")
 

@@ -32,9 +32,12 @@ from indexer.corpus import canonical_split, split_members
 from indexer.galleries import Index, open_index
 from indexer.reader import CatalogReader
 from retrieval.engine import changed_model
-from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks, retrieval_metrics
+from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks_both_ways, retrieval_metrics
 
-BLOCK = 256  # queries at a time: bounds memory to BLOCK x gallery scores
+# Queries that the index is asked at a time: as many as FAISS multiplies at once, and fewer where they have so
+# many hits (--recall 100000) that these would take more than 50 MB.
+MOST_QUERIES = 4096
+MOST_HITS = 1 << 22
 DIRECTIONS = ("text_to_image", "image_to_text")
 
 
@@ -43,7 +46,7 @@ class EvaluationResult:
     """One evaluation: the metrics as users search, and the exact ranks behind them."""
 
     metrics: RetrievalMetrics
-    exact: RetrievalMetrics  # by exhaustive search in float64
+    exact: RetrievalMetrics  # by the exact ranks of ``retrieval.ranks``
     text_ranks: NDArray[np.int64]  # (C,) exact rank of each caption's photo
     image_ranks: NDArray[np.int64]  # (I,) exact rank of each photo's best caption
     model: str
@@ -109,15 +112,28 @@ def evaluate(
     with closing(CatalogReader.open(catalog.folder)) as reader:
         images = open_index(reader, "images", model.id, model.dim)
         captions = open_index(reader, "captions", model.id, model.dim)
-        image_side = images, pairs.image_vectors, pairs.image_items
-        caption_side = captions, pairs.caption_vectors, pairs.caption_items
-        progress.start("queries", len(pairs.image_items) + len(pairs.caption_items))
-        text_ranks, text_found = _ranks(caption_side, image_side, depth, progress)
-        image_ranks, image_found = _ranks(image_side, caption_side, depth, progress)
+        image_side = _Side(images, pairs.image_vectors, pairs.image_items)
+        caption_side = _Side(captions, pairs.caption_vectors, pairs.caption_items)
+        progress.start("exact ranks", len(pairs.caption_items))
+        text_ranks, image_ranks = ranks_both_ways(
+            caption_side.vectors,
+            image_side.vectors,
+            pairs.caption_items,
+            pairs.image_items,
+            advance=progress.advance,
+        )
         progress.finish()
+        progress.start("searches", len(pairs.image_items) + len(pairs.caption_items))
+        text_found = _found_ranks(caption_side, image_side, depth, text_ranks, progress)
+        image_found = _found_ranks(image_side, caption_side, depth, image_ranks, progress)
+        progress.finish()
+    exact = retrieval_metrics(image_ranks, pairs.image_items, text_ranks, pairs.caption_items, ks)
+    same = np.array_equal(text_ranks, text_found) and np.array_equal(image_ranks, image_found)
     result = EvaluationResult(
-        metrics=retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
-        exact=retrieval_metrics(image_ranks, pairs.image_items, text_ranks, pairs.caption_items, ks),
+        metrics=exact
+        if same  # and so are the intervals: they need not be drawn twice
+        else retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
+        exact=exact,
         text_ranks=text_ranks,
         image_ranks=image_ranks,
         model=model.name,
@@ -222,32 +238,34 @@ def _no_pairs(session: Session, split: str | None) -> str:
     return f"no captioned photos in the split {split!r}; there are: {there}"
 
 
-def _ranks(
-    queries: tuple[Index, NDArray[np.int64], NDArray[np.int64]],
-    gallery: tuple[Index, NDArray[np.int64], NDArray[np.int64]],
-    depth: int,
-    progress: Progress,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(Q,) exact ranks, and (Q,) ranks as the index's ``depth`` best hits show them.
+class _Side:
+    """The photos or the captions of the pairs, as an index has them."""
 
-    A query whose positives are not among those hits has no rank of the second kind below ``depth`` + 1:
-    there it keeps its exact rank where that is as deep, and ``depth`` + 1 otherwise.
-    """
-    query_index, query_ids, query_items = queries
-    gallery_index, gallery_ids, gallery_items = gallery
-    gallery_vectors = gallery_index.vectors(gallery_ids)
-    among = None if len(gallery_ids) == len(gallery_index) else gallery_ids
-    by_id = np.argsort(gallery_ids)
-    exact, found = np.empty((2, len(query_ids)), dtype=np.int64)
-    for start in range(0, len(query_ids), BLOCK):
-        rows = slice(start, start + BLOCK)
-        vectors, items = query_index.vectors(query_ids[rows]), query_items[rows]
-        exact[rows] = ranks(vectors, gallery_vectors, items, gallery_items)
-        scores, ids = gallery_index.search(vectors, depth, among)
-        hit_items = gallery_items[by_id[np.searchsorted(gallery_ids, ids, sorter=by_id)]]
-        found[rows] = ranks_among_hits(scores, hit_items, items, exact[rows])
-        progress.advance(len(items))
-    return exact, found
+    def __init__(self, index: Index, ids: NDArray[np.int64], items: NDArray[np.int64]) -> None:
+        self.index = index
+        self.ids = ids  # (N,) of vectors
+        self.items = items  # (N,)
+        self.vectors = index.vectors(ids)  # (N, D)
+        self.among = None if len(ids) == len(index) else ids
+        self._by_id = np.argsort(ids)
+
+    def items_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The items of vectors, in the shape of their ids."""
+        return self.items[self._by_id[np.searchsorted(self.ids, ids, sorter=self._by_id)]]
+
+
+def _found_ranks(
+    queries: _Side, gallery: _Side, depth: int, exact: NDArray[np.int64], progress: Progress
+) -> NDArray[np.int64]:
+    """(Q,) ranks as the index's ``depth`` best hits show them (``ranks_among_hits``)."""
+    found = np.empty(len(queries.ids), dtype=np.int64)
+    block = max(1, min(MOST_QUERIES, MOST_HITS // min(depth, len(gallery.ids))))
+    for start in range(0, len(found), block):
+        rows = slice(start, start + block)
+        scores, ids = gallery.index.search(queries.vectors[rows], depth, gallery.among)
+        found[rows] = ranks_among_hits(scores, gallery.items_of(ids), queries.items[rows], exact[rows])
+        progress.advance(len(ids))
+    return found
 
 
 def ranks_among_hits(

@@ -1,4 +1,4 @@
-"""From scores to ranks, from ranks to recall, median rank and rsum with bootstrap intervals."""
+"""From ranks to recall, median rank and rsum with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Who asks for recall asks for the ranks first: they come from one place.
+from retrieval.ranks import ranks as ranks
+from retrieval.ranks import ranks_both_ways as ranks_both_ways
+from retrieval.ranks import ranks_from_scores as ranks_from_scores
+
 _RSUM_KS = (1, 5, 10)
-# Gallery rows that are widened to float64 at a time.
-_TILE = 4096
 
 
 @dataclass(frozen=True)
@@ -41,72 +44,6 @@ class RetrievalMetrics:
     image_to_text: DirectionMetrics
     rsum: float
     rsum_interval: Interval
-
-
-def ranks_from_scores(
-    scores: ArrayLike, query_items: ArrayLike, gallery_items: ArrayLike
-) -> NDArray[np.int64]:
-    """(Q,) int64 ranks from (Q, G) scores: 1 + negatives that score >= the best positive.
-
-    Items are (Q,) and (G,) ints; equal ones are positives. Raises ``ValueError`` for shapes that do not
-    fit, NaN scores, and queries without a positive.
-    """
-    scores, query_items, gallery_items = (np.asarray(a) for a in (scores, query_items, gallery_items))
-    if scores.shape != (query_items.size, gallery_items.size):
-        raise ValueError(
-            f"scores of shape {scores.shape} for {query_items.size} query items "
-            f"and {gallery_items.size} gallery items"
-        )
-    positive = query_items[:, None] == gallery_items[None, :]
-    unanswerable = np.flatnonzero(~positive.any(axis=1))
-    if unanswerable.size:
-        first = unanswerable[0]
-        raise ValueError(f"query {first} with item {query_items[first]} has no positive in the gallery")
-    if scores.size and np.isnan(scores.min()):  # a minimum passes NaN on, and needs no array of flags
-        raise ValueError(f"NaN scores for query {np.flatnonzero(np.isnan(scores).any(axis=1))[0]}")
-    best = np.where(positive, scores, -np.inf).max(axis=1, initial=-np.inf)
-    return 1 + np.count_nonzero((scores >= best[:, None]) & ~positive, axis=1).astype(np.int64)
-
-
-def ranks(
-    queries: NDArray[np.float32],
-    gallery: NDArray[np.float32],
-    query_items: ArrayLike,
-    gallery_items: ArrayLike,
-    block: int = 256,
-) -> NDArray[np.int64]:
-    """(Q,) int64 ranks of (Q, D) queries in a (G, D) gallery by inner product, both float32.
-
-    Works on ``block`` queries at a time: memory is bounded by block * G scores. Raises ``ValueError``
-    as ``ranks_from_scores`` does.
-    """
-    query_items = np.asarray(query_items)
-    if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
-        raise ValueError(f"queries of shape {queries.shape} do not fit a gallery of shape {gallery.shape}")
-    if query_items.shape != queries.shape[:1]:
-        raise ValueError(f"{query_items.size} query items for {len(queries)} queries")
-    if block < 1:
-        raise ValueError(f"block of {block} queries: it must be at least 1")
-    result = np.empty(len(queries), dtype=np.int64)
-    for start in range(0, len(queries), block):
-        rows = slice(start, start + block)
-        result[rows] = ranks_from_scores(_scores(queries[rows], gallery), query_items[rows], gallery_items)
-    return result
-
-
-def _scores(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(B, G) float32 inner products, equal for equal gallery rows.
-
-    A float32 product differs in the last bit between rows, with the order in which BLAS adds: a collapsed
-    model would win its ties. Summing in float64 and rounding has no such bits, for two to three times
-    the time.
-    """
-    result = np.empty((len(queries), len(gallery)), dtype=np.float32)
-    wide = queries.astype(np.float64)
-    for start in range(0, len(gallery), _TILE):
-        columns = slice(start, start + _TILE)
-        result[:, columns] = wide @ gallery[columns].astype(np.float64).T
-    return result
 
 
 def recall_at(ranks: ArrayLike, k: int) -> float:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from embedding.branches import TwoBranchNetwork
 from embedding.progress import Progress
-from retrieval.metrics import ranks, recall_at
+from retrieval.metrics import ranks_both_ways, recall_at
 from train.checkpoint import (
     Checkpoint,
     Epoch,
@@ -150,8 +150,7 @@ def both_ranks(
     images: NDArray[np.float32], texts: NDArray[np.float32], items: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ranks of the first positive, (M,) text to image and (N,) image to text, of (N, D) and (M, D) rows."""
-    own = np.arange(len(images))
-    return ranks(texts, images, items, own), ranks(images, texts, own, items)
+    return ranks_both_ways(texts, images, items, np.arange(len(images)))
 
 
 def measured_epoch(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.metrics import ranks, retrieval_metrics
+from retrieval.metrics import ranks_both_ways, retrieval_metrics
 from train.data import CaptionedPhotos
 
 
@@ -16,9 +16,8 @@ def dev_metrics(
 ) -> dict[str, Any]:
     """The metrics of (I, D) photos and (C, D) captions, unit rows."""
     own = np.arange(len(images))
-    metrics = retrieval_metrics(
-        ranks(images, texts, own, dev.items), own, ranks(texts, images, dev.items, own), dev.items
-    )
+    text_ranks, image_ranks = ranks_both_ways(texts, images, dev.items, own)
+    metrics = retrieval_metrics(image_ranks, own, text_ranks, dev.items)
     return {
         "text_to_image": _recalls(metrics.text_to_image),
         "image_to_text": _recalls(metrics.image_to_text),

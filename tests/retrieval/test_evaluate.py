@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import retrieval.evaluate
 from embedding.errors import LibraryError, UserError
 from embedding.modelfolder import sha256_file
 from indexer.build import update_library
@@ -44,6 +45,17 @@ def test_metrics_by_hand(catalog: Catalog) -> None:
     assert result.image_ranks.tolist() == [2, 1, 1]
     assert result.metrics.image_to_text.recall == {1: pytest.approx(200 / 3), 2: 100}
     assert result.agrees
+
+
+def test_many_hits_are_asked_for_few_queries_at_a_time(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = evaluate(catalog, ks=[1, 2], split=None, command="test")
+    # The three photos are all hits of a query: with room for 7, two of the five captions are asked at a time.
+    # The five captions do not fit twice: one photo at a time.
+    monkeypatch.setattr(retrieval.evaluate, "MOST_HITS", 7)
+    result = evaluate(catalog, ks=[1, 2], split=None, command="test")
+    assert (result.metrics, result.exact) == (whole.metrics, whole.exact)
 
 
 def test_a_split_is_evaluated_alone(catalog: Catalog) -> None:

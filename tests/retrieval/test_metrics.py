@@ -1,4 +1,4 @@
-"""Ranks against a double loop, metrics against cases worked out by hand."""
+"""Metrics against cases worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,105 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.metrics import Interval, ranks, ranks_from_scores, recall_at, retrieval_metrics
-
-
-def naive_ranks(scores, query_items, gallery_items) -> list[int]:
-    """The definition word for word: 1 + number of negatives scoring >= the best positive."""
-    result = []
-    for row, item in zip(scores, query_items, strict=True):
-        best = max(s for s, other in zip(row, gallery_items, strict=True) if other == item)
-        rank = 1
-        for score, other in zip(row, gallery_items, strict=True):
-            if other != item and score >= best:
-                rank += 1
-        result.append(rank)
-    return result
-
-
-# --- ranks ----------------------------------------------------------------------------------------
-
-
-def test_ranks_by_hand():
-    scores = np.array(
-        [
-            [0.9, 0.1, 0.5, 0.2],  # item 0 holds columns 0 and 1: the best, 0.9, beats all
-            [0.9, 0.1, 0.5, 0.2],  # item 1 holds column 2: only 0.9 is above 0.5
-            [0.3, 0.1, 0.2, 0.2],  # item 2 holds column 3: 0.3 is above, the 0.2 of column 2 ties against us
-        ]
-    )
-    result = ranks_from_scores(scores, [0, 1, 2], [0, 0, 1, 2])
-    assert result.tolist() == [1, 2, 3]
-    assert result.dtype == np.int64
-
-
-def test_positives_do_not_push_each_other_down():
-    # Five captions of one image, all tied at the top: the image finds one of them first.
-    assert ranks_from_scores([[1.0] * 5 + [0.5]], [7], [7] * 5 + [8]).tolist() == [1]
-
-
-@pytest.mark.parametrize("n_queries", [1, 7, 257])
-@pytest.mark.parametrize("dimension", [256, 512])
-def test_a_collapsed_model_comes_last(n_queries, dimension):
-    # All vectors equal, so every negative ties: rank = size of the gallery. In float32 BLAS sums rows
-    # in different orders, and the last bit would decide.
-    vector = np.random.default_rng(0).normal(size=dimension).astype(np.float32)
-    vector /= np.linalg.norm(vector)
-    queries, gallery = np.tile(vector, (n_queries, 1)), np.tile(vector, (999, 1))
-    assert set(ranks(queries, gallery, np.zeros(n_queries, int), np.arange(999)).tolist()) == {999}
-
-
-@given(st.data(), st.integers(1, 6), st.integers(1, 12), st.integers(1, 4))
-def test_ranks_agree_with_the_definition(data, n_items, n_extra, block):
-    # Small integers as vectors: products are exact and ties are frequent.
-    item = st.integers(0, n_items - 1)
-    gallery_items = [*range(n_items), *data.draw(st.lists(item, min_size=n_extra, max_size=n_extra))]
-    query_items = data.draw(st.lists(item, max_size=9))
-    vectors = st.lists(st.integers(-2, 2), min_size=3, max_size=3)
-    queries = np.array([data.draw(vectors) for _ in query_items], dtype=np.float32).reshape(-1, 3)
-    gallery = np.array([data.draw(vectors) for _ in gallery_items], dtype=np.float32)
-
-    expected = naive_ranks(queries @ gallery.T, query_items, gallery_items)
-    assert ranks(queries, gallery, query_items, gallery_items, block=block).tolist() == expected
-    assert ranks_from_scores(queries @ gallery.T, query_items, gallery_items).tolist() == expected
-
-
-def test_a_gallery_of_several_tiles():
-    # 5,000 one-number vectors score 0, 1, ... 4999 against [1]: item i has 4999 - i items above it.
-    gallery = np.arange(5000, dtype=np.float32)[:, None]
-    queries = np.ones((3, 1), dtype=np.float32)
-    assert ranks(queries, gallery, [4999, 4096, 0], np.arange(5000)).tolist() == [1, 904, 5000]
-
-
-def test_query_without_positive():
-    with pytest.raises(ValueError, match="query 1 with item 5 has no positive"):
-        ranks_from_scores(np.zeros((2, 2)), [0, 5], [0, 1])
-    with pytest.raises(ValueError, match="no positive"):
-        ranks(np.zeros((1, 3), np.float32), np.zeros((0, 3), np.float32), [0], np.zeros(0, int))
-
-
-def test_nan_scores():
-    with pytest.raises(ValueError, match="NaN scores for query 1"):
-        ranks_from_scores([[0.0, 1.0], [np.nan, 1.0]], [0, 1], [0, 1])
-
-
-def test_shapes_that_do_not_fit_are_both_named():
-    with pytest.raises(ValueError, match=r"\(2, 3\) for 2 query items and 2 gallery items"):
-        ranks_from_scores(np.zeros((2, 3)), [0, 1], [0, 1])
-    four, three = np.zeros((2, 4), np.float32), np.zeros((2, 3), np.float32)
-    with pytest.raises(ValueError, match=r"\(2, 4\) do not fit a gallery of shape \(2, 3\)"):
-        ranks(four, three, [0, 1], [0, 1])
-    with pytest.raises(ValueError, match="3 query items for 2 queries"):
-        ranks(three, three, [0, 1, 1], [0, 1])
-    with pytest.raises(ValueError, match="2 query items and 1 gallery items"):
-        ranks(three, three, [0, 1], [0])
-
-
-def test_block_must_be_positive():
-    one = np.ones((1, 1), np.float32)
-    with pytest.raises(ValueError, match="block of 0"):
-        ranks(one, one, [0], [0], block=0)
-
+from retrieval.metrics import Interval, recall_at, retrieval_metrics
 
 # --- recall ---------------------------------------------------------------------------------------
 
