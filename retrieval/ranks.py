@@ -220,7 +220,8 @@ class _Tile:
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
-        """(B, T) float32, by BLAS in float64: rounding leaves equal ones equal but for some in 10^8."""
+        """(B, T) float32, by BLAS in float64: sums of equal vectors may differ in a last bit, which rounding
+        to float32 nearly always takes away."""
         one, other = (side.vectors.astype(np.float64) for side in self.sides)
         return (one @ other.T).astype(np.float32)
 
