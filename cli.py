@@ -119,8 +119,8 @@ def options(
 @command
 def index(
     paths: Annotated[
-        list[Path], typer.Argument(help="Folders of photos, or single photos.", metavar="PATH…")
-    ],
+        list[Path] | None, typer.Argument(help="Folders of photos, or single photos.", metavar="PATH…")
+    ] = None,
     captions: Annotated[Path | None, typer.Option(help="A caption file (or a folder of sidecars).")] = None,
     split: Annotated[
         str | None,
@@ -168,6 +168,15 @@ def index(
             min=1, help="Photos that a thread encodes at a time [default: the fastest, as measured]."
         ),
     ] = None,
+    plan: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000_000,
+            help="Index nothing; say what so many photos like those in PATH would take on this machine.",
+            metavar="N",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring the library up to date with these folders: only what changed is encoded."""
@@ -179,8 +188,9 @@ def index(
     from indexer.build import update_library
     from indexer.catalog import library_model
     from indexer.library import library_for_indexing
+    from indexer.plan import plan as make_plan
     from indexer.run import Effort
-    from retrieval.tables import index_text
+    from retrieval.tables import index_text, plan_text
 
     library = library_for_indexing(_Global.library)
     known = library_model(library)
@@ -192,6 +202,16 @@ def index(
         int8=was.int8 if int8 is None else int8,
         device=device.value,
     )
+    effort = Effort(workers or usable_cores(), memory, batch_size)
+    if plan is not None:
+        planned = make_plan(plan, library, paths or [], encoder, effort, _Global.progress())
+        if as_json:
+            _print_json(planned.as_json())
+        else:
+            print(plan_text(planned, effort))
+        return
+    if not paths:
+        raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
     report = update_library(
         library,
         paths,
@@ -199,7 +219,7 @@ def index(
         captions=captions,
         split=split,
         exclude=exclude or [],
-        effort=Effort(workers or usable_cores(), memory, batch_size),
+        effort=effort,
         progress=_Global.progress(),
     )
     if as_json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
 LINE_EVERY = 10.0  # seconds between plain lines
@@ -26,6 +28,16 @@ class Progress(Protocol):
 
     def warn(self, message: str) -> None:
         """A line that somebody should act on."""
+
+
+@contextmanager
+def showing(progress: Progress, label: str, total: int | None) -> Iterator[None]:
+    """Shows a piece of work for as long as the block lasts."""
+    progress.start(label, total)
+    try:
+        yield
+    finally:
+        progress.finish()
 
 
 class Silent:

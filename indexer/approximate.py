@@ -15,6 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import statistics
+import time
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embedding.progress import Progress
+from embedding.progress import Progress, showing
 from indexer.reader import CatalogReader, Kind
 from indexer.vectors import BLOCK, VectorIndex, as_matrix, best_of
 
@@ -31,7 +33,7 @@ _FORMAT = 1
 ENOUGH = 0.995  # of the ten best of exact search, on average over the trial queries
 _TRIAL_K = 10
 _DRIFT = 0.1  # of the vectors, added or removed, before the lists are built anew
-_TRAINING_A_LIST = 40  # vectors for k-means; FAISS warns below 39
+TRAINING_A_LIST = 40  # vectors for k-means; FAISS warns below 39
 _CANDIDATES = 4  # times k, and no fewer than this many, get exact scores
 _FEWEST_CANDIDATES = 64
 _WITNESSES = 64
@@ -201,15 +203,15 @@ def build_lists(
 
     path = lists_file(catalog.path.parent, kind, model_id)
     count = catalog.count_vectors(kind, model_id)
-    n_lists = 1 << round(np.log2(2 * np.sqrt(count)))
+    n_lists = number_of_lists(count)
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
     exact = Best(trial, _TRIAL_K)
     newest: list[tuple[int, bytes]] = [(0, b"")]
-    progress.start(f"sorting {kind} into {n_lists:,} lists", count)
-    try:
-        index.train(_sample(catalog, kind, model_id, dim, min(count, _TRAINING_A_LIST * n_lists)))
+    with showing(progress, f"finding the centres of {n_lists:,} lists of {kind}", None):
+        index.train(_sample(catalog, kind, model_id, dim, min(count, TRAINING_A_LIST * n_lists)))
+    with showing(progress, f"sorting {kind} into their lists", count):
         while block := catalog.vectors_after(kind, model_id, newest[-1][0], BLOCK):
             ids = np.array([id_ for id_, _ in block], dtype=np.int64)
             rows = as_matrix([vector for _, vector in block], dim)
@@ -217,8 +219,6 @@ def build_lists(
             exact.add(ids, rows)
             newest = block[-_WITNESSES:]
             progress.advance(len(block))
-    finally:
-        progress.finish()
     probes, recall = _enough_probes(index, trial, exact.ids)
     size, mtime_ns, crc32 = _write(index, path)
     witnesses = {str(id_): hashlib.sha256(vector).hexdigest() for id_, vector in newest}
@@ -230,6 +230,28 @@ def build_lists(
         f"{kind}: {count:,} vectors in {n_lists:,} lists, {probes} of which a query looks into; "
         f"{100 * recall:.1f}% of exact search's ten best are found"
     )
+
+
+def number_of_lists(count: int) -> int:
+    """How many lists so many vectors get: the power of two nearest to twice the square root."""
+    return 1 << round(np.log2(2 * np.sqrt(count)))
+
+
+def scan_seconds(rows: NDArray[np.float32], runs: int) -> float:
+    """How long a query takes to look through one list of (N, D) vectors; the median of some."""
+    import faiss
+
+    codes = faiss.IndexScalarQuantizer(
+        rows.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    codes.train(rows[:1000])
+    codes.add(rows)
+    times = []
+    for query in rows[: runs + 1]:
+        started = time.perf_counter()
+        codes.search(query[None], _FEWEST_CANDIDATES)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
 
 
 class Best:

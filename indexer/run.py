@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from embedding.cores import usable_cores
 from embedding.preprocess import View
-from embedding.progress import Progress
+from embedding.progress import Progress, showing
 from indexer.catalog import Catalog
 
 # Measured (benchmarks/scale.md): the program with its model and the batches under way; what a thread adds.
@@ -104,14 +104,9 @@ class Run:
         self.tally.warnings.append(message)
         self.progress.warn(message)
 
-    @contextmanager
-    def showing(self, label: str, total: int | None) -> Iterator[None]:
+    def showing(self, label: str, total: int | None) -> AbstractContextManager[None]:
         """Shows a piece of work for as long as the block lasts."""
-        self.progress.start(label, total)
-        try:
-            yield
-        finally:
-            self.progress.finish()
+        return showing(self.progress, label, total)
 
 
 def as_blobs(vectors: NDArray[np.float32]) -> list[bytes]:

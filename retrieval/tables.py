@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embedding.cores import usable_cores
 from embedding.modelfolder import Variant, model_label
 
 if TYPE_CHECKING:
     from indexer.build import IndexReport
+    from indexer.plan import Plan
+    from indexer.run import Effort
     from retrieval.engine import Hit
 
 
@@ -80,6 +83,62 @@ def index_text(report: IndexReport, model: str, library: Path) -> str:
             1, f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo"
         )
     return "\n".join(lines)
+
+
+def plan_text(plan: Plan, effort: Effort) -> str:
+    """What so many photos would take."""
+    there = "" if plan.memory_there is None else f", {_bytes(plan.memory_there)} of memory"
+    if plan.lists is None:
+        index, building = "exact: every vector is looked at", ""
+    else:
+        index = f"inverted lists: {plan.lists:,}, of which a query looks into about {plan.probes}"
+        building = f", then {_duration(plan.building_s)} to sort the vectors into lists"
+    rows: list[Sequence[Any]] = [
+        ("index", index),
+        (
+            "indexing",
+            f"{_duration(plan.encoding_s)} at {plan.rates.photos:.1f} images/s ({effort.workers} threads; "
+            f"measured on {plan.rates.sample}){building}",
+        ),
+        ("a query", f"{1000 * plan.query_s:.1f} ms in an open library"),
+        (
+            "disk",
+            f"{_bytes(plan.catalog_bytes + plan.index_bytes)}: catalogue {_bytes(plan.catalog_bytes)}, "
+            f"index {_bytes(plan.index_bytes)}; {_bytes(plan.disk_free)} are free",
+        ),
+        (
+            "memory",
+            f"indexing {_bytes(plan.indexing_memory)}"
+            + (f", sorting into lists {_bytes(plan.building_memory)}" if plan.lists is not None else "")
+            + f", a search {_bytes(plan.search_memory)}",
+        ),
+    ]
+    title = f"{plan.photos:,} photos on this machine ({usable_cores()} cores{there})"
+    short = [
+        f"warning: not enough {what}: {_bytes(needed)} of {_bytes(have)}"
+        for what, needed, have in (
+            ("disk", plan.catalog_bytes + plan.index_bytes, plan.disk_free),
+            ("memory to sort the vectors into lists", plan.building_memory, plan.memory_there),
+        )
+        if have is not None and needed > have
+    ]
+    return "\n".join([title, table(rows), *short])
+
+
+def _bytes(n: int) -> str:
+    """Rounded, in MB, GB or TB."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9)):
+        if n >= size:
+            return f"{n / size:.1f} {unit}"
+    return f"{n / 1e6:.0f} MB"
+
+
+def _duration(seconds: float) -> str:
+    """Rounded, in the unit that a person would use."""
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def status_text(facts: dict[str, Any]) -> str:

@@ -360,3 +360,15 @@ def test_int8_and_cuda_where_there_is_none(place: Path, tmp_path: Path) -> None:
     error = run("index", place / "photos", "--model", model, "--int8", cwd=tmp_path, code=1).stderr
     assert "this model has no int8 tower; make it with `python -m train.quantise`" in error
     assert "no CUDA" in run("index", place / "photos", "--device", "cuda", cwd=tmp_path, code=1).stderr
+
+
+def test_a_plan_touches_nothing(place: Path, tmp_path: Path) -> None:
+    facts = run_json("index", "--plan", "5000000", place / "photos", cwd=tmp_path)
+    assert (facts["photos"], facts["index"], facts["lists"]) == (5_000_000, "inverted lists", 4096)
+    assert facts["measured_on"] == f"{len(SHOWN)} of these photos"
+    assert not any(tmp_path.iterdir())
+    assert "inverted lists: 4,096" in run("index", "--plan", "5000000", place / "photos", cwd=tmp_path).stdout
+
+
+def test_index_needs_a_folder(tmp_path: Path) -> None:
+    assert "name the folders of your photos" in run("index", cwd=tmp_path, code=2).stderr
