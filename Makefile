@@ -35,10 +35,14 @@ lint: .venv-dev/installed
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 
+# Half an hour, and 4 GB of made-up libraries in .bench.
 bench: .venv-dev/installed
-	$(DEV)/python -m benchmarks.throughput
-	$(DEV)/python -m benchmarks.coldsearch 1000 10000 100000
+	@mkdir -p .bench
+	$(DEV)/python -m benchmarks.indexing
+	$(DEV)/python -m benchmarks.coldsearch 1000 10000 100000 1000000 --folder .bench
+	$(DEV)/python -m benchmarks.warmsearch 100000 1000000 --folder .bench
 	$(DEV)/python -m benchmarks.refresh 20000 100000
+	$(DEV)/python -m benchmarks.evalscale 1000 5000 --folder .bench
 
 # What a photo owner installs: no torch.
 .venv/installed: setup.cfg pyproject.toml
@@ -53,4 +57,4 @@ bench: .venv-dev/installed
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-dev .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-dev .bench .pytest_cache .mypy_cache .ruff_cache *.egg-info
