@@ -90,9 +90,7 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}, FAISS {faiss.__version__}; "
         f"{len(QUESTIONS)} questions, {K} hits\n"
     )
-    print(
-        "| photos | words to hits, median | p99 | vectors alone, median | p99 | FAISS's call | of the ten best |"
-    )
+    print("| photos | words to hits, median | p99 | vectors, median | p99 | FAISS's call | of the ten best |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as temporary:
         for size in arguments.sizes:
