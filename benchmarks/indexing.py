@@ -16,7 +16,6 @@ import os
 import platform
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ import torch
 from PIL import Image, ImageOps
 from torchvision import transforms
 
-from benchmarks.processes import RUNS
+from benchmarks.processes import RUNS, run
 from embedding.backbones import load_backbone
 from embedding.cores import usable_cores
 from embedding.encoder import Encoder
@@ -38,14 +37,8 @@ from embedding.preprocess import load_photo
 from indexer.scan import scan
 
 ROOT = Path(__file__).parent.parent
-SIZES = {"512 x 384": (512, 384, 300), "4000 x 3000": (4000, 3000, 40)}  # and how many of them
+SIZES = {"512 x 384": (512, 384, 1000), "4000 x 3000": (4000, 3000, 100)}  # and how many of them
 READY = 64  # photos through the tower alone
-# A process starts with the peak of the one that starts it, which has PyTorch here: a small one in between.
-LAUNCHER = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
 
 
 def write_photos(folder: Path, width: int, height: int, n: int) -> None:
@@ -73,10 +66,8 @@ def index(photos: Path) -> tuple[float, float]:
     """Images a second, and the peak memory of the process in MB."""
     with tempfile.TemporaryDirectory() as library:
         command = [sys.executable, str(ROOT / "cli.py"), "--library", library, "--quiet", "index", "--json"]
-        launcher = [sys.executable, "-c", LAUNCHER, *command, str(photos)]
-        output = subprocess.run(launcher, check=True, stdout=subprocess.PIPE).stdout
-        report, _, memory = output.decode().rstrip().rpartition("\n")
-        return json.loads(report)["images_per_s"], int(memory) / 1024
+        ended = run([*command, str(photos)])
+        return json.loads(ended.output)["images_per_s"], ended.megabytes
 
 
 def plain_loop(paths: Sequence[Path], backbone: torch.nn.Module, size: int) -> None:

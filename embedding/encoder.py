@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from threading import Lock
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from embedding.modelfolder import (
 )
 from embedding.preprocess import TTA, WHOLE, View, load_views
 from embedding.text import SifEncoder
+
+T = TypeVar("T")
 
 TEXT_BATCH = 64
 # Of photos, on a graphics processor. A processor core takes one at a time: what a layer makes of it stays in
@@ -116,6 +119,8 @@ class Encoder:
         self.name = model_name(folder)
         self.dim = config.dim
         self.image_size = config.image_size
+        self._sessions: dict[str, Any] = {}
+        self._loading = Lock()
 
     @classmethod
     def load(
@@ -180,25 +185,25 @@ class Encoder:
 
     def _in_parallel(self, encode: Callable[[int], NDArray[np.float32]], n: int) -> NDArray[np.float32]:
         """(n, D): the rows that ``encode`` gives for the photos from each start on."""
-        starts = range(0, n, self._at_a_time)
-        if len(starts) < 2:
-            return encode(0) if n else np.empty((0, self.dim), dtype=np.float32)
-        with ThreadPoolExecutor(usable_cores()) as threads:
-            return np.concatenate(list(threads.map(encode, starts)))
+        parts = _in_threads(encode, range(0, n, self._at_a_time))
+        return np.concatenate(parts) if parts else np.empty((0, self.dim), dtype=np.float32)
 
     @property
     def _at_a_time(self) -> int:
         return 1 if self.device == "cpu" else _GPU_BATCH
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) float32, unit rows, in the order of ``texts``."""
+        """(N, D) float32, unit rows, in the order of ``texts``; by all cores."""
         embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
         # Sentences of like length share a batch: padding is work.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for start in range(0, len(texts), TEXT_BATCH):
+
+        def encode(start: int) -> None:
             batch = order[start : start + TEXT_BATCH]
             inputs = self._text_input.inputs([texts[i] for i in batch])
             (embeddings[batch],) = self._text_session.run(None, inputs)
+
+        _in_threads(encode, range(0, len(texts), TEXT_BATCH))
         return embeddings
 
     def unknown_words(self, text: str) -> list[str]:
@@ -209,15 +214,20 @@ class Encoder:
         """Whether anything in ``text`` means something to this model."""
         return self._text_input.knows(text)
 
-    @cached_property
+    @property
     def _image_session(self) -> Any:
-        # One thread a run: photos are encoded side by side instead, which leaves no core waiting.
-        tower = IMAGE_TOWER_INT8 if self.variant.int8 else IMAGE_TOWER
-        return _session(self.folder / tower, self.device, threads=1)
+        return self._session(IMAGE_TOWER_INT8 if self.variant.int8 else IMAGE_TOWER, self.device)
 
-    @cached_property
+    @property
     def _text_session(self) -> Any:
-        return _session(self.folder / TEXT_TOWER)
+        return self._session(TEXT_TOWER, "cpu")
+
+    def _session(self, tower: str, device: Device) -> Any:
+        """The ONNX Runtime session of a tower, loaded once, whichever thread asks first."""
+        with self._loading:
+            if tower not in self._sessions:
+                self._sessions[tower] = _session(self.folder / tower, device)
+            return self._sessions[tower]
 
     @cached_property
     def _text_input(self) -> TextInput:
@@ -244,14 +254,25 @@ def mean_over_views(
     return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
-def _session(path: Path, device: Device = "cpu", threads: int = 0) -> Any:
-    """An ONNX Runtime session for the tower at ``path``; with ``threads`` 0 a run uses all cores. Raises
-    ``ModelError`` naming the file."""
+def _in_threads(work: Callable[[int], T], items: Sequence[int]) -> list[T]:
+    """``work`` of each item, in their order, by as many threads as there are cores; one item, by this one."""
+    if len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        return list(threads.map(work, items))
+
+
+def _session(path: Path, device: Device = "cpu") -> Any:
+    """An ONNX Runtime session for the tower at ``path``. Raises ``ModelError`` naming the file.
+
+    A run keeps to the thread that calls it. Batches are encoded side by side instead, which leaves no core
+    waiting, and no thread of the runtime's spins for more work while NumPy looks through the vectors.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: what the optimiser has to say is not for users
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.enable_mem_pattern = False  # plans for each batch size that comes: memory, and no time gained
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])

@@ -1,0 +1,73 @@
+"""``eval``: Recall@K of a library."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.shared import Given, Json, command, print_json
+from embedding.errors import UserError
+
+MOST_K = 1_000_000
+
+
+def _ks(text: str) -> list[int]:
+    """``1,5,10`` as numbers."""
+    try:
+        ks = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        ks = []
+    if not ks or ks[0] < 1 or ks[-1] > MOST_K:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers from 1 to {MOST_K:,}, such as 1,5,10")
+    return ks
+
+
+@command
+def eval_(
+    recall: Annotated[str, typer.Option(help="The K of Recall@K, comma-separated.")] = "1,5,10",
+    split: Annotated[str | None, typer.Option(help="Only the pairs of this split.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="Show earlier evaluations instead.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw recall against K into this PNG.", metavar="FILE")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Recall@K both ways over the indexed photos and their captions; kept in the library."""
+    from indexer.catalog import Catalog
+    from indexer.library import find_library
+    from retrieval import evaluate
+    from retrieval.tables import evaluation_table, history_table
+
+    ks = _ks(recall)
+    catalog = Catalog.open(find_library(Given.library))
+    if history:
+        rows = [evaluate.history_json(row) for row in evaluate.history(catalog)]
+        if as_json:
+            print_json(rows)
+        elif rows:
+            print(history_table(rows))
+        else:
+            print("no evaluation yet; run `eval`", file=sys.stderr)
+        return
+    arguments = shlex.join(["cli.py", *sys.argv[1:]])
+    result = evaluate.evaluate(catalog, ks=ks, split=split, command=arguments, progress=Given.progress())
+    if plot is not None:
+        from retrieval.plots import draw_recall
+
+        try:
+            draw_recall(result, plot)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{plot}: cannot be written ({error}); the evaluation itself is stored") from None
+    if not result.agrees:
+        print(
+            "note: searching the index differs from exact search; recall is that of the index",
+            file=sys.stderr,
+        )
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print(evaluation_table(result.as_json(), ks))

@@ -1,0 +1,136 @@
+"""``index``: bring a library up to date."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.shared import Given, Json, command, print_json
+
+
+class Device(str, Enum):
+    """Where photos are encoded."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+@command
+def index(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of photos, or single photos.", metavar="PATH…")
+    ] = None,
+    captions: Annotated[Path | None, typer.Option(help="A caption file (or a folder of sidecars).")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Only this split of the caption file, photos and captions; names it if the file has none."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Shipped model or model folder [default: the library's own, else `default`]."),
+    ] = None,
+    tta: Annotated[
+        bool | None,
+        typer.Option(
+            "--tta/--no-tta",
+            help="A photo's vector is the mean over two views of it: better hits for half the speed "
+            "[default: as the library is, at first --no-tta].",
+        ),
+    ] = None,
+    int8: Annotated[
+        bool | None,
+        typer.Option(
+            "--int8/--no-int8",
+            help="Encode photos in arithmetic of 8 bits: faster, nearly the same hits; on processors "
+            "with VNNI (most since 2020) [default: as the library is, at first --no-int8].",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out what matches, such as 'raw/*' or '*.png'.", metavar="GLOB"),
+    ] = None,
+    device: Annotated[
+        Device, typer.Option(help="Where photos are encoded: cuda needs onnxruntime-gpu.")
+    ] = Device.cpu,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads that read and encode photos [default: one for each core]."),
+    ] = None,
+    memory: Annotated[
+        int, typer.Option(min=100, help="Keep the whole program below about this.", metavar="MB")
+    ] = 400,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Photos that a thread encodes at a time [default: the fastest, as measured]."
+        ),
+    ] = None,
+    plan: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000_000,
+            help="Index nothing; say what so many photos like those in PATH would take on this machine.",
+            metavar="N",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the library up to date with these folders: only what changed is encoded."""
+    from dataclasses import asdict
+
+    from embedding.cores import usable_cores
+    from embedding.encoder import Encoder
+    from embedding.modelfolder import Variant, model_label
+    from indexer.build import update_library
+    from indexer.catalog import library_model
+    from indexer.library import library_for_indexing
+    from indexer.plan import plan as make_plan
+    from indexer.run import Effort
+    from retrieval.tables import index_text, plan_text
+
+    library = library_for_indexing(Given.library)
+    known = library_model(library)
+    was = Variant() if known is None else known.variant
+    encoder = Encoder.load(
+        model or (known.name if known else "default"),
+        verify=True,
+        tta=was.tta if tta is None else tta,
+        int8=was.int8 if int8 is None else int8,
+        device=device.value,
+    )
+    effort = Effort(workers or usable_cores(), memory, batch_size)
+    if plan is not None:
+        planned = make_plan(plan, library, paths or [], encoder, effort, Given.progress())
+        if as_json:
+            print_json(planned.as_json())
+        else:
+            print(plan_text(planned, effort))
+        return
+    if not paths:
+        raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
+    report = update_library(
+        library,
+        paths,
+        encoder,
+        captions=captions,
+        split=split,
+        exclude=exclude or [],
+        effort=effort,
+        progress=Given.progress(),
+    )
+    if as_json:
+        facts = {"library": str(library), "model": encoder.name, **asdict(encoder.variant)}
+        print_json({**report.as_json(), **facts})
+        return
+    print(index_text(report, model_label(encoder.name, encoder.variant), library))
+    for failure in report.failed[:5]:
+        print(f"failed: {failure.path}: {failure.reason}", file=sys.stderr)
+    if len(report.failed) > 5:
+        print(f"… and {len(report.failed) - 5:,} more: `status` lists them all", file=sys.stderr)

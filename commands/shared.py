@@ -1,0 +1,102 @@
+"""What all commands share: the application, the options before the command, and how errors are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from enum import Enum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from embedding.errors import UserError
+from embedding.progress import Console
+
+app = typer.Typer(
+    help="Search your photos with words, and your words with photos.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Gallery(str, Enum):
+    """What is searched."""
+
+    images = "images"
+    captions = "captions"
+
+
+class Given:
+    """The options before the command."""
+
+    library: Path | None = None
+    quiet: bool = False
+
+    @classmethod
+    def progress(cls) -> Console:
+        return Console(quiet=cls.quiet)
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command: a ``UserError`` becomes one line and exit 1, Ctrl-C exit 130; a reader that has
+    seen enough (``… | head``) is no error."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+            raise typer.Exit(0) from None
+        except OSError as error:  # a full disk, a folder that may not be written
+            print(f"error: {error.filename or function.__name__}: {error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            kept = "; what was finished is kept, run the same command to go on"
+            print("stopped" + kept * (function.__name__ == "index"), file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return app.command(name=function.__name__.rstrip("_"))(run)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from embedding import __version__
+
+        print(f"twobranch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    library: Annotated[
+        Path | None,
+        typer.Option(
+            help="The library folder [default: the nearest .twobranch].", envvar="TWOBRANCH_LIBRARY"
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, only results and warnings.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    Given.library = library
+    Given.quiet = quiet
+
+
+def print_json(data: Any) -> None:
+    """Print a result as every ``--json`` does."""
+    print(json.dumps(data, indent=2))

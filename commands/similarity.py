@@ -1,0 +1,37 @@
+"""``similarity``: photos and sentences side by side, without an index."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from commands.shared import Given, Json, command, print_json
+
+
+@command
+def similarity(
+    arguments: Annotated[
+        list[str], typer.Argument(help="Photos, folders and sentences in any mix.", metavar="PATH_OR_TEXT…")
+    ],
+    model: Annotated[str, typer.Option(help="Shipped model or model folder.")] = "default",
+    as_json: Json = False,
+) -> None:
+    """Cosine of every photo with every sentence; no index needed."""
+    from embedding.encoder import Encoder
+    from retrieval.similarity import similarity as compare
+    from retrieval.similarity import sort_arguments
+    from retrieval.tables import table
+
+    photos, sentences = sort_arguments(arguments)
+    result = compare(Encoder.load(model), photos, sentences, Given.progress())
+    for failure in result.failed:
+        print(f"failed: {failure}", file=sys.stderr)
+    if as_json:
+        print_json(result.as_json())
+        return
+    for column, sentence in enumerate(result.sentences):
+        print(f"{sentence}:")
+        scores = result.scores[:, column]
+        print(table([f"{scores[i]:.3f}", result.images[i]] for i in (-scores).argsort(kind="stable")))

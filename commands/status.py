@@ -1,0 +1,32 @@
+"""``status`` and ``models``: what there is."""
+
+from __future__ import annotations
+
+from commands.shared import Given, Json, command, print_json
+
+
+@command
+def status(as_json: Json = False) -> None:
+    """What is indexed, with which model, and what failed and why."""
+    from indexer.library import find_library
+    from retrieval.status import library_status
+    from retrieval.tables import status_text
+
+    facts = library_status(find_library(Given.library))
+    if as_json:
+        print_json(facts)
+        return
+    print(status_text(facts))
+
+
+@command
+def models(as_json: Json = False) -> None:
+    """The models at hand, with their quality on their own dev split."""
+    from retrieval.status import known_models
+    from retrieval.tables import models_table
+
+    facts = known_models(Given.library)
+    if as_json:
+        print_json(facts)
+        return
+    print(models_table(facts))

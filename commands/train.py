@@ -1,0 +1,84 @@
+"""``train``: a model of one's own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.shared import Given, Json, command, print_json
+from embedding.errors import UserError
+
+
+@command
+def train(
+    captions: Annotated[Path, typer.Argument(help="A caption file, or a folder of sidecars.")],
+    images: Annotated[Path, typer.Option(help="The folder the captions' photos are in.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    preset: Annotated[str, typer.Option(help="The recipe: default, seed or paper.")] = "default",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the preset's number.")] = None,
+    backbone: Annotated[
+        str, typer.Option(help="efficientnet-lite0, -lite1, -lite2 or resnet50.")
+    ] = "efficientnet-lite2",
+    weights: Annotated[Path | None, typer.Option(help="Backbone weights, instead of its package's.")] = None,
+    word_vectors: Annotated[
+        Path | None, typer.Option(help="word2vec or GloVe file, instead of GloVe 6B 50d (seed, paper).")
+    ] = None,
+    train_list: Annotated[Path | None, typer.Option(help="Names of the training photos, one a line.")] = None,
+    dev_list: Annotated[Path | None, typer.Option(help="Names of the dev photos, one a line.")] = None,
+    seed: Annotated[int, typer.Option(help="Of all randomness.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where features are kept [default: the cache folder].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model on captioned photos (needs the extra: pip install 'twobranch[train]')."""
+    from dataclasses import replace
+
+    from retrieval.tables import evaluation_table
+
+    try:
+        from train.features import default_cache
+        from train.presets import PRESETS
+        from train.run import TrainOptions
+        from train.run import train as run
+    except ModuleNotFoundError as error:
+        here = Path(__file__).resolve().parents[1]
+        source = here if (here / "setup.cfg").is_file() else "twobranch"
+        raise UserError(
+            f"training needs the package {error.name}; install it with: "
+            f"{sys.executable} -m pip install '{source}[train]'"
+        ) from None
+    if preset not in PRESETS:
+        raise typer.BadParameter(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
+    recipe = PRESETS[preset] if epochs is None else replace(PRESETS[preset], epochs=epochs)
+    lists = {name: path for name, path in (("train", train_list), ("dev", dev_list)) if path is not None}
+    report = run(
+        TrainOptions(
+            captions=captions,
+            images=images,
+            out=out,
+            preset=recipe,
+            backbone=backbone,
+            weights=weights,
+            word_vectors=word_vectors,
+            split_lists=lists or None,
+            seed=seed,
+            resume=resume,
+            cache=cache or default_cache(),
+            command=shlex.join(
+                ["cli.py", *(argument for argument in sys.argv[1:] if argument != "--resume")]
+            ),
+        ),
+        Given.progress(),
+    )
+    if as_json:
+        print_json(report.as_json())
+        return
+    print(f"{report.epochs} epochs in {report.seconds:.0f} s, the best is no. {report.best_epoch}; dev:")
+    print(evaluation_table(report.dev, [1, 5, 10]))
+    print(f"model {report.out}; use it with: cli.py index PHOTOS --model {report.out}")
