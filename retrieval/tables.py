@@ -34,7 +34,9 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     for hit in hits:
         percent = (_percent(hit.confidence),) if sure else ()
         sentence = (hit.caption,) if captions else ()
-        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *sentence, hit.path or ""))
+        rows.append(
+            (hit.rank, "" if hit.score is None else f"{hit.score:.3f}", *percent, *sentence, hit.path or "")
+        )
     return table(rows)
 
 
