@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +36,7 @@ class Hit:
     caption: str | None  # the sentence, when captions were searched
     confidence: float | None = None  # probability that it matches; None without a calibration
     id: int = 0  # of its vector
+    date: datetime | None = None  # when the photo was taken, by its camera's clock
 
     def as_json(self) -> dict[str, Any]:
         """The shape of a hit in ``search --json``."""
@@ -43,6 +45,7 @@ class Hit:
             "rank": self.rank,
             "score": None if self.score is None else round(self.score, 6),
             "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "date": None if self.date is None else self.date.isoformat(),
             "path": path,
             "caption": self.caption,
         }
@@ -234,7 +237,7 @@ class SearchEngine:
         rows = [(score, id_, found[id_]) for score, id_ in zip(scores, ids, strict=True) if id_ in found]
         kept = [row for row in rows if row[2].path is None or not own or row[2].path.resolve() not in own]
         return [
-            Hit(rank, score, item.path, item.caption, id=id_)
+            Hit(rank, score, item.path, item.caption, id=id_, date=item.taken_at)
             for rank, (score, id_, item) in enumerate(kept, start=1)
         ]
 

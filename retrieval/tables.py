@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +28,28 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
-    """Hits: rank, score to three decimals, percent of confidence if known, caption if asked for and path."""
-    sure = any(hit.confidence is not None for hit in hits)
-    names = ("rank", "score", *(("confidence",) if sure else ()), *(("caption",) if captions else ()), "path")
-    rows: list[Sequence[Any]] = [names]
-    for hit in hits:
-        percent = (_percent(hit.confidence),) if sure else ()
-        sentence = (hit.caption,) if captions else ()
-        rows.append(
-            (hit.rank, "" if hit.score is None else f"{hit.score:.3f}", *percent, *sentence, hit.path or "")
-        )
-    return table(rows)
+    """Hits: rank, score to three decimals, percent of confidence and date where any has one, caption if asked
+    for, and path."""
+    columns: dict[str, list[Any]] = {
+        "rank": [hit.rank for hit in hits],
+        "score": ["" if hit.score is None else f"{hit.score:.3f}" for hit in hits],
+    }
+    if any(hit.confidence is not None for hit in hits):
+        columns["confidence"] = [percent(hit.confidence) for hit in hits]
+    if any(hit.date is not None for hit in hits):
+        columns["date"] = [day(hit.date) for hit in hits]
+    if captions:
+        columns["caption"] = [hit.caption for hit in hits]
+    columns["path"] = [hit.path or "" for hit in hits]
+    return table([list(columns), *zip(*columns.values(), strict=True)])
 
 
-def _percent(confidence: float | None) -> str:
+def day(date: datetime | None) -> str:
+    """The day, as 2020-02-03; nothing where it is not known."""
+    return "" if date is None else date.date().isoformat()
+
+
+def percent(confidence: float | None) -> str:
     """Whole percents; nothing is impossible, and nothing is certain."""
     if confidence is None:
         return ""
