@@ -21,6 +21,7 @@ from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
+from retrieval.hits import Hits
 from retrieval.query import Query, Term, parse_query
 
 _MOST_BY_DATE = 1000
@@ -142,7 +143,7 @@ class SearchEngine:
         min_confidence: float = 0.0,
         *,
         by_date: bool = False,
-    ) -> list[Hit]:
+    ) -> Hits:
         """The ``top`` best photos or captions for a query, best first; without terms the newest ones.
 
         A string is parsed as on the command line, a ``Path`` is a photo. Photos of the query are not listed
@@ -162,10 +163,10 @@ class SearchEngine:
             query = parse_query([query])
         index = self.index(within)
         if len(index) == 0 or self.model is None:
-            return []
+            return Hits()
         if not query.terms:
             ids = self.catalog.newest(within, self.model.id, query.filters, top)
-            return self._hits([None] * len(ids), ids, within, set())
+            return Hits(self._hits([None] * len(ids), ids, within, set()))
         if min_confidence > 0 and not self._has_confidence(query, within):
             fact = (
                 f"the model {self.encoder.name} has no calibration, so its hits have no confidence"
@@ -179,7 +180,7 @@ class SearchEngine:
             best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
             min_confidence = max(min_confidence, self._weakest(query, within), best / 2)
         hits = [hit for hit in hits if hit.confidence is None or hit.confidence >= min_confidence]
-        return self._newest_first(hits, within)[:top] if by_date else hits
+        return Hits(self._newest_first(hits, within)[:top] if by_date else hits)
 
     def _best(self, query: Query, top: int, within: Gallery) -> list[Hit]:
         """The ``top`` best, best first."""
