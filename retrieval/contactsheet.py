@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,7 +82,8 @@ def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress 
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it was never made, and its folder is none
+            partial.unlink(missing_ok=True)
 
 
 def notebook_row(hits: Sequence[Hit]) -> str:

@@ -129,6 +129,9 @@ def test_where_no_page_can_be_written(tmp_path: Path) -> None:
         write_sheet(tmp_path, "red", [])
     with pytest.raises(UserError, match=r"no/sheet\.html: cannot be written \(No such file"):
         write_sheet(tmp_path / "no" / "sheet.html", "red", [])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"sheet\.html: cannot be written \(Not a directory"):
+        write_sheet(tmp_path / "file" / "sheet.html", "red", [])
 
 
 def test_a_notebook_shows_the_first_hits(tmp_path: Path) -> None:
