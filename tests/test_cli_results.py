@@ -222,3 +222,11 @@ def test_a_plain_search_loads_nothing_of_this(place: Path, no_graphics: None) ->
     assert "retrieval.tables" in imported
     ours = {"retrieval.contactsheet", "retrieval.handover", "retrieval.terminal", "retrieval.sixel"}
     assert imported & (ours | {"csv", "PIL.ImageDraw", "PIL.ImageFont"}) == set()
+
+
+def test_hits_of_filters_alone_have_no_score(place: Path, tmp_path: Path) -> None:
+    result = run(
+        "search", "--after", "2020", "--before", "2021", "--csv", "--html", tmp_path / "a.html", cwd=place
+    )
+    assert result.stdout.splitlines()[1:] == [f"1,,,2020-02-03T04:05:06,{place}/photos/dated.jpg,"]
+    assert '<h1 dir="auto">Photos</h1>' in (tmp_path / "a.html").read_text(encoding="utf-8")
