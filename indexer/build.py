@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from sqlalchemy import delete, exists, func, select
 from embedding.errors import UserError
 from embedding.progress import SILENT, Progress
 from indexer.captions import (
-    ChosenCaptions,
     NamedPhotos,
     PhotoNames,
     choose_captions,
@@ -32,8 +31,10 @@ from indexer.catalog import (
     active_model,
     utcnow,
 )
+from indexer.choices import Choices, Limit, load_choices, store_choices
 from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.galleries import remove_index_files, update_index
+from indexer.known import Target, changed_captions, known_targets
 from indexer.library import indexing_lock
 from indexer.photos import index_photos, remove_photos
 from indexer.reader import KINDS, CatalogReader
@@ -41,9 +42,9 @@ from indexer.reading import Job
 from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
+    Rules,
     Scan,
     found_file,
-    is_excluded,
     is_there,
     scan,
 )
@@ -101,16 +102,20 @@ def update_library(
     *,
     captions: Path | None = None,
     split: str | None = None,
-    exclude: Sequence[str] = (),
+    exclude: Sequence[str] | None = None,
+    include_hidden: bool | None = None,
+    within: Collection[Path] | None = None,
     effort: Effort | None = None,
     progress: Progress = SILENT,
 ) -> IndexReport:
     """Brings the library up to date with these folders and photos, and with a caption file.
 
-    Only what changed is encoded; what is done is committed batch by batch, so an interrupted run is
-    continued by the next. With ``split`` only the photos of that split count. A path that was deleted takes
-    its photos with it. Raises ``UserError`` for one that the library never knew or that may only be out of
-    reach (nothing is touched then), ``CaptionFileError`` and ``LibraryError``.
+    Without paths, with all that it knows, or what it knows of the roots ``within``. Only what changed is
+    encoded; what is done is committed batch by batch, so an interrupted run is continued by the next. With
+    ``split`` only the photos of that split count. ``exclude`` and ``include_hidden`` are remembered for each
+    path; None leaves them as they were. A path that was deleted takes its photos with it. Raises
+    ``UserError`` for one that the library never knew or that may only be out of reach (nothing is touched
+    then), ``CaptionFileError`` and ``LibraryError``.
     """
     started = time.monotonic()
     targets, missing = split_targets(paths)
@@ -125,9 +130,28 @@ def update_library(
         model_id = _register_model(catalog, encoder)
         run = Run(catalog, encoder, model_id, effort or Effort(), progress, tally)
         gone = {id for one in deleted for id in one.image_ids}
-        _index_photos(run, targets, exclude, chosen if split is not None else None, gone)
+        limit = None if chosen is None or split is None else Limit(str(chosen.path), split)
+        with catalog.session() as session:
+            choices = load_choices(session)
+        if paths:
+            names = None if chosen is None or split is None else PhotoNames(chosen.image_names)
+            looked_at = [Target(path, limit, names) for path in targets]
+        else:
+            looked_at = known_targets(run, choices, within)
+        if paths or exclude is not None or include_hidden is not None:
+            for target in looked_at:
+                globs = exclude if target.path.is_dir() else None
+                choices = choices.told(target.path, target.limit, globs, include_hidden)
+            for one in deleted:
+                choices = choices.forgetting(one.path, roots=())
+            with catalog.session(write=True) as session:
+                store_choices(session, choices)
+        _index_photos(run, looked_at, choices, include_hidden is False, gone)
         remove_photos(run, gone)
         remove_roots(run, deleted, gone)
+        if chosen is None and not paths and within is None:
+            for captions_again in changed_captions(run):
+                store_captions(run, captions_again)
         corpus_id = None if chosen is None else store_captions(run, chosen)
         without_image = tie_captions(run, targets, corpus_id)
         encode_captions(run)
@@ -156,34 +180,46 @@ def update_library(
 
 def _index_photos(
     run: Run,
-    targets: Sequence[Path],
-    exclude: Sequence[str],
-    chosen: ChosenCaptions | None,
+    targets: Sequence[Target],
+    choices: Choices,
+    drop_hidden: bool,
     gone: set[int],
 ) -> None:
     """Stores what is new or changed below the targets; the ids of photos that are gone go into ``gone``.
 
-    With ``chosen`` only the photos that those captions name are looked at.
+    ``drop_hidden``: so are hidden ones, even where they were once indexed by their own names.
     """
     with run.catalog.session(write=True) as session:
         # The highest first: a root that is made must not adopt one that a scope refers to already.
-        ordered = sorted(targets, key=lambda target: len(folder_of(target).parts))
-        scopes = [scope_of(session, target) for target in ordered]
-    names = None if chosen is None else PhotoNames(chosen.image_names)
+        ordered = sorted(targets, key=lambda target: len(folder_of(target.path).parts))
+        scopes = [scope_of(session, target.path) for target in ordered]
     lacking = _without_vector(run)
     _say_what_changes(run, len(lacking))
     jobs: list[Job] = []
     empty: list[Scope] = []
-    for scope in scopes:
-        only = None if names is None else NamedPhotos(scope.root, names)
+    looks = []
+    for scope, target in zip(scopes, ordered, strict=True):
+        rules = choices.rules(scope.root)
+        if rules.exclude_on_the_way(scope.below, below=""):
+            run.warn(
+                f"{target.path}: left out by what was said of the folders above it; "
+                f"`index {scope.root} --exclude GLOB` says it anew"
+            )
+            continue
+        only = None if target.names is None else NamedPhotos(scope.root, target.names)
+        looks.append(_Look(scope, rules, only, drop_hidden))
+    for look in looks:
+        if any(other.covers(look) for other in looks):
+            continue
+        scope = look.scope
         with run.showing(f"looking for photos in {scope.root / scope.below}", None):
-            found = _look(scope, exclude, only)
+            found = look.scan()
         for folder in found.unreadable:
             run.warn(f"{scope.root / folder}: cannot be listed; what the library has of it is kept as it is")
         if not (scope.below or found.files or found.unreadable) and is_empty(scope.root):
             empty.append(scope)
         else:
-            jobs += _compare(run, scope, found, only, exclude, lacking, gone)
+            jobs += _compare(run, look, found, lacking, gone)
     covered = {job.image_id for job in jobs} | gone
     jobs += [job for id, job in lacking.items() if id not in covered]
     index_photos(run, jobs, gone)
@@ -206,25 +242,53 @@ def _warn_of_empty(run: Run, scope: Scope) -> None:
         )
 
 
-def _look(scope: Scope, exclude: Sequence[str], only: Container[str] | None) -> Scan:
-    path = scope.root / scope.below
-    if path.is_dir():
-        return scan(scope.root, scope.below, exclude, only)
-    if only is not None and scope.below not in only:
-        return Scan({}, ())
-    return Scan({scope.below: found_file(scope.below, path.stat())}, ())
+@dataclass(frozen=True)
+class _Look:
+    """Where a run looks for photos, and what it passes over."""
+
+    scope: Scope
+    rules: Rules
+    only: Container[str] | None  # paths relative to the root
+    drop_hidden: bool
+
+    def scan(self) -> Scan:
+        scope = self.scope
+        path = scope.root / scope.below
+        if path.is_dir():
+            return scan(scope.root, scope.below, self.rules, self.only)
+        if not is_there(path) or (self.only is not None and scope.below not in self.only):
+            return Scan({}, ())
+        return Scan({scope.below: found_file(scope.below, path.stat())}, ())
+
+    def covers(self, other: _Look) -> bool:
+        """Whether looking here comes to all of what the other one looks at."""
+        mine, its = self.scope, other.scope
+        return (
+            other is not self
+            and mine.root_id == its.root_id
+            and mine.below != its.below
+            and mine.covers(its.below)
+            and self.only is None
+            and self.rules.lead_to(its.below, mine.below)
+        )
+
+    def keeps(self, path: str) -> bool:
+        """Whether a photo stays though this scan passed over it: it was indexed by its own name."""
+        scope = self.scope
+        if self.drop_hidden or not scope.skips(path) or self.rules.exclude_on_the_way(path, scope.below):
+            return False
+        return is_there(scope.root / path)
 
 
 def _compare(
     run: Run,
-    scope: Scope,
+    look: _Look,
     found: Scan,
-    only: Container[str] | None,
-    exclude: Sequence[str],
     lacking: Container[int],
     gone: set[int],
 ) -> list[Job]:
     """The files that have to be read; the ids of photos that are no longer found are put into ``gone``."""
+    scope, only = look.scope, look.only
     new = dict(found.files)
     kept = [Scope(scope.root_id, scope.root, folder) for folder in found.unreadable]
     jobs = []
@@ -235,10 +299,7 @@ def _compare(
                 continue
             file = new.pop(row.path, None)
             if file is None:
-                skipped = scope.skips(row.path) and not is_excluded(row.path, scope.below, exclude)
-                if skipped and is_there(scope.root / row.path):
-                    continue  # it was indexed by its own name
-                if not any(folder.covers(row.path) for folder in kept):
+                if not look.keeps(row.path) and not any(folder.covers(row.path) for folder in kept):
                     gone.add(row.id)
             elif row.failure is not None:
                 jobs.append(Job(scope.root_id, scope.root, file, row.id))
