@@ -33,6 +33,7 @@ from indexer.catalog import (
 )
 from indexer.choices import Choices, Limit, load_choices, store_choices
 from indexer.database import ACTIVE_MODEL, CATALOG
+from indexer.freshness import remember_run
 from indexer.galleries import remove_index_files, update_index
 from indexer.known import Target, changed_captions, known_targets
 from indexer.library import indexing_lock
@@ -143,7 +144,8 @@ def update_library(
                 globs = exclude if target.path.is_dir() else None
                 choices = choices.told(target.path, target.limit, globs, include_hidden)
             for one in deleted:
-                choices = choices.forgetting(one.path, roots=())
+                if one.root_ids:
+                    choices = choices.forgetting(one.path, roots=())
             with catalog.session(write=True) as session:
                 store_choices(session, choices)
         _index_photos(run, looked_at, choices, include_hidden is False, gone)
@@ -159,6 +161,7 @@ def update_library(
         with closing(CatalogReader.open(library)) as reader:
             for kind in KINDS:
                 update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
+        remember_run(catalog, tally)
     return IndexReport(
         added=tally.added,
         updated=tally.updated,

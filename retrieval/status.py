@@ -23,11 +23,16 @@ from indexer.catalog import (
     count_items,
     image_file,
 )
+from indexer.freshness import count_changes, disk_use, last_run, without_vector
+from indexer.known import is_folder
 from indexer.library import find_library
 
 
-def library_status(library: Path) -> dict[str, Any]:
-    """The shape of ``status --json``. Raises ``LibraryError``."""
+def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
+    """The shape of ``status --json``. Raises ``LibraryError``.
+
+    ``scan`` compares the folders with the catalogue, which reads the listing of each.
+    """
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
         model = active_model(session)
         counts = count_items(session)
@@ -38,6 +43,9 @@ def library_status(library: Path) -> dict[str, Any]:
         corpora = session.execute(
             select(Corpus.path, Corpus.format, func.count(Caption.id)).outerjoin(Caption).group_by(Corpus.id)
         )
+        lacking = session.scalars(without_vector(model)).all()
+        last = last_run(session)
+        changes = count_changes(session) if scan else None
         return {
             "library": str(library),
             "model": model.name if model is not None else None,
@@ -49,20 +57,17 @@ def library_status(library: Path) -> dict[str, Any]:
             "captions_with_photo": counts.captions_with_photo,
             "evaluations": session.scalar(select(func.count()).select_from(Evaluation)),
             "folders": [
-                {"path": path, "photos": count, "reachable": _is_folder(path)} for path, count in folders
+                {"path": path, "photos": count, "reachable": is_folder(Path(path))} for path, count in folders
             ],
             "caption_files": [
                 {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
             ],
             "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
+            "without_vector": [str(image_file(image)) for image in lacking],
+            "disk": disk_use(library),
+            "last_index": last,
+            "changes": None if changes is None else asdict(changes),
         }
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return Path(path).is_dir()
-    except OSError:  # on a drive that fails, or in a folder that we may not enter
-        return False
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedding.cores import usable_cores
 from embedding.modelfolder import Variant, model_label
+
+_SHOWN = 5  # of the photos without a vector
 
 if TYPE_CHECKING:
     from indexer.build import IndexReport
@@ -147,6 +150,13 @@ def status_text(facts: dict[str, Any]) -> str:
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
+    disk = facts["disk"]
+    used = f"{_bytes(disk['total'])}: catalogue {_bytes(disk['catalogue'])}, index {_bytes(disk['index'])}"
+    last = facts["last_index"]
+    ended = "never to its end" if last is None else f"{_local(last['ended'])} ({_changes(last)})"
+    rows += [("disk", used), ("last index", ended)]
+    if facts["changes"] is not None:
+        rows.append(("up to date", _up_to_date(facts["changes"])))
     for folder in facts["folders"]:
         gone = "" if folder["reachable"] else ", not there now"
         rows.append(("folder", f"{folder['path']} ({folder['photos']:,} photos{gone})"))
@@ -155,7 +165,33 @@ def status_text(facts: dict[str, Any]) -> str:
         for file in facts["caption_files"]
     ]
     rows += [("failed", f"{failure['path']}: {failure['reason']}") for failure in facts["failed"]]
+    rows += [("no vector", path) for path in facts["without_vector"][:_SHOWN]]
+    if len(facts["without_vector"]) > _SHOWN:
+        rows.append(
+            ("", f"… and {len(facts['without_vector']) - _SHOWN:,} more: `status --json` has them all")
+        )
     return table(rows)
+
+
+def _local(moment: str) -> str:
+    """An ISO time by this machine's clock."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _changes(counts: dict[str, Any]) -> str:
+    """What changed, such as "3 added, 1 failed"."""
+    parts = [f"{n:,} {name}" for name, n in counts.items() if isinstance(n, int) and n]
+    return ", ".join(parts) or "nothing changed"
+
+
+def _up_to_date(changes: dict[str, Any]) -> str:
+    counts = _changes({name: n for name, n in changes.items() if name != "caption_files"})
+    if changes["caption_files"]:
+        files = (
+            "1 caption file" if changes["caption_files"] == 1 else f"{changes['caption_files']} caption files"
+        )
+        counts = files + " changed" if counts == "nothing changed" else f"{counts}, {files} changed"
+    return "yes" if counts == "nothing changed" else f"no: {counts}; run `index`"
 
 
 def models_table(facts: Sequence[dict[str, Any]]) -> str:
