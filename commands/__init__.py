@@ -1,6 +1,19 @@
 """The commands, a module for each; importing this package registers them in the order of ``--help``."""
 
 # isort: off
-from commands import index, search, evaluate, similarity, train, status, forget, relocate
+from commands import index, search, evaluate, similarity, train, status
+from commands import watch, forget, relocate, export, vacuum
 
-__all__ = ["evaluate", "forget", "index", "relocate", "search", "similarity", "status", "train"]
+__all__ = [
+    "evaluate",
+    "export",
+    "forget",
+    "index",
+    "relocate",
+    "search",
+    "similarity",
+    "status",
+    "train",
+    "vacuum",
+    "watch",
+]

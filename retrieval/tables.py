@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from indexer.build import IndexReport
     from indexer.plan import Plan
     from indexer.run import Effort
+    from indexer.vacuum import Freed
     from retrieval.engine import Hit
 
 
@@ -129,11 +130,11 @@ def plan_text(plan: Plan, effort: Effort) -> str:
 
 
 def _bytes(n: int) -> str:
-    """Rounded, in MB, GB or TB."""
+    """Rounded, in kB, MB, GB or TB."""
     for unit, size in (("TB", 1e12), ("GB", 1e9)):
         if n >= size:
             return f"{n / size:.1f} {unit}"
-    return f"{n / 1e6:.0f} MB"
+    return f"{n / 1e6:.0f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
 
 
 def _duration(seconds: float) -> str:
@@ -192,6 +193,12 @@ def _up_to_date(changes: dict[str, Any]) -> str:
         )
         counts = files + " changed" if counts == "nothing changed" else f"{counts}, {files} changed"
     return "yes" if counts == "nothing changed" else f"no: {counts}; run `index`"
+
+
+def vacuum_text(freed: Freed) -> str:
+    """What `vacuum` did."""
+    files = f", {len(freed.removed)} index files removed" if freed.removed else ""
+    return f"{_bytes(freed.bytes)} freed; the library takes {_bytes(freed.after)}{files}"
 
 
 def models_table(facts: Sequence[dict[str, Any]]) -> str:

@@ -1,0 +1,60 @@
+"""``watch``: keep a library current while its folders change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+from commands.shared import Given, Json, command, print_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.build import IndexReport
+
+
+@command
+def watch(as_json: Json = False) -> None:
+    """Keep the library current: every change in its folders is indexed as it happens, until Ctrl-C.
+
+    It begins with what a plain `index` does. Then it waits; changes are indexed when it has been quiet for a
+    second, and at the latest after 30 seconds, so that a card that is being copied is one run. A drive that
+    goes away is left as it is and looked at again when it is back. Needs the extra:
+    pip install 'twobranch[watch]'.
+
+    \b
+    Examples:
+      twobranch watch
+      twobranch --library /srv/photos/.twobranch watch --json   prints what was done when it is stopped
+    """
+    from dataclasses import asdict
+
+    from embedding.encoder import Encoder
+    from embedding.errors import LibraryError
+    from indexer.build import update_library
+    from indexer.catalog import Catalog, library_model
+    from indexer.known import known_roots
+    from indexer.library import find_library
+    from indexer.watching import Kept, changes_on_disk, keep_current
+
+    library = find_library(Given.library)
+    source = changes_on_disk(library)
+    model = library_model(library)
+    if model is None:
+        raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
+    encoder = Encoder.load(model.name, verify=True, tta=model.variant.tta, int8=model.variant.int8)
+    progress, kept = Given.progress(), Kept()
+
+    def refresh(roots: Sequence[Path]) -> IndexReport:
+        return update_library(library, [], encoder, within=roots, progress=progress)
+
+    with closing(Catalog.open(library)) as catalog:
+        progress.note(f"watching {len(known_roots(catalog))} folders; Ctrl-C ends it")
+        with suppress(KeyboardInterrupt):  # that is how it ends
+            keep_current(lambda: known_roots(catalog), refresh, source, kept, progress)
+    if as_json:
+        print_json(asdict(kept))
+        return
+    counts = ", ".join(f"{n:,} {name}" for name, n in asdict(kept).items() if name != "refreshes")
+    print(f"{kept.refreshes:,} refreshes: {counts}")
