@@ -13,7 +13,8 @@ def vacuum(as_json: Json = False) -> None:
     that the library no longer uses are deleted. No photo, caption or vector is lost.
 
     \b
-    Example:
+    Examples:
+      twobranch vacuum
       twobranch forget ~/Pictures/receipts && twobranch vacuum
     """
     from indexer.library import find_library

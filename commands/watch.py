@@ -50,7 +50,8 @@ def watch(as_json: Json = False) -> None:
         return update_library(library, [], encoder, within=roots, progress=progress)
 
     with closing(Catalog.open(library)) as catalog:
-        progress.note(f"watching {len(known_roots(catalog))} folders; Ctrl-C ends it")
+        n = len(known_roots(catalog))
+        progress.note(f"watching {n} {'folder' if n == 1 else 'folders'}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):  # that is how it ends
             keep_current(lambda: known_roots(catalog), refresh, source, kept, progress)
     if as_json:
