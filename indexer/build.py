@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Container, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any
 from sqlalchemy import delete, exists, func, select
 
 from embedding.errors import UserError
+from embedding.extras import install_command
+from embedding.formats import missing_extra
 from embedding.progress import SILENT, Progress
 from indexer.captions import (
     NamedPhotos,
@@ -59,6 +62,9 @@ from indexer.targets import (
     scope_of,
     split_targets,
 )
+
+# What an extra opens, for people.
+_KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,7 @@ def _index_photos(
     jobs: list[Job] = []
     empty: list[Scope] = []
     looks = []
+    left_out: Counter[str] = Counter()
     for scope, target in zip(scopes, ordered, strict=True):
         rules = choices.rules(scope.root)
         if rules.exclude_on_the_way(scope.below, below=""):
@@ -217,12 +224,16 @@ def _index_photos(
         scope = look.scope
         with run.showing(f"looking for photos in {scope.root / scope.below}", None):
             found = look.scan()
+        left_out.update(found.left_out)
         for folder in found.unreadable:
             run.warn(f"{scope.root / folder}: cannot be listed; what the library has of it is kept as it is")
         if not (scope.below or found.files or found.unreadable) and is_empty(scope.root):
             empty.append(scope)
         else:
             jobs += _compare(run, look, found, lacking, gone)
+    for extra, count in left_out.items():
+        files = "1 file is" if count == 1 else f"{count:,} files are"
+        run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
     covered = {job.image_id for job in jobs} | gone
     jobs += [job for id, job in lacking.items() if id not in covered]
     index_photos(run, jobs, gone)
@@ -261,6 +272,8 @@ class _Look:
             return scan(scope.root, scope.below, self.rules, self.only)
         if not is_there(path) or (self.only is not None and scope.below not in self.only):
             return Scan({}, ())
+        if (extra := missing_extra(scope.below)) is not None:
+            return Scan({}, (), {extra: 1})
         return Scan({scope.below: found_file(scope.below, path.stat())}, ())
 
     def covers(self, other: _Look) -> bool:
@@ -276,11 +289,13 @@ class _Look:
         )
 
     def keeps(self, path: str) -> bool:
-        """Whether a photo stays though this scan passed over it: it was indexed by its own name."""
+        """Whether a photo stays though this scan passed over it: it was indexed by its own name, or the
+        extra that opened it is not installed any more."""
         scope = self.scope
-        if self.drop_hidden or not scope.skips(path) or self.rules.exclude_on_the_way(path, scope.below):
+        if self.rules.exclude_on_the_way(path, scope.below):
             return False
-        return is_there(scope.root / path)
+        by_name = scope.skips(path) and not self.drop_hidden
+        return (by_name or missing_extra(path) is not None) and is_there(scope.root / path)
 
 
 def _compare(
@@ -329,6 +344,7 @@ def _without_vector(run: Run) -> dict[int, Job]:
                 scanned=False,
             )
             for row in rows
+            if missing_extra(row.path) is None
         }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import Path
 
-from embedding.preprocess import IMAGE_SUFFIXES
+from embedding.formats import IMAGE_SUFFIXES, missing_extra
 
 # Synology's thumbnails, and the pictures inside other people's JavaScript.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules"})
@@ -34,6 +35,7 @@ class Scan:
 
     files: dict[str, FoundFile]
     unreadable: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)  # photos whose kind needs an extra, by that
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
     """
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
+    left_out: Counter[str] = Counter()
     folders = [below]
     while folders:
         folder = folders.pop()
@@ -112,12 +115,16 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
                         if entry.is_symlink() or isinstance(error, FileNotFoundError):
                             continue  # a broken link, or deleted since it was listed
                         raise  # a folder that lists its files but does not let us at them
-                    if stat.S_ISREG(status.st_mode):  # not a pipe, a socket or a link to a folder
-                        files[path] = found_file(path, status)
+                    if not stat.S_ISREG(status.st_mode):  # a pipe, a socket or a link to a folder
+                        continue
+                    if (extra := missing_extra(entry.name)) is not None:
+                        left_out[extra] += 1
+                        continue
+                    files[path] = found_file(path, status)
             folders += reversed(subfolders)
         except OSError:
             unreadable.append(folder)
-    return Scan(files, tuple(unreadable))
+    return Scan(files, tuple(unreadable), left_out)
 
 
 def is_photo_name(name: str) -> bool:
