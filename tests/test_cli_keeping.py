@@ -159,6 +159,45 @@ def test_watch_indexes_what_comes_until_ctrl_c(tmp_path: Path) -> None:
     assert run_json("status", cwd=tmp_path)["photos"] == 2
 
 
+def test_config_toml_gives_defaults_that_options_override(indexed: Path) -> None:
+    config = indexed / ".twobranch/config.toml"
+    config.write_text('[search]\ntop = 1\npaths = true\n\n[index]\nexclude = ["two*"]\nno-such-comment = 1\n')
+    error = run("search", "red", cwd=indexed, code=1).stderr
+    assert error.startswith(f"error: {config}: `index` has no option 'no-such-comment'; keys in [index] are")
+    config.write_text("[search]\ntop = 1\npaths = true\n\n[similarity]\njson = true\n")
+    assert len(run("search", "red", cwd=indexed).stdout.splitlines()) == 1
+    assert len(run("search", "red", "--top", "2", cwd=indexed).stdout.splitlines()) == 2
+    assert json.loads(run("similarity", "one/red.png", "a red wall", cwd=indexed).stdout)["sentences"]
+    config.unlink()
+
+
+def test_config_toml_can_exclude(tmp_path: Path) -> None:
+    write_photos(tmp_path, {"p/a.png": "red", "p/raw/b.png": "blue"})
+    (tmp_path / ".twobranch").mkdir()
+    (tmp_path / ".twobranch/config.toml").write_text('[index]\nexclude = ["raw"]\n')
+    assert run_json("index", "p", cwd=tmp_path)["added"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("[search\n", "not a TOML file"),
+        ("[find]\ntop = 1\n", "no command is called 'find'"),
+        ("top = 1\n", "no command is called 'top'"),
+        ("[search]\nTOP = 1\n", "no option 'TOP'; keys in [search] are top"),
+        ("[search]\ntop = 0\n", "search.top: 0 is not in the range"),
+        ("[search]\nin = 'videos'\n", "search.in: 'videos' is not one of"),
+        ("[search]\nexact = 'yes'\n", "search.exact is true or false, not 'yes'"),
+        ("[index]\nexclude = 'raw'\n", "index.exclude takes a list, such as ['raw']"),
+    ],
+)
+def test_mistakes_in_config_toml(tmp_path: Path, text: str, fact: str) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    error = run("--library", tmp_path, "status", cwd=tmp_path, code=1).stderr
+    assert error.startswith(f"error: {tmp_path / 'config.toml'}: ")
+    assert fact in error
+
+
 def test_watch_without_a_library(tmp_path: Path) -> None:
     assert "no .twobranch folder" in run("watch", cwd=tmp_path, code=1).stderr
 
