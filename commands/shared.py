@@ -19,7 +19,7 @@ from embedding.progress import Console
 
 app = typer.Typer(
     help="Search your photos with words, and your words with photos.",
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

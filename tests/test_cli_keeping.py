@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +208,31 @@ def test_help_has_examples(command: str) -> None:
     text = run(command, "--help", cwd=ROOT).stdout
     assert "Example" in text
     assert f"  twobranch {command}" in text
+
+
+def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
+    assert "complete" in run("--show-completion", "bash", cwd=tmp_path).stdout
+
+    def completed(words: str) -> list[str]:
+        variables = {
+            "_CLI.PY_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        command = [sys.executable, str(ROOT / "cli.py")]
+        result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables})
+        return result.stdout.split()
+
+    assert completed("cli.py rel") == ["relocate"]
+    assert completed("cli.py export --form") == ["--format"]
+
+
+@pytest.mark.skipif(find_spec("rawpy") is not None, reason="rawpy is installed, so nothing is left out")
+def test_raw_files_without_the_extra_are_one_note(tmp_path: Path) -> None:
+    write_photo(tmp_path / "p/a.png", "red")
+    for name in ("b.nef", "c.dng"):
+        (tmp_path / "p" / name).write_bytes(b"x")
+    result = run("index", "p", cwd=tmp_path)
+    (note,) = (line for line in result.stderr.splitlines() if "left out" in line)
+    assert note.startswith("2 files are left out; to index raw photos: ") and note.endswith("[raw]'")
+    assert "1 added" in result.stdout and "0 failed" in result.stdout
