@@ -28,7 +28,9 @@ def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dic
     defaults: dict[str, dict[str, Any]] = {}
     for table, options in _read(path).items():
         if table not in commands or not isinstance(options, dict):
-            raise UserError(f"{path}: no command is called {table!r}; tables are {', '.join(commands)}")
+            raise UserError(
+                f"{path}: [{table}] is not the table of a command; those are {', '.join(commands)}"
+            )
         known = {
             name.lstrip("-"): parameter
             for parameter in commands[table].params

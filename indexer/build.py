@@ -38,19 +38,16 @@ from indexer.choices import Choices, Limit, load_choices, store_choices
 from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.freshness import remember_run
 from indexer.galleries import remove_index_files, update_index
-from indexer.known import Target, changed_captions, known_targets
+from indexer.known import Target, changed_captions, known_roots, known_targets
 from indexer.library import indexing_lock
+from indexer.looking import Look, distinct
 from indexer.photos import index_photos, remove_photos
 from indexer.reader import KINDS, CatalogReader
 from indexer.reading import Job
 from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
-    Rules,
     Scan,
-    found_file,
-    is_there,
-    scan,
 )
 from indexer.targets import (
     Scope,
@@ -144,11 +141,10 @@ def update_library(
             names = None if chosen is None or split is None else PhotoNames(chosen.image_names)
             looked_at = [Target(path, limit, names) for path in targets]
         else:
-            looked_at = known_targets(run, choices, within)
+            looked_at = known_targets(catalog, choices, run.warn, within)
         if paths or exclude is not None or include_hidden is not None:
-            for target in looked_at:
-                globs = exclude if target.path.is_dir() else None
-                choices = choices.told(target.path, target.limit, globs, include_hidden)
+            told = {target.path: target.limit for target in looked_at}
+            choices = choices.told(told, known_roots(catalog), exclude, include_hidden)
             for one in deleted:
                 if one.root_ids:
                     choices = choices.forgetting(one.path, roots=())
@@ -204,7 +200,7 @@ def _index_photos(
         scopes = [scope_of(session, target.path) for target in ordered]
     lacking = _without_vector(run)
     _say_what_changes(run, len(lacking))
-    jobs: list[Job] = []
+    found_jobs: dict[tuple[int, str], Job] = {}  # by root and path: looks at splits may overlap
     empty: list[Scope] = []
     looks = []
     left_out: Counter[str] = Counter()
@@ -217,10 +213,8 @@ def _index_photos(
             )
             continue
         only = None if target.names is None else NamedPhotos(scope.root, target.names)
-        looks.append(_Look(scope, rules, only, drop_hidden))
-    for look in looks:
-        if any(other.covers(look) for other in looks):
-            continue
+        looks.append(Look(scope, rules, only, drop_hidden))
+    for look in distinct(looks):
         scope = look.scope
         with run.showing(f"looking for photos in {scope.root / scope.below}", None):
             found = look.scan()
@@ -230,10 +224,12 @@ def _index_photos(
         if not (scope.below or found.files or found.unreadable) and is_empty(scope.root):
             empty.append(scope)
         else:
-            jobs += _compare(run, look, found, lacking, gone)
+            for job in _compare(run, look, found, lacking, gone):
+                found_jobs[job.root_id, job.file.path] = job
     for extra, count in left_out.items():
         files = "1 file is" if count == 1 else f"{count:,} files are"
         run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
+    jobs = list(found_jobs.values())
     covered = {job.image_id for job in jobs} | gone
     jobs += [job for id, job in lacking.items() if id not in covered]
     index_photos(run, jobs, gone)
@@ -256,51 +252,9 @@ def _warn_of_empty(run: Run, scope: Scope) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Look:
-    """Where a run looks for photos, and what it passes over."""
-
-    scope: Scope
-    rules: Rules
-    only: Container[str] | None  # paths relative to the root
-    drop_hidden: bool
-
-    def scan(self) -> Scan:
-        scope = self.scope
-        path = scope.root / scope.below
-        if path.is_dir():
-            return scan(scope.root, scope.below, self.rules, self.only)
-        if not is_there(path) or (self.only is not None and scope.below not in self.only):
-            return Scan({}, ())
-        if (extra := missing_extra(scope.below)) is not None:
-            return Scan({}, (), {extra: 1})
-        return Scan({scope.below: found_file(scope.below, path.stat())}, ())
-
-    def covers(self, other: _Look) -> bool:
-        """Whether looking here comes to all of what the other one looks at."""
-        mine, its = self.scope, other.scope
-        return (
-            other is not self
-            and mine.root_id == its.root_id
-            and mine.below != its.below
-            and mine.covers(its.below)
-            and self.only is None
-            and self.rules.lead_to(its.below, mine.below)
-        )
-
-    def keeps(self, path: str) -> bool:
-        """Whether a photo stays though this scan passed over it: it was indexed by its own name, or the
-        extra that opened it is not installed any more."""
-        scope = self.scope
-        if self.rules.exclude_on_the_way(path, scope.below):
-            return False
-        by_name = scope.skips(path) and not self.drop_hidden
-        return (by_name or missing_extra(path) is not None) and is_there(scope.root / path)
-
-
 def _compare(
     run: Run,
-    look: _Look,
+    look: Look,
     found: Scan,
     lacking: Container[int],
     gone: set[int],

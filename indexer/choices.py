@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
 from indexer.catalog import Setting
-from indexer.scan import Rules, is_skipped
+from indexer.scan import Rules, is_photo_name, is_skipped
 
 _KEY = "folders"
 T = TypeVar("T")
@@ -39,28 +39,37 @@ class Choices:
     forgotten: frozenset[str] = frozenset()
 
     def told(
-        self, folder: Path, limit: Limit | None, exclude: Sequence[str] | None, hidden: bool | None
+        self,
+        paths: Mapping[Path, Limit | None],
+        roots: Iterable[Path],
+        exclude: Sequence[str] | None = None,
+        hidden: bool | None = None,
     ) -> Choices:
-        """The choices once `index` was given this folder or photo; ``None`` leaves what was said before.
+        """The choices once `index` was given these folders and photos, in a library with these roots.
 
+        ``None`` leaves what was said before. A folder of which all was named stays so when a split of it is.
         Raises ``UserError`` for a path inside a forgotten folder.
         """
-        for above in folder.parents:
-            if str(above) in self.forgotten:
-                raise UserError(
-                    f"{folder}: lies in {above}, which was forgotten; `index {above}` undoes that"
-                )
-        key = str(folder)
-        named, excluded, shown = dict(self.named), dict(self.exclude), dict(self.hidden)
-        named[key] = limit
-        if exclude is not None:
-            excluded[key] = tuple(glob for glob in exclude if glob)
-        if hidden is not None:
-            shown[key] = hidden
-        if hidden is False:  # else what was named inside hidden folders would come back
-            named = {path: limit for path, limit in named.items() if not _hidden_below(path, key)}
+        named = {str(path): limit for root in roots for path, limit in self.targets(root).items()}
+        excluded, shown = dict(self.exclude), dict(self.hidden)
+        for path, limit in paths.items():
+            for above in path.parents if self.forgotten else ():
+                if str(above) in self.forgotten:
+                    raise UserError(
+                        f"{path}: lies in {above}, which was forgotten; `index {above}` undoes that"
+                    )
+            key = str(path)
+            named[key] = limit if named.get(key, limit) is not None else None
+            if is_photo_name(path.name) and not path.is_dir():
+                continue  # the rest is about folders
+            if exclude is not None:
+                excluded[key] = tuple(glob for glob in exclude if glob)
+            if hidden is not None:
+                shown[key] = hidden
+            if hidden is False:  # else what was named inside hidden folders would come back
+                named = {name: limit for name, limit in named.items() if not _hidden_below(name, key)}
         excluded = {path: globs for path, globs in excluded.items() if globs}
-        return Choices(named, excluded, shown, self.forgotten - {key})
+        return Choices(named, excluded, shown, self.forgotten - set(map(str, paths)))
 
     def forgetting(self, path: Path, roots: Collection[str]) -> Choices:
         """The choices without what was said of ``path`` and below; inside one of ``roots`` it stays away."""

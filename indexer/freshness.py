@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
-from embedding.errors import UserError
-from indexer.captions import NamedPhotos, PhotoNames, choose_captions
+from indexer.captions import NamedPhotos
 from indexer.catalog import Catalog, Corpus, Image, ImageVector, Model, Root, Setting
-from indexer.choices import Limit, load_choices
+from indexer.choices import load_choices
 from indexer.database import CATALOG
-from indexer.known import is_folder
+from indexer.known import is_folder, known_targets
+from indexer.looking import Look, distinct
 from indexer.reader import KINDS
 from indexer.run import Tally
-from indexer.scan import FoundFile, found_file, is_there, scan
-from indexer.targets import Scope, may_be_unmounted, relative_to_root
+from indexer.scan import is_there
+from indexer.targets import Scope, is_empty, relative_to_root
 
 _LAST_RUN = "last_index"
 
@@ -36,55 +36,53 @@ class Changes:
     caption_files: int
 
 
-def count_changes(session: Session) -> Changes:
-    """Compares the folders within reach with the catalogue, by size and time; nothing is opened."""
-    choices = load_choices(session)
+def count_changes(catalog: Catalog) -> Changes:
+    """Compares the folders within reach with the catalogue, by size and time; no photo is opened."""
+    with catalog.session() as session:
+        choices = load_choices(session)
+        roots = {Path(root.path): root.id for root in session.scalars(select(Root))}
+    targets = known_targets(catalog, choices, warn=lambda _: None)
     new = changed = gone = 0
-    for root in session.scalars(select(Root)).all():
-        path = Path(root.path)
-        if not is_folder(path):
-            continue
-        rows = session.execute(select(Image.path, Image.size, Image.mtime_ns).where(Image.root_id == root.id))
-        known = {row.path: (row.size, row.mtime_ns) for row in rows}
-        rules = choices.rules(path)
-        found: dict[str, FoundFile] = {}
-        unlisted: list[str] = []
-        for target, limit in choices.targets(path).items():
-            below = relative_to_root(target, path)
-            try:
-                only = None if limit is None else NamedPhotos(path, _names(limit))
-            except UserError:
-                unlisted.append(below)
+    for root, root_id in roots.items():
+        looks = distinct(
+            Look(
+                Scope(root_id, root, relative_to_root(target.path, root)),
+                choices.rules(root),
+                None if target.names is None else NamedPhotos(root, target.names),
+            )
+            for target in targets
+            if target.path.is_relative_to(root)
+        )
+        scans = [(look, look.scan()) for look in looks]
+        found = {path: file for _, one in scans for path, file in one.files.items()}
+        unlisted = [Scope(root_id, root, folder) for _, one in scans for folder in one.unreadable]
+        if not found and not unlisted and is_folder(root) and is_empty(root):
+            continue  # as the mount point of a drive that is away is; `index` keeps what it has
+        for path, size, mtime_ns in _known_photos(catalog, root_id):
+            if not any(look.scope.covers(path) for look in looks):
                 continue
-            if is_folder(target):
-                looked = scan(path, below, rules, only)
-                found |= looked.files
-                unlisted += looked.unreadable
-            elif target.is_file():
-                found[below] = found_file(below, target.stat())
-            elif may_be_unmounted(target):
-                unlisted.append(below)
-        if not found and not any(path.iterdir()):
-            continue  # an empty mount point: `index` keeps what it has
-        kept = [Scope(root.id, path, folder) for folder in unlisted]
-        for name, (size, mtime_ns) in known.items():
-            file = found.pop(name, None)
+            file = found.pop(path, None)
             if file is not None:
                 changed += (file.size, file.mtime_ns) != (size, mtime_ns)
-            elif not any(scope.covers(name) for scope in kept) and not is_there(path / name):
+            elif not any(scope.covers(path) for scope in unlisted) and not is_there(root / path):
                 gone += 1
         new += len(found)
-    return Changes(new, changed, gone, _changed_corpora(session))
+    return Changes(new, changed, gone, _changed_corpora(catalog))
 
 
-def _names(limit: Limit) -> PhotoNames:
-    return PhotoNames(choose_captions(Path(limit.captions), limit.split).image_names)
+def _known_photos(catalog: Catalog, root_id: int) -> list[tuple[str, int, int]]:
+    """The (relative path, size, time) of all photos of a root."""
+    query = select(Image.path, Image.size, Image.mtime_ns).where(Image.root_id == root_id)
+    with catalog.session() as session:
+        return [(row.path, row.size, row.mtime_ns) for row in session.execute(query)]
 
 
-def _changed_corpora(session: Session) -> int:
+def _changed_corpora(catalog: Catalog) -> int:
     """How many caption files were written to; of a folder of sidecars nobody knows without reading all."""
     count = 0
-    for corpus in session.scalars(select(Corpus).where(Corpus.format != "sidecar")):
+    with catalog.session() as session:
+        corpora = session.scalars(select(Corpus).where(Corpus.format != "sidecar")).all()
+    for corpus in corpora:
         with suppress(OSError):
             status = Path(corpus.path).stat()
             count += (status.st_size, status.st_mtime_ns) != (corpus.size, corpus.mtime_ns)

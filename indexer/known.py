@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from embedding.errors import UserError
 from indexer.captions import ChosenCaptions, PhotoNames, choose_captions
@@ -15,8 +15,8 @@ from indexer.catalog import Catalog, Corpus, Image, Root
 from indexer.choices import Choices, Limit
 from indexer.database import CATALOG
 from indexer.run import Run
-from indexer.scan import is_photo_name, is_there
-from indexer.targets import may_be_unmounted, relative_to_root
+from indexer.scan import is_there
+from indexer.targets import is_empty, may_be_unmounted, relative_to_root
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,29 @@ def has_folders(library: Path) -> bool:
         return bool(known_roots(catalog))
 
 
-def known_targets(run: Run, choices: Choices, within: Collection[Path] | None = None) -> list[Target]:
+def known_targets(
+    catalog: Catalog,
+    choices: Choices,
+    warn: Callable[[str], None],
+    within: Collection[Path] | None = None,
+) -> list[Target]:
     """What the library knows, of all roots or of those ``within``; what is out of reach is said and kept."""
     targets: list[Target] = []
     names: dict[Limit | None, PhotoNames | None] = {None: None}
-    for root in known_roots(run.catalog):
+    for root in known_roots(catalog):
         if within is not None and root not in within:
             continue
         if not is_folder(root):
-            run.warn(f"{root}: cannot be reached; its {_photos_of(run, root):,} photos are kept as they are")
+            count = len(_photos_in(catalog, root))
+            warn(f"{root}: cannot be reached; its {count:,} photos are kept as they are")
             continue
         rules = choices.rules(root)
         for path, limit in choices.targets(root).items():
-            if rules.exclude_on_the_way(relative_to_root(path, root), below=""):
+            below = relative_to_root(path, root)
+            if rules.exclude_on_the_way(below, below=""):
                 continue
-            if not is_there(path) and not is_photo_name(path.name) and may_be_unmounted(path):
-                run.warn(f"{path}: cannot be reached; what the library has of it is kept as it is")
+            if path != root and _may_be_away(path) and _photos_in(catalog, root, below):
+                warn(f"{path}: cannot be reached, or is empty; its photos are kept as they are")
                 continue
             try:
                 if limit is not None and limit not in names:
@@ -65,7 +72,7 @@ def known_targets(run: Run, choices: Choices, within: Collection[Path] | None = 
                     names[limit] = PhotoNames(chosen.image_names)
                 targets.append(Target(path, limit, names[limit]))
             except UserError as error:
-                run.warn(f"{path}: only the photos of a split were indexed, and {error}; nothing is changed")
+                warn(f"{path}: only the photos of a split were indexed, and {error}; nothing is changed")
     return targets
 
 
@@ -99,7 +106,16 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _photos_of(run: Run, root: Path) -> int:
-    query = select(func.count(Image.id)).join(Root).where(Root.path == str(root))
-    with run.catalog.session() as session:
-        return session.scalar(query) or 0
+def _may_be_away(path: Path) -> bool:
+    """Whether a named path looks as one does whose drive is away: missing with all about it, or empty."""
+    try:
+        return is_empty(path) if is_folder(path) else not is_there(path) and may_be_unmounted(path)
+    except OSError:  # not to be listed: the scan says so
+        return False
+
+
+def _photos_in(catalog: Catalog, root: Path, below: str = "") -> list[str]:
+    """The relative paths of the photos of a root that lie below."""
+    with catalog.session() as session:
+        paths = session.scalars(select(Image.path).join(Root).where(Root.path == str(root))).all()
+    return [path for path in paths if below in ("", path) or path.startswith(f"{below}/")]

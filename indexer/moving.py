@@ -42,7 +42,7 @@ def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
     """
     with closing(Catalog.open(library)) as catalog, indexing_lock(library):
         with catalog.session(write=True) as session:
-            forgotten = [_forget(session, path) for path in paths]
+            forgotten = [_forget(session, path) for path in dict.fromkeys(paths)]
             model = active_model(session)
         if model is not None:
             with closing(CatalogReader.open(library)) as reader:

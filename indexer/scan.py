@@ -12,10 +12,10 @@ from itertools import accumulate
 from pathlib import Path
 
 from embedding.formats import IMAGE_SUFFIXES, missing_extra
+from indexer.library import LIBRARY
 
 # Synology's thumbnails, and the pictures inside other people's JavaScript.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules"})
-_LIBRARY = ".twobranch"  # a library's own folder, also where hidden ones count
 # SQLite's largest integer; some file systems hold times beyond it (the year 2262).
 _MAX_INTEGER = 2**63 - 1
 
@@ -44,7 +44,7 @@ class Rules:
 
     A glob is matched with the path relative to the root and to the folder that it was given for, and with
     each part of it. Whether hidden files and folders count is decided by what was said of the deepest folder
-    above them; generated ones never do.
+    above them; generated ones and libraries never do.
     """
 
     exclude: Mapping[str, Sequence[str]] = field(default_factory=dict)  # globs
@@ -65,7 +65,7 @@ class Rules:
 
     def _skip(self, path: str) -> bool:
         name = path.rpartition("/")[2]
-        if not name.startswith(".") or name == _LIBRARY:
+        if not name.startswith(".") or name == LIBRARY:
             return is_skipped(name)
         above = [folder for folder in self.hidden if _within(path, folder)]
         return not (above and self.hidden[max(above, key=len)])

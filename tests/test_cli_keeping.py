@@ -183,8 +183,8 @@ def test_config_toml_can_exclude(tmp_path: Path) -> None:
     ("text", "fact"),
     [
         ("[search\n", "not a TOML file"),
-        ("[find]\ntop = 1\n", "no command is called 'find'"),
-        ("top = 1\n", "no command is called 'top'"),
+        ("[find]\ntop = 1\n", "[find] is not the table of a command"),
+        ("top = 1\n", "[top] is not the table of a command"),
         ("[search]\nTOP = 1\n", "no option 'TOP'; keys in [search] are top"),
         ("[search]\ntop = 0\n", "search.top: 0 is not in the range"),
         ("[search]\nin = 'videos'\n", "search.in: 'videos' is not one of"),

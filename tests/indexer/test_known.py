@@ -12,6 +12,7 @@ from embedding.errors import UserError
 from indexer.catalog import Catalog
 from indexer.choices import Choices, Limit, load_choices, store_choices
 from indexer.scan import Rules
+from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, write_captions
 
@@ -65,9 +66,12 @@ def test_a_named_subfolder_that_is_deleted_or_away(
     shutil.rmtree(tmp_path / "p/mnt/usb")  # and leaves an empty folder behind, as a drive does
     report = index(library, [], encoder)
     assert counts(report) == {"removed": 1, "unchanged": 1}
-    assert report.warnings == (
-        f"{tmp_path / 'p/mnt/usb'}: cannot be reached; what the library has of it is kept as it is",
-    )
+    warning = f"{tmp_path / 'p/mnt/usb'}: cannot be reached, or is empty; its photos are kept as they are"
+    assert report.warnings == (warning,)
+    (tmp_path / "p/mnt/usb").mkdir()
+    report = index(library, [], encoder)
+    assert (counts(report), report.warnings) == ({"unchanged": 1}, (warning,))
+    assert library_status(library)["changes"]["gone"] == 0
     assert names(library) == ["p/a.png", "p/mnt/usb/c.png"]
 
 
@@ -211,4 +215,35 @@ def test_inside_what_was_forgotten_nothing_can_be_named() -> None:
     with pytest.raises(
         UserError, match=r"/p/x/a: lies in /p/x, which was forgotten; `index /p/x` undoes that"
     ):
-        Choices(forgotten=frozenset({"/p/x"})).told(Path("/p/x/a"), None, None, None)
+        Choices(forgotten=frozenset({"/p/x"})).told({Path("/p/x/a"): None}, roots=[Path("/p")])
+
+
+def test_a_split_of_a_folder_does_not_narrow_it(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder)
+    file = write_captions(photos.parent / "c.csv", {"red.png": "red"}, {"red.png": "test"})
+    index(library, photos, encoder, captions=file, split="test")
+    write_photo(photos / "new.png", "white")
+    assert counts(index(library, [], encoder)) == {"added": 1, "unchanged": 3, "encoded": 1}
+
+
+def test_a_split_and_a_folder_inside_it_are_looked_at_together(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    names = {"red.png": "red", "sub/new.png": "white"}
+    file = write_captions(photos.parent / "c.csv", names, dict.fromkeys(names, "test"))
+    (photos / "sub").mkdir()
+    index(library, photos, encoder, captions=file, split="test")
+    index(library, photos / "sub", encoder)
+    write_photos(photos / "sub", {"new.png": "white", "other.png": "black"})
+    assert counts(index(library, [], encoder)) == {"added": 2, "unchanged": 1, "encoded": 2}
+
+
+def test_a_root_of_before_anything_was_remembered_stays_whole(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(photos / "sub/a.png", "white")
+    index(library, photos, encoder)
+    with closing(Catalog.open(library)) as catalog, catalog.session(write=True) as session:
+        store_choices(session, Choices())
+    index(library, photos / "sub", encoder)
+    assert counts(index(library, [], encoder)) == {"unchanged": 4}
