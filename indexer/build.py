@@ -265,8 +265,11 @@ def _compare(
     kept = [Scope(scope.root_id, scope.root, folder) for folder in found.unreadable]
     jobs = []
     rows = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
+    rows = rows.where(Image.root_id == scope.root_id)
+    if found.files.keys() == {scope.below}:  # one photo: thousands may be named like this
+        rows = rows.where(Image.path == scope.below)
     with run.catalog.session() as session:
-        for row in session.execute(rows.where(Image.root_id == scope.root_id)):
+        for row in session.execute(rows):
             if not scope.covers(row.path) or (only is not None and row.path not in only):
                 continue
             file = new.pop(row.path, None)
