@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,10 +29,11 @@ from indexer.reader import Kind
 from indexer.vectors import as_matrix
 
 _BLOCK = 5000  # rows in memory at a time: 10 MB of vectors
+_DIGITS = 9  # after the point, of a vector in JSON: float32 is no finer
 # What is known of a row, in the order of the columns.
 _COLUMNS = ("image_path", "caption", "date", "camera", "width", "height", "latitude", "longitude")
 Facts = dict[str, Any]
-WriteFacts = Callable[[Sequence[Facts]], None]
+WriteFacts = Callable[[Iterable[Facts]], None]
 _FOLDERS: dict[Kind, str] = {"images": "img_emb", "captions": "text_emb"}
 
 
@@ -161,12 +162,9 @@ def _writer(
     folder.mkdir(parents=True)
     if form == "jsonl":
         with _json_lines(folder / f"{kind}.jsonl") as write_facts:
-            # A float16 has 3 digits worth writing, a float32 8: as str() has them.
             yield lambda vectors, facts: write_facts(
-                [
-                    {**row, "embedding": [float(str(x)) for x in vector]}
-                    for vector, row in zip(vectors, facts, strict=True)
-                ]
+                {**row, "embedding": vector.astype(np.float64).round(_DIGITS).tolist()}
+                for vector, row in zip(vectors, facts, strict=True)
             )
         return
     name, suffix = _FOLDERS[kind], "parquet" if form == "parquet" else "jsonl"
@@ -191,7 +189,7 @@ def _writer(
 def _json_lines(path: Path) -> Iterator[WriteFacts]:
     with path.open("w", encoding="utf-8") as file:
 
-        def write(facts: Sequence[Facts]) -> None:
+        def write(facts: Iterable[Facts]) -> None:
             file.writelines(json.dumps(row, default=datetime.isoformat) + "\n" for row in facts)
 
         yield write
@@ -205,7 +203,7 @@ def _parquet_table(path: Path) -> Iterator[WriteFacts]:
     schema = pyarrow.schema(list(zip(_COLUMNS, types, strict=True)))
     with parquet.ParquetWriter(path, schema) as writer:
 
-        def write(facts: Sequence[Facts]) -> None:
+        def write(facts: Iterable[Facts]) -> None:
             # Parquet's text is UTF-8; a file name that is not cannot be written as it is.
             rows = [{**row, "image_path": _as_utf8(row["image_path"])} for row in facts]
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
