@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from commands.shared import Given, Json, command, print_json
@@ -32,6 +33,7 @@ def watch(as_json: Json = False) -> None:
 
     from embedding.encoder import Encoder
     from embedding.errors import LibraryError
+    from embedding.modelfolder import Variant
     from indexer.build import update_library
     from indexer.catalog import Catalog, library_model
     from indexer.known import known_roots
@@ -43,13 +45,18 @@ def watch(as_json: Json = False) -> None:
     model = library_model(library)
     if model is None:
         raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
-    encoder = Encoder.load(model.name, verify=True, tta=model.variant.tta, int8=model.variant.int8)
     progress, kept = Given.progress(), Kept()
 
+    @lru_cache(maxsize=1)
+    def load(name: str, variant: Variant) -> Encoder:
+        return Encoder.load(name, verify=True, tta=variant.tta, int8=variant.int8)
+
     def refresh(roots: Sequence[Path]) -> IndexReport:
-        return update_library(library, [], encoder, within=roots, progress=progress)
+        now = library_model(library) or model  # another `index` may have changed it meanwhile
+        return update_library(library, [], load(now.name, now.variant), within=roots, progress=progress)
 
     with closing(Catalog.open(library)) as catalog:
+        load(model.name, model.variant)
         n = len(known_roots(catalog))
         progress.note(f"watching {n} {'folder' if n == 1 else 'folders'}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):  # that is how it ends

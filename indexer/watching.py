@@ -18,6 +18,7 @@ from indexer.scan import is_photo_name
 _QUIET_MS = 1000
 _LATEST_MS = 30_000
 _TICK_MS = 1000  # how often the folders themselves are looked for, while nothing changes
+_LONGEST_REST = 60  # ticks after an error, such as a full disk, that lasts
 
 # For these folders, sets of paths that changed, and in between, empty sets; the first of them once it sees
 # what changes.
@@ -52,11 +53,12 @@ def keep_current(
     """Refreshes the roots in which anything changes, all of them at the start, until ``source`` ends.
 
     What was done is counted in ``kept``. An error of one refresh is shown, and its roots are tried again with
-    the next change or tick. A root that vanishes is left alone until it is back.
+    the next change, or after some ticks, more each time. A root that vanishes is left alone until it is back.
     """
     due: set[Path] = set()  # roots that have to be refreshed
     seen: set[Path] = set()
     said: set[str] = set()  # errors; each once while it lasts
+    failures = rest = 0  # how many in a row, and for how many ticks nothing is tried after them
     while True:
         there = [root for root in roots() if is_folder(root)]
         for root in sorted(seen - set(there)):
@@ -65,11 +67,11 @@ def keep_current(
         due &= set(there)
         seen = set(there)
         for changed in source(there):
-            if set(there) != {root for root in roots() if is_folder(root)}:
-                due |= _touched(there, changed)
-                break  # and watch others
             due |= _touched(there, changed)
-            if not due:
+            if set(there) != {root for root in roots() if is_folder(root)}:
+                break  # and watch others
+            rest = 0 if changed else rest - 1
+            if not due or rest > 0:
                 continue
             try:
                 report = refresh(sorted(due))
@@ -77,9 +79,12 @@ def keep_current(
                 if str(error) not in said:
                     progress.warn(f"{error}; tried again later")
                 said.add(str(error))
+                failures += 1
+                rest = min(2**failures // 2, _LONGEST_REST)
                 continue
             due.clear()
             said.clear()
+            failures = 0
             kept.count(report)
             _tell(report, progress)
         else:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from embedding.cores import usable_cores
 from embedding.modelfolder import Variant, model_label
 
-_SHOWN = 5  # of the photos without a vector
-
 if TYPE_CHECKING:
     from indexer.build import IndexReport
     from indexer.plan import Plan
     from indexer.run import Effort
     from indexer.vacuum import Freed
     from retrieval.engine import Hit
+
+_SHOWN = 5  # of the photos without a vector
 
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
@@ -186,13 +186,9 @@ def _changes(counts: dict[str, Any]) -> str:
 
 
 def _up_to_date(changes: dict[str, Any]) -> str:
-    counts = _changes({name: n for name, n in changes.items() if name != "caption_files"})
-    if changes["caption_files"]:
-        files = (
-            "1 caption file" if changes["caption_files"] == 1 else f"{changes['caption_files']} caption files"
-        )
-        counts = files + " changed" if counts == "nothing changed" else f"{counts}, {files} changed"
-    return "yes" if counts == "nothing changed" else f"no: {counts}; run `index`"
+    counts = {name: changes[name] for name in ("new", "changed", "gone")}
+    counts["of the caption files changed"] = changes["caption_files"]
+    return f"no: {_changes(counts)}; run `index`" if any(counts.values()) else "yes"
 
 
 def vacuum_text(freed: Freed) -> str:

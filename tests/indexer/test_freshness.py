@@ -47,7 +47,7 @@ def test_a_caption_file_that_was_written_to(library: Path, photos: Path, encoder
     write_captions(file, {"red.png": "red"}, {"red.png": "dev"})
     facts = library_status(library)
     assert facts["changes"] == {**NOTHING, "caption_files": 1}
-    assert "no: 1 caption file changed; run `index`" in status_text(facts)
+    assert "no: 1 of the caption files changed; run `index`" in status_text(facts)
 
 
 def test_when_the_last_run_ended_and_what_it_did(library: Path, photos: Path, encoder: FakeEncoder) -> None:

@@ -93,7 +93,8 @@ def test_an_error_is_said_once_and_the_refresh_is_tried_again(
         lock.__exit__(None, None, None)
         return set()
 
-    watched = Watched(library, encoder, [another_index_begins, set, it_ends])
+    # Tried again after a tick, then after two; a change would not wait.
+    watched = Watched(library, encoder, [another_index_begins, set, it_ends, set])
     watched.run()
     assert watched.refreshed == [["one", "two"], ["one"], ["one"], ["one"]]
     (warning,) = watched.progress.warnings
