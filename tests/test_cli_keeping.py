@@ -185,7 +185,7 @@ def test_config_toml_can_exclude(tmp_path: Path) -> None:
         ("[search\n", "not a TOML file"),
         ("[find]\ntop = 1\n", "[find] is not the table of a command"),
         ("top = 1\n", "[top] is not the table of a command"),
-        ("[search]\nTOP = 1\n", "no option 'TOP'; keys in [search] are top"),
+        ("[search]\nTOP = 1\n", "no option 'TOP'; keys in [search] are "),
         ("[search]\ntop = 0\n", "search.top: 0 is not in the range"),
         ("[search]\nin = 'videos'\n", "search.in: 'videos' is not one of"),
         ("[search]\nexact = 'yes'\n", "search.exact is true or false, not 'yes'"),
