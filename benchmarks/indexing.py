@@ -83,7 +83,7 @@ def plain_loop(paths: Sequence[Path], backbone: torch.nn.Module, size: int) -> N
 
 def row(name: str, photos: Path, encoder: Encoder, backbone: torch.nn.Module) -> str:
     """One line of the table; medians of ``RUNS`` after one more."""
-    paths = [photos / file for file in scan(photos, "", ()).files]
+    paths = [photos / file for file in scan(photos).files]
     size = encoder.image_size
     ready = np.random.default_rng(0).integers(0, 256, (READY, size, size, 3), dtype=np.uint8)
     some = paths[:40]

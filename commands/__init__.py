@@ -2,5 +2,18 @@
 
 # isort: off
 from commands import index, search, evaluate, similarity, train, status
+from commands import watch, forget, relocate, export, vacuum
 
-__all__ = ["evaluate", "index", "search", "similarity", "status", "train"]
+__all__ = [
+    "evaluate",
+    "export",
+    "forget",
+    "index",
+    "relocate",
+    "search",
+    "similarity",
+    "status",
+    "train",
+    "vacuum",
+    "watch",
+]

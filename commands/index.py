@@ -22,7 +22,10 @@ class Device(str, Enum):
 @command
 def index(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Folders of photos, or single photos.", metavar="PATH…")
+        list[Path] | None,
+        typer.Argument(
+            help="Folders of photos, or single photos [default: all that the library knows].", metavar="PATH…"
+        ),
     ] = None,
     captions: Annotated[Path | None, typer.Option(help="A caption file (or a folder of sidecars).")] = None,
     split: Annotated[
@@ -53,7 +56,19 @@ def index(
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Leave out what matches, such as 'raw/*' or '*.png'.", metavar="GLOB"),
+        typer.Option(
+            help="Leave out what matches, such as 'raw/*' or '*.png', now and in later runs over these "
+            "folders; given again it replaces what was given before, and --exclude '' clears it.",
+            metavar="GLOB",
+        ),
+    ] = None,
+    include_hidden: Annotated[
+        bool | None,
+        typer.Option(
+            "--include-hidden/--no-include-hidden",
+            help="Look at hidden files and folders too, now and in later runs over these folders "
+            "[default: as it was, at first --no-include-hidden].",
+        ),
     ] = None,
     device: Annotated[
         Device, typer.Option(help="Where photos are encoded: cuda needs onnxruntime-gpu.")
@@ -82,7 +97,8 @@ def index(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the library up to date with these folders: only what changed is encoded."""
+    """Bring the library up to date with these folders, or with all that it knows: only what changed is
+    encoded."""
     from dataclasses import asdict
 
     from embedding.cores import usable_cores
@@ -90,12 +106,15 @@ def index(
     from embedding.modelfolder import Variant, model_label
     from indexer.build import update_library
     from indexer.catalog import library_model
+    from indexer.known import has_folders
     from indexer.library import library_for_indexing
     from indexer.plan import plan as make_plan
     from indexer.run import Effort
     from retrieval.tables import index_text, plan_text
 
     library = library_for_indexing(Given.library)
+    if not paths and plan is None and not has_folders(library):
+        raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
     known = library_model(library)
     was = Variant() if known is None else known.variant
     encoder = Encoder.load(
@@ -113,15 +132,14 @@ def index(
         else:
             print(plan_text(planned, effort))
         return
-    if not paths:
-        raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
     report = update_library(
         library,
-        paths,
+        paths or [],
         encoder,
         captions=captions,
         split=split,
-        exclude=exclude or [],
+        exclude=exclude or None,
+        include_hidden=include_hidden,
         effort=effort,
         progress=Given.progress(),
     )

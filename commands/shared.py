@@ -13,12 +13,13 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.config import read_defaults
 from embedding.errors import UserError
 from embedding.progress import Console
 
 app = typer.Typer(
     help="Search your photos with words, and your words with photos.",
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -82,6 +83,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     library: Annotated[
         Path | None,
         typer.Option(
@@ -95,6 +97,11 @@ def options(
 ) -> None:
     Given.library = library
     Given.quiet = quiet
+    try:
+        context.default_map = read_defaults(context, library)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 def print_json(data: Any) -> None:

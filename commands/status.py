@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from commands.shared import Given, Json, command, print_json
 
 
 @command
-def status(as_json: Json = False) -> None:
-    """What is indexed, with which model, and what failed and why."""
+def status(
+    no_scan: Annotated[
+        bool,
+        typer.Option("--no-scan", help="Do not look whether the folders have changed since the last index."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What is indexed, with which model, what failed and why, and whether it is up to date.
+
+    The folders are listed and compared with the catalogue by size and time; no photo is opened.
+    """
     from indexer.library import find_library
     from retrieval.status import library_status
     from retrieval.tables import status_text
 
-    facts = library_status(find_library(Given.library))
+    facts = library_status(find_library(Given.library), scan=not no_scan)
     if as_json:
         print_json(facts)
         return

@@ -11,6 +11,7 @@ import typer
 
 from commands.shared import Given, Json, command, print_json
 from embedding.errors import UserError
+from embedding.extras import install_command
 
 
 @command
@@ -47,11 +48,8 @@ def train(
         from train.run import TrainOptions
         from train.run import train as run
     except ModuleNotFoundError as error:
-        here = Path(__file__).resolve().parents[1]
-        source = here if (here / "setup.cfg").is_file() else "twobranch"
         raise UserError(
-            f"training needs the package {error.name}; install it with: "
-            f"{sys.executable} -m pip install '{source}[train]'"
+            f"training needs the package {error.name}; install it with: {install_command('train')}"
         ) from None
     if preset not in PRESETS:
         raise typer.BadParameter(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")

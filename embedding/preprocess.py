@@ -8,7 +8,6 @@ shipped model look as well; a centre crop would lose what stands at the edge of 
 
 from __future__ import annotations
 
-import io
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,12 +20,12 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from embedding.errors import ImageError
+from embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from embedding.formats import RAW_SUFFIXES, open_header, open_photo
 
 # Part of every feature cache's name: raise it when `load_photo` gives other pixels for the same file.
 PREPROCESSING = 1
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 # 128 megapixels decode to 0.4 GB; beyond that a "photo" is a panorama scan or a decompression bomb.
 MAX_PIXELS = 128_000_000
 
@@ -81,14 +80,13 @@ def load_views(
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         if not data:
             raise ImageError(label, "empty file")
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            exif = image.getexif()
+        opened = open_photo(data, label)
+        with opened.image as image:
             # The JPEG decoder can skip most of its work when asked for 1/2, 1/4 or 1/8 of the size; it
             # never goes below what it is asked for, so the resize that follows still has enough pixels,
             # in the smallest view too. Only an image of our own may be told so: it stays small.
-            full_size = image.size
             image.draft("RGB", (_side(size, views),) * 2)
-            return _prepare(image, size, views, exif, full_size)
+            return _prepare(image, size, views, opened.exif, opened.size)
 
 
 def load_thumbnail(path: Path, side: int) -> Image.Image:
@@ -96,14 +94,17 @@ def load_thumbnail(path: Path, side: int) -> Image.Image:
 
     As ``load_views`` sees it but for the squashing. Raises ``ImageError`` with a short reason.
     """
-    with _image_errors(path), Image.open(path, formats=_FORMATS) as image:
-        _check_size(*image.size)
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        scale = min(1.0, side / max(image.size))
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image.draft("RGB", size)
-        # Always an image of its own: the file's would still want the file, which is closed.
-        return _upright(_to_rgb(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0), orientation)
+    with _image_errors(path):
+        opened = open_photo(path.read_bytes(), path)
+        with opened.image as image:
+            _check_size(*image.size)
+            orientation = opened.exif.get(ExifTags.Base.Orientation, 1)
+            scale = min(1.0, side / max(image.size))
+            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            image.draft("RGB", size)
+            # Always an image of its own: the file's would still want the file, which is closed.
+            small = _to_rgb(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+            return _upright(small, orientation)
 
 
 @contextmanager
@@ -144,7 +145,10 @@ def decoding_bytes(path: Path, size: int, views: Sequence[View]) -> int:
     """About how much memory ``load_views`` takes to decode the photo at ``path``, at most, beside the file's
     own bytes; only its header is read. 0 for what is no photo, or too large a one: it will not be decoded."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        if path.suffix.lower() in RAW_SUFFIXES:
+            # The sensor's values and their half-size picture, of which the file holds about 1 byte a pixel.
+            return 8 * path.stat().st_size
+        with open_header(path) as image:
             full = image.width * image.height
             if full > MAX_PIXELS:
                 return 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Sequence
+from collections import Counter
+from collections.abc import Collection, Container, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 from sqlalchemy import delete, exists, func, select
 
 from embedding.errors import UserError
+from embedding.extras import install_command
+from embedding.formats import missing_extra
 from embedding.progress import SILENT, Progress
 from indexer.captions import (
-    ChosenCaptions,
     NamedPhotos,
     PhotoNames,
     choose_captions,
@@ -32,9 +34,13 @@ from indexer.catalog import (
     active_model,
     utcnow,
 )
+from indexer.choices import Choices, Limit, load_choices, store_choices
 from indexer.database import ACTIVE_MODEL, CATALOG
+from indexer.freshness import remember_run
 from indexer.galleries import remove_index_files, update_index
+from indexer.known import Target, changed_captions, known_roots, known_targets
 from indexer.library import indexing_lock
+from indexer.looking import Look, distinct
 from indexer.photos import index_photos, remove_photos
 from indexer.reader import KINDS, CatalogReader
 from indexer.reading import Job
@@ -42,10 +48,6 @@ from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
     Scan,
-    found_file,
-    is_excluded,
-    is_there,
-    scan,
 )
 from indexer.targets import (
     Scope,
@@ -57,6 +59,9 @@ from indexer.targets import (
     scope_of,
     split_targets,
 )
+
+# What an extra opens, for people.
+_KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
 
 
 @dataclass(frozen=True)
@@ -101,16 +106,20 @@ def update_library(
     *,
     captions: Path | None = None,
     split: str | None = None,
-    exclude: Sequence[str] = (),
+    exclude: Sequence[str] | None = None,
+    include_hidden: bool | None = None,
+    within: Collection[Path] | None = None,
     effort: Effort | None = None,
     progress: Progress = SILENT,
 ) -> IndexReport:
     """Brings the library up to date with these folders and photos, and with a caption file.
 
-    Only what changed is encoded; what is done is committed batch by batch, so an interrupted run is
-    continued by the next. With ``split`` only the photos of that split count. A path that was deleted takes
-    its photos with it. Raises ``UserError`` for one that the library never knew or that may only be out of
-    reach (nothing is touched then), ``CaptionFileError`` and ``LibraryError``.
+    Without paths, with all that it knows, or what it knows of the roots ``within``. Only what changed is
+    encoded; what is done is committed batch by batch, so an interrupted run is continued by the next. With
+    ``split`` only the photos of that split count. ``exclude`` and ``include_hidden`` are remembered for each
+    path; None leaves them as they were. A path that was deleted takes its photos with it. Raises
+    ``UserError`` for one that the library never knew or that may only be out of reach (nothing is touched
+    then), ``CaptionFileError`` and ``LibraryError``.
     """
     started = time.monotonic()
     targets, missing = split_targets(paths)
@@ -125,9 +134,28 @@ def update_library(
         model_id = _register_model(catalog, encoder)
         run = Run(catalog, encoder, model_id, effort or Effort(), progress, tally)
         gone = {id for one in deleted for id in one.image_ids}
-        _index_photos(run, targets, exclude, chosen if split is not None else None, gone)
+        limit = None if chosen is None or split is None else Limit(str(chosen.path), split)
+        with catalog.session() as session:
+            choices = load_choices(session)
+        if paths:
+            names = None if chosen is None or split is None else PhotoNames(chosen.image_names)
+            looked_at = [Target(path, limit, names) for path in targets]
+        else:
+            looked_at = known_targets(catalog, choices, run.warn, within)
+        if paths or exclude is not None or include_hidden is not None:
+            told = {target.path: target.limit for target in looked_at}
+            choices = choices.told(told, known_roots(catalog), exclude, include_hidden)
+            for one in deleted:
+                if one.root_ids:
+                    choices = choices.forgetting(one.path, roots=())
+            with catalog.session(write=True) as session:
+                store_choices(session, choices)
+        _index_photos(run, looked_at, choices, include_hidden is False, gone)
         remove_photos(run, gone)
         remove_roots(run, deleted, gone)
+        if chosen is None and not paths and within is None:
+            for captions_again in changed_captions(run):
+                store_captions(run, captions_again)
         corpus_id = None if chosen is None else store_captions(run, chosen)
         without_image = tie_captions(run, targets, corpus_id)
         encode_captions(run)
@@ -135,6 +163,7 @@ def update_library(
         with closing(CatalogReader.open(library)) as reader:
             for kind in KINDS:
                 update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
+        remember_run(catalog, tally)
     return IndexReport(
         added=tally.added,
         updated=tally.updated,
@@ -156,34 +185,51 @@ def update_library(
 
 def _index_photos(
     run: Run,
-    targets: Sequence[Path],
-    exclude: Sequence[str],
-    chosen: ChosenCaptions | None,
+    targets: Sequence[Target],
+    choices: Choices,
+    drop_hidden: bool,
     gone: set[int],
 ) -> None:
     """Stores what is new or changed below the targets; the ids of photos that are gone go into ``gone``.
 
-    With ``chosen`` only the photos that those captions name are looked at.
+    ``drop_hidden``: so are hidden ones, even where they were once indexed by their own names.
     """
     with run.catalog.session(write=True) as session:
         # The highest first: a root that is made must not adopt one that a scope refers to already.
-        ordered = sorted(targets, key=lambda target: len(folder_of(target).parts))
-        scopes = [scope_of(session, target) for target in ordered]
-    names = None if chosen is None else PhotoNames(chosen.image_names)
+        ordered = sorted(targets, key=lambda target: len(folder_of(target.path).parts))
+        scopes = [scope_of(session, target.path) for target in ordered]
     lacking = _without_vector(run)
     _say_what_changes(run, len(lacking))
-    jobs: list[Job] = []
+    found_jobs: dict[tuple[int, str], Job] = {}  # by root and path: looks at splits may overlap
     empty: list[Scope] = []
-    for scope in scopes:
-        only = None if names is None else NamedPhotos(scope.root, names)
+    looks = []
+    left_out: Counter[str] = Counter()
+    for scope, target in zip(scopes, ordered, strict=True):
+        rules = choices.rules(scope.root)
+        if rules.exclude_on_the_way(scope.below, below=""):
+            run.warn(
+                f"{target.path}: left out by what was said of the folders above it; "
+                f"`index {scope.root} --exclude GLOB` says it anew"
+            )
+            continue
+        only = None if target.names is None else NamedPhotos(scope.root, target.names)
+        looks.append(Look(scope, rules, only, drop_hidden))
+    for look in distinct(looks):
+        scope = look.scope
         with run.showing(f"looking for photos in {scope.root / scope.below}", None):
-            found = _look(scope, exclude, only)
+            found = look.scan()
+        left_out.update(found.left_out)
         for folder in found.unreadable:
             run.warn(f"{scope.root / folder}: cannot be listed; what the library has of it is kept as it is")
         if not (scope.below or found.files or found.unreadable) and is_empty(scope.root):
             empty.append(scope)
         else:
-            jobs += _compare(run, scope, found, only, exclude, lacking, gone)
+            for job in _compare(run, look, found, lacking, gone):
+                found_jobs[job.root_id, job.file.path] = job
+    for extra, count in left_out.items():
+        files = "1 file is" if count == 1 else f"{count:,} files are"
+        run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
+    jobs = list(found_jobs.values())
     covered = {job.image_id for job in jobs} | gone
     jobs += [job for id, job in lacking.items() if id not in covered]
     index_photos(run, jobs, gone)
@@ -206,39 +252,29 @@ def _warn_of_empty(run: Run, scope: Scope) -> None:
         )
 
 
-def _look(scope: Scope, exclude: Sequence[str], only: Container[str] | None) -> Scan:
-    path = scope.root / scope.below
-    if path.is_dir():
-        return scan(scope.root, scope.below, exclude, only)
-    if only is not None and scope.below not in only:
-        return Scan({}, ())
-    return Scan({scope.below: found_file(scope.below, path.stat())}, ())
-
-
 def _compare(
     run: Run,
-    scope: Scope,
+    look: Look,
     found: Scan,
-    only: Container[str] | None,
-    exclude: Sequence[str],
     lacking: Container[int],
     gone: set[int],
 ) -> list[Job]:
     """The files that have to be read; the ids of photos that are no longer found are put into ``gone``."""
+    scope, only = look.scope, look.only
     new = dict(found.files)
     kept = [Scope(scope.root_id, scope.root, folder) for folder in found.unreadable]
     jobs = []
     rows = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
+    rows = rows.where(Image.root_id == scope.root_id)
+    if found.files.keys() == {scope.below}:  # one photo: thousands may be named like this
+        rows = rows.where(Image.path == scope.below)
     with run.catalog.session() as session:
-        for row in session.execute(rows.where(Image.root_id == scope.root_id)):
+        for row in session.execute(rows):
             if not scope.covers(row.path) or (only is not None and row.path not in only):
                 continue
             file = new.pop(row.path, None)
             if file is None:
-                skipped = scope.skips(row.path) and not is_excluded(row.path, scope.below, exclude)
-                if skipped and is_there(scope.root / row.path):
-                    continue  # it was indexed by its own name
-                if not any(folder.covers(row.path) for folder in kept):
+                if not look.keeps(row.path) and not any(folder.covers(row.path) for folder in kept):
                     gone.add(row.id)
             elif row.failure is not None:
                 jobs.append(Job(scope.root_id, scope.root, file, row.id))
@@ -265,6 +301,7 @@ def _without_vector(run: Run) -> dict[int, Job]:
                 scanned=False,
             )
             for row in rows
+            if missing_extra(row.path) is None
         }
 
 

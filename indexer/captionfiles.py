@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from embedding.errors import CaptionFileError
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+from embedding.formats import IMAGE_SUFFIXES
 
 # Earlier names win when a header has several of them.
 IMAGE_COLUMNS = ("image", "image_name", "filename", "file_name", "file", "filepath", "path", "img", "photo")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from embedding.errors import CaptionFileError
-from indexer.captionfiles import IMAGE_SUFFIXES, Record, read_caption_file, read_lines
+from embedding.formats import IMAGE_SUFFIXES
+from indexer.captionfiles import Record, read_caption_file, read_lines
 
 _DEV_NAMES = frozenset({"val", "valid", "validation", "dev"})
 # Karpathy's "restval" is the part of COCO's val2014 that every paper adds to the training images.

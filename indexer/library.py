@@ -12,7 +12,7 @@ from embedding.errors import LibraryError
 
 LIBRARY = ".twobranch"
 VARIABLE = "TWOBRANCH_LIBRARY"
-_LOCK = "index.lock"
+LOCK = "index.lock"
 
 
 def find_library(explicit: Path | None = None) -> Path:
@@ -44,7 +44,7 @@ def indexing_lock(library: Path) -> Iterator[None]:
     releases it however the process ends.
     """
     try:
-        connection = sqlite3.connect(library / _LOCK, timeout=0, isolation_level=None)
+        connection = sqlite3.connect(library / LOCK, timeout=0, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         fact = "another `index` is at work on it" if "locked" in str(error) else f"not writable ({error})"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import Path
 
-from embedding.preprocess import IMAGE_SUFFIXES
+from embedding.formats import IMAGE_SUFFIXES, missing_extra
+from indexer.library import LIBRARY
 
 # Synology's thumbnails, and the pictures inside other people's JavaScript.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules"})
@@ -33,20 +35,66 @@ class Scan:
 
     files: dict[str, FoundFile]
     unreadable: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)  # photos whose kind needs an extra, by that
 
 
-def scan(
-    root: Path, below: str = "", exclude: Sequence[str] = (), only: Container[str] | None = None
-) -> Scan:
+@dataclass(frozen=True)
+class Rules:
+    """What scans of a root leave out, by folders relative to the root; "" is the root itself.
+
+    A glob is matched with the path relative to the root and to the folder that it was given for, and with
+    each part of it. Whether hidden files and folders count is decided by what was said of the deepest folder
+    above them; generated ones and libraries never do.
+    """
+
+    exclude: Mapping[str, Sequence[str]] = field(default_factory=dict)  # globs
+    hidden: Mapping[str, bool] = field(default_factory=dict)
+    forgotten: frozenset[str] = frozenset()  # files and folders
+
+    def leave_out(self, path: str) -> bool:
+        """Whether a scan passes over what it finds at this path; the folders above it are not asked."""
+        return self._skip(path) or self._exclude(path)
+
+    def lead_to(self, path: str, below: str) -> bool:
+        """Whether a scan of ``below`` comes to this path in it."""
+        return not any(map(self.leave_out, _ways(path, below)))
+
+    def exclude_on_the_way(self, path: str, below: str) -> bool:
+        """Whether a glob, or that it was forgotten, keeps a scan of ``below`` from coming to the path."""
+        return any(map(self._exclude, _ways(path, below)))
+
+    def _skip(self, path: str) -> bool:
+        name = path.rpartition("/")[2]
+        if not name.startswith(".") or name == LIBRARY:
+            return is_skipped(name)
+        above = [folder for folder in self.hidden if _within(path, folder)]
+        return not (above and self.hidden[max(above, key=len)])
+
+    def _exclude(self, path: str) -> bool:
+        if path in self.forgotten:
+            return True
+        for folder, globs in self.exclude.items():
+            if _within(path, folder):
+                ways = {path, path[len(folder) :].lstrip("/"), path.rpartition("/")[2]}
+                # "raw/" is what shells complete.
+                if any(fnmatchcase(way, glob.rstrip("/")) for glob in globs for way in ways):
+                    return True
+        return False
+
+
+EVERYTHING = Rules()
+
+
+def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container[str] | None = None) -> Scan:
     """The photo files in ``root/below`` and its subfolders, in the order of their names.
 
-    ``exclude`` holds globs, matched with the path relative to ``root`` and to ``root/below``, and with
-    each part of it; ``only`` the paths relative to ``root`` that count. Hidden files and folders are
-    skipped, links to folders are not followed (they can make loops), links to files are. A folder that
-    cannot be listed is reported, not raised.
+    ``rules`` say what is left out, ``only`` holds the paths relative to ``root`` that count. Links to folders
+    are not followed (they can make loops), links to files are. A folder that cannot be listed is reported,
+    not raised.
     """
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
+    left_out: Counter[str] = Counter()
     folders = [below]
     while folders:
         folder = folders.pop()
@@ -56,7 +104,7 @@ def scan(
             subfolders = []
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
-                if is_skipped(entry.name) or _matches(path, below, exclude):
+                if rules.leave_out(path):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     subfolders.append(path)
@@ -67,12 +115,16 @@ def scan(
                         if entry.is_symlink() or isinstance(error, FileNotFoundError):
                             continue  # a broken link, or deleted since it was listed
                         raise  # a folder that lists its files but does not let us at them
-                    if stat.S_ISREG(status.st_mode):  # not a pipe, a socket or a link to a folder
-                        files[path] = found_file(path, status)
+                    if not stat.S_ISREG(status.st_mode):  # a pipe, a socket or a link to a folder
+                        continue
+                    if (extra := missing_extra(entry.name)) is not None:
+                        left_out[extra] += 1
+                        continue
+                    files[path] = found_file(path, status)
             folders += reversed(subfolders)
         except OSError:
             unreadable.append(folder)
-    return Scan(files, tuple(unreadable))
+    return Scan(files, tuple(unreadable), left_out)
 
 
 def is_photo_name(name: str) -> bool:
@@ -83,12 +135,6 @@ def is_photo_name(name: str) -> bool:
 def is_skipped(name: str) -> bool:
     """Whether a scan leaves out what has this name, unless it is told to look there."""
     return name.startswith(".") or name in SKIPPED_FOLDERS
-
-
-def is_excluded(path: str, below: str, exclude: Sequence[str]) -> bool:
-    """Whether one of these globs keeps a scan of ``below`` from coming to the path."""
-    ways = accumulate(path.split("/"), "{}/{}".format)
-    return any(_matches(way, below, exclude) for way in ways if len(way) > len(below))
 
 
 def is_there(path: Path) -> bool:
@@ -107,8 +153,10 @@ def found_file(path: str, status: os.stat_result) -> FoundFile:
     return FoundFile(path, status.st_size, min(status.st_mtime_ns, _MAX_INTEGER))
 
 
-def _matches(path: str, below: str, exclude: Sequence[str]) -> bool:
-    # A folder above would have been left out already, so the last part is the only new one.
-    ways = {path, path[len(below) :].lstrip("/"), path.rpartition("/")[2]}
-    # "raw/" is what shells complete.
-    return any(fnmatchcase(way, pattern.rstrip("/")) for pattern in exclude for way in ways)
+def _ways(path: str, below: str) -> list[str]:
+    """The path and the folders above it, down from ``below``."""
+    return [way for way in accumulate(path.split("/"), "{}/{}".format) if len(way) > len(below)]
+
+
+def _within(path: str, folder: str) -> bool:
+    return not folder or path.startswith(f"{folder}/")

@@ -69,14 +69,14 @@ def scope_of(session: Session, target: Path) -> Scope:
     roots = session.scalars(select(Root)).all()
     for root in roots:
         if folder.is_relative_to(root.path):
-            return Scope(root.id, Path(root.path), _relative(target, Path(root.path)))
+            return Scope(root.id, Path(root.path), relative_to_root(target, Path(root.path)))
     new = Root(path=str(folder))
     session.add(new)
     session.flush()
     for root in roots:
         if Path(root.path).is_relative_to(folder):
             _adopt(session, new, root)
-    return Scope(new.id, folder, _relative(target, folder))
+    return Scope(new.id, folder, relative_to_root(target, folder))
 
 
 def folder_of(target: Path) -> Path:
@@ -84,13 +84,14 @@ def folder_of(target: Path) -> Path:
     return target if target.is_dir() else target.parent
 
 
-def _relative(path: Path, root: Path) -> str:
+def relative_to_root(path: Path, root: Path) -> str:
+    """The path relative to the root, with "/"; "" for the root itself."""
     return "" if path == root else path.relative_to(root).as_posix()
 
 
 def _adopt(session: Session, parent: Root, child: Root) -> None:
     """Hands the photos of a root over to the root that now holds it; ids and vectors stay."""
-    prefix = _relative(Path(child.path), Path(parent.path))
+    prefix = relative_to_root(Path(child.path), Path(parent.path))
     rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
     moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
     if moved:
@@ -131,7 +132,7 @@ def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
             root_ids = [root_id for root_id, root in roots.items() if root.is_relative_to(path)]
             if not images and not root_ids:
                 raise not_found(path)
-            if _may_be_unmounted(path):
+            if may_be_unmounted(path):
                 raise UserError(
                     f"{path}: cannot be reached (is its drive mounted?), so nothing was removed or indexed; "
                     "if it was deleted for good, make it again with any file in it and index that"
@@ -145,7 +146,7 @@ def not_found(path: Path) -> UserError:
     return UserError(f"{path}: no such file or directory; nothing was indexed")
 
 
-def _may_be_unmounted(path: Path) -> bool:
+def may_be_unmounted(path: Path) -> bool:
     """Whether a missing path may be away with its drive: so may its folder, or that is left empty."""
     try:
         return bool(DRIVES.fullmatch(path.parent.as_posix())) or is_empty(path.parent)

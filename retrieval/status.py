@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from embedding.errors import LibraryError, ModelError
 from embedding.modelfolder import CONFIG, SHIPPED_MODELS, Variant, model_name, read_config, resolve_model
@@ -23,46 +24,56 @@ from indexer.catalog import (
     count_items,
     image_file,
 )
+from indexer.freshness import Changes, count_changes, disk_use, last_run, without_vector
+from indexer.known import is_folder
 from indexer.library import find_library
 
 
-def library_status(library: Path) -> dict[str, Any]:
-    """The shape of ``status --json``. Raises ``LibraryError``."""
-    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
-        model = active_model(session)
-        counts = count_items(session)
-        failed = session.scalars(select(Image).where(Image.failure.is_not(None)).order_by(Image.id))
-        folders = session.execute(
-            select(Root.path, func.count(Image.id)).outerjoin(Image).group_by(Root.id).order_by(Root.path)
-        )
-        corpora = session.execute(
-            select(Corpus.path, Corpus.format, func.count(Caption.id)).outerjoin(Caption).group_by(Corpus.id)
-        )
-        return {
-            "library": str(library),
-            "model": model.name if model is not None else None,
-            **asdict(Variant() if model is None else model.variant),
-            "photos": counts.photos,
-            "searchable_photos": counts.searchable_photos,
-            "captions": counts.captions,
-            "searchable_captions": counts.searchable_captions,
-            "captions_with_photo": counts.captions_with_photo,
-            "evaluations": session.scalar(select(func.count()).select_from(Evaluation)),
-            "folders": [
-                {"path": path, "photos": count, "reachable": _is_folder(path)} for path, count in folders
-            ],
-            "caption_files": [
-                {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
-            ],
-            "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
-        }
+def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
+    """The shape of ``status --json``. Raises ``LibraryError``.
+
+    ``scan`` compares the folders with the catalogue, which reads the listing of each.
+    """
+    with closing(Catalog.open(library)) as catalog:
+        changes = count_changes(catalog) if scan else None
+        with catalog.session() as session:
+            return _status(library, session, changes)
 
 
-def _is_folder(path: str) -> bool:
-    try:
-        return Path(path).is_dir()
-    except OSError:  # on a drive that fails, or in a folder that we may not enter
-        return False
+def _status(library: Path, session: Session, changes: Changes | None) -> dict[str, Any]:
+    model = active_model(session)
+    counts = count_items(session)
+    failed = session.scalars(select(Image).where(Image.failure.is_not(None)).order_by(Image.id))
+    folders = session.execute(
+        select(Root.path, func.count(Image.id)).outerjoin(Image).group_by(Root.id).order_by(Root.path)
+    )
+    corpora = session.execute(
+        select(Corpus.path, Corpus.format, func.count(Caption.id)).outerjoin(Caption).group_by(Corpus.id)
+    )
+    lacking = session.scalars(without_vector(model)).all()
+    last = last_run(session)
+    return {
+        "library": str(library),
+        "model": model.name if model is not None else None,
+        **asdict(Variant() if model is None else model.variant),
+        "photos": counts.photos,
+        "searchable_photos": counts.searchable_photos,
+        "captions": counts.captions,
+        "searchable_captions": counts.searchable_captions,
+        "captions_with_photo": counts.captions_with_photo,
+        "evaluations": session.scalar(select(func.count()).select_from(Evaluation)),
+        "folders": [
+            {"path": path, "photos": count, "reachable": is_folder(Path(path))} for path, count in folders
+        ],
+        "caption_files": [
+            {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
+        ],
+        "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
+        "without_vector": [str(image_file(image)) for image in lacking],
+        "disk": disk_use(library),
+        "last_index": last,
+        "changes": None if changes is None else asdict(changes),
+    }
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from indexer.build import IndexReport
     from indexer.plan import Plan
     from indexer.run import Effort
+    from indexer.vacuum import Freed
     from retrieval.engine import Hit
+
+_SHOWN = 5  # of the photos without a vector
 
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
@@ -137,11 +140,11 @@ def plan_text(plan: Plan, effort: Effort) -> str:
 
 
 def _bytes(n: int) -> str:
-    """Rounded, in MB, GB or TB."""
+    """Rounded, in kB, MB, GB or TB."""
     for unit, size in (("TB", 1e12), ("GB", 1e9)):
         if n >= size:
             return f"{n / size:.1f} {unit}"
-    return f"{n / 1e6:.0f} MB"
+    return f"{n / 1e6:.0f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
 
 
 def _duration(seconds: float) -> str:
@@ -158,6 +161,13 @@ def status_text(facts: dict[str, Any]) -> str:
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
+    disk = facts["disk"]
+    used = f"{_bytes(disk['total'])}: catalogue {_bytes(disk['catalogue'])}, index {_bytes(disk['index'])}"
+    last = facts["last_index"]
+    ended = "never to its end" if last is None else f"{_local(last['ended'])} ({_changes(last)})"
+    rows += [("disk", used), ("last index", ended)]
+    if facts["changes"] is not None:
+        rows.append(("up to date", _up_to_date(facts["changes"])))
     for folder in facts["folders"]:
         gone = "" if folder["reachable"] else ", not there now"
         rows.append(("folder", f"{folder['path']} ({folder['photos']:,} photos{gone})"))
@@ -166,7 +176,35 @@ def status_text(facts: dict[str, Any]) -> str:
         for file in facts["caption_files"]
     ]
     rows += [("failed", f"{failure['path']}: {failure['reason']}") for failure in facts["failed"]]
+    rows += [("no vector", path) for path in facts["without_vector"][:_SHOWN]]
+    if len(facts["without_vector"]) > _SHOWN:
+        rows.append(
+            ("", f"… and {len(facts['without_vector']) - _SHOWN:,} more: `status --json` has them all")
+        )
     return table(rows)
+
+
+def _local(moment: str) -> str:
+    """An ISO time by this machine's clock."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _changes(counts: dict[str, Any]) -> str:
+    """What changed, such as "3 added, 1 failed"."""
+    parts = [f"{n:,} {name}" for name, n in counts.items() if isinstance(n, int) and n]
+    return ", ".join(parts) or "nothing changed"
+
+
+def _up_to_date(changes: dict[str, Any]) -> str:
+    counts = {name: changes[name] for name in ("new", "changed", "gone")}
+    counts["of the caption files changed"] = changes["caption_files"]
+    return f"no: {_changes(counts)}; run `index`" if any(counts.values()) else "yes"
+
+
+def vacuum_text(freed: Freed) -> str:
+    """What `vacuum` did."""
+    files = f", {len(freed.removed)} index files removed" if freed.removed else ""
+    return f"{_bytes(freed.bytes)} freed; the library takes {_bytes(freed.after)}{files}"
 
 
 def models_table(facts: Sequence[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.scan import FoundFile, scan
+from indexer.scan import FoundFile, Rules, scan
 from tests.fakes import deny_listing, write_photo
 
 
@@ -72,7 +72,7 @@ def test_what_is_not_a_file_is_not_a_photo(tmp_path: Path) -> None:
 )
 def test_excluded_globs(tmp_path: Path, exclude: list[str], left: list[str]) -> None:
     touch(tmp_path / "a.jpg", tmp_path / "raw/b.jpg", tmp_path / "trip/raw/c.jpg", tmp_path / "trip/d.png")
-    assert list(scan(tmp_path, exclude=exclude).files) == left
+    assert list(scan(tmp_path, rules=Rules({"": exclude})).files) == left
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_excluded_globs(tmp_path: Path, exclude: list[str], left: list[str]) -> 
 )
 def test_excluded_globs_below_the_root(tmp_path: Path, exclude: list[str], left: list[str]) -> None:
     touch(tmp_path / "2019/a.jpg", tmp_path / "2019/raw/b.jpg")
-    assert list(scan(tmp_path, "2019", exclude).files) == left
+    assert list(scan(tmp_path, "2019", Rules({"2019": exclude})).files) == left
 
 
 def test_only_some_paths(tmp_path: Path) -> None:

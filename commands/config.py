@@ -1,0 +1,73 @@
+"""``config.toml`` in the library folder: a person's own defaults for options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from embedding.errors import UserError
+
+NAME = "config.toml"
+
+
+def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dict[str, Any]] | None:
+    """The defaults in the library that is meant, by command and parameter; None where it has no such file.
+
+    A table is called like a command, a key like a long option without its dashes. Raises ``UserError`` naming
+    file and key for what no option is called or takes.
+    """
+    from indexer.library import library_for_indexing
+
+    path = library_for_indexing(library) / NAME
+    if not path.is_file():
+        return None
+    commands: dict[str, Any] = context.command.commands  # type: ignore[attr-defined]
+    defaults: dict[str, dict[str, Any]] = {}
+    for table, options in _read(path).items():
+        if table not in commands or not isinstance(options, dict):
+            raise UserError(
+                f"{path}: [{table}] is not the table of a command; those are {', '.join(commands)}"
+            )
+        known = {
+            name.lstrip("-"): parameter
+            for parameter in commands[table].params
+            for name in parameter.opts
+            if name.startswith("--")
+        }
+        defaults[table] = {}
+        for key, value in options.items():
+            parameter = known.get(key.replace("_", "-"))
+            if parameter is None or key == "help":
+                names = ", ".join(name for name in known if name != "help")
+                raise UserError(f"{path}: `{table}` has no option {key!r}; keys in [{table}] are {names}")
+            _check(context, path, f"{table}.{key}", parameter, value)
+            defaults[table][parameter.name] = value
+    return defaults
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file: {error}") from None
+
+
+def _check(context: typer.Context, path: Path, key: str, parameter: Any, value: Any) -> None:
+    """Raises ``UserError`` for a value that the option would not take on the command line."""
+    values = value if parameter.multiple else [value]
+    if not isinstance(values, list):
+        raise UserError(f"{path}: {key} takes a list, such as [{value!r}]")
+    for one in values:
+        if parameter.is_flag and not isinstance(one, bool):
+            raise UserError(f"{path}: {key} is true or false, not {one!r}")
+        try:
+            parameter.type(one, parameter, context)
+        except typer.BadParameter as error:
+            raise UserError(f"{path}: {key}: {error.message}") from None

@@ -1,0 +1,65 @@
+"""``export``: vectors and what is known of them, for other programs."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.shared import Gallery, Given, Json, command, print_json
+
+
+class Format(str, Enum):
+    """How the rows are written."""
+
+    parquet = "parquet"
+    npy = "npy"
+    jsonl = "jsonl"
+
+
+class Precision(str, Enum):
+    """The numbers of the vectors."""
+
+    float32 = "float32"
+    float16 = "float16"
+
+
+@command
+def export(
+    out: Annotated[Path, typer.Option(help="The folder to write, new or empty.", metavar="DIR")],
+    form: Annotated[Format, typer.Option("--format", help="How; see above.")] = Format.npy,
+    within: Annotated[Gallery, typer.Option("--in", help="What to write.")] = Gallery.images,
+    precision: Annotated[
+        Precision, typer.Option("--dtype", help="float16 takes half the space.")
+    ] = Precision.float32,
+    as_json: Json = False,
+) -> None:
+    """Write the vectors of all photos (or captions) with path, caption, date, camera, size and place.
+
+    Vectors have length 1; row i of the vectors belongs to row i of the metadata. A photo's caption is its
+    first. DIR appears when it is complete; memory is a few thousand rows, however many there are.
+
+    \b
+    parquet  as clip-retrieval writes it: img_emb/img_emb_0.npy (text_emb for captions) and
+             metadata/metadata_0.parquet with image_path, caption, date, camera, width, height, ...
+    npy      the same, with metadata/metadata_0.jsonl; needs no further package
+    jsonl    images.jsonl (captions.jsonl): an object a line, with its vector as `embedding`
+
+    \b
+    Examples:
+      twobranch export --format parquet --out vectors
+      twobranch export --format npy --dtype float16 --in captions --out caption-vectors
+      twobranch export --format jsonl --out dump
+    """
+    from indexer.library import find_library
+    from retrieval.export import export as run
+
+    done = run(find_library(Given.library), out, form.value, within.value, precision.value, Given.progress())
+    if as_json:
+        print_json({"out": str(done.out), "rows": done.rows, "dim": done.dim, "files": list(done.files)})
+        return
+    print(f"{done.rows:,} vectors of {done.dim} dimensions in {done.out}:")
+    for file in done.files:
+        print(f"  {file}")

@@ -1,0 +1,37 @@
+"""``vacuum``: give disk space back."""
+
+from __future__ import annotations
+
+from commands.shared import Given, Json, command, print_json
+
+
+@command
+def vacuum(as_json: Json = False) -> None:
+    """Give back the disk space of what was removed from the library.
+
+    The catalogue is compacted (which takes up to twice its size while it runs), and index files of models
+    that the library no longer uses are deleted. No photo, caption or vector is lost.
+
+    \b
+    Examples:
+      twobranch vacuum
+      twobranch forget ~/Pictures/receipts && twobranch vacuum
+    """
+    from indexer.library import find_library
+    from indexer.vacuum import vacuum as run
+    from retrieval.tables import vacuum_text
+
+    library = find_library(Given.library)
+    freed = run(library)
+    if as_json:
+        print_json(
+            {
+                "library": str(library),
+                "freed": freed.bytes,
+                "before": freed.before,
+                "after": freed.after,
+                "removed": list(freed.removed),
+            }
+        )
+        return
+    print(vacuum_text(freed))

@@ -1,0 +1,68 @@
+"""``watch``: keep a library current while its folders change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from commands.shared import Given, Json, command, print_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.build import IndexReport
+
+
+@command
+def watch(as_json: Json = False) -> None:
+    """Keep the library current: every change in its folders is indexed as it happens, until Ctrl-C.
+
+    It begins with what a plain `index` does. Then it waits; changes are indexed when it has been quiet for a
+    second, and at the latest after 30 seconds, so that a card that is being copied is one run. A drive that
+    goes away is left as it is and looked at again when it is back. Needs the extra:
+    pip install 'twobranch[watch]'.
+
+    \b
+    Examples:
+      twobranch watch
+      twobranch --library /srv/photos/.twobranch watch --json   prints what was done when it is stopped
+    """
+    from dataclasses import asdict
+
+    from embedding.encoder import Encoder
+    from embedding.errors import LibraryError
+    from embedding.modelfolder import Variant
+    from indexer.build import update_library
+    from indexer.catalog import Catalog, library_model
+    from indexer.known import known_roots
+    from indexer.library import find_library
+    from indexer.watching import Kept, changes_on_disk, keep_current
+
+    library = find_library(Given.library)
+    source = changes_on_disk(library)
+    model = library_model(library)
+    if model is None:
+        raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
+    progress, kept = Given.progress(), Kept()
+
+    @lru_cache(maxsize=1)
+    def load(name: str, variant: Variant) -> Encoder:
+        return Encoder.load(name, verify=True, tta=variant.tta, int8=variant.int8)
+
+    def refresh(roots: Sequence[Path]) -> IndexReport:
+        now = library_model(library) or model  # another `index` may have changed it meanwhile
+        return update_library(library, [], load(now.name, now.variant), within=roots, progress=progress)
+
+    with closing(Catalog.open(library)) as catalog:
+        load(model.name, model.variant)
+        n = len(known_roots(catalog))
+        progress.note(f"watching {n} {'folder' if n == 1 else 'folders'}; Ctrl-C ends it")
+        with suppress(KeyboardInterrupt):  # that is how it ends
+            keep_current(lambda: known_roots(catalog), refresh, source, kept, progress)
+    if as_json:
+        print_json(asdict(kept))
+        return
+    counts = ", ".join(f"{n:,} {name}" for name, n in asdict(kept).items() if name != "refreshes")
+    print(f"{kept.refreshes:,} refreshes: {counts}")

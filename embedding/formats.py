@@ -1,0 +1,165 @@
+"""Which files are photos, and what opens each kind: Pillow, or a package that an extra brings."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedding.errors import ImageError
+from embedding.extras import install_command
+
+if TYPE_CHECKING:
+    import rawpy
+    from PIL import Image
+
+_PLAIN = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+_HEIC = {".heic", ".heif"}
+_AVIF = {".avif"}
+RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"})
+IMAGE_SUFFIXES = frozenset(_PLAIN | _HEIC | _AVIF | RAW_SUFFIXES)
+_PILLOW = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# Cameras put previews of 1,000 pixels and more into their files, and some a stamp of 160 x 120 only.
+_SMALLEST_PREVIEW = 256
+# LibRaw's way to say how a photo is to be turned, as EXIF has it.
+_ORIENTATION = {3: 3, 5: 8, 6: 6}
+_ORIENTATION_TAG = 0x0112
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open photo; its pixels are decoded when they are asked for."""
+
+    image: Image.Image
+    exif: Image.Exif
+    size: tuple[int, int]  # (width, height) of the whole photo, as it lies in the file
+
+
+def missing_extra(name: str) -> str | None:
+    """The extra to install before files of this name can be opened; None when they can."""
+    return _missing(_suffix(name))
+
+
+def open_photo(data: bytes, name: Path | str = "") -> Opened:
+    """The photo in a file's bytes; ``name`` tells raw ones, the rest is told by content.
+
+    Raises ``ImageError`` when its kind needs a package that is not there, and what Pillow raises.
+    """
+    from PIL import Image
+
+    if _suffix(str(name)) in RAW_SUFFIXES:  # Pillow would take many for TIFF and show a thumbnail
+        _check_installed(_suffix(str(name)), name)
+        return _open_raw(data)
+    image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
+    return Opened(image, image.getexif(), image.size)
+
+
+def open_header(path: Path) -> Image.Image:
+    """The photo at ``path``, no raw one, with only its header read. Raises as ``open_photo`` does."""
+    from PIL import Image
+
+    with path.open("rb") as file:
+        head = file.read(12)
+    return Image.open(path, formats=_formats(head, path))
+
+
+def _suffix(name: str) -> str:
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot >= 0 else ""
+
+
+@cache
+def _missing(suffix: str) -> str | None:
+    if suffix in _HEIC and find_spec("pillow_heif") is None:
+        return "heic"
+    if suffix in _AVIF and not _pillow_reads_avif():
+        return "heic"
+    if suffix in RAW_SUFFIXES and find_spec("rawpy") is None:
+        return "raw"
+    return None
+
+
+def _pillow_reads_avif() -> bool:
+    from PIL import features
+
+    return bool(features.check("avif"))  # since 11.3, in its wheels
+
+
+def _check_installed(suffix: str, name: Path | str) -> None:
+    extra = _missing(suffix)
+    if extra is not None:
+        kind = suffix.removeprefix(".").upper()
+        raise ImageError(name, f"{kind} photos need an extra; install it with: {install_command(extra)}")
+
+
+def _formats(head: bytes, name: Path | str) -> tuple[str, ...]:
+    """What a file that begins like this may be."""
+    if head[4:8] != b"ftyp":
+        return _PILLOW
+    if head[8:12] in (b"avif", b"avis"):
+        _check_installed(".avif", name)
+        return ("AVIF",)
+    _check_installed(".heic", name)
+    _register_heif()
+    return ("HEIF",)
+
+
+@cache
+def _register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
+def _open_raw(data: bytes) -> Opened:
+    """The preview that the camera put into a raw file; where that is small, the sensor at half its size."""
+    import rawpy
+    from PIL import Image
+
+    with rawpy.imread(io.BytesIO(data)) as raw:
+        sizes = raw.sizes
+        image = _preview(raw)
+        if image is None:
+            image, turn = Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True)), 1
+        else:
+            turn = _ORIENTATION.get(sizes.flip, 1)
+    exif = image.getexif()
+    own = exif.get(_ORIENTATION_TAG)
+    if not exif:
+        exif = _tiff_exif(data)
+    whole = (sizes.width, sizes.height)
+    if (whole[0] >= whole[1]) != (image.width >= image.height):  # it is upright already
+        whole = whole[::-1]
+        turn = 1 if turn in (6, 8) else turn
+    exif[_ORIENTATION_TAG] = own or turn
+    return Opened(image, exif, whole)
+
+
+def _preview(raw: rawpy.RawPy) -> Image.Image | None:
+    import rawpy
+    from PIL import Image
+
+    try:
+        thumb = raw.extract_thumb()
+    except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
+        return None
+    if thumb.format == rawpy.ThumbFormat.JPEG:
+        image: Image.Image = Image.open(io.BytesIO(thumb.data), formats=("JPEG",))
+    else:
+        image = Image.fromarray(thumb.data)
+    return image if min(image.size) >= _SMALLEST_PREVIEW else None
+
+
+def _tiff_exif(data: bytes) -> Image.Exif:
+    """The EXIF of a raw file that is built like a TIFF, as most are; else an empty one."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+    except Exception:  # Pillow raises what it likes on what is none
+        return Image.Exif()
+    return exif

@@ -1,0 +1,121 @@
+"""What a library knows already and a plain `index` looks at again: its folders and its caption files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from embedding.errors import UserError
+from indexer.captions import ChosenCaptions, PhotoNames, choose_captions
+from indexer.catalog import Catalog, Corpus, Image, Root
+from indexer.choices import Choices, Limit
+from indexer.database import CATALOG
+from indexer.run import Run
+from indexer.scan import is_there
+from indexer.targets import is_empty, may_be_unmounted, relative_to_root
+
+
+@dataclass(frozen=True)
+class Target:
+    """A folder or photo to look at; with a limit only the photos that have one of ``names``."""
+
+    path: Path
+    limit: Limit | None
+    names: PhotoNames | None
+
+
+def known_roots(catalog: Catalog) -> list[Path]:
+    """The roots of a library, in the order of their names."""
+    with catalog.session() as session:
+        return [Path(path) for path in session.scalars(select(Root.path).order_by(Root.path))]
+
+
+def has_folders(library: Path) -> bool:
+    """Whether there is a library, and it knows a folder. Raises ``LibraryError``."""
+    if not (library / CATALOG).is_file():
+        return False
+    with closing(Catalog.open(library)) as catalog:
+        return bool(known_roots(catalog))
+
+
+def known_targets(
+    catalog: Catalog,
+    choices: Choices,
+    warn: Callable[[str], None],
+    within: Collection[Path] | None = None,
+) -> list[Target]:
+    """What the library knows, of all roots or of those ``within``; what is out of reach is said and kept."""
+    targets: list[Target] = []
+    names: dict[Limit | None, PhotoNames | None] = {None: None}
+    for root in known_roots(catalog):
+        if within is not None and root not in within:
+            continue
+        if not is_folder(root):
+            count = len(_photos_in(catalog, root))
+            warn(f"{root}: cannot be reached; its {count:,} photos are kept as they are")
+            continue
+        rules = choices.rules(root)
+        for path, limit in choices.targets(root).items():
+            below = relative_to_root(path, root)
+            if rules.exclude_on_the_way(below, below=""):
+                continue
+            if path != root and _may_be_away(path) and _photos_in(catalog, root, below):
+                warn(f"{path}: cannot be reached, or is empty; its photos are kept as they are")
+                continue
+            try:
+                if limit is not None and limit not in names:
+                    chosen = choose_captions(Path(limit.captions), limit.split)
+                    names[limit] = PhotoNames(chosen.image_names)
+                targets.append(Target(path, limit, names[limit]))
+            except UserError as error:
+                warn(f"{path}: only the photos of a split were indexed, and {error}; nothing is changed")
+    return targets
+
+
+def changed_captions(run: Run) -> list[ChosenCaptions]:
+    """The caption files of the library that were written to since they were read.
+
+    Of sidecars every one is read: a folder's own time says nothing about the files in it. What is out of
+    reach, or can no longer be read, is said and kept.
+    """
+    changed = []
+    with run.catalog.session() as session:
+        corpora = session.scalars(select(Corpus).order_by(Corpus.id)).all()
+    for corpus in corpora:
+        try:
+            status = Path(corpus.path).stat()
+            same = (status.st_size, status.st_mtime_ns) == (corpus.size, corpus.mtime_ns)
+            if corpus.format == "sidecar" or not same:
+                changed.append(choose_captions(Path(corpus.path), corpus.split))
+        except OSError:
+            run.warn(f"{corpus.path}: cannot be reached; its captions are kept as they are")
+        except UserError as error:
+            run.warn(f"{error}; its captions are kept as they are")
+    return changed
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that we can look into."""
+    try:
+        return path.is_dir()
+    except OSError:  # on a drive that fails, or in a folder that we may not enter
+        return False
+
+
+def _may_be_away(path: Path) -> bool:
+    """Whether a named path looks as one does whose drive is away: missing with all about it, or empty."""
+    try:
+        return is_empty(path) if is_folder(path) else not is_there(path) and may_be_unmounted(path)
+    except OSError:  # not to be listed: the scan says so
+        return False
+
+
+def _photos_in(catalog: Catalog, root: Path, below: str = "") -> list[str]:
+    """The relative paths of the photos of a root that lie below."""
+    with catalog.session() as session:
+        paths = session.scalars(select(Image.path).join(Root).where(Root.path == str(root))).all()
+    return [path for path in paths if below in ("", path) or path.startswith(f"{below}/")]

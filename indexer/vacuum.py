@@ -1,0 +1,92 @@
+"""Giving disk space back: what SQLite keeps of deleted rows, and index files that nothing reads any more."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedding.errors import UserError
+from indexer.approximate import load_lists
+from indexer.database import connect, library_error, open_database
+from indexer.galleries import LARGE
+from indexer.library import LOCK, indexing_lock
+from indexer.reader import KINDS, CatalogReader
+
+# VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
+_COPIES = 2
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What `vacuum` did; sizes in bytes."""
+
+    before: int  # of the library folder
+    after: int
+    removed: tuple[str, ...]  # names of index files
+
+    @property
+    def bytes(self) -> int:
+        """How much less the library takes."""
+        return self.before - self.after
+
+
+def vacuum(library: Path) -> Freed:
+    """Removes unused index files and gives the catalogue's free pages back to the disk.
+
+    Vectors of every model that the catalogue knows stay. Raises ``UserError`` when the disk has no room for
+    the copy that SQLite makes, and ``LibraryError`` when another process holds the library.
+    """
+    path = open_database(library)
+    with indexing_lock(library):
+        before = _size(library)
+        removed = []
+        for file in _unused(library):
+            file.unlink()
+            removed.append(file.name)
+        try:
+            with closing(connect(path)) as connection:
+                _check_room(library, connection)
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise library_error(path, error) from None
+    return Freed(before, _size(library), tuple(removed))
+
+
+def _check_room(library: Path, connection: sqlite3.Connection) -> None:
+    pages, unused, page = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    needed, free = _COPIES * (pages - unused) * page, shutil.disk_usage(library).free
+    if needed > free:
+        raise UserError(
+            f"{library}: compacting takes {needed / 1e6:,.0f} MB for a while and {free / 1e6:,.0f} MB are "
+            "free; free some space and run `vacuum` again (unused index files are removed already)"
+        )
+
+
+def _unused(library: Path) -> list[Path]:
+    """The index files that the next search would not open, and what killed processes left."""
+    with closing(CatalogReader.open(library)) as catalog:
+        model = catalog.active_model()
+        used: set[str] = set()
+        for kind in KINDS if model is not None else ():
+            assert model is not None
+            stem = f"{kind}-{model.id}"
+            large = catalog.count_vectors(kind, model.id) >= LARGE
+            if large and load_lists(catalog, kind, model.id, model.dim) is not None:
+                used |= {f"{stem}.ivf", f"{stem}.ivf.json", f"{stem}.tail"}
+            else:
+                used.add(f"{stem}.vectors")
+    files = (file for kind in KINDS for file in library.glob(f"{kind}-*"))
+    return sorted(file for file in files if file.is_file() and file.name not in used)
+
+
+def _size(library: Path) -> int:
+    """Bytes of all files in the library folder, without the lock that is held for the moment."""
+    files = (file for file in library.iterdir() if file.is_file() and not file.name.startswith(LOCK))
+    return sum(file.stat().st_size for file in files)

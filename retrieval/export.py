@@ -1,0 +1,228 @@
+"""The vectors of a library with what is known of each, as files that other programs read.
+
+The layout is that of clip-retrieval (its `clip inference`): ``img_emb/img_emb_0.npy`` or
+``text_emb/text_emb_0.npy``, whose row i belongs to row i of ``metadata/metadata_0.parquet``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from embedding.errors import LibraryError, UserError
+from embedding.extras import install_command
+from embedding.progress import SILENT, Progress, showing
+from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Root, active_model
+from indexer.reader import Kind
+from indexer.vectors import as_matrix
+
+_BLOCK = 5000  # rows in memory at a time: 10 MB of vectors
+_DIGITS = 9  # after the point, of a vector in JSON: float32 is no finer
+# What is known of a row, in the order of the columns.
+_COLUMNS = ("image_path", "caption", "date", "camera", "width", "height", "latitude", "longitude")
+Facts = dict[str, Any]
+WriteFacts = Callable[[Iterable[Facts]], None]
+_FOLDERS: dict[Kind, str] = {"images": "img_emb", "captions": "text_emb"}
+
+
+# parquet: vectors as .npy, metadata as Parquet; npy: metadata as JSON Lines; jsonl: one file with both.
+Format = Literal["parquet", "npy", "jsonl"]
+Precision = Literal["float32", "float16"]  # float16 has half the size; scores change by less than 0.001
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    out: Path
+    rows: int
+    dim: int
+    files: tuple[str, ...]  # relative to ``out``
+
+
+def export(
+    library: Path,
+    out: Path,
+    form: Format,
+    kind: Kind = "images",
+    precision: Precision = "float32",
+    progress: Progress = SILENT,
+) -> Exported:
+    """Writes all vectors of one kind under the library's model into the folder ``out``, in one step.
+
+    All rows are of one moment, and memory is one block of them. Raises ``UserError`` when ``out`` has
+    anything in it or a package is missing, ``LibraryError`` when nothing is indexed, ``OSError``.
+    """
+    out = out.expanduser().absolute()
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"{out}: is there already; name a folder that is new or empty")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+            model = active_model(session)
+            if model is None:
+                raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
+            table = ImageVector if kind == "images" else CaptionVector
+            count = session.scalar(select(func.count()).where(table.model_id == model.id)) or 0
+            with (
+                _writer(partial, form, kind, (count, model.dim), precision) as write,
+                showing(progress, f"writing {kind}", count),
+            ):
+                for vectors, facts in _blocks(session, kind, model.id, model.dim):
+                    write(vectors.astype(precision), facts)
+                    progress.advance(len(facts))
+            rows, dim = count, model.dim
+        if out.exists():
+            out.rmdir()
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    return Exported(out, rows, dim, tuple(files))
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def _blocks(
+    session: Session, kind: Kind, model_id: int, dim: int
+) -> Iterator[tuple[NDArray[np.float32], list[Facts]]]:
+    """(n, D) vectors with their facts, in the order of their ids."""
+    query, newest = (_photos if kind == "images" else _captions)(model_id), 0
+    table = ImageVector if kind == "images" else CaptionVector
+    while rows := session.execute(query.where(table.id > newest).limit(_BLOCK)).all():
+        newest = rows[-1].id
+        facts = [
+            {
+                "image_path": None if row.root is None else str(Path(row.root, row.path)),
+                "caption": row.caption,
+                "date": row.taken_at,
+                **{name: getattr(row, name) for name in _COLUMNS[3:]},
+            }
+            for row in rows
+        ]
+        yield as_matrix([row.vector for row in rows], dim), facts
+
+
+_OF_PHOTO = (
+    Root.path.label("root"),
+    Image.path,
+    Image.taken_at,
+    Image.camera,
+    Image.width,
+    Image.height,
+    Image.latitude,
+    Image.longitude,
+)
+
+
+# They return a Select, whose type parameters are other ones in SQLAlchemy 2.0 than in 2.1.
+
+
+def _photos(model_id: int) -> Any:
+    """Photos, each with the first of its captions."""
+    of_photo = select(Caption.text).where(Caption.image_id == Image.id)
+    first = of_photo.order_by(Caption.corpus_id, Caption.position).limit(1).scalar_subquery()
+    query = select(ImageVector.id, ImageVector.vector, first.label("caption"), *_OF_PHOTO)
+    query = query.join(Image, Image.id == ImageVector.image_id).join(Root, Root.id == Image.root_id)
+    return query.where(ImageVector.model_id == model_id).order_by(ImageVector.id)
+
+
+def _captions(model_id: int) -> Any:
+    """Captions, each with its photo where that is in the library."""
+    columns = (CaptionVector.id, CaptionVector.vector, Caption.text.label("caption"), *_OF_PHOTO)
+    query = select(*columns).join(Caption, Caption.id == CaptionVector.caption_id)
+    query = query.outerjoin(Image, Image.id == Caption.image_id).outerjoin(Root, Root.id == Image.root_id)
+    return query.where(CaptionVector.model_id == model_id).order_by(CaptionVector.id)
+
+
+# --- writing ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _writer(
+    folder: Path, form: Format, kind: Kind, shape: tuple[int, int], precision: Precision
+) -> Iterator[Callable[[NDArray[Any], Sequence[Facts]], None]]:
+    """What takes the blocks and writes them into ``folder``."""
+    open_table = _parquet_table if form == "parquet" else _json_lines
+    if form == "parquet":
+        _pyarrow()  # raises before anything is made
+    folder.mkdir(parents=True)
+    if form == "jsonl":
+        with _json_lines(folder / f"{kind}.jsonl") as write_facts:
+            yield lambda vectors, facts: write_facts(
+                {**row, "embedding": vector.astype(np.float64).round(_DIGITS).tolist()}
+                for vector, row in zip(vectors, facts, strict=True)
+            )
+        return
+    name, suffix = _FOLDERS[kind], "parquet" if form == "parquet" else "jsonl"
+    for part in (name, "metadata"):
+        (folder / part).mkdir()
+    with (
+        (folder / name / f"{name}_0.npy").open("wb") as rows,
+        open_table(folder / "metadata" / f"metadata_0.{suffix}") as write_facts,
+    ):
+        descr = np.lib.format.dtype_to_descr(np.dtype(precision))
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(rows, header)
+
+        def write(vectors: NDArray[Any], facts: Sequence[Facts]) -> None:
+            rows.write(np.ascontiguousarray(vectors).tobytes())
+            write_facts(facts)
+
+        yield write
+
+
+@contextmanager
+def _json_lines(path: Path) -> Iterator[WriteFacts]:
+    with path.open("w", encoding="utf-8") as file:
+
+        def write(facts: Iterable[Facts]) -> None:
+            file.writelines(json.dumps(row, default=datetime.isoformat) + "\n" for row in facts)
+
+        yield write
+
+
+@contextmanager
+def _parquet_table(path: Path) -> Iterator[WriteFacts]:
+    pyarrow, parquet = _pyarrow()
+    text, number, degrees = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
+    types = (text, text, pyarrow.timestamp("us"), text, number, number, degrees, degrees)
+    schema = pyarrow.schema(list(zip(_COLUMNS, types, strict=True)))
+    with parquet.ParquetWriter(path, schema) as writer:
+
+        def write(facts: Iterable[Facts]) -> None:
+            # Parquet's text is UTF-8; a file name that is not cannot be written as it is.
+            rows = [{**row, "image_path": _as_utf8(row["image_path"])} for row in facts]
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+
+        yield write
+
+
+def _as_utf8(path: str | None) -> str | None:
+    return None if path is None else os.fsencode(path).decode("utf-8", "replace")
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet. Raises ``UserError`` where they are not installed."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError:
+        raise UserError(
+            f"Parquet needs the package pyarrow; install it with: {install_command('export')}, "
+            "or export with --format npy or jsonl"
+        ) from None
+    return pyarrow, pyarrow.parquet
