@@ -25,6 +25,10 @@ def search(
         bool,
         typer.Option("--exact", help="Look at every vector, even among 200,000 photos or more."),
     ] = False,
+    no_fold: Annotated[
+        bool,
+        typer.Option("--no-fold", help="Show every photo, also those that look almost like a better hit."),
+    ] = False,
     as_json: Json = False,
     paths: Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, for xargs.")] = False,
 ) -> None:
@@ -40,7 +44,7 @@ def search(
         for word in engine.unknown_words(parsed):
             print(f"warning: the model does not know {word!r}", file=sys.stderr)
         started = time.perf_counter()
-        hits = engine.search(parsed, top, within.value, min_confidence)
+        hits = engine.search(parsed, top, within.value, min_confidence, fold=not no_fold)
         took_ms = (time.perf_counter() - started) * 1000
         if not len(engine.index(within.value)):
             option = "" if within is Gallery.images else " --captions FILE"

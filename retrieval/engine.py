@@ -20,7 +20,11 @@ from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
+from retrieval.folding import folds
 from retrieval.query import ImageQuery, Query, TextQuery, parse_query
+
+# So many hits more than were asked for are looked at, to find what is like the last of them.
+_MORE_TO_FOLD = 100
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Hit:
     path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
     caption: str | None  # the sentence, when captions were searched
     confidence: float | None = None  # probability that it matches; None without a calibration
+    id: int = 0  # of its vector
+    alike: tuple[Path, ...] = ()  # photos that show almost the same and are folded under this one
 
     def as_json(self) -> dict[str, Any]:
         """The shape of a hit in ``search --json``."""
@@ -42,6 +48,7 @@ class Hit:
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "path": path,
             "caption": self.caption,
+            "alike": [str(path) for path in self.alike],
         }
 
 
@@ -134,14 +141,18 @@ class SearchEngine:
         top: int = 10,
         within: Gallery = "images",
         min_confidence: float = 0.0,
+        *,
+        fold: bool = False,
     ) -> list[Hit]:
         """The ``top`` best photos or captions for a sentence or a photo, best first.
 
         A string is parsed as on the command line, a ``Path`` is a photo. A photo is not listed among its
-        own hits. Fewer hits than asked for means that the gallery holds no more, or none as likely as
-        ``min_confidence``. Raises ``UserError`` for a query with no known word or a photo that cannot be
-        read, or a ``min_confidence`` when the model has no calibration; ``LibraryError`` when the model is
-        gone; ``ValueError`` for ``top`` below 1.
+        own hits. ``fold`` gives ``top`` photos that differ: one that shows almost the same as a better hit is
+        in that one's ``alike``, as far as it is about as good; captions are never folded. Fewer hits than
+        asked for means that the gallery holds no more, or none as likely as ``min_confidence``. Raises
+        ``UserError`` for a query with no known word or a photo that cannot be read, or a ``min_confidence``
+        when the model has no calibration; ``LibraryError`` when the model is gone; ``ValueError`` for ``top``
+        below 1.
         """
         if top < 1:
             raise ValueError(f"top is {top}; it must be at least 1")
@@ -159,10 +170,14 @@ class SearchEngine:
                 "search without --min-confidence"
             )
         own = query.path.resolve() if isinstance(query, ImageQuery) and within == "images" else None
+        fold = fold and within == "images"
         wanted = top if own is None else top + 1  # the query photo itself may be found
+        if fold:
+            wanted += min(top, _MORE_TO_FOLD)
         while True:
             scores, ids = index.search(vector, wanted)
-            hits = self._hits(scores[0], ids[0], within, own)[:top]
+            hits = self._hits(scores[0], ids[0], within, own)
+            hits = (self._folded(hits, index) if fold else hits)[:top]
             # Links to the query photo are left out as well: there may be more hits behind them.
             if len(hits) == top or wanted >= len(index):
                 break
@@ -193,11 +208,22 @@ class SearchEngine:
     ) -> list[Hit]:
         """Ranked hits for (k,) scores and vector ids, without the photo that is ``own``."""
         found = self.catalog.found(within, ids.tolist())
-        rows = [(score, found[id_]) for score, id_ in zip(scores, ids.tolist(), strict=True) if id_ in found]
-        kept = [row for row in rows if own is None or row[1].path is None or row[1].path.resolve() != own]
+        rows = [
+            (score, id_, found[id_]) for score, id_ in zip(scores, ids.tolist(), strict=True) if id_ in found
+        ]
+        kept = [row for row in rows if own is None or row[2].path is None or row[2].path.resolve() != own]
         return [
-            Hit(rank, float(score), item.path, item.caption)
-            for rank, (score, item) in enumerate(kept, start=1)
+            Hit(rank, float(score), item.path, item.caption, id=id_)
+            for rank, (score, id_, item) in enumerate(kept, start=1)
+        ]
+
+    def _folded(self, hits: list[Hit], index: Index) -> list[Hit]:
+        """The photos that differ, each with those like it, ranked anew."""
+        groups = folds(index.vectors([hit.id for hit in hits]))
+        alike = [tuple(path for at in group.alike if (path := hits[at].path)) for group in groups]
+        return [
+            replace(hits[group.kept], rank=rank, alike=paths)
+            for rank, (group, paths) in enumerate(zip(groups, alike, strict=True), start=1)
         ]
 
     def _encode(self, query: Query) -> NDArray[np.float32]:

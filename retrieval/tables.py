@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from indexer.build import IndexReport
     from indexer.plan import Plan
     from indexer.run import Effort
+    from retrieval.duplicates import Duplicates
     from retrieval.engine import Hit
 
 
@@ -27,15 +28,35 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
-    """Hits: rank, score to three decimals, percent of confidence if known, caption if asked for and path."""
+    """Hits: rank, score to three decimals, percent of confidence if known, caption if asked for and path; how
+    many are folded under a hit, if any are."""
     sure = any(hit.confidence is not None for hit in hits)
     names = ("rank", "score", *(("confidence",) if sure else ()), *(("caption",) if captions else ()), "path")
     rows: list[Sequence[Any]] = [names]
     for hit in hits:
         percent = (_percent(hit.confidence),) if sure else ()
         sentence = (hit.caption,) if captions else ()
-        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *sentence, hit.path or ""))
+        alike = f"  (+{len(hit.alike)} alike)" if hit.alike else ""
+        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *sentence, f"{hit.path or ''}{alike}"))
     return table(rows)
+
+
+def duplicates_text(found: Duplicates) -> str:
+    """Groups of near-duplicates, the photo to keep first, and what there is to spare."""
+    photos = [(photo, photo is group.kept) for group in found.groups for photo in (group.kept, *group.others)]
+    lines = table(
+        (
+            "keep" if kept else "",
+            f"{photo.width} x {photo.height}",
+            f"{photo.size / 1e6:.2f} MB",
+            f"{photo.date:%Y-%m-%d %H:%M}",
+            photo.path,
+        )
+        for photo, kept in photos
+    ).split("\n")
+    spaced = [f"\n{line}" if kept else line for line, (_, kept) in zip(lines, photos, strict=True)]
+    counts = f"{len(found.groups):,} groups, {len(found.others):,} photos to spare"
+    return "\n".join([*spaced, "", f"{counts}, {found.spare_bytes / 1e6:.1f} MB"]).removeprefix("\n")
 
 
 def _percent(confidence: float | None) -> str:
