@@ -15,7 +15,7 @@ from indexer.vectors import BLOCK, VectorIndex, as_matrix
 
 # Of each photo only so many of its closest count: a thousand photos of one scene are half a million pairs.
 MOST = 50
-_ROWS, _COLUMNS = 1024, 16_384  # of one block of products: 64 MB
+_ROWS, _COLUMNS = 1024, 16_384  # of one block of products: 64 MB; no fewer columns than rows
 # Lists that a photo looks into: what is close to it is in its own list, or just across a border.
 _PROBES = 8
 _ROUNDING = 0.01  # of an inner product with a vector of 8 bits a dimension

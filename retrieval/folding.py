@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Cosine of two photos' vectors. Measured in benchmarks/duplicates.md: what share of copies, and of pairs of
-# different photos, is above it.
-ALIKE = 0.9
+# Cosine of two photos' vectors, from benchmarks/duplicates.md. With less, two weddings would soon be one
+# hit: the vectors know topics better than moments, so of bursts only the closest frames fold.
+ALIKE = 0.95
 # A hit is compared with so many kept ones above it, at most: copies score nearly the same, so their ranks are
 # near; and a list of 100,000 hits takes seconds so, not minutes.
 _WITHIN = 1000

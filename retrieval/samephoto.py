@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from embedding.preprocess import load_photo
+from indexer.exif import read_moment
 
 SIDE = 64  # of a thumbnail, in pixels; an eighth of it is the window that is compared
-SAME_BELOW = 0.1  # of `difference`, chosen on one half of the photos of benchmarks/duplicates.md
+SAME_BELOW = 0.05  # of `difference`, chosen on one half of the photos of benchmarks/duplicates.md
 
 _Floats = NDArray[np.float32]
 
@@ -45,27 +46,31 @@ class Thumbnail:
 
     grey: NDArray[np.uint8]  # (SIDE, SIDE)
     colour: NDArray[np.uint8]  # (2, 16, 16) chroma, 128 is none
+    moment: str | None = None  # when it was taken, to a fraction of a second, where EXIF says so
 
 
 def thumbnail(path: Path) -> Thumbnail:
     """The thumbnail of the photo at ``path``, upright and squashed to a square. Raises ``ImageError``."""
-    luma, *chroma = Image.fromarray(load_photo(path, SIDE).pixels).convert("YCbCr").split()
+    photo = load_photo(path, SIDE)
+    luma, *chroma = Image.fromarray(photo.pixels).convert("YCbCr").split()
     small = [np.asarray(band.reduce(SIDE // _COLOUR_SIDE)) for band in chroma]
-    return Thumbnail(np.asarray(luma), np.stack(small))
+    return Thumbnail(np.asarray(luma), np.stack(small), read_moment(photo.exif))
 
 
 def difference(first: Sequence[Thumbnail], second: Sequence[Thumbnail]) -> _Floats:
     """(P,) how much the photos of each pair differ where they differ most: below ``SAME_BELOW`` not at all.
 
     It is the squared difference of the most different window over its variance, after the best alignment,
-    brightness and contrast; infinite where they cannot be aligned, or their colours differ.
+    brightness and contrast; infinite where they cannot be aligned, their colours differ, or the camera says
+    that they are two frames of a burst.
     """
     result = np.full(len(first), np.inf, dtype=np.float32)
     for start in range(0, len(first), _AT_A_TIME):
         one, two = first[start : start + _AT_A_TIME], second[start : start + _AT_A_TIME]
         a, b = _greys(one), _greys(two)
         where, correlation = _align_coarsely(a, b)
-        near = np.flatnonzero(correlation >= _LEAST_CORRELATION)
+        one_moment = [_one_moment(*pair) for pair in zip(one, two, strict=True)]
+        near = np.flatnonzero((correlation >= _LEAST_CORRELATION) & one_moment)
         if not len(near):
             continue
         a, b, where = a[near], b[near], where[near]
@@ -76,6 +81,10 @@ def difference(first: Sequence[Thumbnail], second: Sequence[Thumbnail]) -> _Floa
         worst[_worst_colour(colour_a, colour_b, where) > _MOST_COLOUR] = np.inf
         result[start + near] = worst
     return result
+
+
+def _one_moment(one: Thumbnail, two: Thumbnail) -> bool:
+    return one.moment is None or two.moment is None or one.moment == two.moment
 
 
 # --- alignment: `where` is (P, 4), scale and shift along x and along y; a point (x, y) of the first photo,
