@@ -74,9 +74,10 @@ class Group:
     kept: StoredPhoto
     others: tuple[StoredPhoto, ...]
 
-    def as_json(self) -> list[dict[str, Any]]:
+    def as_json(self) -> dict[str, Any]:
         """The shape of a group in ``duplicates --json``."""
-        return [self.kept.as_json(keep=True), *(photo.as_json(keep=False) for photo in self.others)]
+        others = [photo.as_json(keep=False) for photo in self.others]
+        return {"photos": [self.kept.as_json(keep=True), *others]}
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,15 @@ def keeping_order(photo: StoredPhoto) -> tuple[int, int, datetime, int, str]:
     return -photo.width * photo.height, -photo.size, photo.date, photo.mtime_ns, str(photo.path)
 
 
+@dataclass(frozen=True)
+class _Look:
+    """A pair of photos and what they look like; None for one that cannot be read."""
+
+    pair: tuple[int, int]
+    one: Thumbnail | None
+    two: Thumbnail | None
+
+
 class _Search:
     """One look through a library. Photos go by the ids of their vectors."""
 
@@ -136,7 +146,7 @@ class _Search:
         self._catalog = catalog
         self._model_id = model_id
         self._progress = progress
-        self._skipped: list[ImageError] = []
+        self._skipped: dict[Path, ImageError] = {}
 
     def exact_copies(self) -> list[list[int]]:
         """The photos whose files were the same to the last byte, content by content."""
@@ -183,7 +193,7 @@ class _Search:
             if others:
                 groups.append(Group(kept, tuple(others)))
         groups.sort(key=lambda group: -sum(photo.size for photo in group.others))
-        return Duplicates(tuple(groups), tuple(self._skipped))
+        return Duplicates(tuple(groups), tuple(self._skipped.values()))
 
     def _photos(self, ids: Sequence[int]) -> dict[int, StoredPhoto]:
         """What the catalogue knows of these photos."""
@@ -217,13 +227,10 @@ class _Search:
             try:
                 status = photo.path.stat()
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                self._skipped.append(ImageError(photo.path, reason))
+                self._skip(ImageError(photo.path, (error.strerror or str(error)).lower()))
                 continue
             if (status.st_size, status.st_mtime_ns) != (photo.size, photo.mtime_ns):
-                self._skipped.append(
-                    ImageError(photo.path, "has changed since it was indexed; run `index` again")
-                )
+                self._skip(ImageError(photo.path, "has changed since it was indexed; run `index` again"))
             elif (status.st_dev, status.st_ino) not in seen:
                 seen.add((status.st_dev, status.st_ino))
                 there[id_] = photo
@@ -243,18 +250,24 @@ class _Search:
         ):
             for start in range(0, len(candidates), _PAIRS_AT_A_TIME):
                 some = candidates[start : start + _PAIRS_AT_A_TIME]
-                new = list(dict.fromkeys(id_ for pair in some for id_ in pair if id_ not in thumbnails))
-                if len(thumbnails) + len(new) > _MOST_THUMBNAILS:
-                    thumbnails, new = {}, list(dict.fromkeys(id_ for pair in some for id_ in pair))
+                needed = dict.fromkeys(id_ for pair in some for id_ in pair)
+                if len(thumbnails) + len(needed) > _MOST_THUMBNAILS:
+                    thumbnails = {}
+                new = [id_ for id_ in needed if id_ not in thumbnails]
                 for id_, read in zip(new, threads.map(_read, [photos[id_].path for id_ in new]), strict=True):
-                    thumbnails[id_] = read if isinstance(read, Thumbnail) else None
-                    if isinstance(read, ImageError) and read.path not in {e.path for e in self._skipped}:
-                        self._skipped.append(read)
-                readable = [(pair, looks) for pair in some if (looks := _both(thumbnails, pair)) is not None]
-                blocks = [readable[at : at + _BLOCK] for at in range(0, len(readable), _BLOCK)]
-                for block, far in zip(blocks, threads.map(_differences, blocks), strict=True):
-                    yield from (pair for (pair, _), d in zip(block, far, strict=True) if d < SAME_BELOW)
+                    if isinstance(read, ImageError):
+                        self._skip(read)
+                        thumbnails[id_] = None
+                    else:
+                        thumbnails[id_] = read
+                looks = [_Look(pair, *(thumbnails[id_] for id_ in pair)) for pair in some]
+                blocks = [looks[at : at + _BLOCK] for at in range(0, len(looks), _BLOCK)]
+                for same in threads.map(_same_pairs, blocks):
+                    yield from same
                 self._progress.advance(len(some))
+
+    def _skip(self, error: ImageError) -> None:
+        self._skipped[Path(error.path)] = error
 
 
 def _may_be_same(one: StoredPhoto, two: StoredPhoto) -> bool:
@@ -271,16 +284,13 @@ def _read(path: Path) -> Thumbnail | ImageError:
         return thumbnail(path)
     except ImageError as error:
         return error
+    # Image libraries raise what they like on damaged files; one bad photo must not end a run.
+    except Exception as error:
+        return ImageError(path, f"damaged ({type(error).__name__}: {error})")
 
 
-def _both(
-    thumbnails: dict[int, Thumbnail | None], pair: tuple[int, int]
-) -> tuple[Thumbnail, Thumbnail] | None:
-    one, two = (thumbnails[id_] for id_ in pair)
-    return None if one is None or two is None else (one, two)
-
-
-def _differences(block: Sequence[tuple[tuple[int, int], tuple[Thumbnail, Thumbnail]]]) -> list[float]:
-    """The difference of each pair of thumbnails, for a thread."""
-    far = difference([one for _, (one, _) in block], [two for _, (_, two) in block])
-    return [float(value) for value in far]
+def _same_pairs(looks: Sequence[_Look]) -> list[tuple[int, int]]:
+    """The pairs that show the same photo. Safe to be called from many threads."""
+    both = [(look.pair, look.one, look.two) for look in looks if look.one and look.two]
+    far = difference([one for _, one, _ in both], [two for _, _, two in both])
+    return [pair for (pair, _, _), value in zip(both, far, strict=True) if value < SAME_BELOW]

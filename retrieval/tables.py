@@ -55,8 +55,12 @@ def duplicates_text(found: Duplicates) -> str:
         for photo, kept in photos
     ).split("\n")
     spaced = [f"\n{line}" if kept else line for line, (_, kept) in zip(lines, photos, strict=True)]
-    counts = f"{len(found.groups):,} groups, {len(found.others):,} photos to spare"
+    counts = f"{_count(len(found.groups), 'group')}, {_count(len(found.others), 'photo')} to spare"
     return "\n".join([*spaced, "", f"{counts}, {found.spare_bytes / 1e6:.1f} MB"]).removeprefix("\n")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def _percent(confidence: float | None) -> str:

@@ -39,7 +39,8 @@ ORDER = ["coffee.png", "coffee.jpg", "coffee cropped.jpg", "coffee small.jpg"]
 
 def test_the_groups_and_what_to_keep(place: Path) -> None:
     found = run_json("duplicates", cwd=place)
-    (group,) = found["groups"]
+    group = found["groups"][0]["photos"]
+    assert len(found["groups"]) == 1
     assert [photo["path"] for photo in group] == [str(place / "photos" / name) for name in ORDER]
     assert [photo["keep"] for photo in group] == [True, False, False, False]
     assert [(photo["width"], photo["height"]) for photo in group] == [
@@ -53,7 +54,7 @@ def test_the_groups_and_what_to_keep(place: Path) -> None:
     first, *others, blank, total = run("duplicates", cwd=place).stdout.splitlines()
     assert first.startswith("keep  600 x 400  0.47 MB  ") and first.endswith("coffee.png")
     assert [line.rpartition("/")[2] for line in others] == ORDER[1:]
-    assert blank == "" and total.startswith("1 groups, 3 photos to spare, ")
+    assert blank == "" and total.startswith("1 group, 3 photos to spare, ")
 
 
 def test_bare_paths_are_all_but_the_kept_one(place: Path) -> None:

@@ -88,7 +88,7 @@ def test_two_seconds_are_two_moments_however_alike(library: Path, folder: Path) 
     save(scene(1).resize((160, 120)), folder / "edited.jpg", taken="2024:05:01 12:00:01")
     found = find(library, folder)
     assert names(found) == [["second.jpg", "edited.jpg"]]
-    assert found.as_json()["groups"][0][0]["date"] == "2024-05-01T12:00:01"
+    assert found.as_json()["groups"][0]["photos"][0]["date"] == "2024-05-01T12:00:01"
 
 
 def test_what_is_like_a_copy_but_not_like_the_kept_photo_is_left_alone(
