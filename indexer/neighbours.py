@@ -72,7 +72,11 @@ def _in_rows(
             scores = queries @ index.rows[there].T
             if begin == start:
                 scores[np.tril_indices(len(here), 0, len(there))] = -2  # a photo and itself; pairs twice
-            i, j = np.nonzero(scores >= at_least)
+            close = scores >= at_least
+            if np.count_nonzero(close) > MOST * len(here):  # all frames of a timelapse would be 16 million
+                least = np.partition(scores, -MOST, axis=1)[:, -MOST]
+                close &= scores >= least[:, None]
+            i, j = np.nonzero(close)
             at, other = np.concatenate([at, i]), np.concatenate([other, begin + j])
             score = np.concatenate([score, scores[i, j]])
             order = np.lexsort((-score, at))

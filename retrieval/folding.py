@@ -34,10 +34,9 @@ def folds(vectors: NDArray[np.float32], alike: float = ALIKE) -> list[Fold]:
     leaders = np.empty_like(vectors)  # the rows of the kept ones, so that one product compares with all
     for position, vector in enumerate(vectors):
         start = max(0, len(kept) - _WITHIN)
-        close = leaders[start : len(kept)] @ vector >= alike
-        first = int(close.argmax()) if len(close) else 0
-        if len(close) and close[first]:
-            under[kept[start + first]].append(position)
+        close = np.flatnonzero(leaders[start : len(kept)] @ vector >= alike)
+        if len(close):
+            under[kept[start + close[0]]].append(position)
         else:
             leaders[len(kept)] = vector
             kept.append(position)

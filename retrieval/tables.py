@@ -50,7 +50,7 @@ def duplicates_text(found: Duplicates) -> str:
             f"{photo.width} x {photo.height}",
             f"{photo.size / 1e6:.2f} MB",
             f"{photo.date:%Y-%m-%d %H:%M}",
-            photo.path,
+            str(photo.path).replace("\n", "?"),  # a name may hold anything; a row is a line
         )
         for photo, kept in photos
     ).split("\n")

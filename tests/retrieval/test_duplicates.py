@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 from embedding.errors import LibraryError
 from retrieval import duplicates
 from retrieval.duplicates import Duplicates, find_duplicates
+from retrieval.tables import duplicates_text
 from tests.fakes import FakeEncoder, RecordedProgress, write_photo
 from tests.indexing import index
 from tests.pictures import scene, with_a_ball
@@ -190,6 +191,15 @@ def test_pairs_in_pieces_and_thumbnails_read_again(
     # 6 photos, 15 pairs
     assert progress.work == [("comparing vectors", 6), ("looking at pairs of photos", 15)]
     assert progress.done == [6, 15]
+
+
+def test_a_table_has_a_line_for_each_photo(library: Path, folder: Path) -> None:
+    save(scene(1), folder / "a.jpg", written=1_000_000)
+    save(scene(1).resize((160, 120)), folder / "two\nlines.jpg")
+    kept, other, blank, total = duplicates_text(find(library, folder)).split("\n")
+    assert kept.split()[:4] == ["keep", "320", "x", "240"] and kept.endswith(str(folder / "a.jpg"))
+    assert other.split()[:3] == ["160", "x", "120"] and other.endswith("two?lines.jpg")
+    assert (blank, total.partition(", ")[0]) == ("", "1 group")
 
 
 def test_nothing_indexed_and_no_library(library: Path, folder: Path, tmp_path: Path) -> None:
