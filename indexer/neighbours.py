@@ -38,7 +38,7 @@ def near_pairs(index: Index, at_least: float, progress: Progress, without: Seque
     """The pairs with an inner product of ``at_least``, of each photo with no more than its ``MOST`` closest.
 
     Vectors whose ids are ``without`` are left out. Without lists the time grows with the square of the
-    gallery (20,000 photos of 512 dimensions: 2 s on two cores; 100,000: 60 to 80 s), with lists about evenly.
+    gallery (20,000 photos of 512 dimensions: 2 s on two cores; 100,000: 80 s), with lists about evenly.
     Memory: one block of products, and at most 0.8 KB a photo for the pairs.
     """
     left_out = np.asarray(without, dtype=np.int64)
