@@ -31,7 +31,7 @@ _WINDOW = 8
 _COARSE, _STEPS = (16, 8), ((32, 8), (64, 8))
 _STARTS = (1.0, 0.8, 1.25)
 _FEWEST_SHARED = 0.55  # of the area: a tenth off each of four sides leaves 0.64
-# The least correlation at the coarse scale. Nearly all pairs that are not the same end here, after 0.2 ms.
+# The least correlation at the coarse scale. Nearly all pairs that are not the same end here, after 0.8 ms.
 _LEAST_CORRELATION = 0.85
 _NOISE = 400.0  # squared levels; less than that is JPEG's, so a flat window is not judged by it
 _WHITE = 245.0  # from here on a brighter photo has lost what was there
