@@ -36,8 +36,9 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     for hit in hits:
         percent = (_percent(hit.confidence),) if sure else ()
         sentence = (hit.caption,) if captions else ()
+        score = "" if hit.score is None else f"{hit.score:.3f}"
         alike = f"  +{len(hit.alike)} alike" if hit.alike else ""
-        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *sentence, f"{hit.path or ''}{alike}"))
+        rows.append((hit.rank, score, *percent, *sentence, f"{hit.path or ''}{alike}"))
     return table(rows)
 
 
