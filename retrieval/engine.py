@@ -152,9 +152,9 @@ class SearchEngine:
         among its hits. Fewer hits than asked for means that the gallery holds no more of what the filters let
         through, or none as likely as ``min_confidence``. With ``by_date`` the newest of those that match well
         come first: of the 1,000 best, what is not weaker than 95% of the first hits that were right on dev,
-        and at least half as likely as the best; of a query without confidence the ``top`` best. ``fold`` gives
-        ``top`` photos that differ: one that shows almost the same as a better hit is in that one's ``alike``,
-        as far as it is about as good; captions, and what only filters were asked for, are not folded. Raises
+        and at least half as likely as the best; of a query without confidence the ``top`` best. With
+        ``fold`` a photo that shows almost the same as a better hit is in that one's ``alike``, and there are
+        ``top`` that differ; neither captions nor the newest of a query without terms are folded. Raises
         ``UserError`` for a sentence with no known word, a photo that cannot be read, terms that cancel out,
         or a ``min_confidence`` where hits have no confidence; ``LibraryError`` when the model is gone;
         ``ValueError`` for ``top`` below 1.
@@ -179,9 +179,8 @@ class SearchEngine:
             )
             raise UserError(f"{fact}; search without --min-confidence")
         sure = by_date and self._has_confidence(query, within)
-        hits = self._best(
-            query, max(top, _MOST_BY_DATE) if sure else top, within, fold and within == "images"
-        )
+        fold = fold and within == "images"
+        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within, fold)
         if sure:
             best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
             min_confidence = max(min_confidence, self._weakest(query, within), best / 2)
