@@ -19,6 +19,7 @@ import typer
 from commands.shared import print_json
 from embedding.errors import UserError
 from embedding.progress import Progress
+from retrieval.tables import counted
 
 if TYPE_CHECKING:
     from indexer.reader import Kind
@@ -103,7 +104,7 @@ class Output:
             from retrieval.contactsheet import write_sheet
 
             write_sheet(self.html, answer.query or "Photos", answer.hits, progress)
-            progress.note(f"{self.html}: {_count(len(answer.hits), 'hit')}")
+            progress.note(f"{self.html}: {counted(len(answer.hits), 'hit')}")
         if self.copy_to is not None:
             not_copied = _copy(answer.hits, self.copy_to, progress)
         self._print(answer)
@@ -116,7 +117,7 @@ class Output:
             if len(photos) > MOST_OPENED:
                 progress.note(f"opened the first {MOST_OPENED} of {len(photos):,} photos")
         if not_copied:
-            raise UserError(f"{self.copy_to}: {_count(not_copied, 'photo')} not copied")
+            raise UserError(f"{self.copy_to}: {counted(not_copied, 'photo')} not copied")
 
     def _print(self, answer: Answer) -> None:
         if self.as_json:
@@ -147,7 +148,7 @@ def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
     for line in copies.failed:
         progress.warn(line)
     there = f", {len(copies.there):,} were there" if copies.there else ""
-    progress.note(f"{folder}: {_count(len(copies.copied), 'photo')} copied{there}")
+    progress.note(f"{folder}: {counted(len(copies.copied), 'photo')} copied{there}")
     return len(copies.failed)
 
 
@@ -172,7 +173,3 @@ def _print_thumbnails(hits: Sequence[Hit], *, forced: bool) -> None:
     columns = shutil.get_terminal_size().columns
     for row in thumbnail_rows(hits, protocol, columns, cell_width(sys.stdout.fileno())):
         print(row, end="", flush=True)
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

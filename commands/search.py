@@ -86,6 +86,10 @@ def search(
         bool,
         typer.Option("--exact", help="Look at every vector, even among 200,000 photos or more."),
     ] = False,
+    no_fold: Annotated[
+        bool,
+        typer.Option("--no-fold", help="Show every photo, also those that look almost like a better hit."),
+    ] = False,
     as_json: Json = False,
     as_csv: Csv = False,
     paths: Paths = False,
@@ -132,7 +136,8 @@ def search(
         gallery: Kind = (within or Gallery.images).value
         parsed = _put_right(parsed, engine)
         started = time.perf_counter()
-        hits = engine.search(parsed, top, gallery, min_confidence, by_date=sort is Sort.date)
+        by_date = sort is Sort.date
+        hits = engine.search(parsed, top, gallery, min_confidence, by_date=by_date, fold=not no_fold)
         took_ms = (time.perf_counter() - started) * 1000
         if not len(engine.index(gallery)):
             option = "" if gallery == "images" else " --captions FILE"

@@ -85,6 +85,16 @@ class InvertedLists:
                 return found
             probes *= 4
 
+    def closest(
+        self, rows: NDArray[np.float32], k: int, probes: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """(Q, k) scores and ids for (Q, D) queries: the best in so many lists, by vectors of 8 bits a
+        dimension. An id is -1 where the lists hold fewer; a vector may be gone from the catalogue."""
+        import faiss
+
+        scores, ids = self.index.search(rows, k, params=faiss.SearchParametersIVF(nprobe=probes))
+        return scores, ids
+
 
 @dataclass(frozen=True)
 class LargeIndex:

@@ -42,6 +42,17 @@ def read_facts(exif: Image.Exif) -> PhotoFacts:
     )
 
 
+def read_moment(exif: Image.Exif) -> str | None:
+    """When the shutter opened, to a fraction of a second, as the file writes it; None where it does not say.
+
+    Frames of a burst share a second. Never raises.
+    """
+    details = _folder(exif, ExifTags.IFD.Exif)
+    date = _attempt(lambda: _text(details[ExifTags.Base.DateTimeOriginal]))
+    fraction = _attempt(lambda: _text(details[ExifTags.Base.SubsecTimeOriginal]))
+    return f"{date}.{fraction}" if date and fraction else None
+
+
 def _attempt(read: Callable[[], _T]) -> _T | None:
     try:
         return read()

@@ -58,9 +58,12 @@ class VectorIndex:
     def positions(self, ids: ArrayLike) -> NDArray[np.int64]:
         """(n,) the rows of the vectors with these ids, in their order. Raises ``KeyError``."""
         numbers = np.asarray(ids, dtype=np.int64)
-        if not np.isin(numbers, self.ids).all():
+        # Not `np.isin`, which takes as long for ten ids as for all of them.
+        at = np.searchsorted(self.ids, numbers, sorter=self._by_id)
+        positions = self._by_id[at[at < len(self.ids)]]
+        if len(positions) < len(numbers) or (self.ids[positions] != numbers).any():
             raise KeyError(f"not all of these ids are in the index: {numbers}")
-        return self._by_id[np.searchsorted(self.ids, numbers, sorter=self._by_id)]
+        return positions
 
     def vectors(self, ids: ArrayLike) -> NDArray[np.float32]:
         """(n, D) float32: the vectors with these ids, in their order. Raises ``KeyError``."""

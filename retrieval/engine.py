@@ -21,10 +21,13 @@ from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
+from retrieval.folding import folds
 from retrieval.hits import Hits
 from retrieval.query import Query, Term, parse_query
 
 _MOST_BY_DATE = 1000
+# So many hits more than were asked for are looked at, to find what is like the last of them.
+_MORE_TO_FOLD = 100
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Hit:
     confidence: float | None = None  # probability that it matches; None without a calibration
     id: int = 0  # of its vector
     date: datetime | None = None  # when the photo was taken, by its camera's clock
+    alike: tuple[Path, ...] = ()  # photos that show almost the same and are folded under this one
 
     def as_json(self) -> dict[str, Any]:
         """The shape of a hit in ``search --json``."""
@@ -49,6 +53,7 @@ class Hit:
             "date": None if self.date is None else self.date.isoformat(),
             "path": path,
             "caption": self.caption,
+            "alike": [str(path) for path in self.alike],
         }
 
 
@@ -143,6 +148,7 @@ class SearchEngine:
         min_confidence: float = 0.0,
         *,
         by_date: bool = False,
+        fold: bool = False,
     ) -> Hits:
         """The ``top`` best photos or captions for a query, best first; without terms the newest ones.
 
@@ -150,7 +156,9 @@ class SearchEngine:
         among its hits. Fewer hits than asked for means that the gallery holds no more of what the filters let
         through, or none as likely as ``min_confidence``. With ``by_date`` the newest of those that match well
         come first: of the 1,000 best, what is not weaker than 95% of the first hits that were right on dev,
-        and at least half as likely as the best; of a query without confidence the ``top`` best. Raises
+        and at least half as likely as the best; of a query without confidence the ``top`` best. With
+        ``fold`` a photo that shows almost the same as a better hit is in that one's ``alike``, and there are
+        ``top`` that differ; neither captions nor the newest of a query without terms are folded. Raises
         ``UserError`` for a sentence with no known word, a photo that cannot be read, terms that cancel out,
         or a ``min_confidence`` where hits have no confidence; ``LibraryError`` when the model is gone;
         ``ValueError`` for ``top`` below 1.
@@ -175,25 +183,29 @@ class SearchEngine:
             )
             raise UserError(f"{fact}; search without --min-confidence")
         sure = by_date and self._has_confidence(query, within)
-        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within)
+        fold = fold and within == "images"
+        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within, fold)
         if sure:
             best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
             min_confidence = max(min_confidence, self._weakest(query, within), best / 2)
         hits = [hit for hit in hits if hit.confidence is None or hit.confidence >= min_confidence]
         return Hits(self._newest_first(hits, within)[:top] if by_date else hits)
 
-    def _best(self, query: Query, top: int, within: Gallery) -> list[Hit]:
-        """The ``top`` best, best first."""
+    def _best(self, query: Query, top: int, within: Gallery, fold: bool) -> list[Hit]:
+        """The ``top`` best, best first, those that look alike as one if ``fold``."""
         assert self.model is not None
         index = self.index(within)
         among = self.catalog.matching(within, self.model.id, query.filters) if query.filters else None
         vector = self._encode(query)
         own = {photo.resolve() for photo in query.photos} if within == "images" else set()
         wanted = top + len(own)  # the query photos themselves may be found
+        if fold:
+            wanted += min(top, _MORE_TO_FOLD)
         most = len(index) if among is None else len(among)
         while True:
             scores, found = index.search(vector[None], wanted, among)
-            hits = self._hits(scores[0].tolist(), found[0].tolist(), within, own)[:top]
+            hits = self._hits(scores[0].tolist(), found[0].tolist(), within, own)
+            hits = (self._folded(hits, index) if fold else hits)[:top]
             # Links to the query photos are left out as well: there may be more hits behind them.
             if len(hits) == top or wanted >= most:
                 return self._with_confidence(hits, query, vector, within)
@@ -240,6 +252,15 @@ class SearchEngine:
         return [
             Hit(rank, score, item.path, item.caption, id=id_, date=item.taken_at)
             for rank, (score, id_, item) in enumerate(kept, start=1)
+        ]
+
+    def _folded(self, hits: list[Hit], index: Index) -> list[Hit]:
+        """The photos that differ, each with those like it, ranked anew."""
+        groups = folds(index.vectors([hit.id for hit in hits]))
+        alike = [tuple(path for at in group.alike if (path := hits[at].path)) for group in groups]
+        return [
+            replace(hits[group.kept], rank=rank, alike=paths)
+            for rank, (group, paths) in enumerate(zip(groups, alike, strict=True), start=1)
         ]
 
     def _encode(self, query: Query) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from indexer.plan import Plan
     from indexer.run import Effort
     from indexer.vacuum import Freed
+    from retrieval.duplicates import Duplicates
     from retrieval.engine import Hit
 
 _SHOWN = 5  # of the photos without a vector
@@ -32,7 +33,7 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     """Hits: rank, score to three decimals, percent of confidence and date where any has one, caption if asked
-    for, and path."""
+    for, and path; how many are folded under a hit, if any are."""
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
         "score": ["" if hit.score is None else f"{hit.score:.3f}" for hit in hits],
@@ -43,8 +44,32 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
         columns["date"] = [day(hit.date) for hit in hits]
     if captions:
         columns["caption"] = [hit.caption for hit in hits]
-    columns["path"] = [hit.path or "" for hit in hits]
+    alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
+    columns["path"] = [f"{hit.path or ''}{more}" for hit, more in zip(hits, alike, strict=True)]
     return table([list(columns), *zip(*columns.values(), strict=True)])
+
+
+def duplicates_text(found: Duplicates) -> str:
+    """Groups of near-duplicates, the photo to keep first, and what there is to spare."""
+    photos = [(photo, photo is group.kept) for group in found.groups for photo in (group.kept, *group.others)]
+    lines = table(
+        (
+            "keep" if kept else "",
+            f"{photo.width} x {photo.height}",
+            f"{photo.size / 1e6:.2f} MB",
+            f"{photo.date:%Y-%m-%d %H:%M}",
+            str(photo.path).replace("\n", "?"),  # a name may hold anything; a row is a line
+        )
+        for photo, kept in photos
+    ).split("\n")
+    spaced = [f"\n{line}" if kept else line for line, (_, kept) in zip(lines, photos, strict=True)]
+    counts = f"{counted(len(found.groups), 'group')}, {counted(len(found.others), 'photo')} to spare"
+    return "\n".join([*spaced, "", f"{counts}, {found.spare_bytes / 1e6:.1f} MB"]).removeprefix("\n")
+
+
+def counted(n: int, what: str) -> str:
+    """Such as "1 photo" and "1,200 photos"."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def day(date: datetime | None) -> str:

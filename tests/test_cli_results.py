@@ -150,7 +150,7 @@ def test_open_stops_at_ten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     viewer.write_text(f'#!/bin/sh\necho "$1" >>"{tmp_path}/opened"\n')
     viewer.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    result = run("search", "red", "-k", "11", "--open", "--paths", cwd=tmp_path)
+    result = run("search", "red", "-k", "11", "--no-fold", "--open", "--paths", cwd=tmp_path)
     assert result.stderr.endswith("opened the first 10 of 11 photos\n")
     opened = (tmp_path / "opened").read_text().splitlines()
     assert sorted(opened) == sorted(result.stdout.splitlines()[:10])

@@ -1,0 +1,46 @@
+"""``duplicates``: files that show the same photo."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from commands.shared import Given, Json, command, print_json
+
+_SKIPPED_SHOWN = 5
+
+
+@command
+def duplicates(
+    as_json: Json = False,
+    paths: Annotated[
+        bool, typer.Option("--paths", "-f", help="Print bare paths of all but the kept ones, for xargs.")
+    ] = False,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="As --paths, each ended by a NUL, for xargs -0.")
+    ] = False,
+) -> None:
+    """Near-duplicate photos: copies, re-encoded, resized or slightly cropped, and which of them to keep."""
+    from indexer.library import find_library
+    from retrieval.duplicates import find_duplicates
+    from retrieval.tables import duplicates_text
+
+    found = find_duplicates(find_library(Given.library), Given.progress())
+    for error in found.skipped[:_SKIPPED_SHOWN]:
+        print(f"warning: skipped {error}", file=sys.stderr)
+    if len(found.skipped) > _SKIPPED_SHOWN:
+        print(
+            f"warning: … and {len(found.skipped) - _SKIPPED_SHOWN:,} more: --json lists them all",
+            file=sys.stderr,
+        )
+    if as_json:
+        print_json(found.as_json())
+    elif paths or null:
+        for photo in found.others:
+            print(photo.path, end="\0" if null else "\n")
+    elif found.groups:
+        print(duplicates_text(found))
+    else:
+        print("no near-duplicates", file=sys.stderr)
