@@ -25,6 +25,12 @@ def search(
         bool,
         typer.Option("--exact", help="Look at every vector, even among 200,000 photos or more."),
     ] = False,
+    visual_only: Annotated[
+        bool, typer.Option("--visual-only", help="Only by what photos show, not by the words beside them.")
+    ] = False,
+    words_only: Annotated[
+        bool, typer.Option("--words-only", help="Only by names, folders, keywords and captions.")
+    ] = False,
     as_json: Json = False,
     paths: Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, for xargs.")] = False,
 ) -> None:
@@ -32,15 +38,17 @@ def search(
     import time
 
     from retrieval.engine import SearchEngine
+    from retrieval.fusion import chosen_ranking
     from retrieval.query import TextQuery, parse_query
     from retrieval.tables import hit_table
 
     parsed = parse_query(query)
+    ranking = chosen_ranking(visual_only, words_only, parsed, within.value)
     with SearchEngine.open(Given.library, exact=exact) as engine:
         for word in engine.unknown_words(parsed):
             print(f"warning: the model does not know {word!r}", file=sys.stderr)
         started = time.perf_counter()
-        hits = engine.search(parsed, top, within.value, min_confidence)
+        hits = engine.search(parsed, top, within.value, min_confidence, ranking)
         took_ms = (time.perf_counter() - started) * 1000
         if not len(engine.index(within.value)):
             option = "" if within is Gallery.images else " --captions FILE"

@@ -166,7 +166,7 @@ class Caption(Base):
 
 
 class StaleWord(Base):
-    """A photo whose row in the table ``words`` may be out of date: triggers put it here (``indexer.words``)."""
+    """A photo whose row in the table ``words`` may be out of date; triggers put it here."""
 
     __tablename__ = "stale_words"
 

@@ -52,8 +52,8 @@ def _exif_texts(data: bytes, exif: Image.Exif) -> Iterator[str]:
 
 
 def _user_comment(value: bytes, charset: str) -> str:
-    """Of UTF-16 without a mark, the byte order is the one that makes more Latin letters: programs keep neither
-    to that of the file nor to any other."""
+    """Of UTF-16 without a mark, the byte order is the one that makes more Latin letters: programs do not
+    always keep to that of the file."""
     if charset == "utf-16" and value[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         charset = "utf-16-be" if value[::2].count(0) > value[1::2].count(0) else "utf-16-le"
     return value.decode(charset, "ignore").partition("\0")[0]

@@ -2,7 +2,7 @@
 
 The table is a cache of the catalogue, as a FAISS file is. Triggers of the catalogue note in ``stale_words``
 the ids of photos whose words may have changed, whoever changes them; ``refresh_words`` brings those up to
-date at the end of every writing transaction (``Catalog.session``). So no step of indexing needs to know of it.
+date at the end of every writing transaction (``Catalog.session``). So no step of indexing needs to know.
 Plain ``sqlite3``: a search reads the table too, and must not wait for SQLAlchemy.
 """
 
@@ -15,9 +15,8 @@ from pathlib import PurePath
 from indexer.tokens import name_words
 
 FIELDS = ("name", "folder", "keywords", "captions")
-_TABLE = f"""
-    CREATE VIRTUAL TABLE words USING fts5({", ".join(FIELDS)}, tokenize = 'unicode61 remove_diacritics 2')
-"""
+TOKENIZER = "unicode61 remove_diacritics 2"
+_TABLE = f"CREATE VIRTUAL TABLE words USING fts5({', '.join(FIELDS)}, tokenize = '{TOKENIZER}')"
 _BLOCK = 1000  # photos whose words are in memory together
 
 

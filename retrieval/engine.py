@@ -20,18 +20,24 @@ from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
+from retrieval.fusion import SURE, FusedRanking, Ranking, fused
 from retrieval.query import ImageQuery, Query, TextQuery, parse_query
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One result: ``rank`` from 1, ``score`` the inner product of two unit vectors, higher is closer."""
+    """One result: ``rank`` from 1, ``score`` the inner product of two unit vectors, higher is closer.
+
+    Hits are in the order of score + words; confidence goes by the score alone.
+    """
 
     rank: int
     score: float
     path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
     caption: str | None  # the sentence, when captions were searched
     confidence: float | None = None  # probability that it matches; None without a calibration
+    words: float | None = None  # what names, captions and the like add to the score in the ranking
+    matched: tuple[str, ...] = ()  # which of them have words of the query
 
     def as_json(self) -> dict[str, Any]:
         """The shape of a hit in ``search --json``."""
@@ -42,6 +48,8 @@ class Hit:
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "path": path,
             "caption": self.caption,
+            "words": None if self.words is None else round(self.words, 4),
+            "matched": list(self.matched),
         }
 
 
@@ -124,9 +132,11 @@ class SearchEngine:
             return None
         if not hits or hits[0].confidence is None:
             return None if hits else False
+        if (hits[0].words or 0) >= SURE:
+            return True
         text = query.text if isinstance(query, TextQuery) else None
-        n_gallery = len(self.index(within))
-        return self.calibration.matches_well(kind_of(query, within), text, hits[0].confidence, n_gallery)
+        best = max(hit.confidence or 0 for hit in hits)
+        return self.calibration.matches_well(kind_of(query, within), text, best, len(self.index(within)))
 
     def search(
         self,
@@ -134,14 +144,17 @@ class SearchEngine:
         top: int = 10,
         within: Gallery = "images",
         min_confidence: float = 0.0,
+        ranking: Ranking = "fused",
     ) -> list[Hit]:
         """The ``top`` best photos or captions for a sentence or a photo, best first.
 
         A string is parsed as on the command line, a ``Path`` is a photo. A photo is not listed among its
-        own hits. Fewer hits than asked for means that the gallery holds no more, or none as likely as
-        ``min_confidence``. Raises ``UserError`` for a query with no known word or a photo that cannot be
-        read, or a ``min_confidence`` when the model has no calibration; ``LibraryError`` when the model is
-        gone; ``ValueError`` for ``top`` below 1.
+        own hits. A sentence that asks for photos is also looked for in the words beside them
+        (``retrieval.fusion``) unless ``ranking`` is "visual", and only there if it is "words". Fewer hits
+        than asked for means that the gallery holds no more, or none as likely as ``min_confidence``. Raises
+        ``UserError`` for a query with no known word or a photo that cannot be read, or a
+        ``min_confidence`` when the model has no calibration; ``LibraryError`` when the model is gone;
+        ``ValueError`` for ``top`` below 1.
         """
         if top < 1:
             raise ValueError(f"top is {top}; it must be at least 1")
@@ -161,10 +174,10 @@ class SearchEngine:
         own = query.path.resolve() if isinstance(query, ImageQuery) and within == "images" else None
         wanted = top if own is None else top + 1  # the query photo itself may be found
         while True:
-            scores, ids = index.search(vector, wanted)
-            hits = self._hits(scores[0], ids[0], within, own)[:top]
+            ranked = self._ranked(query, vector, wanted, index, within, ranking)
+            hits = self._hits(ranked, within, own)[:top]
             # Links to the query photo are left out as well: there may be more hits behind them.
-            if len(hits) == top or wanted >= len(index):
+            if len(hits) == top or min(len(index), len(ranked.ids) + 1) <= wanted:
                 break
             wanted *= 2
         hits = self._with_confidence(hits, query, vector[0], within)
@@ -188,17 +201,44 @@ class SearchEngine:
         pairs = zip(hits, confidences.tolist(), strict=True)
         return [replace(hit, confidence=confidence) for hit, confidence in pairs]
 
-    def _hits(
-        self, scores: NDArray[np.float32], ids: NDArray[np.int64], within: Gallery, own: Path | None
-    ) -> list[Hit]:
-        """Ranked hits for (k,) scores and vector ids, without the photo that is ``own``."""
-        found = self.catalog.found(within, ids.tolist())
-        rows = [(score, found[id_]) for score, id_ in zip(scores, ids.tolist(), strict=True) if id_ in found]
-        kept = [row for row in rows if own is None or row[1].path is None or row[1].path.resolve() != own]
-        return [
-            Hit(rank, float(score), item.path, item.caption)
-            for rank, (score, item) in enumerate(kept, start=1)
+    def _ranked(
+        self,
+        query: Query,
+        vector: NDArray[np.float32],
+        wanted: int,
+        index: Index,
+        within: Gallery,
+        ranking: Ranking,
+    ) -> FusedRanking:
+        """The ``wanted`` best for a (1, D) vector, and for the words of a sentence that asks for photos."""
+
+        def search(k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+            scores, ids = index.search(vector, k)
+            return scores[0], ids[0]
+
+        if isinstance(query, ImageQuery) or within == "captions" or self.model is None:
+            return FusedRanking(*search(wanted))
+        return fused(
+            query.text,
+            search,
+            lambda ids: index.vectors(ids) @ vector[0],
+            wanted,
+            self.catalog,
+            self.model.id,
+            ranking,
+        )
+
+    def _hits(self, ranked: FusedRanking, within: Gallery, own: Path | None) -> list[Hit]:
+        """Ranked hits without the photo that is ``own``."""
+        ids = ranked.ids.tolist()
+        found = self.catalog.found(within, ids)
+        rows = [(score, id_) for score, id_ in zip(ranked.scores.tolist(), ids, strict=True) if id_ in found]
+        hits = [
+            Hit(0, score, found[id_].path, found[id_].caption, None, *ranked.words_of(id_))
+            for score, id_ in rows
         ]
+        kept = [hit for hit in hits if own is None or hit.path is None or hit.path.resolve() != own]
+        return [replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
 
     def _encode(self, query: Query) -> NDArray[np.float32]:
         """(1, D) float32, a unit row."""

@@ -27,14 +27,18 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
-    """Hits: rank, score to three decimals, percent of confidence if known, caption if asked for and path."""
+    """Hits: rank, score to three decimals, percent of confidence if known, the fields that have words of the
+    query if any do, caption if asked for and path."""
+    worded = any(hit.matched for hit in hits)
     sure = any(hit.confidence is not None for hit in hits)
-    names = ("rank", "score", *(("confidence",) if sure else ()), *(("caption",) if captions else ()), "path")
+    columns = {"confidence": sure, "words in": worded, "caption": captions}
+    names = ("rank", "score", *(name for name, shown in columns.items() if shown), "path")
     rows: list[Sequence[Any]] = [names]
     for hit in hits:
         percent = (_percent(hit.confidence),) if sure else ()
         sentence = (hit.caption,) if captions else ()
-        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *sentence, hit.path or ""))
+        fields = (", ".join(hit.matched),) if worded else ()
+        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *fields, *sentence, hit.path or ""))
     return table(rows)
 
 
@@ -54,6 +58,16 @@ def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
         rows.append((name.replace("_", " "), *recalls, f"{way['median_rank']:g}", f"{way['mean_rank']:.1f}"))
     gallery = f"{result['n_images']:,} photos, {result['n_captions']:,} captions"
     return f"{table(rows)}\nrsum {result['rsum']:.1f}{_interval(result.get('rsum_ci95'))} over {gallery}"
+
+
+def fused_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
+    """Text to image without and with the words beside the photos, as ``eval --fused --json`` has it."""
+    rows: list[Sequence[Any]] = [("text to image", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
+    for key, name in (("visual", "by pixels"), ("fused", "by pixels and words")):
+        side = comparison[key]
+        recalls = [f"{side[f'R@{k}']:.1f}" for k in ks]
+        rows.append((name, *recalls, f"{side['median_rank']:g}", f"{side['mean_rank']:.1f}"))
+    return table(rows)
 
 
 def history_table(evaluations: Sequence[dict[str, Any]]) -> str:

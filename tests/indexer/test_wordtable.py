@@ -118,7 +118,9 @@ def test_after_any_changes_the_table_is_what_a_rebuild_gives(library: Path, seed
                         )
                     elif change == "move":
                         session.execute(
-                            update(Image).where(Image.id == image).values(path=word, root_id=rng.choice((1, 2)))
+                            update(Image)
+                            .where(Image.id == image)
+                            .values(path=word, root_id=rng.choice((1, 2)))
                         )
                     elif change == "keywords":
                         session.execute(update(Image).where(Image.id == image).values(keywords=word))
@@ -141,10 +143,13 @@ def test_after_any_changes_the_table_is_what_a_rebuild_gives(library: Path, seed
 def test_a_transaction_that_fails_leaves_the_words_alone(library: Path, photos: Path) -> None:
     update_library(library, [photos], FakeEncoder())
     before = stored(library)
-    with closing(Catalog.open(library)) as catalog:
-        with pytest.raises(RuntimeError), catalog.session(write=True) as session:
-            session.execute(update(Image).values(path="x/" + Image.path))
-            raise RuntimeError
+    with (
+        closing(Catalog.open(library)) as catalog,
+        pytest.raises(RuntimeError),
+        catalog.session(write=True) as session,
+    ):
+        session.execute(update(Image).values(path="x/" + Image.path))
+        raise RuntimeError
     assert stored(library) == before == rebuilt(library)
 
 

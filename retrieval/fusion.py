@@ -1,0 +1,175 @@
+"""What a photo looks like and what its words say, in one ranking.
+
+The order is by score + words, where words = WEIGHT * (share of names³ + share of captions³), the shares of
+``retrieval.words``. Cubes, because one word of six in common is chance, and all of them are meant. On
+Flickr8k this is far better than reciprocal rank fusion (Cormack, Clarke, Buettcher, SIGIR 2009), which knows
+only that a photo has some words and so lifts hundreds above the one that was meant: ``benchmarks/words.md``.
+A query none of whose words is found leaves the visual ranking as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.errors import UserError
+from indexer.reader import CatalogReader, Kind
+from retrieval.query import Query, TextQuery
+from retrieval.words import WordMatches, content_words, match_words
+
+Ranking = Literal["fused", "visual", "words"]
+
+WEIGHT = 0.3  # in units of the score
+POWER = 3
+SURE = WEIGHT / 2  # what four of five words are worth: such a photo is meant, whatever it looks like
+_DEPTH = 300  # of the visual ranking, before photos are looked for by their words alone
+_BLOCK = 4096  # vectors that are compared with the query at a time: 8 MB of 512 dimensions
+
+
+@dataclass(frozen=True)
+class WordEvidence:
+    """What the words of a hit say."""
+
+    words: float  # what they add to its score in the ranking, above 0
+    matched: tuple[str, ...]  # the fields that have words of the query
+
+
+@dataclass(frozen=True)
+class FusedRanking:
+    """Photos in their new order. Their scores are inner products as before, and need not fall."""
+
+    scores: NDArray[np.float32]  # (k,)
+    ids: NDArray[np.int64]  # (k,) of vectors
+    evidence: dict[int, WordEvidence] = field(default_factory=dict)  # by vector, where there is any
+
+    def words_of(self, id_: int) -> tuple[float | None, tuple[str, ...]]:
+        """What words add to the score of a vector, and the fields that have them."""
+        there = self.evidence.get(id_)
+        return (None, ()) if there is None else (there.words, there.matched)
+
+
+def chosen_ranking(visual_only: bool, words_only: bool, query: Query, within: Kind) -> Ranking:
+    """What the options of `search` ask for. Raises ``UserError`` where they make no sense."""
+    if not words_only:
+        return "visual" if visual_only else "fused"
+    if visual_only:
+        raise UserError("--visual-only and --words-only leave nothing to search by; use one of them")
+    if not isinstance(query, TextQuery) or within != "images":
+        raise UserError("--words-only finds photos by a sentence; leave it out here")
+    return "words"
+
+
+def fused(
+    text: str,
+    search: Callable[[int], tuple[NDArray[np.float32], NDArray[np.int64]]],
+    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    top: int,
+    reader: CatalogReader,
+    model_id: int,
+    ranking: Ranking = "fused",
+) -> FusedRanking:
+    """The ``top`` photos for a sentence, best first.
+
+    ``search`` gives the k' <= k visually best photos: (k',) scores, highest first, and vector ids; ``score``
+    the (n,) scores of (n,) vector ids. "visual" leaves words aside; "words" lists only photos that have some,
+    by what they say, and by score where that is equal. No photo that belongs among the ``top`` is missed,
+    however low it looks. Raises ``LibraryError``.
+    """
+    n_photos = reader.count_vectors("images", model_id)
+    matches = None if ranking == "visual" else match_words(reader, text, n_photos)
+    if matches is None or not (len(matches) or ranking == "words"):
+        return FusedRanking(*search(top))
+    bonuses = bonus(matches)
+    if ranking == "words":
+        scores, ids, added = _by_words(matches, bonuses, score, top, reader, model_id)
+    else:
+        scores, ids, added = _by_both(matches, bonuses, search, score, top, reader, model_id)
+    images = reader.images_of_vectors(ids[added > 0].tolist())
+    fields = reader.fields_with_words(content_words(text), list(images.values()))
+    evidence = {
+        id_: WordEvidence(words, fields.get(images[id_], ()))
+        for id_, words in zip(ids.tolist(), added.tolist(), strict=True)
+        if id_ in images
+    }
+    return FusedRanking(scores, ids, evidence)
+
+
+def bonus(matches: WordMatches) -> NDArray[np.float64]:
+    """(n,) what words add to the scores of the photos that have them."""
+    return WEIGHT * (matches.names**POWER + matches.captions**POWER)
+
+
+_Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]  # scores, vector ids, bonuses
+
+
+def _by_both(
+    matches: WordMatches,
+    bonuses: NDArray[np.float64],
+    search: Callable[[int], tuple[NDArray[np.float32], NDArray[np.int64]]],
+    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    top: int,
+    reader: CatalogReader,
+    model_id: int,
+) -> _Rows:
+    scores, ids = search(max(top, _DEPTH))
+    images = reader.images_of_vectors(ids.tolist())
+    seen = np.array([images.get(id_, 0) for id_ in ids.tolist()], dtype=np.int64)
+    at = np.minimum(np.searchsorted(matches.image_ids, seen), len(matches) - 1)
+    added = np.where(matches.image_ids[at] == seen, bonuses[at], 0.0)
+    # A photo that was not seen scores at most what the last one does: with less than this added, it stays
+    # below the `top` that are known.
+    best = np.sort(scores + added)[::-1]
+    needed = best[top - 1] - scores[-1] if len(best) >= top else -np.inf
+    unseen = (bonuses >= needed) & ~np.isin(matches.image_ids, seen)
+    more = _scored(matches.image_ids[unseen], bonuses[unseen], score, reader, model_id)
+    rows = (
+        np.concatenate([scores, more[0]]),
+        np.concatenate([ids, more[1]]),
+        np.concatenate([added, more[2]]),
+    )
+    return _first(rows, rows[0] + rows[2], top)
+
+
+def _by_words(
+    matches: WordMatches,
+    bonuses: NDArray[np.float64],
+    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    top: int,
+    reader: CatalogReader,
+    model_id: int,
+) -> _Rows:
+    least = np.sort(bonuses)[-top] if len(bonuses) >= top else -np.inf
+    kept = bonuses >= least  # more than `top` where the last ones are equal
+    rows = _scored(matches.image_ids[kept], bonuses[kept], score, reader, model_id)
+    return _first(rows, rows[2], top)
+
+
+def _scored(
+    image_ids: NDArray[np.int64],
+    bonuses: NDArray[np.float64],
+    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    reader: CatalogReader,
+    model_id: int,
+) -> _Rows:
+    """Those of the photos that have a vector."""
+    vectors = reader.vectors_of_images(image_ids.tolist(), model_id)
+    pairs = [
+        (vectors[image], bonus)
+        for image, bonus in zip(image_ids.tolist(), bonuses.tolist(), strict=True)
+        if image in vectors
+    ]
+    ids = np.array([id_ for id_, _ in pairs], dtype=np.int64)
+    blocks = [score(ids[start : start + _BLOCK]) for start in range(0, len(ids), _BLOCK)]
+    scores = np.concatenate([np.empty(0, np.float32), *blocks])
+    return scores, ids, np.array([bonus for _, bonus in pairs], dtype=np.float64)
+
+
+def _first(rows: _Rows, keys: NDArray[np.float64], top: int) -> _Rows:
+    """The ``top`` rows with the highest keys; of equal ones the higher score first, then the older vector."""
+    scores, ids, added = rows
+    order = np.lexsort((ids, -scores, -keys))[:top]
+    return scores[order], ids[order], added[order]
