@@ -3,7 +3,7 @@
     python -m benchmarks.words quality LIBRARY --split train
     python -m benchmarks.words cost LIBRARY --photos 100000
 
-LIBRARY has captioned photos, indexed with the default model. `quality` asks four questions over 1,000 of them:
+LIBRARY has captioned photos, indexed with the default model. `quality` asks four questions over 1,000:
 
 captions  each caption is asked for; its photo keeps the words of its other captions, and all others of all
           theirs (as `eval --fused`).
