@@ -3,18 +3,79 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.shared import Gallery, Given, Json, command, print_json
+from embedding.errors import UserError
+
+if TYPE_CHECKING:
+    from indexer.filters import Filters
+    from indexer.reader import Kind
+    from retrieval.engine import SearchEngine
+    from retrieval.fusion import Ranking
+    from retrieval.query import Query
+
+
+class Sort(str, Enum):
+    """The order of hits."""
+
+    relevance = "relevance"
+    date = "date"
 
 
 @command
 def search(
-    query: Annotated[list[str], typer.Argument(help="A sentence, or a path to a photo.", metavar="QUERY…")],
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help='Sentences and paths to photos, as in: "2:golden retriever" + ./pool.jpg - fruit',
+            metavar="QUERY…",
+        ),
+    ] = None,
+    plus: Annotated[list[str] | None, typer.Option(help="Also look for this.", metavar="TERM")] = None,
+    minus: Annotated[list[str] | None, typer.Option(help="Get away from this.", metavar="TERM")] = None,
+    like: Annotated[
+        list[int] | None, typer.Option(help="More like this hit of the last search.", metavar="RANK")
+    ] = None,
+    unlike: Annotated[
+        list[int] | None, typer.Option(help="Less like this hit of the last search.", metavar="RANK")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="The last search again.")] = False,
     top: Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="How many hits.")] = 10,
-    within: Annotated[Gallery, typer.Option("--in", help="What to search.")] = Gallery.images,
+    within: Annotated[Gallery | None, typer.Option("--in", help="What to search [default: images].")] = None,
+    after: Annotated[
+        str | None, typer.Option(help="Taken then or later: 2023, 2023-06, 2023-06-30.", metavar="DATE")
+    ] = None,
+    before: Annotated[str | None, typer.Option(help="Taken before that.", metavar="DATE")] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(help="Only files or folders of this name, such as 'holiday/**'.", metavar="GLOB"),
+    ] = None,
+    not_path: Annotated[list[str] | None, typer.Option(help="None of these.", metavar="GLOB")] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(help="Only this camera, such as 'Pixel*'.", metavar="GLOB")
+    ] = None,
+    near: Annotated[
+        str | None, typer.Option(help="Taken near this place: 48.85,2.35.", metavar="LAT,LON")
+    ] = None,
+    around: Annotated[
+        str, typer.Option("--within", help="How near: 20km, 500m, 3mi.", metavar="DISTANCE")
+    ] = "10km",
+    portrait: Annotated[bool, typer.Option("--portrait", help="Only what is higher than wide.")] = False,
+    landscape: Annotated[bool, typer.Option("--landscape", help="Only what is wider than high.")] = False,
+    square: Annotated[bool, typer.Option("--square", help="Only square photos.")] = False,
+    min_size: Annotated[
+        str | None, typer.Option(help="At least so many pixels: 2MP, 1920x1080.", metavar="SIZE")
+    ] = None,
+    format_: Annotated[
+        list[str] | None, typer.Option("--format", help="Only such files: png.", metavar="SUFFIX")
+    ] = None,
+    sort: Annotated[
+        Sort, typer.Option(help="The best first, or of those that match well the newest.")
+    ] = Sort.relevance,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -34,31 +95,50 @@ def search(
     as_json: Json = False,
     paths: Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, for xargs.")] = False,
 ) -> None:
-    """Find photos (or captions) by words or by a photo."""
+    """Find photos (or captions) by words, by photos, by when and where they were taken."""
     import time
+    from dataclasses import replace
 
     from retrieval.engine import SearchEngine
     from retrieval.fusion import chosen_ranking
-    from retrieval.query import TextQuery, parse_query
+    from retrieval.lastsearch import LastSearch
+    from retrieval.query import parse_query, with_feedback
     from retrieval.tables import hit_table
 
-    parsed = parse_query(query)
-    ranking = chosen_ranking(visual_only, words_only, parsed, within.value)
+    wanted = (("portrait", portrait), ("landscape", landscape), ("square", square))
+    shapes = {shape for shape, given in wanted if given}
+    filters = _filters(after, before, path, not_path, camera, near, around, shapes, min_size, format_)
+    recalled = last or bool(like or unlike)
+    asked = bool(query or plus or minus)
+    if not (asked or recalled or filters):
+        raise typer.BadParameter("describe a photo, name one, or give a filter", param_hint="QUERY…")
     with SearchEngine.open(Given.library, exact=exact) as engine:
-        for word in engine.unknown_words(parsed):
-            print(f"warning: the model does not know {word!r}", file=sys.stderr)
+        parsed = parse_query(query or (), plus or (), minus or (), filters) if asked or not recalled else None
+        if recalled:
+            earlier = LastSearch.load(engine.library)
+            within = within or Gallery(earlier.within)
+            if parsed is None:
+                parsed = replace(earlier.query, filters=filters or earlier.query.filters)
+            parsed = with_feedback(parsed, earlier.items(like or ()), earlier.items(unlike or ()))
+        assert parsed is not None
+        gallery: Kind = (within or Gallery.images).value
+        ranking = chosen_ranking(visual_only, words_only, parsed, gallery)
+        parsed = _put_right(parsed, engine, ranking)
         started = time.perf_counter()
-        hits = engine.search(parsed, top, within.value, min_confidence, ranking)
+        hits = engine.search(parsed, top, gallery, min_confidence, by_date=sort is Sort.date, ranking=ranking)
         took_ms = (time.perf_counter() - started) * 1000
-        if not len(engine.index(within.value)):
-            option = "" if within is Gallery.images else " --captions FILE"
-            print(f"nothing to search: no {within.value} indexed; run `index PATH{option}`", file=sys.stderr)
-        well = engine.matches_well(parsed, hits, within.value)
+        if not len(engine.index(gallery)):
+            option = "" if gallery == "images" else " --captions FILE"
+            print(f"nothing to search: no {gallery} indexed; run `index PATH{option}`", file=sys.stderr)
+        elif not hits and parsed.filters:
+            print("no photo is let through by these filters", file=sys.stderr)
+        well = engine.matches_well(parsed, hits, gallery)
+        LastSearch(parsed, gallery, tuple(hit.id for hit in hits)).save(engine.library)
     if as_json:
         print_json(
             {
-                "query": parsed.text if isinstance(parsed, TextQuery) else str(parsed.path),
-                "in": within.value,
+                "query": str(parsed),
+                "in": gallery,
                 "matches_well": well,
                 "hits": [hit.as_json() for hit in hits],
                 "took_ms": round(took_ms, 1),
@@ -68,7 +148,65 @@ def search(
     if well is False:  # a remark, not a result: bare paths and tables stay what they are
         print("nothing here matches well", file=sys.stderr, flush=True)
     if paths:
-        for path in dict.fromkeys(hit.path for hit in hits if hit.path is not None):
-            print(path)
+        for found in dict.fromkeys(hit.path for hit in hits if hit.path is not None):
+            print(found)
     elif hits:
-        print(hit_table(hits, captions=within is Gallery.captions))
+        print(hit_table(hits, captions=gallery == "captions"))
+
+
+def _filters(
+    after: str | None,
+    before: str | None,
+    path: list[str] | None,
+    not_path: list[str] | None,
+    camera: list[str] | None,
+    near: str | None,
+    around: str,
+    shapes: set[str],
+    min_size: str | None,
+    formats: list[str] | None,
+) -> Filters:
+    """The options as filters. Raises ``UserError`` for what cannot be read, or excludes everything."""
+    from indexer.filters import SHAPES, Filters
+    from retrieval.filtertext import parse_date, parse_pixels, parse_place
+
+    if len(shapes) > 1:
+        raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
+    filters = Filters(
+        after=parse_date(after) if after else None,
+        before=parse_date(before) if before else None,
+        paths=tuple(path or ()),
+        not_paths=tuple(not_path or ()),
+        cameras=tuple(camera or ()),
+        near=parse_place(near, around) if near else None,
+        shape=next((shape for shape in SHAPES if shape in shapes), None),
+        min_pixels=parse_pixels(min_size) if min_size else 0,
+        formats=tuple(formats or ()),
+    )
+    if filters.after and filters.before and filters.after >= filters.before:
+        raise UserError(f"nothing was taken after {after} and before {before}; --before is exclusive")
+    return filters
+
+
+def _put_right(query: Query, engine: SearchEngine, ranking: Ranking) -> Query:
+    """The query with the words that are certainly mistyped put right; what is done or doubtful is said."""
+    from dataclasses import replace
+
+    from retrieval.spelling import corrected, corrections
+
+    for word in engine.unknown_words(query):
+        print(f"warning: the model does not know {word!r}", file=sys.stderr)
+    terms = []
+    for term in query.terms:
+        text = term.text or ""
+        found = corrections(text, () if ranking == "visual" else engine.written_words(text))
+        for correction in found:
+            if correction.is_certain:
+                likeliest = correction.known[0]
+                kept = f"write {correction.word.capitalize()} to keep it"
+                print(f"searching for {likeliest!r} instead of {correction.word!r} ({kept})", file=sys.stderr)
+            else:
+                print(f"{correction.word!r}: did you mean {' or '.join(correction.known)}?", file=sys.stderr)
+        certain = [correction for correction in found if correction.is_certain]
+        terms.append(replace(term, text=corrected(term.text, certain)) if term.text and certain else term)
+    return replace(query, terms=tuple(terms))

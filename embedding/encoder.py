@@ -33,7 +33,7 @@ from embedding.text import SifEncoder
 
 T = TypeVar("T")
 
-TEXT_BATCH = 64
+TEXT_BATCH = 16  # on one core; larger ones take longer a sentence, and padding grows
 # Of photos, on a graphics processor. A processor core takes one at a time: what a layer makes of it stays in
 # the core's cache, and the cores side by side are a third faster than together on one batch of 16
 # (benchmarks/scale.md).

@@ -20,11 +20,17 @@ from numpy.typing import NDArray
 from embedding.errors import LibraryError
 from embedding.modelfolder import Variant, model_label
 from indexer.database import ACTIVE_MODEL, connect, library_error, open_database
+from indexer.filters import DATE, FUNCTIONS, Filters
 from indexer.words import FIELDS
 
 Kind = Literal["images", "captions"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
+_WITH_PHOTO: dict[Kind, str] = {
+    "images": "image_vectors v JOIN images i ON i.id = v.image_id JOIN roots r ON r.id = i.root_id",
+    "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
+    "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
+}
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
 
@@ -62,6 +68,8 @@ class CatalogReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = connect(path)
+        for name, (n_arguments, function) in FUNCTIONS.items():
+            self._connection.create_function(name, n_arguments, function, deterministic=True)
 
     @classmethod
     def open(cls, folder: Path) -> CatalogReader:
@@ -122,6 +130,32 @@ class CatalogReader:
         """id -> vector, of those that there are."""
         return dict(self._by_ids(f"SELECT id, vector FROM {_TABLES[kind]} WHERE id IN", ids))
 
+    def matching(self, kind: Kind, model_id: int, filters: Filters) -> NDArray[np.int64]:
+        """(n,) the ids, rising, of the vectors of photos that the filters let through; of captions, those of
+        their photos."""
+        condition, values = filters.condition()
+        rows = self._execute(
+            f"SELECT v.id FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} ORDER BY v.id",
+            [model_id, *values],
+        )
+        return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
+
+    def newest(self, kind: Kind, model_id: int, filters: Filters, n: int) -> list[int]:
+        """The ids of the vectors of photos, or of their captions: of those the filters let through the ``n``
+        that were taken last, the last first."""
+        condition, values = filters.condition()
+        rows = self._execute(
+            f"SELECT v.id FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} "
+            f"ORDER BY {DATE} DESC, v.id LIMIT ?",
+            [model_id, *values, n],
+        )
+        return [id_ for (id_,) in rows]
+
+    def dates(self, kind: Kind, ids: Sequence[int]) -> dict[int, str]:
+        """When the photos of these vectors were taken, as text that sorts by time."""
+        rows = self._by_ids(f"SELECT v.id, {DATE} FROM {_WITH_PHOTO[kind]} WHERE v.id IN", ids)
+        return dict(rows)
+
     def found(self, kind: Kind, ids: Sequence[int]) -> dict[int, Found]:
         """What the vectors with these ids stand for, of those that there are."""
         if kind == "images":
@@ -145,6 +179,11 @@ class CatalogReader:
     def has_words(self) -> bool:
         """Whether the words of the photos were put into a table yet; `index` does."""
         return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = 'words'", []))
+
+    def has_word(self, word: str) -> bool:
+        """Whether any photo has a word in any field. Raises ``LibraryError``."""
+        statement = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
+        return self.has_words() and bool(self._words(statement, match(word, FIELDS)))
 
     def count_word(self, word: str, fields: Sequence[str]) -> int:
         """How many photos have a word in one of these fields. Raises ``LibraryError``."""
@@ -192,10 +231,10 @@ class CatalogReader:
             some = list(ids[start : start + _IDS_A_STATEMENT])
             yield from self._all(f"{statement} ({','.join('?' * len(some))})", some)
 
-    def _all(self, statement: str, parameters: Sequence[int | str]) -> list[Any]:
+    def _all(self, statement: str, parameters: Sequence[int | str | float]) -> list[Any]:
         return list(self._execute(statement, parameters))
 
-    def _execute(self, statement: str, parameters: Sequence[int | str]) -> Iterator[Any]:
+    def _execute(self, statement: str, parameters: Sequence[int | str | float]) -> Iterator[Any]:
         try:
             yield from self._connection.execute(statement, parameters)
         except sqlite3.DatabaseError as error:

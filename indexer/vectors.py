@@ -28,6 +28,7 @@ _NEWEST = 64
 # From so many queries on FAISS is faster, and worth the 0.15 s of its import: it finds the best of a block of
 # scores while they are in cache. One query is one pass over the rows, in NumPy's BLAS and both cores.
 _MANY_QUERIES = 20
+_FEW = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,19 @@ class VectorIndex:
         wanted = np.ascontiguousarray(queries, dtype=np.float32)
         if wanted.ndim != 2 or wanted.shape[1] != self.dim:
             raise ValueError(f"queries of shape {wanted.shape} for an index of dimension {self.dim}")
-        ids, rows = self.ids, self.rows
+        ids, rows, kept = self.ids, self.rows, None
         if among is not None:
             kept = np.flatnonzero(np.isin(ids, np.asarray(among, dtype=np.int64)))
-            ids, rows = ids[kept], rows[kept]
+            ids = ids[kept]
+            if len(wanted) >= _MANY_QUERIES or len(kept) < _FEW * len(rows):
+                rows, kept = rows[kept], None  # a copy of them costs more than their scores, if they are many
         k = min(k, len(ids))
         if k < 1 or not len(wanted):
             shape = len(wanted), max(k, 0)
             return np.empty(shape, np.float32), np.empty(shape, np.int64)
         if len(wanted) < _MANY_QUERIES:
-            found = [best_of(query @ rows.T, ids, k) for query in wanted]
+            scored = (query @ rows.T for query in wanted)
+            found = [best_of(scores if kept is None else scores[kept], ids, k) for scores in scored]
             return np.stack([scores for scores, _ in found]), np.stack([numbers for _, numbers in found])
         import faiss
 

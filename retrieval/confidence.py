@@ -121,10 +121,13 @@ class Calibration:
         return self.images if kind.endswith("_images") else self.captions
 
     def matches_well(self, kind: Kind, text: str | None, best: float, n_gallery: int) -> bool:
-        """Whether a best hit of this confidence is a likely match: what is cut off are the weakest 5% of the
-        first hits that were right on dev, for queries of this length in galleries of this size."""
-        length = 1 if text is None else n_words(text)
-        return kind in self.fits and best >= self.fits[kind].weak_below(n_gallery, length)
+        """Whether a best hit of this confidence is a likely match."""
+        return kind in self.fits and best >= self.weakest(kind, text, n_gallery)
+
+    def weakest(self, kind: Kind, text: str | None, n_gallery: int) -> float:
+        """The confidence that a best hit must have to be a likely match: what is cut off are the weakest 5%
+        of the first hits that were right on dev, for queries of this length in galleries of this size."""
+        return self.fits[kind].weak_below(n_gallery, 1 if text is None else n_words(text))
 
     def save(self, folder: Path) -> None:
         """Write ``calibration.npz`` into the model folder; equal calibrations give equal bytes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,13 @@ from indexer.galleries import Index, open_index
 from indexer.library import find_library
 from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
+from indexer.tokens import runs
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
-from retrieval.fusion import SURE, FusedRanking, Ranking, fused
-from retrieval.query import ImageQuery, Query, TextQuery, parse_query
+from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused
+from retrieval.query import Query, Term, parse_query
+
+_MOST_BY_DATE = 1000
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,11 @@ class Hit:
     """
 
     rank: int
-    score: float
+    score: float | None  # None where nothing but filters was asked for
     path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
     caption: str | None  # the sentence, when captions were searched
     confidence: float | None = None  # probability that it matches; None without a calibration
+    id: int = 0  # of its vector
     words: float | None = None  # what names, captions and the like add to the score in the ranking
     matched: tuple[str, ...] = ()  # which of them have words of the query
 
@@ -44,7 +48,7 @@ class Hit:
         path = None if self.path is None else str(self.path)
         return {
             "rank": self.rank,
-            "score": round(self.score, 6),
+            "score": None if self.score is None else round(self.score, 6),
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "path": path,
             "caption": self.caption,
@@ -121,22 +125,26 @@ class SearchEngine:
         return self._indexes[within]
 
     def unknown_words(self, query: Query) -> list[str]:
-        """The words of a sentence that mean nothing to the library's model."""
-        if isinstance(query, ImageQuery) or self.model is None:
+        """The words of its sentences that mean nothing to the library's model."""
+        if self.model is None:
             return []
-        return self.encoder.unknown_words(query.text)
+        return [word for text in query.texts for word in self.encoder.unknown_words(text)]
 
-    def matches_well(self, query: Query, hits: list[Hit], within: Gallery = "images") -> bool | None:
-        """Whether the best of these hits of ``query`` is a likely match; None without a calibration."""
-        if len(self.index(within)) == 0 or self.calibration is None:
+    def written_words(self, text: str) -> set[str]:
+        """The words of a text that are in names, folders, keywords or captions. Raises ``LibraryError``."""
+        return {word for word in runs(text) if self.catalog.has_word(word)}
+
+    def matches_well(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> bool | None:
+        """Whether the best of these hits of ``query`` is a likely match; None where nobody can tell."""
+        if query.terms and not hits and self.calibration is not None and len(self.index(within)):
+            return False
+        kind = kind_of(query, within)
+        best = max((hit.confidence for hit in hits if hit.confidence is not None), default=None)
+        if kind is None or best is None or self.calibration is None:
             return None
-        if not hits or hits[0].confidence is None:
-            return None if hits else False
         if (hits[0].words or 0) >= SURE:
             return True
-        text = query.text if isinstance(query, TextQuery) else None
-        best = max(hit.confidence or 0 for hit in hits)
-        return self.calibration.matches_well(kind_of(query, within), text, best, len(self.index(within)))
+        return self.calibration.matches_well(kind, query.sentence, best, len(self.index(within)))
 
     def search(
         self,
@@ -144,115 +152,155 @@ class SearchEngine:
         top: int = 10,
         within: Gallery = "images",
         min_confidence: float = 0.0,
+        *,
+        by_date: bool = False,
         ranking: Ranking = "fused",
     ) -> list[Hit]:
-        """The ``top`` best photos or captions for a sentence or a photo, best first.
+        """The ``top`` best photos or captions for a query, best first; without terms the newest ones.
 
-        A string is parsed as on the command line, a ``Path`` is a photo. A photo is not listed among its
-        own hits. A sentence that asks for photos is also looked for in the words beside them
+        A string is parsed as on the command line, a ``Path`` is a photo. Photos of the query are not listed
+        among its hits. What is one sentence about photos is also looked for in the words beside them
         (``retrieval.fusion``) unless ``ranking`` is "visual", and only there if it is "words". Fewer hits
-        than asked for means that the gallery holds no more, or none as likely as ``min_confidence``. Raises
-        ``UserError`` for a query with no known word or a photo that cannot be read, or a
-        ``min_confidence`` when the model has no calibration; ``LibraryError`` when the model is gone;
+        than asked for means that the gallery holds no more of what the filters let through, or none as
+        likely as ``min_confidence``. With ``by_date`` the newest of those that match well come first: of the
+        1,000 best, what is not weaker than 95% of the first hits that were right on dev and at least half as
+        likely as the best, or is meant by its words; of a query without confidence the ``top`` best. Raises
+        ``UserError`` for a sentence with no known word, a photo that cannot be read, terms that cancel out,
+        or a ``min_confidence`` where hits have no confidence; ``LibraryError`` when the model is gone;
         ``ValueError`` for ``top`` below 1.
         """
         if top < 1:
             raise ValueError(f"top is {top}; it must be at least 1")
         if isinstance(query, Path):
-            query = ImageQuery(query)
+            query = Query((Term(photo=query),))
         elif isinstance(query, str):
             query = parse_query([query])
         index = self.index(within)
-        if len(index) == 0:
+        if len(index) == 0 or self.model is None:
             return []
-        vector = self._encode(query)
-        if min_confidence > 0 and self.calibration is None:
-            raise UserError(
-                f"the model {self.encoder.name} has no calibration, so its hits have no confidence; "
-                "search without --min-confidence"
+        if not query.terms:
+            ids = self.catalog.newest(within, self.model.id, query.filters, top)
+            return self._hits([None] * len(ids), ids, within, set())
+        if min_confidence > 0 and not self._has_confidence(query, within):
+            fact = (
+                f"the model {self.encoder.name} has no calibration, so its hits have no confidence"
+                if self.calibration is None
+                else "only hits of one sentence or one photo have a confidence"
             )
-        own = query.path.resolve() if isinstance(query, ImageQuery) and within == "images" else None
-        wanted = top if own is None else top + 1  # the query photo itself may be found
+            raise UserError(f"{fact}; search without --min-confidence")
+        sure = by_date and self._has_confidence(query, within)
+        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within, ranking)
+        if sure:
+            best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
+            min_confidence = max(min_confidence, self._weakest(query, within), best / 2)
+        hits = [
+            hit
+            for hit in hits
+            if hit.confidence is None
+            or hit.confidence >= min_confidence
+            or (by_date and (hit.words or 0) >= SURE)
+        ]
+        return self._newest_first(hits, within)[:top] if by_date else hits
+
+    def _best(self, query: Query, top: int, within: Gallery, ranking: Ranking) -> list[Hit]:
+        """The ``top`` best, best first."""
+        assert self.model is not None
+        index = self.index(within)
+        among = self.catalog.matching(within, self.model.id, query.filters) if query.filters else None
+        vector = self._encode(query)
+        own = {photo.resolve() for photo in query.photos} if within == "images" else set()
+        wanted = top + len(own)  # the query photos themselves may be found
+        most = len(index) if among is None else len(among)
         while True:
-            ranked = self._ranked(query, vector, wanted, index, within, ranking)
-            hits = self._hits(ranked, within, own)[:top]
-            # Links to the query photo are left out as well: there may be more hits behind them.
-            if len(hits) == top or min(len(index), len(ranked.ids) + 1) <= wanted:
-                break
+            gallery = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
+            if query.sentence is None or within == "captions":
+                ranked = FusedRanking(*gallery.best(wanted))
+            else:
+                ranked = fused(query.sentence, gallery, wanted, ranking)
+            hits = self._hits(ranked.scores.tolist(), ranked.ids.tolist(), within, own)[:top]
+            hits = [replace(hit, **ranked.words_of(hit.id)) for hit in hits]
+            # Links to the query photos are left out as well: there may be more hits behind them.
+            if len(hits) == top or wanted >= most or len(ranked.ids) < wanted:
+                return self._with_confidence(hits, query, vector, within)
             wanted *= 2
-        hits = self._with_confidence(hits, query, vector[0], within)
-        return [hit for hit in hits if hit.confidence is None or hit.confidence >= min_confidence]
+
+    def _newest_first(self, hits: Sequence[Hit], within: Gallery) -> list[Hit]:
+        """The hits by date, with new ranks; those without a photo last."""
+        dates = self.catalog.dates(within, [hit.id for hit in hits])
+        ordered = sorted(hits, key=lambda hit: dates.get(hit.id, ""), reverse=True)
+        return [replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1)]
+
+    def _has_confidence(self, query: Query, within: Gallery) -> bool:
+        kind = kind_of(query, within)
+        return self.calibration is not None and kind in self.calibration.fits
+
+    def _weakest(self, query: Query, within: Gallery) -> float:
+        """The confidence below which a best hit of this query is no likely match."""
+        kind = kind_of(query, within)
+        assert self.calibration is not None and kind is not None
+        return self.calibration.weakest(kind, query.sentence, len(self.index(within)))
 
     def _with_confidence(
         self, hits: list[Hit], query: Query, vector: NDArray[np.float32], within: Gallery
     ) -> list[Hit]:
         """The hits with their confidence, where the model is calibrated for this kind of query."""
-        if self.calibration is None:
+        kind = kind_of(query, within)
+        if self.calibration is None or kind is None:
             return hits
         confidences = self.calibration.confidences(
-            kind_of(query, within),
-            vector,
-            query.text if isinstance(query, TextQuery) else None,
-            [hit.score for hit in hits],
-            len(self.index(within)),
+            kind, vector, query.sentence, [hit.score or 0.0 for hit in hits], len(self.index(within))
         )
         if confidences is None:
             return hits
         pairs = zip(hits, confidences.tolist(), strict=True)
         return [replace(hit, confidence=confidence) for hit, confidence in pairs]
 
-    def _ranked(
-        self,
-        query: Query,
-        vector: NDArray[np.float32],
-        wanted: int,
-        index: Index,
-        within: Gallery,
-        ranking: Ranking,
-    ) -> FusedRanking:
-        """The ``wanted`` best for a (1, D) vector, and for the words of a sentence that asks for photos."""
-
-        def search(k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-            scores, ids = index.search(vector, k)
-            return scores[0], ids[0]
-
-        if isinstance(query, ImageQuery) or within == "captions" or self.model is None:
-            return FusedRanking(*search(wanted))
-        return fused(
-            query.text,
-            search,
-            lambda ids: index.vectors(ids) @ vector[0],
-            wanted,
-            self.catalog,
-            self.model.id,
-            ranking,
-        )
-
-    def _hits(self, ranked: FusedRanking, within: Gallery, own: Path | None) -> list[Hit]:
-        """Ranked hits without the photo that is ``own``."""
-        ids = ranked.ids.tolist()
+    def _hits(
+        self, scores: Sequence[float | None], ids: Sequence[int], within: Gallery, own: Container[Path]
+    ) -> list[Hit]:
+        """Ranked hits for scores and vector ids, without the photos that are ``own``."""
         found = self.catalog.found(within, ids)
-        rows = [(score, id_) for score, id_ in zip(ranked.scores.tolist(), ids, strict=True) if id_ in found]
-        hits = [
-            Hit(0, score, found[id_].path, found[id_].caption, None, *ranked.words_of(id_))
-            for score, id_ in rows
+        rows = [(score, id_, found[id_]) for score, id_ in zip(scores, ids, strict=True) if id_ in found]
+        kept = [row for row in rows if row[2].path is None or not own or row[2].path.resolve() not in own]
+        return [
+            Hit(rank, score, item.path, item.caption, id=id_)
+            for rank, (score, id_, item) in enumerate(kept, start=1)
         ]
-        kept = [hit for hit in hits if own is None or hit.path is None or hit.path.resolve() != own]
-        return [replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
 
     def _encode(self, query: Query) -> NDArray[np.float32]:
-        """(1, D) float32, a unit row."""
-        if isinstance(query, ImageQuery):
-            return self.encoder.encode_images([query.path])
-        check_known(self.encoder, query)
-        return self.encoder.encode_texts([query.text])
+        """(D,) float32, of length 1: the weighted sum of the terms' vectors."""
+        for text in query.texts:
+            check_known(self.encoder, text)
+        if len(query.terms) == 1:
+            return self._vector_of(query.terms[0])
+        total = np.sum([term.weight * self._vector_of(term) for term in query.terms], axis=0)
+        length = np.linalg.norm(total)
+        if length < 1e-6:
+            raise UserError(f"{query}: its terms cancel out; nothing is left to look for")
+        return (total / length).astype(np.float32)
+
+    def _vector_of(self, term: Term) -> NDArray[np.float32]:
+        """(D,) float32, of length 1; whatever its weight."""
+        if term.photo is not None:
+            return self.encoder.encode_images([term.photo])[0]
+        if term.item is not None:
+            kind, id_ = term.item
+            try:
+                return self.index(kind).vectors([id_])[0]
+            except KeyError:
+                raise UserError(
+                    "a hit that was liked or not is no longer in the library; search anew"
+                ) from None
+        return self.encoder.encode_texts([term.text or ""])[0]
 
 
-def kind_of(query: Query, within: Gallery) -> Kind:
-    """The kind of query, as calibrations name it."""
-    if isinstance(query, TextQuery):
+def kind_of(query: Query, within: Gallery) -> Kind | None:
+    """The kind of query, as calibrations name it; None for one that is more than a sentence or a photo."""
+    if query.sentence is not None:
         return "text_to_images" if within == "images" else "text_to_captions"
-    return "image_to_images" if within == "images" else "image_to_captions"
+    if query.photo is not None:
+        return "image_to_images" if within == "images" else "image_to_captions"
+    return None
 
 
 def load_encoder(model: LibraryModel) -> Encoder:
@@ -278,7 +326,7 @@ def changed_model(name: str) -> LibraryError:
     )
 
 
-def check_known(encoder: Encoder, query: TextQuery) -> None:
-    """Raise ``UserError`` when nothing in the query means anything to the model."""
-    if not encoder.knows(query.text):
-        raise UserError(f"the model knows no word of this query: {query.text}; use other words")
+def check_known(encoder: Encoder, text: str) -> None:
+    """Raise ``UserError`` when nothing in a sentence means anything to the model."""
+    if not encoder.knows(text):
+        raise UserError(f"the model knows no word of this query: {text}; use other words")

@@ -9,16 +9,16 @@ A query none of whose words is found leaves the visual ranking as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedding.errors import UserError
+from indexer.galleries import Index
 from indexer.reader import CatalogReader, Kind
-from retrieval.query import Query, TextQuery
+from retrieval.query import Query
 from retrieval.words import WordMatches, content_words, match_words
 
 Ranking = Literal["fused", "visual", "words"]
@@ -28,6 +28,9 @@ POWER = 3
 SURE = WEIGHT / 2  # what four of five words are worth: such a photo is meant, whatever it looks like
 _DEPTH = 300  # of the visual ranking, before photos are looked for by their words alone
 _BLOCK = 4096  # vectors that are compared with the query at a time: 8 MB of 512 dimensions
+
+
+_Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]  # scores, vector ids, bonuses
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,9 @@ class FusedRanking:
     ids: NDArray[np.int64]  # (k,) of vectors
     evidence: dict[int, WordEvidence] = field(default_factory=dict)  # by vector, where there is any
 
-    def words_of(self, id_: int) -> tuple[float | None, tuple[str, ...]]:
-        """What words add to the score of a vector, and the fields that have them."""
-        there = self.evidence.get(id_)
-        return (None, ()) if there is None else (there.words, there.matched)
+    def words_of(self, id_: int) -> dict[str, Any]:
+        """What a hit with this vector has of a ``WordEvidence``; nothing where there is none."""
+        return vars(self.evidence[id_]) if id_ in self.evidence else {}
 
 
 def chosen_ranking(visual_only: bool, words_only: bool, query: Query, within: Kind) -> Ranking:
@@ -58,36 +60,54 @@ def chosen_ranking(visual_only: bool, words_only: bool, query: Query, within: Ki
         return "visual" if visual_only else "fused"
     if visual_only:
         raise UserError("--visual-only and --words-only leave nothing to search by; use one of them")
-    if not isinstance(query, TextQuery) or within != "images":
+    if query.sentence is None or within != "images":
         raise UserError("--words-only finds photos by a sentence; leave it out here")
     return "words"
 
 
-def fused(
-    text: str,
-    search: Callable[[int], tuple[NDArray[np.float32], NDArray[np.int64]]],
-    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    top: int,
-    reader: CatalogReader,
-    model_id: int,
-    ranking: Ranking = "fused",
-) -> FusedRanking:
+@dataclass(frozen=True)
+class SearchedPhotos:
+    """The photos that are searched, as a (D,) query vector sees them."""
+
+    index: Index
+    vector: NDArray[np.float32]
+    reader: CatalogReader
+    model_id: int
+    among: NDArray[np.int64] | None = None  # (n,) vectors; None: all
+
+    def best(self, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k' <= k best: (k',) scores, highest first, and ids of vectors."""
+        scores, ids = self.index.search(self.vector[None], k, self.among)
+        return scores[0], ids[0]
+
+    def with_scores(self, images: NDArray[np.int64], added: NDArray[np.float64]) -> _Rows:
+        """Those of (n,) photos that are among these, with what is added to them."""
+        vectors = self.reader.vectors_of_images(images.tolist(), self.model_id)
+        ids = np.array([vectors.get(image, -1) for image in images.tolist()], dtype=np.int64)
+        kept = ids >= 0 if self.among is None else np.isin(ids, self.among)
+        ids, added = ids[kept], added[kept]
+        scores = [
+            self.index.vectors(ids[start : start + _BLOCK]) @ self.vector
+            for start in range(0, len(ids), _BLOCK)
+        ]
+        return np.concatenate([np.empty(0, np.float32), *scores]), ids, added
+
+
+def fused(text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused") -> FusedRanking:
     """The ``top`` photos for a sentence, best first.
 
-    ``search`` gives the k' <= k visually best photos: (k',) scores, highest first, and vector ids; ``score``
-    the (n,) scores of (n,) vector ids. "visual" leaves words aside; "words" lists only photos that have some,
-    by what they say, and by score where that is equal. No photo that belongs among the ``top`` is missed,
-    however low it looks. Raises ``LibraryError``.
+    "visual" leaves words aside; "words" lists only photos that have some, by what they say, and by score
+    where that is equal. No photo that belongs among the ``top`` is missed, however low it looks, as far as
+    the index gives the visually best. Raises ``LibraryError``.
     """
-    n_photos = reader.count_vectors("images", model_id)
-    matches = None if ranking == "visual" else match_words(reader, text, n_photos)
-    if matches is None or not (len(matches) or ranking == "words"):
-        return FusedRanking(*search(top))
-    bonuses = bonus(matches)
-    if ranking == "words":
-        scores, ids, added = _by_words(matches, bonuses, score, top, reader, model_id)
-    else:
-        scores, ids, added = _by_both(matches, bonuses, search, score, top, reader, model_id)
+    reader = photos.reader
+    if ranking == "visual":
+        return FusedRanking(*photos.best(top))
+    matches = match_words(reader, text, reader.count_vectors("images", photos.model_id))
+    if not len(matches) and ranking == "fused":
+        return FusedRanking(*photos.best(top))
+    find = _by_words if ranking == "words" else _by_both
+    scores, ids, added = find(matches, bonus(matches), photos, top)
     images = reader.images_of_vectors(ids[added > 0].tolist())
     fields = reader.fields_with_words(content_words(text), list(images.values()))
     evidence = {
@@ -103,20 +123,9 @@ def bonus(matches: WordMatches) -> NDArray[np.float64]:
     return WEIGHT * (matches.names**POWER + matches.captions**POWER)
 
 
-_Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]  # scores, vector ids, bonuses
-
-
-def _by_both(
-    matches: WordMatches,
-    bonuses: NDArray[np.float64],
-    search: Callable[[int], tuple[NDArray[np.float32], NDArray[np.int64]]],
-    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    top: int,
-    reader: CatalogReader,
-    model_id: int,
-) -> _Rows:
-    scores, ids = search(max(top, _DEPTH))
-    images = reader.images_of_vectors(ids.tolist())
+def _by_both(matches: WordMatches, bonuses: NDArray[np.float64], photos: SearchedPhotos, top: int) -> _Rows:
+    scores, ids = photos.best(max(top, _DEPTH))
+    images = photos.reader.images_of_vectors(ids.tolist())
     seen = np.array([images.get(id_, 0) for id_ in ids.tolist()], dtype=np.int64)
     at = np.minimum(np.searchsorted(matches.image_ids, seen), len(matches) - 1)
     added = np.where(matches.image_ids[at] == seen, bonuses[at], 0.0)
@@ -125,7 +134,7 @@ def _by_both(
     best = np.sort(scores + added)[::-1]
     needed = best[top - 1] - scores[-1] if len(best) >= top else -np.inf
     unseen = (bonuses >= needed) & ~np.isin(matches.image_ids, seen)
-    more = _scored(matches.image_ids[unseen], bonuses[unseen], score, reader, model_id)
+    more = photos.with_scores(matches.image_ids[unseen], bonuses[unseen])
     rows = (
         np.concatenate([scores, more[0]]),
         np.concatenate([ids, more[1]]),
@@ -134,38 +143,9 @@ def _by_both(
     return _first(rows, rows[0] + rows[2], top)
 
 
-def _by_words(
-    matches: WordMatches,
-    bonuses: NDArray[np.float64],
-    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    top: int,
-    reader: CatalogReader,
-    model_id: int,
-) -> _Rows:
-    least = np.sort(bonuses)[-top] if len(bonuses) >= top else -np.inf
-    kept = bonuses >= least  # more than `top` where the last ones are equal
-    rows = _scored(matches.image_ids[kept], bonuses[kept], score, reader, model_id)
+def _by_words(matches: WordMatches, bonuses: NDArray[np.float64], photos: SearchedPhotos, top: int) -> _Rows:
+    rows = photos.with_scores(matches.image_ids, bonuses)
     return _first(rows, rows[2], top)
-
-
-def _scored(
-    image_ids: NDArray[np.int64],
-    bonuses: NDArray[np.float64],
-    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
-    reader: CatalogReader,
-    model_id: int,
-) -> _Rows:
-    """Those of the photos that have a vector."""
-    vectors = reader.vectors_of_images(image_ids.tolist(), model_id)
-    pairs = [
-        (vectors[image], bonus)
-        for image, bonus in zip(image_ids.tolist(), bonuses.tolist(), strict=True)
-        if image in vectors
-    ]
-    ids = np.array([id_ for id_, _ in pairs], dtype=np.int64)
-    blocks = [score(ids[start : start + _BLOCK]) for start in range(0, len(ids), _BLOCK)]
-    scores = np.concatenate([np.empty(0, np.float32), *blocks])
-    return scores, ids, np.array([bonus for _, bonus in pairs], dtype=np.float64)
 
 
 def _first(rows: _Rows, keys: NDArray[np.float64], top: int) -> _Rows:

@@ -1,52 +1,189 @@
-"""What was typed to what is meant: a sentence, or a photo."""
+"""What was typed to what is meant: sentences and photos with weights, and filters."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from embedding.errors import UserError
 from embedding.preprocess import IMAGE_SUFFIXES
+from indexer.filters import Filters, Place
+from indexer.reader import Kind
+
+Item = tuple[Kind, int]  # something in the library, by the id of its vector
+# A plus or minus that stands alone, as in `dog + ./pool.jpg - fruit`.
+_SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
+# How much the liked, and the disliked, hits count together (benchmarks/feedback.md).
+_TOWARDS, _AWAY = 0.3, 0.1
+_WEIGHT = re.compile(r"(\d+(?:\.\d+)?):\s*(?=\S)")
 
 
 @dataclass(frozen=True)
-class TextQuery:
-    """A sentence."""
+class Term:
+    """One thing to look for: a sentence, a photo on disk, or an item of the library by the id of its vector.
 
-    text: str
-
-
-@dataclass(frozen=True)
-class ImageQuery:
-    """A photo on disk, in the library or not."""
-
-    path: Path
-
-
-Query = TextQuery | ImageQuery
-
-
-def parse_query(words: Sequence[str]) -> Query:
-    """The query in the words of a command line: the words of one sentence, or one path to a photo.
-
-    A path begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file. Raises
-    ``UserError`` for an empty query, a photo that is not there, and a photo mixed with other words.
+    A negative weight leads away from it.
     """
+
+    text: str | None = None
+    photo: Path | None = None
+    item: Item | None = None
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        what = self.text or (str(self.photo) if self.photo else "{0[0]} {0[1]}".format(self.item or ("", "")))
+        return what if abs(self.weight) == 1 else f"{abs(self.weight):g}:{what}"
+
+
+@dataclass(frozen=True)
+class Query:
+    """The sum of its terms, among what the filters let through; without terms, the newest photos."""
+
+    terms: tuple[Term, ...] = ()
+    filters: Filters = Filters()  # noqa: RUF009 (frozen)
+
+    @property
+    def sentence(self) -> str | None:
+        """The sentence, if that is all the query is."""
+        return self.terms[0].text if self._is_single else None
+
+    @property
+    def photo(self) -> Path | None:
+        """The photo, if that is all the query is."""
+        return self.terms[0].photo if self._is_single else None
+
+    @property
+    def _is_single(self) -> bool:
+        return len(self.terms) == 1 and self.terms[0].weight > 0
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All sentences in it."""
+        return tuple(term.text for term in self.terms if term.text is not None)
+
+    @property
+    def photos(self) -> tuple[Path, ...]:
+        """All photos on disk in it."""
+        return tuple(term.photo for term in self.terms if term.photo is not None)
+
+    def __str__(self) -> str:
+        """As one would type it."""
+        parts: list[str] = []
+        for term in self.terms:
+            if term.item is not None:  # hits that were liked or not are not typed
+                continue
+            parts += (["-"] if term.weight < 0 else ["+"] if parts else []) + [str(term)]
+        return " ".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """For `from_json`."""
+        terms = [
+            {**asdict(term), "photo": None if term.photo is None else str(term.photo.absolute())}
+            for term in self.terms
+        ]
+        filters = asdict(self.filters)
+        for name in ("after", "before"):
+            filters[name] = filters[name] and filters[name].isoformat()
+        return {"terms": terms, "filters": filters}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Query:
+        """What `as_json` gave. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
+        terms = tuple(
+            Term(
+                term["text"],
+                None if term["photo"] is None else Path(term["photo"]),
+                None if term["item"] is None else (term["item"][0], int(term["item"][1])),
+                float(term["weight"]),
+            )
+            for term in data["terms"]
+        )
+        filters: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in data["filters"].items()
+        }
+        for name in ("after", "before"):
+            filters[name] = filters[name] and datetime.fromisoformat(filters[name])
+        filters["near"] = filters["near"] and Place(**filters["near"])
+        return cls(terms, Filters(**filters))
+
+
+def parse_query(
+    words: Sequence[str],
+    plus: Sequence[str] = (),
+    minus: Sequence[str] = (),
+    filters: Filters = Filters(),  # noqa: B008 (frozen)
+) -> Query:
+    """The query in the words of a command line, with what was given to ``--plus`` and ``--minus``.
+
+    A ``+`` or ``-`` that stands alone begins the next term; ``2:`` before a term is its weight. A photo is
+    what begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file. Raises ``UserError``
+    for an empty query without filters, a sign without a term, a query that only leads away, and a photo that
+    is not there or stands in a sentence.
+    """
+    terms: list[Term] = []
+    pending: list[str] = []
+    sign = ""
+
+    def end_term() -> None:
+        if pending:
+            terms.append(_term(pending, -1.0 if sign == "-" else 1.0))
+            pending.clear()
+        elif sign:
+            raise UserError(f'nothing follows the {sign!r}; as in: search "dog" {sign} "snow"')
+
+    for word in words:
+        # A photo's name may have such signs in it; a sentence in quotes has them where it means them.
+        for part in [word] if is_photo_path(_WEIGHT.sub("", word, count=1)) else _SIGN.split(word):
+            if part in ("+", "-"):
+                if pending or sign:
+                    end_term()
+                sign = part
+            elif part.strip():
+                pending.append(part.strip())
+    end_term()
+    terms += [_term([text], 1.0) for text in plus]
+    terms += [_term([text], -1.0) for text in minus]
+    if not terms and not filters:
+        raise UserError('empty query; describe a photo, as in: search "red car on a street"')
+    if terms and all(term.weight <= 0 for term in terms):
+        raise UserError(f"{terms[0]}: a query cannot only lead away; say what to look for as well")
+    return Query(tuple(terms), filters)
+
+
+def _term(words: Sequence[str], sign: float) -> Term:
+    """One term in its words."""
+    match = _WEIGHT.match(words[0])
+    weight = sign * (float(match[1]) if match else 1.0)
+    words = [words[0][match.end() :] if match else words[0], *words[1:]]
     paths = [word for word in words if is_photo_path(word)]
     if paths and len(words) > 1:
-        raise UserError(f"{paths[0]}: search with one photo or with one sentence, not both")
-    if paths:
-        path = Path(paths[0]).expanduser()
-        if path.is_dir():
-            raise UserError(f"{path}: is a folder; `similarity` compares folders, `search` takes one photo")
-        if not path.is_file():
-            raise UserError(f"{path}: no such photo")
-        return ImageQuery(path)
-    text = " ".join(" ".join(words).split())
-    if not text:
-        raise UserError('empty query; describe a photo, as in: search "red car on a street"')
-    return TextQuery(text)
+        raise UserError(f'{paths[0]}: a photo in a sentence; write + between: search "dog" + {paths[0]}')
+    if not paths:
+        text = " ".join(" ".join(words).split())
+        if not text:
+            raise UserError('an empty term; describe a photo, as in: search "red car on a street"')
+        return Term(text=text, weight=weight)
+    path = Path(paths[0]).expanduser()
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; `similarity` compares folders, `search` takes photos")
+    if not path.is_file():
+        raise UserError(f"{path}: no such photo")
+    return Term(photo=path, weight=weight)
+
+
+def with_feedback(
+    query: Query, liked: Sequence[tuple[Kind, int]], disliked: Sequence[tuple[Kind, int]]
+) -> Query:
+    """The query moved towards the mean of what was liked, and away from that of what was not (Rocchio,
+    *Relevance feedback in information retrieval*, 1971)."""
+    towards = [Term(item=item, weight=_TOWARDS / len(liked)) for item in liked]
+    away = [Term(item=item, weight=-_AWAY / len(disliked)) for item in disliked]
+    return replace(query, terms=(*query.terms, *towards, *away))
 
 
 def is_photo_path(word: str) -> bool:

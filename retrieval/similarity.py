@@ -16,7 +16,7 @@ from embedding.preprocess import load_photo
 from embedding.progress import SILENT, Progress
 from indexer.scan import scan
 from retrieval.engine import check_known
-from retrieval.query import TextQuery, is_photo_path
+from retrieval.query import is_photo_path
 
 _BATCH = 16  # photos that are encoded together: enough for all cores
 
@@ -72,7 +72,7 @@ def similarity(
     Raises ``UserError`` for a sentence with no known word, or when no photo can be read.
     """
     for sentence in sentences:
-        check_known(encoder, TextQuery(sentence))
+        check_known(encoder, sentence)
         for word in encoder.unknown_words(sentence):
             progress.warn(f"the model does not know {word!r}")
     texts = encoder.encode_texts(sentences)

@@ -38,7 +38,8 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
         percent = (_percent(hit.confidence),) if sure else ()
         sentence = (hit.caption,) if captions else ()
         fields = (", ".join(hit.matched),) if worded else ()
-        rows.append((hit.rank, f"{hit.score:.3f}", *percent, *fields, *sentence, hit.path or ""))
+        score = "" if hit.score is None else f"{hit.score:.3f}"
+        rows.append((hit.rank, score, *percent, *fields, *sentence, hit.path or ""))
     return table(rows)
 
 

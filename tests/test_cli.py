@@ -235,7 +235,7 @@ def test_global_options_may_stand_anywhere(place: Path, tmp_path: Path) -> None:
     [
         (["search", "dog"], 1, "no .twobranch folder"),
         (["index", "nowhere"], 1, "nowhere"),
-        (["search"], 2, "Missing argument"),
+        (["search"], 2, "describe a photo"),
         (["search", "dog", "-k", "0"], 2, "--top"),
         (["search", "dog", "--in", "videos"], 2, "videos"),
         (["search", "dog", "--min-confidence", "2"], 2, "--min-confidence"),

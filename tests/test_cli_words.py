@@ -32,7 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         exif = Image.Exif()
         if name == "chelsea.png":
-            exif[ExifTags.Base.XPKeywords] = "Mimi;Katze\0".encode("utf-16-le")
+            exif[ExifTags.Base.XPKeywords] = "Mimi;sunrize\0".encode("utf-16-le")
         with Image.open(Path(data.submodule_search_locations[0], name)) as image:
             image.save(target, exif=exif)
     (place / "captions.tsv").write_text(
@@ -114,6 +114,22 @@ def test_the_table_names_the_fields(place: Path) -> None:
 
 def test_an_album_asked_for_by_name_matches_well(place: Path) -> None:
     assert run_json("search", "italy 2018", cwd=place)["matches_well"] is True
+
+
+def test_a_word_of_the_library_is_no_mistake(place: Path) -> None:
+    # "sunrize" would be put right; but that is what somebody called the cat.
+    by_words = run("search", "sunrize", "--json", cwd=place)
+    assert "searching for" not in by_words.stderr
+    assert '"matched": [\n        "keywords"\n      ]' in by_words.stdout
+    assert "searching for 'sunrise'" in run("search", "sunrize", "--visual-only", cwd=place).stderr
+
+
+def test_filters_hold_for_words_too(place: Path) -> None:
+    hits = found(place, "germany 2019 cat", "--path", "*.jpg")
+    assert hits == [("Italy 2018/IMG_0003.jpg", [])]
+    assert found(place, "germany 2019", "--words-only", "--path", "*0002.png") == [
+        ("Germany 2019/IMG_0002.png", ["folder"])
+    ]
 
 
 def test_options_that_make_no_sense_together(place: Path) -> None:

@@ -17,7 +17,13 @@ ALLOWED = {
     "embedding": set(),
     "indexer": {"embedding"},
     "retrieval": {"embedding", "indexer"},
-    "train": {"embedding", "indexer.corpus", "retrieval.confidence", "retrieval.metrics"},
+    "train": {
+        "embedding",
+        "indexer.corpus",
+        "retrieval.confidence",
+        "retrieval.metrics",
+        "retrieval.spelling",
+    },
     "commands": {"embedding", "indexer", "retrieval", "train"},
     "cli": {"commands"},
 }

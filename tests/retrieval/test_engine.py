@@ -11,7 +11,7 @@ from embedding.errors import LibraryError, UserError
 from indexer.build import update_library
 from retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from retrieval.engine import SearchEngine
-from retrieval.query import TextQuery
+from retrieval.query import parse_query
 from tests.fakes import FakeEncoder, write_photo
 
 
@@ -133,7 +133,7 @@ def calibrate(encoder: FakeEncoder, folder: Path, weak: float = 0.5) -> None:
 
 def test_hits_carry_a_probability(engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path) -> None:
     assert [hit.confidence for hit in engine.search("red")] == [None] * 3  # no calibration yet
-    assert engine.matches_well(TextQuery("red"), engine.search("red")) is None
+    assert engine.matches_well(parse_query(["red"]), engine.search("red")) is None
     with pytest.raises(UserError, match="model fake has no calibration"):
         engine.search("red", min_confidence=0.5)
     calibrate(encoder, tmp_path / "model")
@@ -141,14 +141,15 @@ def test_hits_carry_a_probability(engine: SearchEngine, encoder: FakeEncoder, tm
         best, *others = later.search("red")
         assert best.confidence == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)  # score 1
         assert [hit.confidence for hit in others] == pytest.approx([1 / (1 + np.exp(4))] * 2, abs=1e-3)
-        assert later.matches_well(TextQuery("red"), [best]) is True
-        assert later.matches_well(TextQuery("red"), others) is False
+        assert later.matches_well(parse_query(["red"]), [best]) is True
+        assert later.matches_well(parse_query(["red"]), others) is False
         assert later.search("red", min_confidence=0.5) == [best]
         assert later.search("red", min_confidence=1.0) == []
-        assert later.matches_well(TextQuery("red"), []) is False
+        assert later.matches_well(parse_query(["red"]), []) is False
         assert [hit.confidence for hit in later.search("red", within="captions")] == [None] * 4  # not fitted
         assert (
-            later.matches_well(TextQuery("red"), later.search("red", within="captions"), "captions") is None
+            later.matches_well(parse_query(["red"]), later.search("red", within="captions"), "captions")
+            is None
         )
 
 

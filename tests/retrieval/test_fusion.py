@@ -11,9 +11,8 @@ import pytest
 from embedding.errors import LibraryError
 from indexer.build import update_library
 from indexer.catalog import Catalog
-from indexer.reader import CatalogReader
 from retrieval.engine import Hit, SearchEngine
-from retrieval.fusion import bonus, fused
+from retrieval.fusion import Ranking, SearchedPhotos, bonus, fused
 from retrieval.words import match_words
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import write_captions
@@ -90,15 +89,17 @@ def test_damaged_words_name_the_way_out(engine: SearchEngine) -> None:
 
 @pytest.mark.parametrize("top", [1, 3, 10, 200])
 @pytest.mark.parametrize("ranking", ["fused", "words"])
+@pytest.mark.parametrize("some", [False, True])
 def test_none_is_missed_however_deep_it_lies(
     library: Path,
     tmp_path: Path,
     encoder: FakeEncoder,
     monkeypatch: pytest.MonkeyPatch,
     top: int,
-    ranking: str,
+    ranking: Ranking,
+    some: bool,
 ) -> None:
-    """Against the sum of score and words over every photo, with a visual ranking of 4 of 60."""
+    """Against the sum of score and words over every photo, with a visual ranking of 4 of 60, or of 20."""
     monkeypatch.setattr("retrieval.fusion._DEPTH", 4)
     monkeypatch.setattr("retrieval.fusion._BLOCK", 7)
     rng = np.random.default_rng(top)
@@ -109,12 +110,10 @@ def test_none_is_missed_however_deep_it_lies(
     )
     update_library(library, [tmp_path / "all"], encoder)
     vector = encoder.encode_texts(["red green"])
-    with (
-        SearchEngine.open(library, load=lambda model: encoder) as engine,
-        closing(CatalogReader.open(library)) as reader,
-    ):
-        index = engine.index("images")
-        every, ids = (array[0] for array in index.search(vector, 60))
+    among = np.arange(1, 61, 3) if some else None
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        reader, index = engine.catalog, engine.index("images")
+        every, ids = (array[0] for array in index.search(vector, 60, among))
         matches = match_words(reader, "rome 2019 red green", 60)
         added = dict(zip(matches.image_ids.tolist(), bonus(matches).tolist(), strict=True))
         images = reader.images_of_vectors(ids.tolist())
@@ -122,17 +121,10 @@ def test_none_is_missed_however_deep_it_lies(
         if ranking == "words":
             keys, kept = extra + 1e-9 * every, extra > 0
         else:
-            keys, kept = every + extra, np.ones(60, bool)
+            keys, kept = every + extra, np.ones(len(ids), bool)
         expected = ids[kept][np.argsort(-keys[kept], kind="stable")][:top]
-        found = fused(
-            "rome 2019 red green",
-            lambda k: tuple(array[0] for array in index.search(vector, k)),  # type: ignore[arg-type,return-value]
-            lambda some: index.vectors(some) @ vector[0],
-            top,
-            reader,
-            1,
-            ranking,  # type: ignore[arg-type]
-        )
+        photos = SearchedPhotos(index, vector[0], reader, 1, among)
+        found = fused("rome 2019 red green", photos, top, ranking)
     assert found.ids.tolist() == expected.tolist()
 
 

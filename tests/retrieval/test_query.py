@@ -1,26 +1,77 @@
+"""Words of a command line, and what they mean."""
+
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from embedding.errors import UserError
-from retrieval.query import ImageQuery, TextQuery, parse_query
+from indexer.filters import Filters, Place
+from retrieval.query import Query, Term, parse_query, with_feedback
 
 
 def test_words_are_one_sentence() -> None:
-    assert parse_query(["red", "car  on", "a street"]) == TextQuery("red car on a street")
+    query = parse_query(["red", "car  on", "a street"])
+    assert query == Query((Term(text="red car on a street"),))
+    assert (query.sentence, query.photo, str(query)) == ("red car on a street", None, "red car on a street")
 
 
 def test_a_path_is_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("cat.jpg").touch()
     for word in ("cat.jpg", "./cat.jpg", str(tmp_path / "cat.jpg")):
-        assert isinstance(parse_query([word]), ImageQuery)
+        assert parse_query([word]).photo == Path(word)
 
 
 def test_a_sentence_may_end_like_a_file_name() -> None:
-    assert parse_query(["a file called cat.jpg"]) == TextQuery("a file called cat.jpg")
+    assert parse_query(["a file called cat.jpg"]).sentence == "a file called cat.jpg"
+
+
+def test_arithmetic_as_rclip_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pool.jpg").touch()
+    query = parse_query(["2:golden retriever", "+", "./pool.jpg", "-", "fruit"])
+    assert query.terms == (
+        Term(text="golden retriever", weight=2),
+        Term(photo=Path("./pool.jpg")),
+        Term(text="fruit", weight=-1),
+    )
+    assert (query.sentence, query.photo) == (None, None)
+    assert str(query) == "2:golden retriever + pool.jpg - fruit"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["dog", "in", "snow", "-", "0.5:two", "dogs"], [("dog in snow", 1), ("two dogs", -0.5)]),
+        (["dog + 3:snow - fruit"], [("dog", 1), ("snow", 3), ("fruit", -1)]),  # in quotes, or from a page
+        (["+", "dog"], [("dog", 1)]),
+        (["t-shirt and C++"], [("t-shirt and C++", 1)]),  # such signs do not stand alone
+        (["-", "fruit", "+", "dog"], [("fruit", -1), ("dog", 1)]),
+    ],
+)
+def test_signs_that_stand_alone_part_the_terms(words: list[str], expected: list[tuple[str, float]]) -> None:
+    assert [(term.text, term.weight) for term in parse_query(words).terms] == expected
+
+
+def test_signs_in_the_name_of_a_photo_are_part_of_it(tmp_path: Path) -> None:
+    photo = tmp_path / "Artist - Song + more.jpg"
+    photo.touch()
+    assert parse_query([str(photo), "-", "snow"]).terms == (Term(photo=photo), Term(text="snow", weight=-1))
+    assert parse_query([f"2:{photo}"]).terms == (Term(photo=photo, weight=2),)
+
+
+def test_plus_and_minus_for_scripts() -> None:
+    query = parse_query(["dog"], plus=["snow", "2:sun"], minus=["fruit - salad"])
+    assert [(term.text, term.weight) for term in query.terms] == [
+        ("dog", 1),
+        ("snow", 1),
+        ("sun", 2),
+        ("fruit - salad", -1),  # as it is: a script need not mind signs
+    ]
 
 
 @pytest.mark.parametrize(
@@ -28,16 +79,54 @@ def test_a_sentence_may_end_like_a_file_name() -> None:
     [
         (["./no.jpg"], "no such photo"),
         (["no.jpg"], "no such photo"),
-        (["./no.jpg", "dog"], "not both"),
+        (["./no.jpg", "dog"], "a photo in a sentence; write \\+ between"),
         (["/"], "is a folder"),
         ([" "], "empty query"),
+        ([], "empty query"),
+        (["dog", "-"], "nothing follows the '-'"),
+        (["dog", "+", "-", "fruit"], "nothing follows the '\\+'"),
+        (["-", "fruit"], "cannot only lead away"),
+        (["2:"], "2:"),
     ],
 )
 def test_mistakes_are_named(words: list[str], fact: str) -> None:
+    if words == ["2:"]:
+        assert parse_query(words).sentence == "2:"  # a weight of nothing is no weight
+        return
     with pytest.raises(UserError, match=fact):
         parse_query(words)
 
 
 def test_a_very_long_sentence_is_a_sentence() -> None:
     text = "word " * 2000 + ".jpg"
-    assert isinstance(parse_query([text]), TextQuery)
+    assert parse_query([text]).sentence == text
+
+
+def test_filters_alone_are_a_query() -> None:
+    filters = Filters(after=datetime(2023, 6, 1))
+    assert parse_query([], filters=filters) == Query((), filters)
+
+
+def test_feedback_moves_towards_the_mean_of_what_was_liked() -> None:
+    query = with_feedback(parse_query(["dog"]), [("images", 3), ("images", 5)], [("images", 1)])
+    assert query.terms[1:] == (
+        Term(item=("images", 3), weight=0.15),  # half of 0.3 each
+        Term(item=("images", 5), weight=0.15),
+        Term(item=("images", 1), weight=-0.1),
+    )
+    assert str(query) == "dog"
+
+
+def test_a_query_survives_json(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    filters = Filters(
+        after=datetime(2023, 6, 1, 18, 30),
+        paths=("holiday/**",),
+        near=Place(48.85, 2.35, 20),
+        shape="portrait",
+        formats=("png",),
+    )
+    query = with_feedback(
+        parse_query(["dog", "+", str(tmp_path / "a.jpg")], filters=filters), [("images", 7)], []
+    )
+    assert Query.from_json(json.loads(json.dumps(query.as_json()))) == query

@@ -1,0 +1,58 @@
+"""Filters as people write them: ``2023-06``, ``48.85,2.35``, ``20km``, ``2MP``."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from embedding.errors import UserError
+from indexer.filters import Place
+
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d\d))?)?)?")
+_DISTANCE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>km|m|mi)?", re.IGNORECASE)
+_KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
+_MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
+_SIDES = re.compile(r"(?P<width>\d+)\s*[x×]\s*(?P<height>\d+)", re.IGNORECASE)
+
+
+def parse_date(text: str) -> datetime:
+    """The first moment of the year, month, day or minute that is named. Raises ``UserError``."""
+    match = _DATE.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day, hour, minute = (int(part) if part else None for part in match.groups())
+        return datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0)
+    except ValueError:
+        raise UserError(
+            f"{text!r} is no date; write 2023, 2023-06, 2023-06-30 or '2023-06-30 18:00'"
+        ) from None
+
+
+def parse_place(text: str, within: str) -> Place:
+    """The place at ``latitude,longitude`` in degrees, with so much around it. Raises ``UserError``."""
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"{text!r} is no place; write latitude,longitude in degrees: 48.85,2.35") from None
+    if abs(latitude) > 90 or abs(longitude) > 180:
+        raise UserError(f"{text}: latitudes are from -90 to 90 degrees, longitudes from -180 to 180")
+    return Place(latitude, longitude, parse_distance(within))
+
+
+def parse_distance(text: str) -> float:
+    """Kilometres in ``20km``, ``500m``, ``3mi`` or ``20``. Raises ``UserError``."""
+    match = _DISTANCE.fullmatch(text.strip())
+    if match is None:
+        raise UserError(f"{text!r} is no distance; write 20km, 500m or 3mi")
+    return float(match["number"]) * _KM[(match["unit"] or "km").lower()]
+
+
+def parse_pixels(text: str) -> int:
+    """Pixels in ``2MP``, ``2`` (megapixels) or ``1920x1080``. Raises ``UserError``."""
+    sides, megapixels = _SIDES.fullmatch(text.strip()), _MEGAPIXELS.fullmatch(text.strip())
+    if sides is not None:
+        return int(sides["width"]) * int(sides["height"])
+    if megapixels is not None:
+        return round(float(megapixels["number"]) * 1_000_000)
+    raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")

@@ -1,0 +1,95 @@
+"""Words that hardly anybody writes, and what was probably meant.
+
+A sentence encoder takes every word in pieces, and looks for something else without a word of warning. A word
+that is not among 80,000 frequent ones, but becomes one with a letter more, less, another, or two of them
+swapped, is probably mistyped (Damerau, *A technique for computer detection and correction of spelling
+errors*, 1964: four of five misspellings are one such step away).
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from string import ascii_lowercase
+
+WORDS = Path(__file__).parent / "data" / "words.txt.gz"  # train.spellingwords writes it
+_WORD = re.compile(r"[^\W\d_]+")
+_SHORTEST = 4  # nearly every shorter string is a step away from several words
+_FAR_AHEAD = 8  # times as far down the list of frequent words as the likeliest: then it is the only one meant
+_RARE, _MUCH_RARER = (
+    50_000,
+    15,
+)  # words from this rank on are asked about, if others are so much more frequent
+_ENDINGS = ("s", "es", "ed", "ing", "er", "ers", "ly", "y", "like", "less")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A word as it was written, and the known ones a step away, the most frequent first."""
+
+    word: str
+    known: tuple[str, ...]
+    is_certain: bool  # hardly anything else can be meant
+
+
+@cache
+def frequent_words() -> Mapping[str, int]:
+    """Frequent English words in lower case, each with its rank: the most frequent has 0."""
+    with gzip.open(WORDS, "rt", encoding="ascii") as file:
+        return {word: rank for rank, word in enumerate(file.read().split())}
+
+
+def corrections(text: str, also_known: Container[str] = ()) -> list[Correction]:
+    """The words of ``text`` that are not known, with frequent ones a step away, where there are any.
+
+    ``also_known`` are words in lower case, such as those of the library. A word with a capital letter is
+    taken for a name, a form of a known word (dog, dogs) for known.
+    """
+    found = []
+    ranks = frequent_words()
+    for word in dict.fromkeys(_WORD.findall(text)):
+        if len(word) < _SHORTEST or word != word.lower() or word in also_known:
+            continue
+        rank = ranks.get(word)
+        if _is_known(word) if rank is None else rank < _RARE:
+            continue
+        near = sorted({other for other in _one_step(word) if other in ranks}, key=ranks.__getitem__)
+        if rank is not None:  # a word, but hardly the one that was meant if others are so much more frequent
+            near = [other for other in near if _MUCH_RARER * ranks[other] < rank]
+        if near:
+            alone = len(near) == 1 or ranks[near[1]] > _FAR_AHEAD * (ranks[near[0]] + 100)
+            # Whoever mistypes a word gets its first letter right.
+            sure = rank is None and alone and len(word) > _SHORTEST and word[0] == near[0][0]
+            found.append(Correction(word, tuple(near[:3]), sure))
+    return found
+
+
+def corrected(text: str, certain: Sequence[Correction]) -> str:
+    """``text`` with these words put right."""
+    right = {correction.word: correction.known[0] for correction in certain}
+    return _WORD.sub(lambda match: right.get(match[0], match[0]), text)
+
+
+def _is_known(word: str) -> bool:
+    words = frequent_words()
+    stems = [word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending)]
+    # dogs -> dog, stopping -> stop, hiking -> hike
+    forms = {form for stem in stems if len(stem) > 2 for form in (stem, f"{stem}e", stem[:-1])}
+    halves = (len(word) > 7 and word[:i] in words and word[i:] in words for i in range(4, len(word) - 3))
+    return word in words or any(form in words for form in forms) or any(halves)
+
+
+def _one_step(word: str) -> Iterator[str]:
+    """All strings that one step makes of the word."""
+    for i in range(len(word) + 1):
+        head, tail = word[:i], word[i:]
+        if tail:
+            yield head + tail[1:]
+            yield from (head + letter + tail[1:] for letter in ascii_lowercase if letter != tail[0])
+        if len(tail) > 1:
+            yield head + tail[1] + tail[0] + tail[2:]
+        yield from (head + letter + tail for letter in ascii_lowercase)

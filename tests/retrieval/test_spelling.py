@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from retrieval.spelling import WORDS, Correction, corrected, corrections, frequent_words
+
+
+def test_the_list_is_of_frequent_words_in_their_order() -> None:
+    words = frequent_words()
+    assert len(words) == 80_000
+    assert words["the"] < words["dog"] < words["corgi"]
+    assert WORDS.stat().st_size < 400_000
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "meant"),
+    [
+        ("a bicylce on a road", "bicylce", "bicycle"),  # two letters swapped
+        ("mountian", "mountian", "mountain"),
+        ("a girl with an umbrela", "umbrela", "umbrella"),  # one is missing
+        ("resturant", "resturant", "restaurant"),
+        ("the playgroud", "playgroud", "playground"),
+        ("a frisbie", "frisbie", "frisbee"),  # another one
+    ],
+)
+def test_what_is_certainly_mistyped(text: str, word: str, meant: str) -> None:
+    (correction,) = corrections(text)
+    assert (correction.word, correction.known[0], correction.is_certain) == (word, meant, True)
+    assert corrected(text, [correction]) == text.replace(word, meant)
+
+
+def test_what_could_be_several_words_is_only_asked_about() -> None:
+    (correction,) = corrections("a tigger in a cage")
+    assert not correction.is_certain
+    assert correction.known[:2] == (
+        "bigger",
+        "tiger",
+    )  # the more frequent one first; Tigger is known, but rare
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a black dog running with a stick",
+        "goggles poodles agility sledding snowboarders",  # rarer than in books
+        "Alina in Grafitti Town",  # names
+        "waterskis kitesurfing wakeboarder",  # in no list, but near nothing either, or made of known words
+        "a dgo",  # too short to tell
+        "IMG_2034 2023",
+    ],
+)
+def test_what_is_left_alone(text: str) -> None:
+    assert corrections(text) == []
+
+
+def test_words_of_the_library_are_known() -> None:
+    assert corrections("mountian", also_known={"mountian"}) == []
+
+
+def test_only_whole_words_are_put_right() -> None:
+    certain = [Correction("feild", ("field",), True)]
+    assert corrected("a feild, and Feildhouse", certain) == "a field, and Feildhouse"
