@@ -37,10 +37,22 @@ class Correction:
 
 
 @cache
+def _list() -> bytes:
+    """The frequent words, each between line feeds. To look a few up in it takes less time than to make a
+    dictionary of it, for which every search would wait."""
+    return b"\n" + gzip.decompress(WORDS.read_bytes())
+
+
+@cache
 def frequent_words() -> Mapping[str, int]:
     """Frequent English words in lower case, each with its rank: the most frequent has 0."""
-    with gzip.open(WORDS, "rt", encoding="ascii") as file:
-        return {word: rank for rank, word in enumerate(file.read().split())}
+    return {word: rank for rank, word in enumerate(_list().decode("ascii").split())}
+
+
+def _rank(word: str) -> int | None:
+    """The word's rank, None for one that is not frequent."""
+    at = _list().find(b"\n%s\n" % word.encode())
+    return None if at < 0 else _list().count(b"\n", 0, at)
 
 
 def corrections(text: str, also_known: Container[str] = ()) -> list[Correction]:
@@ -50,13 +62,13 @@ def corrections(text: str, also_known: Container[str] = ()) -> list[Correction]:
     taken for a name, a form of a known word (dog, dogs) for known.
     """
     found = []
-    ranks = frequent_words()
     for word in dict.fromkeys(_WORD.findall(text)):
         if len(word) < _SHORTEST or word != word.lower() or word in also_known:
             continue
-        rank = ranks.get(word)
-        if _is_known(word) if rank is None else rank < _RARE:
+        rank = _rank(word)
+        if _is_form(word) if rank is None else rank < _RARE:
             continue
+        ranks = frequent_words()
         near = sorted({other for other in _one_step(word) if other in ranks}, key=ranks.__getitem__)
         if rank is not None:  # a word, but hardly the one that was meant if others are so much more frequent
             near = [other for other in near if _MUCH_RARER * ranks[other] < rank]
@@ -74,13 +86,14 @@ def corrected(text: str, certain: Sequence[Correction]) -> str:
     return _WORD.sub(lambda match: right.get(match[0], match[0]), text)
 
 
-def _is_known(word: str) -> bool:
+def _is_form(word: str) -> bool:
+    """Whether it is a form of a frequent word, or made of two."""
     words = frequent_words()
     stems = [word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending)]
     # dogs -> dog, stopping -> stop, hiking -> hike
     forms = {form for stem in stems if len(stem) > 2 for form in (stem, f"{stem}e", stem[:-1])}
     halves = (len(word) > 7 and word[:i] in words and word[i:] in words for i in range(4, len(word) - 3))
-    return word in words or any(form in words for form in forms) or any(halves)
+    return any(form in words for form in forms) or any(halves)
 
 
 def _one_step(word: str) -> Iterator[str]:

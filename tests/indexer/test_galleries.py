@@ -128,6 +128,24 @@ def test_among_is_searched_exactly(shelf: LargeShelf) -> None:
     assert shelf.index().search(query, 5, among=[])[1].shape == (3, 0)
 
 
+def test_many_that_a_filter_lets_through_are_found_by_their_lists(
+    shelf: LargeShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the vectors, two of which were added after the lists were made."""
+    monkeypatch.setattr("indexer.approximate._MOST_EXACT", 100)
+    newer = shelf.add(random_units(2, dim=DIM, seed=5))
+    among = np.concatenate([shelf.ids[::2], newer])
+    queries = random_units(20, dim=DIM, seed=2)
+    ids = shelf.index().search(queries, 10, among)[1]
+    assert np.isin(ids, among).all()
+    expected = shelf.index(exact=True).search(queries, 10, among)[1]
+    shared = np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(ids, expected, strict=True)])
+    assert shared >= 0.98
+    # One that the lists hold few of is found as well: lists are probed until there are enough.
+    few = np.concatenate([shelf.ids[:101], newer])
+    assert shelf.index().search(queries, 50, few)[1].shape == (20, 50)
+
+
 def test_vectors_come_from_the_catalogue(shelf: LargeShelf) -> None:
     index = shelf.index()
     np.testing.assert_array_equal(index.vectors(shelf.ids[5:2:-1]), shelf.rows[5:2:-1])
