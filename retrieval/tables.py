@@ -31,7 +31,7 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     query if any do, caption if asked for and path."""
     worded = any(hit.matched for hit in hits)
     sure = any(hit.confidence is not None for hit in hits)
-    columns = {"confidence": sure, "words in": worded, "caption": captions}
+    columns = {"confidence": sure, "matched": worded, "caption": captions}
     names = ("rank", "score", *(name for name, shown in columns.items() if shown), "path")
     rows: list[Sequence[Any]] = [names]
     for hit in hits:

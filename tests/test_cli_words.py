@@ -107,9 +107,9 @@ def test_words_only_lists_what_has_the_words(place: Path) -> None:
 
 def test_the_table_names_the_fields(place: Path) -> None:
     lines = run("search", "mimi", "-k", "2", cwd=place).stdout.splitlines()
-    assert lines[0].split() == ["rank", "score", "confidence", "words", "in", "path"]
+    assert lines[0].split() == ["rank", "score", "confidence", "matched", "path"]
     assert "keywords" in lines[1] and "keywords" not in lines[2]
-    assert "words in" not in run("search", "zebras", cwd=place).stdout
+    assert "matched" not in run("search", "zebras", cwd=place).stdout
 
 
 def test_an_album_asked_for_by_name_matches_well(place: Path) -> None:
