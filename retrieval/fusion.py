@@ -144,7 +144,10 @@ def _by_both(matches: WordMatches, bonuses: NDArray[np.float64], photos: Searche
 
 
 def _by_words(matches: WordMatches, bonuses: NDArray[np.float64], photos: SearchedPhotos, top: int) -> _Rows:
-    rows = photos.with_scores(matches.image_ids, bonuses)
+    kept = np.ones(len(bonuses), bool)
+    if photos.among is None and len(bonuses) > top:  # more than `top` where the last ones are equal
+        kept = bonuses >= np.partition(bonuses, -top)[-top]
+    rows = photos.with_scores(matches.image_ids[kept], bonuses[kept])
     return _first(rows, rows[2], top)
 
 
