@@ -103,7 +103,7 @@ def fused(text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused
     reader = photos.reader
     if ranking == "visual":
         return FusedRanking(*photos.best(top))
-    matches = match_words(reader, text, reader.count_vectors("images", photos.model_id))
+    matches = match_words(reader, text, len(photos.index))
     if not len(matches) and ranking == "fused":
         return FusedRanking(*photos.best(top))
     find = _by_words if ranking == "words" else _by_both
@@ -128,12 +128,14 @@ def _by_both(matches: WordMatches, bonuses: NDArray[np.float64], photos: Searche
     images = photos.reader.images_of_vectors(ids.tolist())
     seen = np.array([images.get(id_, 0) for id_ in ids.tolist()], dtype=np.int64)
     at = np.minimum(np.searchsorted(matches.image_ids, seen), len(matches) - 1)
-    added = np.where(matches.image_ids[at] == seen, bonuses[at], 0.0)
+    worded = matches.image_ids[at] == seen
+    added = np.where(worded, bonuses[at], 0.0)
     # A photo that was not seen scores at most what the last one does: with less than this added, it stays
     # below the `top` that are known.
     best = np.sort(scores + added)[::-1]
     needed = best[top - 1] - scores[-1] if len(best) >= top else -np.inf
-    unseen = (bonuses >= needed) & ~np.isin(matches.image_ids, seen)
+    unseen = bonuses >= needed
+    unseen[at[worded]] = False
     more = photos.with_scores(matches.image_ids[unseen], bonuses[unseen])
     rows = (
         np.concatenate([scores, more[0]]),
