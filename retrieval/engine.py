@@ -211,12 +211,12 @@ class SearchEngine:
         own = {photo.resolve() for photo in query.photos} if within == "images" else set()
         wanted = top + len(own)  # the query photos themselves may be found
         most = len(index) if among is None else len(among)
+        searched = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
         while True:
-            gallery = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
             if query.sentence is None or within == "captions":
-                ranked = FusedRanking(*gallery.best(wanted))
+                ranked = FusedRanking(*searched.best(wanted))
             else:
-                ranked = fused(query.sentence, gallery, wanted, ranking)
+                ranked = fused(query.sentence, searched, wanted, ranking)
             hits = self._hits(ranked.scores.tolist(), ranked.ids.tolist(), within, own)[:top]
             hits = [replace(hit, **ranked.words_of(hit.id)) for hit in hits]
             # Links to the query photos are left out as well: there may be more hits behind them.

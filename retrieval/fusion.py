@@ -29,7 +29,6 @@ SURE = WEIGHT / 2  # what four of five words are worth: such a photo is meant, w
 _DEPTH = 300  # of the visual ranking, before photos are looked for by their words alone
 _BLOCK = 4096  # vectors that are compared with the query at a time: 8 MB of 512 dimensions
 
-
 _Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]  # scores, vector ids, bonuses
 
 
@@ -81,16 +80,23 @@ class SearchedPhotos:
         return scores[0], ids[0]
 
     def with_scores(self, images: NDArray[np.int64], added: NDArray[np.float64]) -> _Rows:
-        """Those of (n,) photos that are among these, with what is added to them."""
+        """Those of (n,) photos that are among these, with what is added to them.
+
+        The catalogue may know newer photos than the index does, which are left out until that is opened anew.
+        """
         vectors = self.reader.vectors_of_images(images.tolist(), self.model_id)
         ids = np.array([vectors.get(image, -1) for image in images.tolist()], dtype=np.int64)
-        kept = ids >= 0 if self.among is None else np.isin(ids, self.among)
-        ids, added = ids[kept], added[kept]
-        scores = [
-            self.index.vectors(ids[start : start + _BLOCK]) @ self.vector
-            for start in range(0, len(ids), _BLOCK)
-        ]
-        return np.concatenate([np.empty(0, np.float32), *scores]), ids, added
+        order = np.argsort(ids)
+        ids, added = ids[order], added[order]
+        wanted = ids if self.among is None else ids[np.isin(ids, self.among)]
+        scores, found = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
+        for start in range(0, len(wanted), _BLOCK):
+            some = wanted[start : start + _BLOCK]
+            rows = self.index.search(self.vector[None], len(some), some)
+            scores.append(rows[0][0])
+            found.append(rows[1][0])
+        there = np.concatenate(found)
+        return np.concatenate(scores), there, added[np.searchsorted(ids, there)]
 
 
 def fused(text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused") -> FusedRanking:

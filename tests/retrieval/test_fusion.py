@@ -128,6 +128,17 @@ def test_none_is_missed_however_deep_it_lies(
     assert found.ids.tolist() == expected.tolist()
 
 
+def test_photos_that_came_after_the_index_was_opened_are_left_out(
+    engine: SearchEngine, library: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    before = names(engine.search("blue bergen", ranking="words"))
+    write_photos(tmp_path / "album", {"Bergen/new.png": "red"})
+    update_library(library, [tmp_path / "album"], encoder)
+    assert names(engine.search("blue bergen", ranking="words")) == before == []
+    with SearchEngine.open(library, load=lambda model: encoder) as later:
+        assert names(later.search("blue bergen", ranking="words")) == ["new"]
+
+
 def test_more_hits_than_one_statement_can_ask_for(
     engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
