@@ -30,6 +30,7 @@ STOP_WORDS = frozenset({
 # Captions speak another language than names, and what is rare differs: they are looked at apart.
 NAMES = tuple(field for field in FIELDS if field != "captions")
 CAPTIONS = ("captions",)
+_MOST = 0.9  # of all photos
 # A word that more captions have says little. Reading where it stands takes 1 ms.
 MOST_CAPTIONED = 10_000
 
@@ -68,9 +69,9 @@ def shares(rows: Iterable[NDArray[np.int64]], n_photos: int) -> tuple[NDArray[np
     """(n,) ids of photos, rising, and their (n,) shares, for the ids of photos that have each of the words.
 
     A word counts by its inverse document frequency as BM25 has it (Robertson and Zaragoza 2009, with Lucene's
-    1 + to keep it positive); one that more than half of the photos have says nothing.
+    1 + to keep it positive); one that nearly all photos have, such as the folder that holds them, by nothing.
     """
-    known = [ids for ids in rows if 0 < len(ids) <= max(n_photos // 2, 1)]
+    known = [ids for ids in rows if 0 < len(ids) <= max(_MOST * n_photos, 1)]
     if not known:
         return _nowhere()
     counts = np.array([len(ids) for ids in known], dtype=np.float64)

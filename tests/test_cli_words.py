@@ -55,7 +55,8 @@ def found(place: Path, *arguments: str) -> list[tuple[str, list[str]]]:
 def test_a_folder_and_what_is_in_the_picture_go_together(place: Path) -> None:
     hits = found(place, "germany 2019 cat")
     assert hits[:2] == [("Germany 2019/IMG_0001.png", ["folder"]), ("Germany 2019/IMG_0002.png", ["folder"])]
-    # "2019" alone says nothing here: with IMG_20190704 it is in three of five names.
+    # "2019" is in the date of a name as well: IMG_20190704.
+    assert ("IMG_20190704_garage.png", ["name"]) in hits
     assert len(hits) == len(ALBUMS)  # the others follow
 
 
