@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.shared import Gallery, Given, Json, command, print_json
+from commands.results import Answer, CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
+from commands.shared import Gallery, Given, Json, command
 from embedding.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,7 +94,13 @@ def search(
         bool, typer.Option("--words-only", help="Only by names, folders, keywords and captions.")
     ] = False,
     as_json: Json = False,
-    paths: Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, for xargs.")] = False,
+    as_csv: Csv = False,
+    paths: Paths = False,
+    null: Null = False,
+    html: Html = None,
+    copy_to: CopyTo = None,
+    open_: Open = False,
+    thumbnails: Thumbnails = None,
 ) -> None:
     """Find photos (or captions) by words, by photos, by when and where they were taken."""
     import time
@@ -103,8 +110,17 @@ def search(
     from retrieval.fusion import chosen_ranking
     from retrieval.lastsearch import LastSearch
     from retrieval.query import parse_query, with_feedback
-    from retrieval.tables import hit_table
 
+    output = Output(
+        as_json=as_json,
+        as_csv=as_csv,
+        paths=paths,
+        null=null,
+        html=html,
+        copy_to=copy_to,
+        open_=open_,
+        thumbnails=thumbnails,
+    )
     wanted = (("portrait", portrait), ("landscape", landscape), ("square", square))
     shapes = {shape for shape, given in wanted if given}
     filters = _filters(after, before, path, not_path, camera, near, around, shapes, min_size, format_)
@@ -134,24 +150,7 @@ def search(
             print("no photo is let through by these filters", file=sys.stderr)
         well = engine.matches_well(parsed, hits, gallery)
         LastSearch(parsed, gallery, tuple(hit.id for hit in hits)).save(engine.library)
-    if as_json:
-        print_json(
-            {
-                "query": str(parsed),
-                "in": gallery,
-                "matches_well": well,
-                "hits": [hit.as_json() for hit in hits],
-                "took_ms": round(took_ms, 1),
-            }
-        )
-        return
-    if well is False:  # a remark, not a result: bare paths and tables stay what they are
-        print("nothing here matches well", file=sys.stderr, flush=True)
-    if paths:
-        for found in dict.fromkeys(hit.path for hit in hits if hit.path is not None):
-            print(found)
-    elif hits:
-        print(hit_table(hits, captions=gallery == "captions"))
+    output.show(Answer(str(parsed), gallery, hits, well, took_ms), Given.progress())
 
 
 def _filters(

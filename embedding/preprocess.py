@@ -11,7 +11,8 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def load_views(
 ) -> Photo:
     """As ``load_photo``, with (V, size, size, 3) ``pixels``: the photo is decoded once for all views."""
     label = name or (source if isinstance(source, (str, Path)) else "image")
-    try:
+    with _image_errors(label):
         if isinstance(source, Image.Image):
             return _prepare(source, size, views, source.getexif())
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
@@ -88,6 +89,28 @@ def load_views(
             full_size = image.size
             image.draft("RGB", (_side(size, views),) * 2)
             return _prepare(image, size, views, exif, full_size)
+
+
+def load_thumbnail(path: Path, side: int) -> Image.Image:
+    """The photo at ``path`` in its own proportions, upright and RGB, at most ``side`` pixels a side.
+
+    As ``load_views`` sees it but for the squashing. Raises ``ImageError`` with a short reason.
+    """
+    with _image_errors(path), Image.open(path, formats=_FORMATS) as image:
+        _check_size(*image.size)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        scale = min(1.0, side / max(image.size))
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image.draft("RGB", size)
+        # Always an image of its own: the file's would still want the file, which is closed.
+        return _upright(_to_rgb(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0), orientation)
+
+
+@contextmanager
+def _image_errors(label: Path | str) -> Iterator[None]:
+    """What goes wrong with a photo in the block is an ``ImageError`` that calls it ``label``."""
+    try:
+        yield
     except ImageError as error:
         raise ImageError(label, error.reason) from None
     except UnidentifiedImageError:
@@ -149,8 +172,7 @@ def _prepare(
     full_size: tuple[int, int] | None = None,
 ) -> Photo:
     width, height = full_size or image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
+    _check_size(width, height)
     rgb = _to_rgb(image)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     squares = [_square(rgb, size, view, orientation) for view in views]
@@ -161,17 +183,28 @@ def _prepare(
     return Photo(pixels, width, height, exif)
 
 
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
+
+
 def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArray[np.uint8]:
     """(size, size, 3) pixels of one view of a photo that is still to be turned upright."""
     width, height = rgb.size
     left, top = (side * (1 - view.share) / 2 for side in rgb.size)
     box = (left, top, width - left, height - top)
     square = rgb.resize((size, size), Image.Resampling.BICUBIC, box)
-    if orientation in range(2, 9):
-        # Turning the small square is cheaper than turning the photo, and comes to the same.
-        square.getexif()[ExifTags.Base.Orientation] = orientation
-        square = ImageOps.exif_transpose(square)
+    # Turning the small square is cheaper than turning the photo, and comes to the same.
+    square = _upright(square, orientation)
     return np.asarray(ImageOps.mirror(square) if view.mirrored else square)
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    """The image turned as EXIF says; a value that it does not know turns nothing."""
+    if orientation not in range(2, 9):
+        return image
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    return ImageOps.exif_transpose(image)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

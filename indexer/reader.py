@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -60,6 +61,7 @@ class Found:
 
     path: Path | None
     caption: str | None
+    taken_at: datetime | None = None  # the photo, by the camera's clock
 
 
 class CatalogReader:
@@ -160,20 +162,21 @@ class CatalogReader:
         """What the vectors with these ids stand for, of those that there are."""
         if kind == "images":
             rows = self._by_ids(
-                "SELECT v.id, r.path, i.path, NULL FROM image_vectors v JOIN images i ON i.id = v.image_id "
+                "SELECT v.id, r.path, i.path, i.taken_at, NULL FROM image_vectors v "
+                "JOIN images i ON i.id = v.image_id "
                 "JOIN roots r ON r.id = i.root_id WHERE v.id IN",
                 ids,
             )
         else:
             rows = self._by_ids(
-                "SELECT v.id, r.path, i.path, c.text FROM caption_vectors v "
+                "SELECT v.id, r.path, i.path, i.taken_at, c.text FROM caption_vectors v "
                 "JOIN captions c ON c.id = v.caption_id LEFT JOIN images i ON i.id = c.image_id "
                 "LEFT JOIN roots r ON r.id = i.root_id WHERE v.id IN",
                 ids,
             )
         return {
-            id_: Found(None if root is None else Path(_text(root), _text(path)), text)
-            for id_, root, path, text in rows
+            id_: Found(None if root is None else Path(_text(root), _text(path)), text, _moment(taken_at))
+            for id_, root, path, taken_at, text in rows
         }
 
     def has_words(self) -> bool:
@@ -252,3 +255,8 @@ def match(word: str, fields: Sequence[str]) -> str:
 def _text(value: str | bytes) -> str:
     """A name from the operating system: those that are not UTF-8 are stored as bytes (catalog.OsText)."""
     return os.fsdecode(value) if isinstance(value, bytes) else value
+
+
+def _moment(value: str | None) -> datetime | None:
+    """A date as SQLAlchemy stores it in SQLite: ``2020-02-03 04:05:06.000000``."""
+    return None if value is None else datetime.fromisoformat(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from indexer.tokens import runs
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
 from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused
+from retrieval.hits import Hits
 from retrieval.query import Query, Term, parse_query
 
 _MOST_BY_DATE = 1000
@@ -42,6 +44,7 @@ class Hit:
     id: int = 0  # of its vector
     words: float | None = None  # what names, captions and the like add to the score in the ranking
     matched: tuple[str, ...] = ()  # which of them have words of the query
+    date: datetime | None = None  # when the photo was taken, by its camera's clock
 
     def as_json(self) -> dict[str, Any]:
         """The shape of a hit in ``search --json``."""
@@ -50,6 +53,7 @@ class Hit:
             "rank": self.rank,
             "score": None if self.score is None else round(self.score, 6),
             "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "date": None if self.date is None else self.date.isoformat(),
             "path": path,
             "caption": self.caption,
             "words": None if self.words is None else round(self.words, 4),
@@ -155,7 +159,7 @@ class SearchEngine:
         *,
         by_date: bool = False,
         ranking: Ranking = "fused",
-    ) -> list[Hit]:
+    ) -> Hits:
         """The ``top`` best photos or captions for a query, best first; without terms the newest ones.
 
         A string is parsed as on the command line, a ``Path`` is a photo. Photos of the query are not listed
@@ -177,10 +181,10 @@ class SearchEngine:
             query = parse_query([query])
         index = self.index(within)
         if len(index) == 0 or self.model is None:
-            return []
+            return Hits()
         if not query.terms:
             ids = self.catalog.newest(within, self.model.id, query.filters, top)
-            return self._hits([None] * len(ids), ids, within, set())
+            return Hits(self._hits([None] * len(ids), ids, within, set()))
         if min_confidence > 0 and not self._has_confidence(query, within):
             fact = (
                 f"the model {self.encoder.name} has no calibration, so its hits have no confidence"
@@ -200,7 +204,7 @@ class SearchEngine:
             or hit.confidence >= min_confidence
             or (by_date and (hit.words or 0) >= SURE)
         ]
-        return self._newest_first(hits, within)[:top] if by_date else hits
+        return Hits(self._newest_first(hits, within)[:top] if by_date else hits)
 
     def _best(self, query: Query, top: int, within: Gallery, ranking: Ranking) -> list[Hit]:
         """The ``top`` best, best first."""
@@ -263,7 +267,7 @@ class SearchEngine:
         rows = [(score, id_, found[id_]) for score, id_ in zip(scores, ids, strict=True) if id_ in found]
         kept = [row for row in rows if row[2].path is None or not own or row[2].path.resolve() not in own]
         return [
-            Hit(rank, score, item.path, item.caption, id=id_)
+            Hit(rank, score, item.path, item.caption, id=id_, date=item.taken_at)
             for rank, (score, id_, item) in enumerate(kept, start=1)
         ]
 

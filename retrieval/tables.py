@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,23 +28,30 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
-    """Hits: rank, score to three decimals, percent of confidence if known, the fields that have words of the
-    query if any do, caption if asked for and path."""
-    worded = any(hit.matched for hit in hits)
-    sure = any(hit.confidence is not None for hit in hits)
-    columns = {"confidence": sure, "matched": worded, "caption": captions}
-    names = ("rank", "score", *(name for name, shown in columns.items() if shown), "path")
-    rows: list[Sequence[Any]] = [names]
-    for hit in hits:
-        percent = (_percent(hit.confidence),) if sure else ()
-        sentence = (hit.caption,) if captions else ()
-        fields = (", ".join(hit.matched),) if worded else ()
-        score = "" if hit.score is None else f"{hit.score:.3f}"
-        rows.append((hit.rank, score, *percent, *fields, *sentence, hit.path or ""))
-    return table(rows)
+    """Hits: rank, score to three decimals, percent of confidence, date and the fields that have words of the
+    query where any has one, caption if asked for, and path."""
+    columns: dict[str, list[Any]] = {
+        "rank": [hit.rank for hit in hits],
+        "score": ["" if hit.score is None else f"{hit.score:.3f}" for hit in hits],
+    }
+    if any(hit.confidence is not None for hit in hits):
+        columns["confidence"] = [percent(hit.confidence) for hit in hits]
+    if any(hit.date is not None for hit in hits):
+        columns["date"] = [day(hit.date) for hit in hits]
+    if any(hit.matched for hit in hits):
+        columns["matched"] = [", ".join(hit.matched) for hit in hits]
+    if captions:
+        columns["caption"] = [hit.caption for hit in hits]
+    columns["path"] = [hit.path or "" for hit in hits]
+    return table([list(columns), *zip(*columns.values(), strict=True)])
 
 
-def _percent(confidence: float | None) -> str:
+def day(date: datetime | None) -> str:
+    """The day, as 2020-02-03; nothing where it is not known."""
+    return "" if date is None else date.date().isoformat()
+
+
+def percent(confidence: float | None) -> str:
     """Whole percents; nothing is impossible, and nothing is certain."""
     if confidence is None:
         return ""

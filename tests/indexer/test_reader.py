@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.reader import CatalogReader, Found, LibraryModel
 
 NOT_UTF8 = "caf\udce9.jpg"  # as os.fsdecode reads Latin-1
+TAKEN_AT = datetime(2020, 2, 3, 4, 5, 6)
 
 
 @pytest.fixture
@@ -36,8 +38,10 @@ def reader(library: Path) -> Iterator[CatalogReader]:
         session.add_all([Root(path="/photos"), Root(path=f"/other/{NOT_UTF8}")])
         for name in ("a", "b"):
             session.add(Model(name=name, folder="/m", fingerprint=f"print-{name}", dim=2, added_at=utcnow()))
-        for root, path in ((1, "x.jpg"), (1, NOT_UTF8), (2, "sub/y.jpg")):
-            session.add(Image(root_id=root, path=path, size=1, mtime_ns=1, indexed_at=utcnow()))
+        for root, path, date in ((1, "x.jpg", TAKEN_AT), (1, NOT_UTF8, None), (2, "sub/y.jpg", None)):
+            session.add(
+                Image(root_id=root, path=path, size=1, mtime_ns=1, indexed_at=utcnow(), taken_at=date)
+            )
         session.add(Corpus(path="/c.csv", format="csv", size=1, mtime_ns=1, added_at=utcnow()))
         session.flush()
         session.add(Caption(corpus_id=1, position=0, text="a dog", image_id=1))
@@ -85,12 +89,12 @@ def test_vectors_of_one_model(reader: CatalogReader) -> None:
 
 def test_what_vectors_stand_for(reader: CatalogReader) -> None:
     assert reader.found("images", [4, 5, 6, 99]) == {
-        4: Found(Path("/photos/x.jpg"), None),
+        4: Found(Path("/photos/x.jpg"), None, TAKEN_AT),
         5: Found(Path("/photos", NOT_UTF8), None),
         6: Found(Path("/other", NOT_UTF8, "sub/y.jpg"), None),
     }
     assert reader.found("captions", [1, 2]) == {
-        1: Found(Path("/photos/x.jpg"), "a dog"),
+        1: Found(Path("/photos/x.jpg"), "a dog", TAKEN_AT),
         2: Found(None, "a cat"),
     }
 

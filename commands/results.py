@@ -1,0 +1,178 @@
+"""What ``search`` does with its hits: the one place that chooses how they are shown and to whom they go.
+
+Standard output is the hits in one format: the table, or what --json, --csv, --paths or --null ask for.
+--html, --copy-to and --open come on top of any of them, and say on stderr what they did.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from commands.shared import print_json
+from embedding.errors import UserError
+from embedding.progress import Progress
+
+if TYPE_CHECKING:
+    from indexer.reader import Kind
+    from retrieval.engine import Hit
+
+Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, one a line.")]
+Null = Annotated[bool, typer.Option("--null", "-0", help="Print bare paths, ended by NUL, for xargs -0.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", help="Write the photos as one web page, for any browser.", metavar="FILE"),
+]
+CopyTo = Annotated[
+    Path | None,
+    typer.Option("--copy-to", help="Copy the photos into this folder, as 001-name.jpg.", metavar="DIR"),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the photos in a viewer, at most ten.")]
+Thumbnails = Annotated[
+    bool | None,
+    typer.Option(
+        "--thumbnails/--no-thumbnails",
+        help="Show thumbnails above the table [default: where the terminal can].",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a search found."""
+
+    query: str  # as one would type it; empty where nothing but filters was asked for
+    within: Kind  # what was searched
+    hits: Sequence[Hit]
+    matches_well: bool | None
+    took_ms: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``search --json``."""
+        return {
+            "query": self.query,
+            "in": self.within,
+            "matches_well": self.matches_well,
+            "hits": [hit.as_json() for hit in self.hits],
+            "took_ms": round(self.took_ms, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the options ask for. Raises ``typer.BadParameter`` where they contradict one another, and
+    ``UserError`` where there is no viewer to open photos in: both before anything is searched."""
+
+    as_json: bool
+    as_csv: bool
+    paths: bool
+    null: bool
+    html: Path | None
+    copy_to: Path | None
+    open_: bool
+    thumbnails: bool | None  # None: where the terminal can
+
+    def __post_init__(self) -> None:
+        given = {
+            "--json": self.as_json,
+            "--csv": self.as_csv,
+            "--null" if self.null else "--paths": self.paths or self.null,
+            "--thumbnails": self.thumbnails is True,
+        }
+        formats = [option for option, is_given in given.items() if is_given]
+        if len(formats) > 1:
+            raise typer.BadParameter(f"{formats[0]} and {formats[1]} exclude each other")
+        if self.open_:
+            from retrieval.handover import find_viewer
+
+            find_viewer()
+
+    def show(self, answer: Answer, progress: Progress) -> None:
+        """Write files, print, open, in this order. Raises ``UserError`` when a photo was not copied."""
+        not_copied = 0
+        if self.html is not None:
+            from retrieval.contactsheet import write_sheet
+
+            write_sheet(self.html, answer.query or "Photos", answer.hits, progress)
+            progress.note(f"{self.html}: {_count(len(answer.hits), 'hit')}")
+        if self.copy_to is not None:
+            not_copied = _copy(answer.hits, self.copy_to, progress)
+        self._print(answer)
+        sys.stdout.flush()
+        if self.open_:
+            from retrieval.handover import MOST_OPENED, hit_photos, open_photos
+
+            photos = list(hit_photos(answer.hits))
+            open_photos(photos[:MOST_OPENED])
+            if len(photos) > MOST_OPENED:
+                progress.note(f"opened the first {MOST_OPENED} of {len(photos):,} photos")
+        if not_copied:
+            raise UserError(f"{self.copy_to}: {_count(not_copied, 'photo')} not copied")
+
+    def _print(self, answer: Answer) -> None:
+        if self.as_json:
+            print_json(answer.as_json())
+            return
+        if answer.matches_well is False:  # a remark, not a result: bare paths and tables stay what they are
+            print("nothing here matches well", file=sys.stderr, flush=True)
+        if self.as_csv:
+            _print_csv(answer.hits)
+        elif self.paths or self.null:
+            from retrieval.handover import hit_photos
+
+            for path in hit_photos(answer.hits):
+                print(path, end="\0" if self.null else "\n")
+        elif answer.hits:
+            from retrieval.tables import hit_table
+
+            if self.thumbnails is not False:
+                _print_thumbnails(answer.hits, forced=self.thumbnails is True)
+            print(hit_table(answer.hits, captions=answer.within == "captions"))
+
+
+def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
+    """How many photos could not be copied; each is a warning."""
+    from retrieval.handover import copy_photos
+
+    copies = copy_photos(hits, folder)
+    for line in copies.failed:
+        progress.warn(line)
+    there = f", {len(copies.there):,} were there" if copies.there else ""
+    progress.note(f"{folder}: {_count(len(copies.copied), 'photo')} copied{there}")
+    return len(copies.failed)
+
+
+def _print_csv(hits: Sequence[Hit]) -> None:
+    import csv
+
+    columns = ("rank", "score", "confidence", "date", "path", "caption")
+    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(hit.as_json() for hit in hits)
+
+
+def _print_thumbnails(hits: Sequence[Hit], *, forced: bool) -> None:
+    """Thumbnails where the terminal is known to show them; if ``forced``, Sixel where it is not."""
+    if not (forced or sys.stdout.isatty()):
+        return
+    from retrieval.terminal import Graphics, cell_width, graphics, thumbnail_rows
+
+    protocol = graphics(os.environ) or (Graphics.SIXEL if forced else None)
+    if protocol is None:
+        return
+    columns = shutil.get_terminal_size().columns
+    for row in thumbnail_rows(hits, protocol, columns, cell_width(sys.stdout.fileno())):
+        print(row, end="", flush=True)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
