@@ -34,13 +34,19 @@ def eval_(
     plot: Annotated[
         Path | None, typer.Option(help="Draw recall against K into this PNG.", metavar="FILE")
     ] = None,
+    fused: Annotated[
+        bool,
+        typer.Option(
+            "--fused", help="Also the recall of sentences with and without the words beside photos."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Recall@K both ways over the indexed photos and their captions; kept in the library."""
     from indexer.catalog import Catalog
     from indexer.library import find_library
     from retrieval import evaluate
-    from retrieval.tables import evaluation_table, history_table
+    from retrieval.tables import evaluation_table, fused_table, history_table
 
     ks = _ks(recall)
     catalog = Catalog.open(find_library(Given.library))
@@ -67,7 +73,14 @@ def eval_(
             "note: searching the index differs from exact search; recall is that of the index",
             file=sys.stderr,
         )
+    facts = result.as_json()
+    if fused:
+        from retrieval.fusedeval import compare_fused
+
+        facts["fused"] = compare_fused(catalog, ks=ks, split=split, progress=Given.progress())
     if as_json:
-        print_json(result.as_json())
-    else:
-        print(evaluation_table(result.as_json(), ks))
+        print_json(facts)
+        return
+    print(evaluation_table(facts, ks))
+    if fused:
+        print(fused_table(facts["fused"], ks))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from indexer.filters import Filters
     from indexer.reader import Kind
     from retrieval.engine import SearchEngine
+    from retrieval.fusion import Ranking
     from retrieval.query import Query
 
 
@@ -90,6 +91,12 @@ def search(
         bool,
         typer.Option("--no-fold", help="Show every photo, also those that look almost like a better hit."),
     ] = False,
+    visual_only: Annotated[
+        bool, typer.Option("--visual-only", help="Only by what photos show, not by the words beside them.")
+    ] = False,
+    words_only: Annotated[
+        bool, typer.Option("--words-only", help="Only by names, folders, keywords and captions.")
+    ] = False,
     as_json: Json = False,
     as_csv: Csv = False,
     paths: Paths = False,
@@ -104,6 +111,7 @@ def search(
     from dataclasses import replace
 
     from retrieval.engine import SearchEngine
+    from retrieval.fusion import chosen_ranking
     from retrieval.lastsearch import LastSearch
     from retrieval.query import parse_query, with_feedback
 
@@ -134,10 +142,13 @@ def search(
             parsed = with_feedback(parsed, earlier.items(like or ()), earlier.items(unlike or ()))
         assert parsed is not None
         gallery: Kind = (within or Gallery.images).value
-        parsed = _put_right(parsed, engine)
+        ranking = chosen_ranking(visual_only, words_only, parsed, gallery)
+        parsed = _put_right(parsed, engine, ranking)
         started = time.perf_counter()
         by_date = sort is Sort.date
-        hits = engine.search(parsed, top, gallery, min_confidence, by_date=by_date, fold=not no_fold)
+        hits = engine.search(
+            parsed, top, gallery, min_confidence, by_date=by_date, fold=not no_fold, ranking=ranking
+        )
         took_ms = (time.perf_counter() - started) * 1000
         if not len(engine.index(gallery)):
             option = "" if gallery == "images" else " --captions FILE"
@@ -183,7 +194,7 @@ def _filters(
     return filters
 
 
-def _put_right(query: Query, engine: SearchEngine) -> Query:
+def _put_right(query: Query, engine: SearchEngine, ranking: Ranking) -> Query:
     """The query with the words that are certainly mistyped put right; what is done or doubtful is said."""
     from dataclasses import replace
 
@@ -193,7 +204,8 @@ def _put_right(query: Query, engine: SearchEngine) -> Query:
         print(f"warning: the model does not know {word!r}", file=sys.stderr)
     terms = []
     for term in query.terms:
-        found = corrections(term.text or "")
+        text = term.text or ""
+        found = corrections(text, () if ranking == "visual" else engine.written_words(text))
         for correction in found:
             if correction.is_certain:
                 likeliest = correction.known[0]

@@ -32,6 +32,7 @@ from indexer.catalog import (
     Root,
     Setting,
     active_model,
+    sqlite_connection,
     utcnow,
 )
 from indexer.choices import Choices, Limit, load_choices, store_choices
@@ -59,6 +60,7 @@ from indexer.targets import (
     scope_of,
     split_targets,
 )
+from indexer.words import drop_damaged_words
 
 # What an extra opens, for people.
 _KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
@@ -130,6 +132,8 @@ def update_library(
     chosen = None if captions is None else choose_captions(captions, split)
     tally = Tally()
     with closing(Catalog.open(library, create=True)) as catalog, indexing_lock(library):
+        with catalog.session(write=True) as session:
+            drop_damaged_words(sqlite_connection(session))  # made anew as the session ends
         deleted = deleted_paths(catalog, missing)
         model_id = _register_model(catalog, encoder)
         run = Run(catalog, encoder, model_id, effort or Effort(), progress, tally)

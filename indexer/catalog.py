@@ -8,6 +8,7 @@ The tables themselves are created by ``indexer.migrations``; a test holds the tw
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 
 from embedding.modelfolder import Variant, model_label
 from indexer.database import ACTIVE_MODEL, CATALOG, connect, has_advice, library_error, open_database
+from indexer.words import refresh_words
 
 
 class OsText(TypeDecorator[str]):
@@ -124,6 +126,7 @@ class Image(Base):
     camera: Mapped[str | None] = mapped_column(Text)
     latitude: Mapped[float | None]  # degrees, north positive
     longitude: Mapped[float | None]  # degrees, east positive
+    keywords: Mapped[str | None] = mapped_column(Text)  # and title and description, as the file has them
     indexed_at: Mapped[datetime]
     failure: Mapped[str | None] = mapped_column(OsText)
 
@@ -160,6 +163,14 @@ class Caption(Base):
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="SET NULL"), index=True)
 
     image: Mapped[Image | None] = relationship()
+
+
+class StaleWord(Base):
+    """A photo whose row in the table ``words`` may be out of date; triggers put it here."""
+
+    __tablename__ = "stale_words"
+
+    image_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 # Two indexes each: (item, model) finds the vectors of a deleted item; (model), which in SQLite ends with
@@ -270,13 +281,19 @@ class Catalog:
         """A session that commits when the block ends well and rolls back when it raises.
 
         ``write`` takes the write lock at once: a transaction that reads first and writes later fails
-        when another process wrote in between. Raises ``LibraryError`` for a full disk, a read-only or
-        damaged file and a lock that is held too long.
+        when another process wrote in between. At its end the words of photos are brought up to date
+        (``indexer.words``). Raises ``LibraryError`` for a full disk, a read-only or damaged file and a
+        lock that is held too long.
         """
         try:
             engine = self._writer if write else self._engine
             with Session(engine, expire_on_commit=False) as session, session.begin():
                 yield session
+                if write:
+                    session.flush()
+                    refresh_words(sqlite_connection(session))
+        except sqlite3.DatabaseError as error:  # of the words
+            raise library_error(self.path, error) from None
         except DatabaseError as error:
             if error.orig is not None and has_advice(error.orig):
                 raise library_error(self.path, error.orig) from None
@@ -285,6 +302,13 @@ class Catalog:
     def close(self) -> None:
         """Closes every connection; SQLite then folds its write-ahead log into the file."""
         self._engine.dispose()
+
+
+def sqlite_connection(session: Session) -> sqlite3.Connection:
+    """What the session speaks to SQLite through, within its transaction."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
 
 
 def _begin(connection: Connection) -> None:

@@ -152,6 +152,53 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
+    # The words beside the photos: `indexer.words` fills an FTS5 table with those of the photos noted here.
+    Migration(
+        2,
+        (
+            "ALTER TABLE images ADD COLUMN keywords TEXT",
+            "CREATE TABLE stale_words (image_id INTEGER NOT NULL PRIMARY KEY)",
+            "INSERT INTO stale_words SELECT id FROM images",
+            """
+            CREATE TRIGGER words_image_added AFTER INSERT ON images BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (new.id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_image_changed AFTER UPDATE OF root_id, path, keywords ON images
+            WHEN (old.root_id, old.path, old.keywords) IS NOT (new.root_id, new.path, new.keywords) BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (new.id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_image_removed AFTER DELETE ON images BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (old.id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_caption_added AFTER INSERT ON captions WHEN new.image_id IS NOT NULL BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (new.image_id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_caption_changed AFTER UPDATE OF text, image_id ON captions
+            WHEN (old.text, old.image_id) IS NOT (new.text, new.image_id) BEGIN
+                INSERT OR IGNORE INTO stale_words
+                SELECT id FROM images WHERE id IN (old.image_id, new.image_id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_caption_removed AFTER DELETE ON captions WHEN old.image_id IS NOT NULL BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (old.image_id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_root_moved AFTER UPDATE OF path ON roots BEGIN
+                INSERT OR IGNORE INTO stale_words SELECT id FROM images WHERE root_id = new.id;
+            END
+            """,
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].version
 

@@ -214,6 +214,7 @@ class _BatchWriter:
         self._set_file(image, job)
         image.content_hash, image.failure, image.indexed_at = read.digest, reason, utcnow()
         image.width = image.height = image.taken_at = image.camera = image.latitude = image.longitude = None
+        image.keywords = None
         self._outdated.append(image)
         self._run.tally.failed.append(Failure(str(job.path), reason))
 
@@ -253,10 +254,12 @@ class _BatchWriter:
             image.width, image.height = read.decoded.width, read.decoded.height
             image.taken_at, image.camera = facts.taken_at, facts.camera
             image.latitude, image.longitude = facts.latitude, facts.longitude
+            image.keywords = read.decoded.keywords
         else:  # not decoded, because a photo with the same content is known
             images = (self._images[image_id] for image_id in twins)
             twin = next(image for image in images if image.content_hash == read.digest)
             image.width, image.height = twin.width, twin.height
             image.taken_at, image.camera = twin.taken_at, twin.camera
             image.latitude, image.longitude = twin.latitude, twin.longitude
+            image.keywords = twin.keywords
         self._outdated.append(image)

@@ -18,9 +18,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.errors import LibraryError
 from embedding.modelfolder import Variant, model_label
 from indexer.database import ACTIVE_MODEL, connect, library_error, open_database
 from indexer.filters import DATE, FUNCTIONS, Filters
+from indexer.words import FIELDS
 
 Kind = Literal["images", "captions"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -177,6 +179,58 @@ class CatalogReader:
             for id_, root, path, taken_at, text in rows
         }
 
+    def has_words(self) -> bool:
+        """Whether the words of the photos were put into a table yet; `index` does."""
+        return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = 'words'", []))
+
+    def has_word(self, word: str) -> bool:
+        """Whether any photo has a word in any field. Raises ``LibraryError``."""
+        statement = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
+        return self.has_words() and bool(self._words(statement, match(word, FIELDS)))
+
+    def count_word(self, word: str, fields: Sequence[str]) -> int:
+        """How many photos have a word in one of these fields. Raises ``LibraryError``."""
+        ((count,),) = self._words("SELECT COUNT(*) FROM words WHERE words MATCH ?", match(word, fields))
+        return int(count)
+
+    def images_with_word(self, word: str, fields: Sequence[str]) -> NDArray[np.int64]:
+        """(n,) the ids of those photos, rising. Raises ``LibraryError``."""
+        # As one text, read by NumPy: 0.7 ms for 10,000, a fifth of what as many rows take.
+        statement = "SELECT GROUP_CONCAT(rowid) FROM words WHERE words MATCH ?"
+        ((ids,),) = self._words(statement, match(word, fields))
+        return np.fromstring(ids or "", dtype=np.int64, sep=",")
+
+    def fields_with_words(self, words: Sequence[str], image_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """id -> the fields that have one of the words, of those photos that have any."""
+        wanted = " OR ".join(match(word, FIELDS) for word in words)
+        marked = ", ".join(f"highlight(words, {column}, char(1), '')" for column in range(len(FIELDS)))
+        found: dict[int, tuple[str, ...]] = {}
+        for start in range(0, len(image_ids), _IDS_A_STATEMENT):
+            ids = ",".join(map(str, image_ids[start : start + _IDS_A_STATEMENT]))
+            statement = f"SELECT rowid, {marked} FROM words WHERE words MATCH ? AND rowid IN ({ids})"
+            for id_, *texts in self._words(statement, wanted):
+                pairs = zip(FIELDS, texts, strict=True)
+                found[id_] = tuple(name for name, text in pairs if "\1" in text)
+        return found
+
+    def images_of_vectors(self, ids: Sequence[int]) -> dict[int, int]:
+        """Vector id -> photo id."""
+        return dict(self._by_ids("SELECT id, image_id FROM image_vectors WHERE id IN", ids))
+
+    def vectors_of_images(self, ids: Sequence[int], model_id: int) -> dict[int, int]:
+        """Photo id -> vector id under a model, of the photos that have one."""
+        statement = f"SELECT image_id, id FROM image_vectors WHERE model_id = {int(model_id)} AND image_id IN"
+        return dict(self._by_ids(statement, ids))
+
+    def _words(self, statement: str, expression: str) -> list[Any]:
+        try:
+            return self._connection.execute(statement, [expression]).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise LibraryError(
+                f"{self.path}: the words of its photos are damaged ({error}); run `index` to make them anew, "
+                "or search with --visual-only"
+            ) from None
+
     def _by_ids(self, statement: str, ids: Sequence[int]) -> Iterator[Any]:
         for start in range(0, len(ids), _IDS_A_STATEMENT):
             some = list(ids[start : start + _IDS_A_STATEMENT])
@@ -190,6 +244,12 @@ class CatalogReader:
             yield from self._connection.execute(statement, parameters)
         except sqlite3.DatabaseError as error:
             raise library_error(self.path, error) from None
+
+
+def match(word: str, fields: Sequence[str]) -> str:
+    """An FTS5 query for a word in any of the fields. It is quoted, and so never read as syntax."""
+    quoted = word.replace('"', '""').replace("\0", " ")  # where C would see the end
+    return f'{{{" ".join(fields)}}} : "{quoted}"'
 
 
 def _text(value: str | bytes) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from embedding.errors import ImageError
 from embedding.preprocess import View, decoding_bytes, load_views
 from indexer.exif import PhotoFacts, read_facts
+from indexer.keywords import read_keywords
 from indexer.memory import Memory
 from indexer.scan import FoundFile
 
@@ -45,6 +46,7 @@ class Decoded:
     width: int
     height: int
     facts: PhotoFacts
+    keywords: str | None  # and title and description, a line each
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,10 @@ def read_photo(job: Job, size: int, views: Sequence[View], known: Container[byte
             return Read(job, digest)
         try:
             photo = load_views(data, size, views, name=job.path)
-            facts = read_facts(photo.exif)
+            facts, keywords = read_facts(photo.exif), read_keywords(data, photo.exif)
         except ImageError as error:
             return Read(job, digest, failure=error.reason)
         # Image libraries raise what they like on damaged files; one bad photo must not end a run.
         except Exception as error:
             return Read(job, digest, failure=f"damaged ({type(error).__name__}: {error})")
-    return Read(job, digest, Decoded(photo.pixels, photo.width, photo.height, facts))
+    return Read(job, digest, Decoded(photo.pixels, photo.width, photo.height, facts, keywords))

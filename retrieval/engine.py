@@ -19,9 +19,11 @@ from indexer.galleries import Index, open_index
 from indexer.library import find_library
 from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
+from indexer.tokens import runs
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
 from retrieval.folding import folds
+from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused
 from retrieval.hits import Hits
 from retrieval.query import Query, Term, parse_query
 
@@ -32,7 +34,10 @@ _MORE_TO_FOLD = 100
 
 @dataclass(frozen=True)
 class Hit:
-    """One result: ``rank`` from 1, ``score`` the inner product of two unit vectors, higher is closer."""
+    """One result: ``rank`` from 1, ``score`` the inner product of two unit vectors, higher is closer.
+
+    Hits are in the order of score + words; confidence goes by the score alone.
+    """
 
     rank: int
     score: float | None  # None where nothing but filters was asked for
@@ -40,6 +45,8 @@ class Hit:
     caption: str | None  # the sentence, when captions were searched
     confidence: float | None = None  # probability that it matches; None without a calibration
     id: int = 0  # of its vector
+    words: float | None = None  # what names, captions and the like add to the score in the ranking
+    matched: tuple[str, ...] = ()  # which of them have words of the query
     date: datetime | None = None  # when the photo was taken, by its camera's clock
     alike: tuple[Path, ...] = ()  # photos that show almost the same and are folded under this one
 
@@ -54,6 +61,8 @@ class Hit:
             "path": path,
             "caption": self.caption,
             "alike": [str(path) for path in self.alike],
+            "words": None if self.words is None else round(self.words, 4),
+            "matched": list(self.matched),
         }
 
 
@@ -130,6 +139,10 @@ class SearchEngine:
             return []
         return [word for text in query.texts for word in self.encoder.unknown_words(text)]
 
+    def written_words(self, text: str) -> set[str]:
+        """The words of a text that are in names, folders, keywords or captions. Raises ``LibraryError``."""
+        return {word for word in runs(text) if self.catalog.has_word(word)}
+
     def matches_well(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> bool | None:
         """Whether the best of these hits of ``query`` is a likely match; None where nobody can tell."""
         if query.terms and not hits and self.calibration is not None and len(self.index(within)):
@@ -138,6 +151,8 @@ class SearchEngine:
         best = max((hit.confidence for hit in hits if hit.confidence is not None), default=None)
         if kind is None or best is None or self.calibration is None:
             return None
+        if (hits[0].words or 0) >= SURE:
+            return True
         return self.calibration.matches_well(kind, query.sentence, best, len(self.index(within)))
 
     def search(
@@ -149,14 +164,17 @@ class SearchEngine:
         *,
         by_date: bool = False,
         fold: bool = False,
+        ranking: Ranking = "fused",
     ) -> Hits:
         """The ``top`` best photos or captions for a query, best first; without terms the newest ones.
 
         A string is parsed as on the command line, a ``Path`` is a photo. Photos of the query are not listed
-        among its hits. Fewer hits than asked for means that the gallery holds no more of what the filters let
-        through, or none as likely as ``min_confidence``. With ``by_date`` the newest of those that match well
-        come first: of the 1,000 best, what is not weaker than 95% of the first hits that were right on dev,
-        and at least half as likely as the best; of a query without confidence the ``top`` best. With
+        among its hits. What is one sentence about photos is also looked for in the words beside them
+        (``retrieval.fusion``) unless ``ranking`` is "visual", and only there if it is "words". Fewer hits
+        than asked for means that the gallery holds no more of what the filters let through, or none as
+        likely as ``min_confidence``. With ``by_date`` the newest of those that match well come first: of the
+        1,000 best, what is not weaker than 95% of the first hits that were right on dev and at least half as
+        likely as the best, or is meant by its words; of a query without confidence the ``top`` best. With
         ``fold`` a photo that shows almost the same as a better hit is in that one's ``alike``, and there are
         ``top`` that differ; neither captions nor the newest of a query without terms are folded. Raises
         ``UserError`` for a sentence with no known word, a photo that cannot be read, terms that cancel out,
@@ -184,14 +202,20 @@ class SearchEngine:
             raise UserError(f"{fact}; search without --min-confidence")
         sure = by_date and self._has_confidence(query, within)
         fold = fold and within == "images"
-        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within, fold)
+        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within, fold, ranking)
         if sure:
             best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
             min_confidence = max(min_confidence, self._weakest(query, within), best / 2)
-        hits = [hit for hit in hits if hit.confidence is None or hit.confidence >= min_confidence]
+        hits = [
+            hit
+            for hit in hits
+            if hit.confidence is None
+            or hit.confidence >= min_confidence
+            or (by_date and (hit.words or 0) >= SURE)
+        ]
         return Hits(self._newest_first(hits, within)[:top] if by_date else hits)
 
-    def _best(self, query: Query, top: int, within: Gallery, fold: bool) -> list[Hit]:
+    def _best(self, query: Query, top: int, within: Gallery, fold: bool, ranking: Ranking) -> list[Hit]:
         """The ``top`` best, best first, those that look alike as one if ``fold``."""
         assert self.model is not None
         index = self.index(within)
@@ -202,12 +226,17 @@ class SearchEngine:
         if fold:
             wanted += min(top, _MORE_TO_FOLD)
         most = len(index) if among is None else len(among)
+        searched = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
         while True:
-            scores, found = index.search(vector[None], wanted, among)
-            hits = self._hits(scores[0].tolist(), found[0].tolist(), within, own)
+            if query.sentence is None or within == "captions":
+                ranked = FusedRanking(*searched.best(wanted))
+            else:
+                ranked = fused(query.sentence, searched, wanted, ranking)
+            hits = self._hits(ranked.scores.tolist(), ranked.ids.tolist(), within, own)
+            hits = [replace(hit, **ranked.words_of(hit.id)) for hit in hits]
             hits = (self._folded(hits, index) if fold else hits)[:top]
             # Links to the query photos are left out as well: there may be more hits behind them.
-            if len(hits) == top or wanted >= most:
+            if len(hits) == top or wanted >= most or len(ranked.ids) < wanted:
                 return self._with_confidence(hits, query, vector, within)
             wanted *= 2
 

@@ -79,7 +79,7 @@ class EvaluationResult:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
     """Captions with their photos, as ids of vectors; positives share an item (the photo's id)."""
 
     caption_vectors: NDArray[np.int64]  # (C,)
@@ -106,7 +106,7 @@ def evaluate(
         model = active_model(session)
         if model is None:
             raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
-        pairs = _pairs(session, model, split)
+        pairs = indexed_pairs(session, model, split)
     _check_unchanged(model)
     depth = max(*ks, 10)
     with closing(CatalogReader.open(catalog.folder)) as reader:
@@ -191,7 +191,7 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds") + "Z"
 
 
-def _pairs(session: Session, model: Model, split: str | None) -> _Pairs:
+def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
     """The captions and photos of a split that both have a vector."""
     name = canonical_split(split) if split is not None else None
     statement = (
@@ -209,7 +209,7 @@ def _pairs(session: Session, model: Model, split: str | None) -> _Pairs:
     caption_vectors, items, image_vectors, splits = zip(*rows, strict=True)
     image_items, first = np.unique(np.array(items, dtype=np.int64), return_index=True)
     only = set(splits)
-    return _Pairs(
+    return Pairs(
         np.array(caption_vectors, dtype=np.int64),
         np.array(items, dtype=np.int64),
         np.array(image_vectors, dtype=np.int64)[first],

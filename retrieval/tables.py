@@ -32,8 +32,8 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
-    """Hits: rank, score to three decimals, percent of confidence and date where any has one, caption if asked
-    for, and path; how many are folded under a hit, if any are."""
+    """Hits: rank, score to three decimals, percent of confidence, date and the fields that have words of the
+    query where any has one, caption if asked for, and path; how many are folded under a hit, if any are."""
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
         "score": ["" if hit.score is None else f"{hit.score:.3f}" for hit in hits],
@@ -42,6 +42,8 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
         columns["confidence"] = [percent(hit.confidence) for hit in hits]
     if any(hit.date is not None for hit in hits):
         columns["date"] = [day(hit.date) for hit in hits]
+    if any(hit.matched for hit in hits):
+        columns["matched"] = [", ".join(hit.matched) for hit in hits]
     if captions:
         columns["caption"] = [hit.caption for hit in hits]
     alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
@@ -93,6 +95,16 @@ def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
         rows.append((name.replace("_", " "), *recalls, f"{way['median_rank']:g}", f"{way['mean_rank']:.1f}"))
     gallery = f"{result['n_images']:,} photos, {result['n_captions']:,} captions"
     return f"{table(rows)}\nrsum {result['rsum']:.1f}{_interval(result.get('rsum_ci95'))} over {gallery}"
+
+
+def fused_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
+    """Text to image without and with the words beside the photos, as ``eval --fused --json`` has it."""
+    rows: list[Sequence[Any]] = [("text to image", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
+    for key, name in (("visual", "by pixels"), ("fused", "by pixels and words")):
+        side = comparison[key]
+        recalls = [f"{side[f'R@{k}']:.1f}" for k in ks]
+        rows.append((name, *recalls, f"{side['median_rank']:g}", f"{side['mean_rank']:.1f}"))
+    return table(rows)
 
 
 def history_table(evaluations: Sequence[dict[str, Any]]) -> str:

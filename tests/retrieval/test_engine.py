@@ -112,7 +112,7 @@ def test_new_photos_are_found_by_an_engine_that_is_opened_later(
     write_photo(photos / "yellow.png", (255, 255, 0))
     update_library(library, [photos], encoder)
     with SearchEngine.open(library, load=lambda model: encoder) as later:
-        assert names(later.search("red green", top=1)) == ["yellow.png"]
+        assert names(later.search("red green", top=1, ranking="visual")) == ["yellow.png"]
 
 
 def test_top_must_be_positive(engine: SearchEngine) -> None:

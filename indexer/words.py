@@ -1,0 +1,88 @@
+"""The words beside each photo (its name, folder, keywords and captions) in an FTS5 table, by image id.
+
+The table is a cache of the catalogue, as a FAISS file is. Triggers of the catalogue note in ``stale_words``
+the ids of photos whose words may have changed, whoever changes them; ``refresh_words`` brings those up to
+date at the end of every writing transaction (``Catalog.session``). So no step of indexing needs to know.
+Plain ``sqlite3``: a search reads the table too, and must not wait for SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import PurePath
+
+from indexer.tokens import name_words
+
+FIELDS = ("name", "folder", "keywords", "captions")
+TOKENIZER = "unicode61 remove_diacritics 2"
+_TABLE = f"CREATE VIRTUAL TABLE words USING fts5({', '.join(FIELDS)}, tokenize = '{TOKENIZER}')"
+_BLOCK = 1000  # photos whose words are in memory together
+
+
+def refresh_words(connection: sqlite3.Connection) -> None:
+    """Brings the words of stale photos up to date, in the open transaction; makes the table where there is
+    none. Raises ``sqlite3.DatabaseError``."""
+    if not _exists(connection):
+        connection.execute(_TABLE)
+        connection.execute("INSERT OR IGNORE INTO stale_words SELECT id FROM images")
+    while True:
+        stale = connection.execute(
+            "SELECT image_id FROM stale_words ORDER BY image_id LIMIT ?", [_BLOCK]
+        ).fetchall()
+        if not stale:
+            return
+        _refresh(connection, stale[0][0], stale[-1][0])
+
+
+def drop_damaged_words(connection: sqlite3.Connection) -> None:
+    """Drops the table where FTS5 finds it damaged or photos are missing in it, so that the next
+    ``refresh_words`` makes it anew. Reads all of it: 4 microseconds a photo with five captions."""
+    if not _exists(connection):
+        return
+    try:
+        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        ((differ,),) = connection.execute(
+            "SELECT (SELECT COUNT(*) FROM images WHERE id NOT IN (SELECT image_id FROM stale_words))"
+            " <> (SELECT COUNT(*) FROM words WHERE rowid NOT IN (SELECT image_id FROM stale_words))"
+        )
+    except sqlite3.DatabaseError:
+        differ = True
+    if differ:
+        connection.execute("DROP TABLE words")
+
+
+def _exists(connection: sqlite3.Connection) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'words' AND type = 'table'"
+    return connection.execute(query).fetchone() is not None
+
+
+def _refresh(connection: sqlite3.Connection, first: int, last: int) -> None:
+    """The stale photos with ids from ``first`` to ``last``."""
+    stale = "(SELECT image_id FROM stale_words WHERE image_id BETWEEN ? AND ?)"
+    captions: dict[int, list[str]] = {}
+    for image_id, text in connection.execute(
+        f"SELECT image_id, text FROM captions WHERE image_id IN {stale} ORDER BY id", [first, last]
+    ):
+        captions.setdefault(image_id, []).append(text)
+    photos = connection.execute(
+        "SELECT i.id, r.path, i.path, i.keywords FROM images i JOIN roots r ON r.id = i.root_id"
+        f" WHERE i.id IN {stale}",
+        [first, last],
+    ).fetchall()
+    connection.execute(f"DELETE FROM words WHERE rowid IN {stale}", [first, last])
+    connection.executemany(
+        f"INSERT INTO words (rowid, {', '.join(FIELDS)}) VALUES (?, ?, ?, ?, ?)",
+        (
+            (id_, *_path_words(root, path), keywords or "", "\n".join(captions.get(id_, ())))
+            for id_, root, path, keywords in photos
+        ),
+    )
+    connection.execute("DELETE FROM stale_words WHERE image_id BETWEEN ? AND ?", [first, last])
+
+
+def _path_words(root: str | bytes, path: str | bytes) -> tuple[str, str]:
+    """The words of a photo's name, and of its folders up to the one that was indexed."""
+    relative = PurePath(os.fsdecode(path))
+    folders = (PurePath(os.fsdecode(root)).name, *relative.parts[:-1])
+    return name_words(relative.stem), " ".join(map(name_words, folders))

@@ -1,0 +1,153 @@
+"""Colours for the eye, words for the rest: which photo comes first can be computed by hand."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedding.errors import LibraryError
+from indexer.build import update_library
+from indexer.catalog import Catalog
+from retrieval.engine import Hit, SearchEngine
+from retrieval.fusion import Ranking, SearchedPhotos, bonus, fused
+from retrieval.words import match_words
+from tests.fakes import FakeEncoder, write_photos
+from tests.indexing import write_captions
+
+PHOTOS: dict[str, str | tuple[int, int, int]] = {
+    "Rome/red.png": "red",
+    "Rome/dark.png": (150, 0, 200),
+    "Oslo/violet.png": (200, 0, 100),
+    "Oslo/night.png": "blue",
+    "2019/meadow.png": (0, 255, 0),
+}
+
+
+@pytest.fixture
+def engine(library: Path, tmp_path: Path, encoder: FakeEncoder) -> SearchEngine:
+    write_photos(tmp_path / "album", PHOTOS)
+    captions = write_captions(tmp_path / "c.csv", {"meadow.png": "green grass in rome"})
+    update_library(library, [tmp_path / "album"], encoder, captions=captions)
+    return SearchEngine.open(library, load=lambda model: encoder)
+
+
+def names(hits: list[Hit]) -> list[str]:
+    return [hit.path.stem for hit in hits if hit.path is not None]
+
+
+def test_the_order_is_by_score_and_words_together(engine: SearchEngine) -> None:
+    hits = engine.search("red rome")
+    # Rome/red.png scores 1 and has both words: +0.3. violet (200, 0, 100) scores 200 / 223.6 = 0.894, dark
+    # (150, 0, 200) 150 / 250 = 0.6. Of five names "red" is in one (weight ln(1 + 4.5 / 1.5) = 1.386) and
+    # "rome" in two (0.875): dark has a share of 0.387, whose cube times 0.3 is 0.017. The meadow scores 0;
+    # its caption has all that captions know of the query, "rome": +0.3.
+    assert names(hits) == ["red", "violet", "dark", "meadow", "night"]
+    assert [hit.score for hit in hits] == pytest.approx([1, 0.894, 0.6, 0, 0], abs=1e-3)
+    assert [hit.words for hit in hits] == [
+        pytest.approx(0.3),
+        None,
+        pytest.approx(0.0174, abs=1e-4),
+        pytest.approx(0.3),
+        None,
+    ]
+    assert [hit.matched for hit in hits] == [("name", "folder"), (), ("folder",), ("captions",), ()]
+
+
+def test_words_lift_a_photo_that_looks_nearly_as_good(engine: SearchEngine) -> None:
+    # By the eye dark, at 200 / 250 = 0.8, is behind night, at 1; all that names know of "blue sky in Rome" is
+    # Rome, which adds 0.3. With red.png it adds as much, to a score of 0.
+    assert names(engine.search("blue sky in Rome", ranking="visual"))[:2] == ["night", "dark"]
+    assert names(engine.search("blue sky in Rome"))[:3] == ["dark", "night", "violet"]
+
+
+def test_a_query_whose_words_are_nowhere_is_ranked_by_the_eye_alone(engine: SearchEngine) -> None:
+    assert engine.search("blue") == engine.search("blue", ranking="visual")
+    assert all(hit.words is None and hit.matched == () for hit in engine.search("blue"))
+
+
+def test_by_words_only_those_that_have_some_are_listed(engine: SearchEngine) -> None:
+    # "red" is in one name and rarer than "oslo", which is in two; where words are equal, the score decides.
+    assert names(engine.search("oslo red", ranking="words")) == ["red", "violet", "night"]
+    assert names(engine.search("oslo red", ranking="words", top=2)) == ["red", "violet"]
+    assert engine.search("blue", ranking="words") == []
+
+
+def test_photos_and_captions_are_asked_for_as_before(engine: SearchEngine, tmp_path: Path) -> None:
+    assert engine.search("green grass", within="captions")[0].words is None
+    assert all(hit.words is None for hit in engine.search(tmp_path / "album" / "Rome" / "red.png"))
+
+
+def test_damaged_words_name_the_way_out(engine: SearchEngine) -> None:
+    engine.catalog._connection.execute("DROP TABLE words_data")
+    with pytest.raises(LibraryError, match=r"run `index` .* or search with --visual-only"):
+        engine.search("red")
+    assert names(engine.search("red", ranking="visual"))[0] == "red"
+
+
+@pytest.mark.parametrize("top", [1, 3, 10, 200])
+@pytest.mark.parametrize("ranking", ["fused", "words"])
+@pytest.mark.parametrize("some", [False, True])
+def test_none_is_missed_however_deep_it_lies(
+    library: Path,
+    tmp_path: Path,
+    encoder: FakeEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+    top: int,
+    ranking: Ranking,
+    some: bool,
+) -> None:
+    """Against the sum of score and words over every photo, with a visual ranking of 4 of 60, or of 20."""
+    monkeypatch.setattr("retrieval.fusion._DEPTH", 4)
+    monkeypatch.setattr("retrieval.fusion._BLOCK", 7)
+    rng = np.random.default_rng(top)
+    folders = ("Rome 2018", "Rome 2019", "Oslo 2019", "x", "y")
+    write_photos(
+        tmp_path / "all",
+        {f"{folders[i % 5]}/{i}.png": tuple(rng.integers(0, 256, 3).tolist()) for i in range(60)},
+    )
+    update_library(library, [tmp_path / "all"], encoder)
+    vector = encoder.encode_texts(["red green"])
+    among = np.arange(1, 61, 3) if some else None
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        reader, index = engine.catalog, engine.index("images")
+        every, ids = (array[0] for array in index.search(vector, 60, among))
+        matches = match_words(reader, "rome 2019 red green", 60)
+        added = dict(zip(matches.image_ids.tolist(), bonus(matches).tolist(), strict=True))
+        images = reader.images_of_vectors(ids.tolist())
+        extra = np.array([added.get(images[id_], 0) for id_ in ids.tolist()])
+        if ranking == "words":
+            keys, kept = extra + 1e-9 * every, extra > 0
+        else:
+            keys, kept = every + extra, np.ones(len(ids), bool)
+        expected = ids[kept][np.argsort(-keys[kept], kind="stable")][:top]
+        photos = SearchedPhotos(index, vector[0], reader, 1, among)
+        found = fused("rome 2019 red green", photos, top, ranking)
+    assert found.ids.tolist() == expected.tolist()
+
+
+def test_photos_that_came_after_the_index_was_opened_are_left_out(
+    engine: SearchEngine, library: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    before = names(engine.search("blue bergen", ranking="words"))
+    write_photos(tmp_path / "album", {"Bergen/new.png": "red"})
+    update_library(library, [tmp_path / "album"], encoder)
+    assert names(engine.search("blue bergen", ranking="words")) == before == []
+    with SearchEngine.open(library, load=lambda model: encoder) as later:
+        assert names(later.search("blue bergen", ranking="words")) == ["new"]
+
+
+def test_more_hits_than_one_statement_can_ask_for(
+    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = engine.search("red rome", top=5)
+    monkeypatch.setattr("indexer.reader._IDS_A_STATEMENT", 2)
+    assert engine.search("red rome", top=5) == everything
+
+
+def test_words_that_are_not_yet_in_the_table_are_no_error(engine: SearchEngine, library: Path) -> None:
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        session.connection().exec_driver_sql("DROP TABLE words")
+    assert engine.search("red rome") == engine.search("red rome", ranking="visual")
