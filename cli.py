@@ -17,7 +17,8 @@ if any(find_spec(name) is None for name in ("typer", "faiss", "onnxruntime", "sq
         os.execv(_python, [str(_python), __file__, *sys.argv[1:]])
     sys.exit("error: twobranch is not installed for this Python; run `make demo` or `pip install .` first")
 
-import commands  # noqa: F401 (registers them)
+from commands import register
+from commands.config import config_file
 from commands.shared import app
 
 
@@ -39,6 +40,23 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
     return [*first, *rest]
 
 
+def _only_command(arguments: Sequence[str]) -> str | None:
+    """The command that is asked for; None where the others have to be known as well: without one, for a
+    config.toml that may speak of any, and for completion by the shell."""
+    library = name = None
+    remaining = list(arguments)
+    while remaining and name is None:
+        argument = remaining.pop(0)
+        if argument == "--library" and remaining:
+            library = Path(remaining.pop(0))
+        elif argument.startswith("--library="):
+            library = Path(argument.removeprefix("--library="))
+        elif not argument.startswith("-"):
+            name = argument
+    completing = any(variable.endswith("_COMPLETE") for variable in os.environ)
+    return None if completing or config_file(library).is_file() else name
+
+
 def main() -> None:
     """The console command ``twobranch``."""
     for stream in (sys.stdout, sys.stderr):
@@ -46,7 +64,9 @@ def main() -> None:
             # File names need not be UTF-8, nor need the terminal be able to show them.
             utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
             stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
-    app(_globals_first(sys.argv[1:]))
+    arguments = _globals_first(sys.argv[1:])
+    register(_only_command(arguments))
+    app(arguments)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,29 @@
-"""The commands, a module for each; importing this package registers them in the order of ``--help``."""
+"""The commands, a module for each, which registers what it defines when it is imported."""
 
-# isort: off
-from commands import index, search, duplicates, evaluate, similarity, train, status
-from commands import watch, forget, relocate, export, vacuum
+from __future__ import annotations
 
-__all__ = [
-    "duplicates",
-    "evaluate",
-    "export",
-    "forget",
-    "index",
-    "relocate",
-    "search",
-    "similarity",
-    "status",
-    "train",
-    "vacuum",
-    "watch",
-]
+from importlib import import_module
+
+# By name, in the order of --help; `eval_` and `models` live in modules that are called otherwise.
+_MODULES = {
+    "index": "index",
+    "search": "search",
+    "duplicates": "duplicates",
+    "eval": "evaluate",
+    "similarity": "similarity",
+    "train": "train",
+    "status": "status",
+    "models": "status",
+    "watch": "watch",
+    "forget": "forget",
+    "relocate": "relocate",
+    "export": "export",
+    "vacuum": "vacuum",
+}
+
+
+def register(name: str | None = None) -> None:
+    """Import the module of one command, or of all. Each option costs a little time to declare, and a search
+    should not wait for those of other commands."""
+    for module in dict.fromkeys([_MODULES[name]] if name in _MODULES else _MODULES.values()):
+        import_module(f"commands.{module}")

@@ -13,15 +13,20 @@ from embedding.errors import UserError
 NAME = "config.toml"
 
 
+def config_file(library: Path | None) -> Path:
+    """Where the file of the library that is meant would be."""
+    from indexer.library import library_for_indexing
+
+    return library_for_indexing(library) / NAME
+
+
 def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dict[str, Any]] | None:
     """The defaults in the library that is meant, by command and parameter; None where it has no such file.
 
     A table is called like a command, a key like a long option without its dashes. Raises ``UserError`` naming
     file and key for what no option is called or takes.
     """
-    from indexer.library import library_for_indexing
-
-    path = library_for_indexing(library) / NAME
+    path = config_file(library)
     if not path.is_file():
         return None
     commands: dict[str, Any] = context.command.commands  # type: ignore[attr-defined]

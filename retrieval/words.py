@@ -86,7 +86,8 @@ def combined(
     captions: tuple[NDArray[np.int64], NDArray[np.float64]],
 ) -> WordMatches:
     """Both sides' (ids, shares) over the photos of either."""
-    ids = np.union1d(names[0], captions[0])
+    # Not union1d: without an index to return NumPy imports its masked arrays, 6 ms.
+    ids, _ = np.unique(np.concatenate([names[0], captions[0]]), return_index=True)
     columns = []
     for side_ids, side_shares in (names, captions):
         column = np.zeros(len(ids))
