@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 # By name, in the order of --help; `eval_` and `models` live in modules that are called otherwise.
-_MODULES = {
+MODULES = {
     "index": "index",
     "search": "search",
     "duplicates": "duplicates",
@@ -25,5 +25,5 @@ _MODULES = {
 def register(name: str | None = None) -> None:
     """Import the module of one command, or of all. Each option costs a little time to declare, and a search
     should not wait for those of other commands."""
-    for module in dict.fromkeys([_MODULES[name]] if name in _MODULES else _MODULES.values()):
+    for module in dict.fromkeys([MODULES[name]] if name in MODULES else MODULES.values()):
         import_module(f"commands.{module}")

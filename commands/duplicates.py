@@ -22,7 +22,16 @@ def duplicates(
         bool, typer.Option("--null", "-0", help="As --paths, each ended by a NUL, for xargs -0.")
     ] = False,
 ) -> None:
-    """Near-duplicate photos: copies, re-encoded, resized or slightly cropped, and which of them to keep."""
+    """Near-duplicate photos: copies, re-encoded, resized or slightly cropped, and which of them to keep.
+
+    Candidates have nearly the same vector; then both files are looked at. Photos that were taken at different
+    times are different. The one with the most pixels is kept, then the largest file, then the oldest.
+
+    \b
+    Examples:
+      twobranch duplicates
+      twobranch duplicates -0 | xargs -0 -I{} mv {} spare/    all but the one to keep
+    """
     from indexer.library import find_library
     from retrieval.duplicates import find_duplicates
     from retrieval.tables import duplicates_text

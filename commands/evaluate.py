@@ -42,7 +42,18 @@ def eval_(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Recall@K both ways over the indexed photos and their captions; kept in the library."""
+    """Recall@K both ways over the indexed photos and their captions; kept in the library.
+
+    Recall is a hit rate in percent, with intervals of 95%; ties count against the model. The gallery is what
+    has captions: other photos do not compete.
+
+    \b
+    Examples:
+      twobranch eval --recall 1,5,10
+      twobranch eval --split dev --plot recall.png
+      twobranch eval --split dev --fused                 what the words beside photos do for it
+      twobranch eval --history                           earlier evaluations side by side
+    """
     from indexer.catalog import Catalog
     from indexer.library import find_library
     from retrieval import evaluate

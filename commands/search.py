@@ -106,7 +106,24 @@ def search(
     open_: Open = False,
     thumbnails: Thumbnails = None,
 ) -> None:
-    """Find photos (or captions) by words, by photos, by when and where they were taken."""
+    """Find photos (or captions) by words, by photos, by when and where they were taken.
+
+    Terms add up: + and - stand alone between them, 2: before one is its weight. A term is a sentence, or a
+    photo: what begins with ./ or / or names an image file. File and folder names, keywords and captions are
+    searched beside the pixels. With filters alone the newest photos come first.
+
+    \b
+    Examples:
+      twobranch search "red car on a street"
+      twobranch search ./pool.jpg + "2:golden retriever" - fruit
+      twobranch search beach --after 2023-06 --before 2023-09 --camera 'Pixel*'
+      twobranch search --near 48.85,2.35 --within 20km --portrait
+      twobranch search "a dog" --path 'holiday/**' --sort date
+      twobranch search --like 3 --unlike 1               the last search, refined
+      twobranch search "two dogs run" --in captions
+      twobranch search "a cat" --html cats.html --copy-to cats
+      twobranch search "a cat" -0 | xargs -0 ls -l
+    """
     import time
     from dataclasses import replace
 

@@ -18,7 +18,13 @@ def similarity(
     model: Annotated[str, typer.Option(help="Shipped model or model folder.")] = "default",
     as_json: Json = False,
 ) -> None:
-    """Cosine of every photo with every sentence; no index needed."""
+    """Cosine of every photo with every sentence; no index needed.
+
+    \b
+    Examples:
+      twobranch similarity cat.jpg "a cat" "a dog"
+      twobranch similarity ./photos "a red car" --json
+    """
     from embedding.encoder import Encoder
     from retrieval.similarity import similarity as compare
     from retrieval.similarity import sort_arguments

@@ -20,6 +20,11 @@ def status(
     """What is indexed, with which model, what failed and why, and whether it is up to date.
 
     The folders are listed and compared with the catalogue by size and time; no photo is opened.
+
+    \b
+    Examples:
+      twobranch status
+      twobranch status --no-scan --json
     """
     from indexer.library import find_library
     from retrieval.status import library_status
@@ -34,7 +39,12 @@ def status(
 
 @command
 def models(as_json: Json = False) -> None:
-    """The models at hand, with their quality on their own dev split."""
+    """The models at hand, with their quality on their own dev split.
+
+    \b
+    Example:
+      twobranch models --json
+    """
     from retrieval.status import known_models
     from retrieval.tables import models_table
 

@@ -37,7 +37,18 @@ def train(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model on captioned photos (needs the extra: pip install 'twobranch[train]')."""
+    """Train a model on captioned photos (needs the extra: pip install 'twobranch[train]').
+
+    Ctrl-C leaves the best model so far as a complete folder; --resume goes on where it was. A corpus without
+    a dev split gives up a tenth of its photos to choose the best epoch; a test split is never read.
+
+    \b
+    Examples:
+      twobranch train captions.csv --images photos --out my-model
+      twobranch train captions.csv --images photos --out my-model --resume
+      twobranch train captions.csv --images photos --out baseline --preset seed
+      twobranch index photos --model my-model            and search with it
+    """
     from dataclasses import replace
 
     from retrieval.tables import evaluation_table

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from commands import MODULES
 from tests.fakes import write_photo, write_photos
 from tests.test_cli import ROOT, run, run_json
 
@@ -209,11 +210,11 @@ def test_watch_without_a_library(tmp_path: Path) -> None:
     assert "no .twobranch folder" in run("watch", cwd=tmp_path, code=1).stderr
 
 
-@pytest.mark.parametrize("command", ["watch", "forget", "relocate", "export", "vacuum"])
+@pytest.mark.parametrize("command", MODULES)
 def test_help_has_examples(command: str) -> None:
     text = run(command, "--help", cwd=ROOT).stdout
     assert "Example" in text
-    assert f"  twobranch {command}" in text
+    assert f"\n    twobranch {command}" in text
 
 
 def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
