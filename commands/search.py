@@ -63,8 +63,9 @@ def search(
         str | None, typer.Option(help="Taken near this place: 48.85,2.35.", metavar="LAT,LON")
     ] = None,
     around: Annotated[
-        str, typer.Option("--within", help="How near: 20km, 500m, 3mi.", metavar="DISTANCE")
-    ] = "10km",
+        str | None,
+        typer.Option("--within", help="How near: 20km, 500m, 3mi [default: 10km].", metavar="DISTANCE"),
+    ] = None,
     portrait: Annotated[bool, typer.Option("--portrait", help="Only what is higher than wide.")] = False,
     landscape: Annotated[bool, typer.Option("--landscape", help="Only what is wider than high.")] = False,
     square: Annotated[bool, typer.Option("--square", help="Only square photos.")] = False,
@@ -172,7 +173,7 @@ def search(
             print(f"nothing to search: no {gallery} indexed; run `index PATH{option}`", file=sys.stderr)
         elif not hits and parsed.filters:
             print("no photo is let through by these filters", file=sys.stderr)
-        well = engine.matches_well(parsed, hits, gallery)
+        well = engine.matches_well(parsed, hits, gallery) if hits or not parsed.filters else None
         LastSearch(parsed, gallery, tuple(hit.id for hit in hits)).save(engine.library)
     output.show(Answer(str(parsed), gallery, hits, well, took_ms), Given.progress())
 
@@ -184,7 +185,7 @@ def _filters(
     not_path: list[str] | None,
     camera: list[str] | None,
     near: str | None,
-    around: str,
+    around: str | None,
     shapes: set[str],
     min_size: str | None,
     formats: list[str] | None,
@@ -195,13 +196,15 @@ def _filters(
 
     if len(shapes) > 1:
         raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
+    if around and not near:
+        raise UserError(f"--within {around} of what? Name the place with --near LAT,LON")
     filters = Filters(
         after=parse_date(after) if after else None,
         before=parse_date(before) if before else None,
         paths=tuple(path or ()),
         not_paths=tuple(not_path or ()),
         cameras=tuple(camera or ()),
-        near=parse_place(near, around) if near else None,
+        near=parse_place(near, around or "10km") if near else None,
         shape=next((shape for shape in SHAPES if shape in shapes), None),
         min_pixels=parse_pixels(min_size) if min_size else 0,
         formats=tuple(formats or ()),

@@ -48,5 +48,5 @@ class LastSearch:
         """The hits with these numbers. Raises ``UserError`` for one that was not shown."""
         for rank in ranks:
             if not 1 <= rank <= len(self.hits):
-                raise UserError(f"the last search had {len(self.hits)} hits; there is no hit {rank}")
+                raise UserError(f"there is no hit {rank}: the last search had {len(self.hits)}")
         return [(self.within, self.hits[rank - 1]) for rank in ranks]
