@@ -139,7 +139,7 @@ def extrapolate(photos: int, dim: int, rates: Rates, effort: Effort, library: Pa
         query_s=query_s,
         catalog_bytes=photos * (vector + _ROW_BYTES),
         index_bytes=index_bytes,
-        indexing_memory=effort.memory_mb << 20,
+        indexing_memory=effort.memory_mb * 1_000_000,
         building_memory=building_memory,
         search_memory=search_memory,
         disk_free=shutil.disk_usage(_existing(library)).free,

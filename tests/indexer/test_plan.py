@@ -23,7 +23,7 @@ def test_a_small_library_is_searched_exactly(tmp_path: Path) -> None:
     assert planned.index_bytes == 100_000 * (4 * 512 + 8)
     assert planned.catalog_bytes == 100_000 * (4 * 512 + 500)
     assert planned.query_s == pytest.approx(100_000 * 4 * 512 / 1e9)
-    assert planned.indexing_memory == 400 * 2**20
+    assert planned.indexing_memory == 400_000_000
 
 
 def test_a_large_library_gets_inverted_lists(tmp_path: Path) -> None:
