@@ -167,6 +167,10 @@ class Encoder:
 
         return self._in_parallel(encode, len(images))
 
+    def prepare(self) -> None:
+        """Loads the image tower now rather than with the first photo. Raises ``ModelError``."""
+        _ = self._image_session
+
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows; by all
         cores."""

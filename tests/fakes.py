@@ -58,6 +58,9 @@ class FakeEncoder:
         pixels = [load_views(image, self.image_size, self.views).pixels for image in images]
         return self.encode_views(np.array(pixels, dtype=np.uint8).reshape(-1, len(self.views), 8, 8, 3))
 
+    def prepare(self) -> None:
+        """There is nothing to load."""
+
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert pixels.shape[1:] == (len(self.views), 8, 8, 3)
         with self._counting:  # several threads encode
