@@ -21,6 +21,8 @@ from indexer.catalog import (
 )
 from indexer.galleries import open_index
 from indexer.reader import KINDS, CatalogReader
+from indexer.run import Effort
+from indexer.vectors import VectorIndex, open_exact
 from tests.fakes import FakeEncoder
 
 
@@ -88,3 +90,14 @@ def write_captions(path: Path, captions: dict[str, str], splits: dict[str, str] 
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def in_batches(n: int) -> Effort:
+    """One photo after another, ``n`` in a transaction."""
+    return Effort(workers=1, batch_size=1, transaction=n)
+
+
+def photo_index(library: Path) -> VectorIndex:
+    """The index over the photos' vectors of model 1."""
+    with closing(CatalogReader.open(library)) as reader:
+        return open_exact(reader, "images", 1, 4)

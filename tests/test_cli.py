@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 
 from embedding.encoder import Encoder
 from tests.fakes import write_photo
+from tests.wheelphotos import wheel_photo
 
 ROOT = Path(__file__).parent.parent
 SHOWN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
@@ -43,14 +43,11 @@ def run_json(*arguments: str | Path, cwd: Path) -> Any:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with five real photographs and captions for them, indexed."""
-    data = find_spec("skimage.data")
-    if data is None or not data.submodule_search_locations:
-        pytest.skip("scikit-image, which brings the photographs, is not installed")
     place = tmp_path_factory.mktemp("place")
     photos = place / "photos"
     photos.mkdir()
     for name in SHOWN:
-        shutil.copy(Path(data.submodule_search_locations[0], name), photos)
+        shutil.copy(wheel_photo(name), photos)
     (photos / "broken.jpg").write_bytes(b"\xff\xd8 no more")
     (place / "captions.tsv").write_text(
         "image\tcaption\n"

@@ -5,26 +5,23 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.test_cli import ROOT, run, run_json
+from tests.wheelphotos import wheel_photo
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cup of coffee four times, and two other photos; the stereo pair of a motorcycle is two photos."""
-    data = find_spec("skimage.data")
-    if data is None or not data.submodule_search_locations:
-        pytest.skip("scikit-image, which brings the photographs, is not installed")
     place = tmp_path_factory.mktemp("place")
     photos = place / "photos"
     photos.mkdir()
     for name in ("coffee.png", "motorcycle_left.png", "motorcycle_right.png"):
-        shutil.copy(Path(data.submodule_search_locations[0], name), photos)
+        shutil.copy(wheel_photo(name), photos)
     with Image.open(photos / "coffee.png") as coffee:
         coffee.save(photos / "coffee.jpg", quality=95)
         coffee.crop((20, 10, 590, 390)).save(photos / "coffee cropped.jpg", quality=90)

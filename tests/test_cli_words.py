@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import ExifTags, Image
 
 from tests.test_cli import run, run_json
+from tests.wheelphotos import wheel_photo
 
 # Where each photograph lies; the cat has a keyword as well.
 ALBUMS = {
@@ -23,9 +23,6 @@ ALBUMS = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with five real photographs in albums, and captions for two, indexed."""
-    data = find_spec("skimage.data")
-    if data is None or not data.submodule_search_locations:
-        pytest.skip("scikit-image, which brings the photographs, is not installed")
     place = tmp_path_factory.mktemp("place")
     for name, to in ALBUMS.items():
         target = place / "photos" / to
@@ -33,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         exif = Image.Exif()
         if name == "chelsea.png":
             exif[ExifTags.Base.XPKeywords] = "Mimi;sunrize\0".encode("utf-16-le")
-        with Image.open(Path(data.submodule_search_locations[0], name)) as image:
+        with Image.open(wheel_photo(name)) as image:
             image.save(target, exif=exif)
     (place / "captions.tsv").write_text(
         "image\tcaption\n"

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.encoder import Encoder
-from embedding.errors import UserError
 from embedding.modelfolder import CALIBRATION, sha256_file, write_config
-from embedding.progress import SILENT, Console, Progress
+from embedding.progress import SILENT, Progress
 from indexer.corpus import read_corpus
 from retrieval.confidence import (
     FEATURES,
@@ -29,6 +27,7 @@ from retrieval.confidence import (
 )
 from train.card import write_card
 from train.data import CaptionedPhotos, training_and_dev
+from train.finished import run_on_model
 from train.questions import Embedded, Hits, Towers, draw, embed, questions
 
 BANK = 1000  # rows a side: 0.5 MB of 512 dimensions
@@ -181,21 +180,5 @@ def recalibrate(model: str, captions: Path, images: Path, *, seed: int, progress
     return encoder.folder
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.calibrate", description=recalibrate.__doc__)
-    parser.add_argument("model", help="shipped model or model folder; its calibration.npz is replaced")
-    parser.add_argument("--captions", type=Path, required=True, help="the caption file it was trained on")
-    parser.add_argument("--images", type=Path, required=True, help="the folder of its photos")
-    parser.add_argument("--seed", type=int, default=1, help="of the training, and of all draws here")
-    options = parser.parse_args()
-    try:
-        folder = recalibrate(
-            options.model, options.captions, options.images, seed=options.seed, progress=Console()
-        )
-    except UserError as error:
-        parser.exit(1, f"error: {error}\n")
-    print(folder / CALIBRATION)
-
-
 if __name__ == "__main__":
-    main()
+    run_on_model("train.calibrate", recalibrate, CALIBRATION)

@@ -11,7 +11,6 @@ float32: it takes no time.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,7 +30,6 @@ from onnxruntime.quantization import (
 )
 
 from embedding.encoder import Encoder
-from embedding.errors import UserError
 from embedding.modelfolder import (
     IMAGE_TOWER,
     IMAGE_TOWER_INT8,
@@ -42,11 +40,12 @@ from embedding.modelfolder import (
     write_config,
 )
 from embedding.preprocess import load_photo
-from embedding.progress import SILENT, Console, Progress
+from embedding.progress import SILENT, Progress
 from indexer.corpus import read_corpus
 from train.card import write_card
 from train.data import CaptionedPhotos, training_and_dev
 from train.export import forget_source
+from train.finished import run_on_model
 from train.metrics import dev_metrics
 
 _CALIBRATION_PHOTOS = 128
@@ -129,21 +128,5 @@ def quantise(model: str, captions: Path, images: Path, *, seed: int, progress: P
     return folder
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.quantise", description=quantise.__doc__)
-    parser.add_argument("model", help="shipped model or model folder")
-    parser.add_argument("--captions", type=Path, required=True, help="the caption file it was trained on")
-    parser.add_argument("--images", type=Path, required=True, help="the folder of its photos")
-    parser.add_argument("--seed", type=int, default=1, help="of the training")
-    options = parser.parse_args()
-    try:
-        folder = quantise(
-            options.model, options.captions, options.images, seed=options.seed, progress=Console()
-        )
-    except UserError as error:
-        parser.exit(1, f"error: {error}\n")
-    print(folder / IMAGE_TOWER_INT8)
-
-
 if __name__ == "__main__":
-    main()
+    run_on_model("train.quantise", quantise, IMAGE_TOWER_INT8)

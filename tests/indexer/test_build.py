@@ -8,41 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import ExifTags
 from PIL import Image as PillowImage
-from sqlalchemy import select
 
 from embedding.errors import LibraryError
 from indexer.build import update_library
 from indexer.catalog import (
-    CaptionVector,
     Catalog,
     Image,
     ImageVector,
-    Model,
-    active_model,
 )
 from indexer.database import connect
 from indexer.library import indexing_lock
-from indexer.reader import CatalogReader
-from indexer.run import Effort
-from indexer.vectors import VectorIndex, index_file, open_exact
 from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
-from tests.indexing import check, counts, images, index, vector_ids, write_captions
-
-
-def in_batches(n: int) -> Effort:
-    """One photo after another, ``n`` in a transaction."""
-    return Effort(workers=1, batch_size=1, transaction=n)
-
-
-def photo_index(library: Path) -> VectorIndex:
-    """The index over the photos' vectors of model 1."""
-    with closing(CatalogReader.open(library)) as reader:
-        return open_exact(reader, "images", 1, 4)
-
+from tests.indexing import check, counts, images, in_batches, index, photo_index, vector_ids
 
 # --- what changed ---------------------------------------------------------------------------------
 
@@ -340,129 +320,3 @@ def test_two_runs_at_once_are_refused(library: Path, photos: Path, encoder: Fake
     index(library, photos, encoder)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index`"):
         update_library(library, [photos], encoder)
-
-
-# --- models ---------------------------------------------------------------------------------------
-
-
-def models(library: Path) -> tuple[list[str], str]:
-    """The fingerprints of all models, and of the active one."""
-    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
-        active = active_model(session)
-        assert active is not None
-        return list(session.scalars(select(Model.fingerprint).order_by(Model.id))), active.fingerprint
-
-
-def test_another_model_encodes_the_whole_library(library: Path, photos: Path, tmp_path: Path) -> None:
-    write_photos(tmp_path / "more", {"a.png": "white"})
-    write_captions(tmp_path / "c.csv", {"a.png": "green"})
-    index(library, [photos, tmp_path / "more"], FakeEncoder("one", "1"), captions=tmp_path / "c.csv")
-    two = FakeEncoder("two", "2")
-    report = index(library, photos, two)  # also the photos of other roots
-    assert counts(report) == {"unchanged": 3, "encoded": 4}
-    assert two.encoded_texts == 1
-    assert models(library) == (["1", "2"], "2")
-
-    one = FakeEncoder("one", "1")  # kept: going back costs nothing
-    assert counts(index(library, photos, one)) == {"unchanged": 3}
-    assert models(library) == (["1", "2"], "1")
-
-
-def test_a_model_trained_anew_replaces_the_old_one(library: Path, photos: Path) -> None:
-    index(library, photos, FakeEncoder("mine", "1"))
-    assert counts(index(library, photos, FakeEncoder("mine", "2"))) == {"unchanged": 3, "encoded": 3}
-    assert models(library) == (["2"], "2")
-    assert len(vector_ids(library)) == 3
-    assert not index_file(library, "images", 1).exists()
-
-
-def test_an_interrupted_switch_leaves_the_old_model_searchable(library: Path, tmp_path: Path) -> None:
-    write_photos(tmp_path / "p", {f"{i}.png": (i, 100, 0) for i in range(6)})
-    index(library, tmp_path / "p", FakeEncoder("mine", "1"))
-    with pytest.raises(KeyboardInterrupt):
-        update_library(
-            library,
-            [tmp_path / "p"],
-            FakeEncoder("mine", "2", interrupt_after=2),
-            effort=in_batches(2),
-        )
-    assert models(library) == (["1", "2"], "1")
-    check(library)  # the index of the active model holds that model's vectors alone
-    assert len(photo_index(library)) == 6
-
-    assert counts(index(library, tmp_path / "p", FakeEncoder("mine", "2"))) == {"unchanged": 6, "encoded": 4}
-    assert models(library) == (["2"], "2")
-
-
-def test_photos_out_of_reach_wait_for_the_new_model(library: Path, photos: Path, tmp_path: Path) -> None:
-    drive = tmp_path / "drive"
-    write_photos(drive, {"a.png": "white", "b.png": "black"})
-    index(library, [photos, drive], FakeEncoder("one", "1"))
-    drive.rename(tmp_path / "unplugged")
-    report = update_library(library, [photos], FakeEncoder("two", "2"))
-    assert counts(report) == {"unchanged": 3, "encoded": 3}
-    assert "2 photos could not be reached" in report.warnings[0]
-    assert models(library)[1] == "2"
-    assert len(images(library)) == 5
-
-    (tmp_path / "unplugged").rename(drive)
-    assert counts(index(library, photos, FakeEncoder("two", "2"))) == {"unchanged": 3, "encoded": 2}
-
-
-def test_changes_during_a_switch(library: Path, photos: Path) -> None:
-    index(library, photos, FakeEncoder("one", "1"))
-    os.utime(photos / "red.png", (1, 1))  # touched
-    write_photo(photos / "green.png", "yellow", size=(9, 9))  # changed: the first model's vector is of no use
-    (photos / "blue.png").rename(photos / "navy.png")  # moved
-    report = index(library, photos, FakeEncoder("two", "2"))
-    assert counts(report)["encoded"] == 3
-    assert sorted(images(library)) == ["photos/green.png", "photos/navy.png", "photos/red.png"]
-    assert counts(index(library, photos, FakeEncoder("one", "1")))["encoded"] == 2
-
-
-# --- tta ------------------------------------------------------------------------------------------
-
-
-def test_tta_vectors_are_means_over_both_views(library: Path, tmp_path: Path) -> None:
-    pair = PillowImage.new("RGB", (8, 8), "red")
-    pair.paste((0, 255, 0), (4, 0, 8, 8))
-    (tmp_path / "p").mkdir()
-    pair.save(tmp_path / "p/a.png")
-    index(library, tmp_path / "p", FakeEncoder(tta=True))
-    (vector,) = photo_index(library).vectors([1])
-    # Red and green with 0.01 on the fourth axis each: (1, 1, 0, 0.02), but for its length.
-    assert vector == pytest.approx(np.array([1, 1, 0, 0.02]) / np.sqrt(2.0004))
-
-
-def test_switching_tta_encodes_photos_again_and_no_captions(library: Path, photos: Path) -> None:
-    write_captions(photos.parent / "c.csv", {"red.png": "red", "green.png": "green", "gone.png": "blue"})
-    index(library, photos, FakeEncoder(), captions=photos.parent / "c.csv")
-    progress = RecordedProgress()
-    for tta in (True, False):
-        encoder = FakeEncoder(tta=tta)
-        report = index(library, photos, encoder, progress=progress)  # checks every vector
-        assert counts(report) == {"unchanged": 3, "encoded": 3}
-        assert encoder.encoded_texts == 0
-        assert len(vector_ids(library)) == len(vector_ids(library, CaptionVector)) == 3
-        assert models(library) == ([encoder.fingerprint], encoder.fingerprint)
-    assert progress.notes == [
-        "the library changes from fake to fake --tta: 3 photos are encoded again",
-        "the library changes from fake --tta to fake: 3 photos are encoded again",
-    ]
-
-
-def test_an_interrupted_switch_to_tta_leaves_the_old_vectors_searchable(library: Path, photos: Path) -> None:
-    index(library, photos, FakeEncoder())
-    with pytest.raises(KeyboardInterrupt):
-        update_library(library, [photos], FakeEncoder(interrupt_after=2, tta=True), effort=in_batches(2))
-    assert models(library) == (["fake-1", FakeEncoder(tta=True).fingerprint], "fake-1")
-    assert len(photo_index(library)) == 3
-    assert counts(index(library, photos, FakeEncoder(tta=True))) == {"unchanged": 3, "encoded": 1}
-
-
-def test_captions_of_other_weights_are_not_taken_over(library: Path, photos: Path) -> None:
-    write_captions(photos.parent / "c.csv", {"red.png": "red"})
-    index(library, photos, FakeEncoder("one", "1"), captions=photos.parent / "c.csv")
-    other = FakeEncoder("two", "11", tta=True)
-    index(library, photos, other)
-    assert other.encoded_texts == 1
