@@ -13,9 +13,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sqlite3
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +138,32 @@ def _file(photos: Path | None, name: str) -> tuple[int, int]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x")
     return 1, path.stat().st_mtime_ns
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Libraries that a benchmark was asked to measure, made when they are not there yet."""
+
+    sizes: Sequence[int]  # in photos
+    folder: Path | None  # where they are kept
+
+    @classmethod
+    def asked_for(cls, doc: str | None) -> Sizes:
+        """As the command line of a benchmark with this docstring says."""
+        parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
+        parser.add_argument("sizes", type=int, nargs="+", help="how many photos")
+        parser.add_argument("--folder", type=Path, help="where libraries are, and are kept")
+        arguments = parser.parse_args()
+        return cls(arguments.sizes, arguments.folder)
+
+    def libraries(self, name: str = "library", captions: int = 0) -> Iterator[tuple[int, Path]]:
+        """Each size and its library; those that are not kept are gone when the next one is asked for."""
+        for size in self.sizes:
+            with tempfile.TemporaryDirectory() as temporary:
+                library = (self.folder or Path(temporary)) / f"{name}-{size}"
+                if not library.exists():
+                    make_library(library, size, captions=captions)
+                yield size, library
 
 
 def main() -> None:

@@ -10,16 +10,14 @@ ways. It has no exact ties, no intervals, no check of the index, and keeps nothi
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.biglibrary import make_library
+from benchmarks.biglibrary import Sizes
 from benchmarks.processes import RUNS, compared
 from indexer.database import CATALOG
 
@@ -50,24 +48,17 @@ for found in (ranks(scores, caption_items, photo_items), ranks(scores.T, photo_i
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("sizes", type=int, nargs="+", help="how many photos")
-    parser.add_argument("--folder", type=Path, help="where libraries are, and are kept")
-    arguments = parser.parse_args()
+    asked = Sizes.asked_for(__doc__)
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"NumPy {np.__version__}; medians of {RUNS} after one more\n"
     )
     print("| photos | captions | eval | memory | naive NumPy | ratio |")
     print("|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as temporary:
-        for size in arguments.sizes:
-            library = (arguments.folder or Path(temporary)) / f"captioned-{size}"
-            if not library.exists():
-                make_library(library, size, captions=CAPTIONS)
-            evaluation = [sys.executable, str(ROOT / "cli.py"), "--library", str(library), "eval"]
-            naive = [sys.executable, "-c", NAIVE, str(library / CATALOG)]
-            print(f"| {size:,} | {CAPTIONS * size:,} | {compared(evaluation, naive)}", flush=True)
+    for size, library in asked.libraries("captioned", CAPTIONS):
+        evaluation = [sys.executable, str(ROOT / "cli.py"), "--library", str(library), "eval"]
+        naive = [sys.executable, "-c", NAIVE, str(library / CATALOG)]
+        print(f"| {size:,} | {CAPTIONS * size:,} | {compared(evaluation, naive)}", flush=True)
 
 
 if __name__ == "__main__":

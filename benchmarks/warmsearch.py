@@ -10,10 +10,8 @@ FAISS's own call on the same vectors or lists, for sentences that are encoded al
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +20,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.biglibrary import make_library
+from benchmarks.biglibrary import Sizes
 from indexer.approximate import Best, LargeIndex
 from indexer.galleries import TRIAL_QUERIES, Index
 from indexer.vectors import BLOCK, VectorIndex, as_matrix
@@ -82,22 +80,15 @@ def row(library: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("sizes", type=int, nargs="+", help="how many photos")
-    parser.add_argument("--folder", type=Path, help="where libraries are, and are kept")
-    arguments = parser.parse_args()
+    asked = Sizes.asked_for(__doc__)
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}, FAISS {faiss.__version__}; "
         f"{len(QUESTIONS)} questions, {K} hits\n"
     )
     print("| photos | words to hits, median | p99 | vectors, median | p99 | FAISS's call | of the ten best |")
     print("|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as temporary:
-        for size in arguments.sizes:
-            library = (arguments.folder or Path(temporary)) / f"library-{size}"
-            if not library.exists():
-                make_library(library, size)
-            print(row(library), flush=True)
+    for _, library in asked.libraries():
+        print(row(library), flush=True)
 
 
 if __name__ == "__main__":
