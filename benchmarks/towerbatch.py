@@ -24,7 +24,7 @@ from embedding.encoder import Encoder
 from embedding.modelfolder import IMAGE_TOWER, IMAGE_TOWER_INT8
 
 BATCHES = (1, 2, 4, 16)
-PHOTOS = 32
+PHOTOS = 64
 RUNS = 5
 
 
