@@ -35,8 +35,8 @@ T = TypeVar("T")
 
 TEXT_BATCH = 16  # on one core; larger ones take longer a sentence, and padding grows
 # Of photos, on a graphics processor. A processor core takes one at a time: what a layer makes of it stays in
-# the core's cache, and the cores side by side are a tenth faster than together on one batch of 16, with a fifth
-# of the memory (benchmarks/scale.md).
+# the core's cache, and the cores side by side are a tenth faster than together on one batch of 16, with a
+# fifth of the memory (benchmarks/scale.md).
 _GPU_BATCH = 32
 
 Device = Literal["cpu", "cuda"]
