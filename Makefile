@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv-dev/bin
 PHOTOS ?=
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench torture clean
 
 # The photographs in scikit-image's wheel; what is drawn or printed there is left out.
 DEMO_PHOTOS = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage.data").submodule_search_locations[0])')
@@ -43,6 +43,11 @@ bench: .venv-dev/installed
 	$(DEV)/python -m benchmarks.warmsearch 100000 1000000 --folder .bench
 	$(DEV)/python -m benchmarks.refresh 20000 100000
 	$(DEV)/python -m benchmarks.evalscale 1000 5000 --folder .bench
+
+# An hour or so of kills, faults, garbage and long runs; SEED=… for another one.
+SEED ?= 1
+torture: .venv-dev/installed
+	$(DEV)/python -m pytest tests/torture --long --seed $(SEED) --torture-report benchmarks/torture.md
 
 # What a photo owner installs: no torch.
 .venv/installed: setup.cfg pyproject.toml

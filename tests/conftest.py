@@ -24,3 +24,11 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     write_photos(folder, {"red.png": "red", "green.png": (0, 255, 0), "blue.png": "blue"})
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For ``tests/torture``; here, where pytest sees them whatever tests are asked for."""
+    group = parser.getgroup("torture")
+    group.addoption("--long", action="store_true", help="Torture for an hour rather than for seconds.")
+    group.addoption("--seed", default="1", help="Of everything random in tests/torture.")
+    group.addoption("--torture-report", metavar="FILE", help="Write there what was survived, if all was.")
