@@ -89,13 +89,14 @@ def load_views(
             return _prepare(image, size, views, opened.exif, opened.size)
 
 
-def load_thumbnail(path: Path, side: int) -> Image.Image:
-    """The photo at ``path`` in its own proportions, upright and RGB, at most ``side`` pixels a side.
+def load_thumbnail(source: Path | bytes, side: int, *, name: Path | str = "") -> Image.Image:
+    """The photo at ``source`` in its own proportions, upright and RGB, at most ``side`` pixels a side.
 
     As ``load_views`` sees it but for the squashing. Raises ``ImageError`` with a short reason.
     """
-    with _image_errors(path):
-        opened = open_photo(path.read_bytes(), path)
+    label = name or (source if isinstance(source, Path) else "image")
+    with _image_errors(label):
+        opened = open_photo(source if isinstance(source, bytes) else source.read_bytes(), label)
         with opened.image as image:
             _check_size(*image.size)
             orientation = opened.exif.get(ExifTags.Base.Orientation, 1)

@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from embedding.errors import UserError
-from indexer.filters import Place
+from indexer.filters import SHAPES, Filters, Place
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d\d))?)?)?")
 _DISTANCE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>km|m|mi)?", re.IGNORECASE)
 _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
 _MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
 _SIDES = re.compile(r"(?P<width>\d+)\s*[x×]\s*(?P<height>\d+)", re.IGNORECASE)
+
+
+def parse_filters(
+    *,
+    after: str | None = None,
+    before: str | None = None,
+    paths: Sequence[str] | None = None,
+    not_paths: Sequence[str] | None = None,
+    cameras: Sequence[str] | None = None,
+    near: str | None = None,
+    within: str | None = None,
+    shapes: Collection[str] = (),
+    min_size: str | None = None,
+    formats: Sequence[str] | None = None,
+) -> Filters:
+    """What was written, as filters. Raises ``UserError`` for what cannot be read, or excludes everything."""
+    if len(shapes) > 1:
+        raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
+    if within and not near:
+        raise UserError(f"within {within} of what? Name the place as well, with --near LAT,LON")
+    filters = Filters(
+        after=parse_date(after) if after else None,
+        before=parse_date(before) if before else None,
+        paths=tuple(paths or ()),
+        not_paths=tuple(not_paths or ()),
+        cameras=tuple(cameras or ()),
+        near=parse_place(near, within or "10km") if near else None,
+        shape=next((shape for shape in SHAPES if shape in shapes), None),
+        min_pixels=parse_pixels(min_size) if min_size else 0,
+        formats=tuple(formats or ()),
+    )
+    if filters.after and filters.before and filters.after >= filters.before:
+        raise UserError(f"nothing was taken after {after} and before {before}; the end is exclusive")
+    return filters
 
 
 def parse_date(text: str) -> datetime:
