@@ -33,7 +33,7 @@ _WITH_PHOTO: dict[Kind, str] = {
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
 }
 # As ``Found`` has them.
-_PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, lower(hex(substr(i.content_hash, 1, 8)))"
+_PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
 
