@@ -7,7 +7,7 @@ import { mountFilters } from "./filters.js";
 import { showGiven, withoutLast } from "./given.js";
 import { mountGrid } from "./grid.js";
 import { mountLightbox } from "./lightbox.js";
-import { countOf, emptiness, notes, trouble } from "./notes.js";
+import { countOf, emptiness, matching, notes, trouble } from "./notes.js";
 import { mountPicture } from "./picture.js";
 import { address, filtersOf, isQuery, openHistory, question } from "./state.js";
 
@@ -136,7 +136,7 @@ function showTrouble(error, retry) {
 function showAnswer() {
   const { state } = page;
   const inCaptions = answer.in === "captions";
-  const sections = sectionsOf(answer);
+  const sections = sectionsOf(answer.hits, matching(answer, state));
   $("found").classList.remove("stale");
   $("count").textContent = countOf(answer, state);
   render(notes(answer, state, change), $("notes"));
@@ -152,7 +152,7 @@ function showAnswer() {
 }
 
 /** The hits above and below the line under which nothing matches well. */
-function sectionsOf({ hits, n_matching: n }) {
+function sectionsOf(hits, n) {
   if (n === null || n >= hits.length) return [{ hits, line: null }];
   const weak = { hits: hits.slice(n), line: WEAK };
   return n ? [{ hits: hits.slice(0, n), line: null }, weak] : [weak];
