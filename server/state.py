@@ -30,6 +30,7 @@ class State:
         self.engines = Workers(settings.threads, self._open_engine, "search")
         self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
         self.answers = Answers()
+        self.facets = Answers()
         self.pictures = Pictures()
         self.thumbnails = Thumbnails(settings.library)
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
