@@ -54,7 +54,8 @@ def index_and_tell(
         traceback.print_exc()
         last = (FAILED, "this is a defect of the program; the server's log says more")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop
-    tell.send(last)
+    with suppress(OSError):  # the server may be gone
+        tell.send(last)
 
 
 def _index(
