@@ -17,6 +17,7 @@ from server.indexchild import library_encoder
 from server.indexrun import Indexing
 from server.pictures import Pictures
 from server.settings import Settings
+from server.thumbnails import Thumbnails
 from server.workers import Workers
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class State:
         self.indexing = Indexing(settings.library, index_with)
         self.answers = Answers()
         self.pictures = Pictures()
+        self.thumbnails = Thumbnails(settings.library)
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 
     def _open_engine(self) -> ServedEngine:
@@ -53,6 +55,7 @@ class State:
         self.indexing.close()
         self.engines.close()
         self.readers.close()
+        self.thumbnails.close()
         self._watcher.close()
 
 
