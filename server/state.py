@@ -10,6 +10,7 @@ from fastapi import Request
 
 from indexer.reader import CatalogReader, LibraryModel
 from retrieval.engine import SearchEngine, load_encoder
+from retrieval.explorer import Explorer
 from server.answers import Answers
 from server.pictures import Pictures
 from server.settings import Settings
@@ -27,6 +28,8 @@ class State:
         self.models = Models(load)
         self.engines = Workers(settings.threads, self._open_engine, "search")
         self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
+        self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it keeps the ranks
+        self.evaluating = Lock()  # held while an evaluation runs
         self.answers = Answers()
         self.pictures = Pictures()
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
@@ -41,6 +44,7 @@ class State:
     def close(self) -> None:
         self.engines.close()
         self.readers.close()
+        self.explorers.close()
         self._watcher.close()
 
 
