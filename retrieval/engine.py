@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from retrieval.folding import folds
 from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused
 from retrieval.hits import Hits
 from retrieval.query import Query, Term, parse_query
+
+Engine = TypeVar("Engine", bound="SearchEngine")
 
 _MOST_BY_DATE = 1000
 # So many hits more than were asked for are looked at, to find what is like the last of them.
@@ -95,12 +97,12 @@ class SearchEngine:
 
     @classmethod
     def open(
-        cls,
+        cls: type[Engine],
         library: Path | str | None = None,
         *,
         load: Callable[[LibraryModel], Encoder] | None = None,
         exact: bool = False,
-    ) -> SearchEngine:
+    ) -> Engine:
         """The engine of a library folder (default: the nearest ``.twobranch``).
 
         ``load`` gives the encoder of a catalogued model, instead of reading its model folder; ``exact`` looks
@@ -109,7 +111,7 @@ class SearchEngine:
         folder = find_library(Path(library) if library is not None else None)
         return cls(folder, CatalogReader.open(folder), load or load_encoder, exact=exact)
 
-    def __enter__(self) -> SearchEngine:
+    def __enter__(self: Engine) -> Engine:
         return self
 
     def __exit__(
@@ -119,6 +121,11 @@ class SearchEngine:
 
     def close(self) -> None:
         self.catalog.close()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing was committed since the library was opened, or looked at last."""
+        return self.catalog.version() == self._version
 
     def refresh(self) -> None:
         """See what was committed since the library was opened, or looked at last. Raises ``LibraryError``."""
@@ -130,7 +137,10 @@ class SearchEngine:
             for loaded in ("encoder", "calibration"):
                 vars(self).pop(loaded, None)
         self.model = model
+        opened = list(self._indexes)
         self._indexes.clear()
+        for within in opened:
+            self.index(within)
         self._version = version
 
     @cached_property

@@ -20,6 +20,7 @@ from retrieval.filtertext import parse_filters
 from retrieval.fusion import Ranking
 from retrieval.query import Item, Term, parse_query, with_feedback
 from retrieval.query import Query as AskedQuery
+from server.engines import ServedEngine
 from server.errors import Problem, Refused
 from server.pictures import Pictures
 from server.state import State, state_of
@@ -172,9 +173,16 @@ async def search(
     """Photos or captions for words, for a picture, for photos of the library; or the newest."""
     started = time.perf_counter()
     asked, version = request.url.query, state.version()
-    answer = state.answers.get(asked, version)
-    if answer is None:
-        answer = await state.engines.run(lambda engine: _search(engine, parameters, state.pictures))
+    remembered = state.answers.get(asked, version)
+    if remembered is not None:
+        return _timed(remembered, started)
+
+    def work(engine: ServedEngine) -> tuple[bytes, bool]:
+        is_current = engine.catch_up()
+        return _search(engine, parameters, state.pictures), is_current
+
+    answer, is_current = await state.engines.run(work)
+    if is_current:
         state.answers.keep(asked, version, answer)
     return _timed(answer, started)
 
@@ -191,8 +199,8 @@ async def search_by_picture(
     started = time.perf_counter()
     data = await file.read()
 
-    def work(engine: SearchEngine) -> bytes:
-        engine.refresh()
+    def work(engine: ServedEngine) -> bytes:
+        engine.catch_up()
         picture = state.pictures.take(data, engine.encoder)
         return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
 
@@ -207,7 +215,6 @@ def _timed(answer: bytes, started: float) -> Response:
 
 def _search(engine: SearchEngine, parameters: SearchParameters, pictures: Pictures) -> bytes:
     """The answer as JSON but for its time."""
-    engine.refresh()
     query = _query(engine, parameters, pictures)
     asked = _asked(engine, query, parameters)
     query, within, n_gallery = asked.query, parameters.in_, len(engine.index(parameters.in_))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from indexer.reader import CatalogReader, LibraryModel
-from retrieval.engine import SearchEngine, load_encoder
+from retrieval.engine import load_encoder
 from retrieval.explorer import Explorer
 from server.answers import Answers
+from server.engines import ServedEngine
 from server.pictures import Pictures
 from server.settings import Settings
 from server.workers import Workers
@@ -34,8 +35,8 @@ class State:
         self.pictures = Pictures()
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 
-    def _open_engine(self) -> SearchEngine:
-        return SearchEngine.open(self.settings.library, load=self.models.get)
+    def _open_engine(self) -> ServedEngine:
+        return ServedEngine.open(self.settings.library, load=self.models.get)
 
     def version(self) -> int:
         """Changes whenever anybody commits to the catalogue. Only for the thread that takes requests."""
