@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from embedding import __version__
 from indexer.reader import LibraryModel
 from retrieval.engine import load_encoder
-from server import evaluations, exploring, handedin, searching, status
+from server import captions, evaluations, exploring, handedin, photos, searching, status
 from server.errors import add_error_handlers
 from server.settings import Settings
 from server.state import State
@@ -47,7 +47,7 @@ def create_app(settings: Settings, load: Callable[[LibraryModel], Encoder] = loa
     )
     app.state.shared = state
     add_error_handlers(app)
-    for module in (searching, handedin, status, evaluations, exploring):
+    for module in (searching, handedin, photos, captions, status, evaluations, exploring):
         app.include_router(module.router)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app

@@ -15,6 +15,7 @@ from server.answers import Answers
 from server.engines import ServedEngine
 from server.pictures import Pictures
 from server.settings import Settings
+from server.thumbnails import Thumbnails
 from server.workers import Workers
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class State:
         self.evaluating = Lock()  # held while an evaluation runs
         self.answers = Answers()
         self.pictures = Pictures()
+        self.thumbnails = Thumbnails(settings.library)
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 
     def _open_engine(self) -> ServedEngine:
@@ -46,6 +48,7 @@ class State:
         self.engines.close()
         self.readers.close()
         self.explorers.close()
+        self.thumbnails.close()
         self._watcher.close()
 
 
