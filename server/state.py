@@ -11,6 +11,7 @@ from fastapi import Request
 
 from indexer.reader import CatalogReader, LibraryModel
 from retrieval.engine import load_encoder
+from retrieval.explorer import Explorer
 from server.answers import Answers
 from server.engines import ServedEngine
 from server.indexchild import library_encoder
@@ -39,6 +40,8 @@ class State:
         self.engines = Workers(settings.threads, self._open_engine, "search")
         self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
         self.indexing = Indexing(settings.library, index_with)
+        self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it keeps the ranks
+        self.evaluating = Lock()  # held while an evaluation runs
         self.answers = Answers()
         self.pictures = Pictures()
         self.thumbnails = Thumbnails(settings.library)
@@ -55,6 +58,7 @@ class State:
         self.indexing.close()
         self.engines.close()
         self.readers.close()
+        self.explorers.close()
         self.thumbnails.close()
         self._watcher.close()
 
