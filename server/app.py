@@ -13,23 +13,30 @@ from fastapi.staticfiles import StaticFiles
 from embedding import __version__
 from indexer.reader import LibraryModel
 from retrieval.engine import load_encoder
-from server import captions, facets, handedin, photos, searching
+from server import captions, evaluations, exploring, facets, handedin, indexing, photos, searching, status
 from server.errors import add_error_handlers
+from server.indexchild import library_encoder
 from server.settings import Settings
 from server.state import State
 
 if TYPE_CHECKING:
     from embedding.encoder import Encoder
+    from indexer.run import AnyEncoder
 
 PAGE = Path(__file__).parent / "page"
 
 
-def create_app(settings: Settings, load: Callable[[LibraryModel], Encoder] = load_encoder) -> FastAPI:
+def create_app(
+    settings: Settings,
+    load: Callable[[LibraryModel], Encoder] = load_encoder,
+    index_with: Callable[[Path], AnyEncoder] = library_encoder,
+) -> FastAPI:
     """The page and the API over a library, which must exist. ``load`` gives the encoder of a model.
 
-    Raises ``LibraryError``.
+    ``index_with`` gives the one to index a library with; it is called by name in another process, so it must
+    be a function of a module. Raises ``LibraryError``.
     """
-    state = State(settings, load)
+    state = State(settings, load, index_with)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -47,7 +54,8 @@ def create_app(settings: Settings, load: Callable[[LibraryModel], Encoder] = loa
     )
     app.state.shared = state
     add_error_handlers(app)
-    for module in (searching, handedin, facets, photos, captions):
+    routes = (searching, handedin, facets, photos, captions, status, evaluations, exploring, indexing)
+    for module in routes:
         app.include_router(module.router)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app

@@ -11,7 +11,8 @@ export class Refused extends Error {
 /** Nobody answered. */
 export class Gone extends Error {}
 
-async function ask(address, options) {
+/** The answer as JSON. Throws Refused, Gone, and AbortError when `options.signal` says so. */
+export async function ask(address, options) {
   let response;
   try {
     response = await fetch(address, options);
