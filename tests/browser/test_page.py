@@ -145,7 +145,9 @@ def test_a_photo_seen_large(page: Page, odd: str) -> None:
         expect(dialog).to_contain_text(fact)
     place = dialog.get_by_role("link", name="48.85000, 2.35000")
     assert "openstreetmap.org" in (place.get_attribute("href") or "")
-    assert re.fullmatch(r"api/photos/\d+/original", dialog.get_by_role("link", name="Original").get_attribute("href") or "")
+    assert re.fullmatch(
+        r"api/photos/\d+/original", dialog.get_by_role("link", name="Original").get_attribute("href") or ""
+    )
     expect(dialog.locator(".picture img")).to_have_count(1)  # the large one, once it has come
     assert "photo=" in page.url
     page.go_back()
@@ -279,7 +281,9 @@ def test_filters(page: Page, odd: str) -> None:
     page.get_by_role("button", name="June 1").click()
     expect(page.get_by_role("button", name="Date: June 2023")).to_be_visible()
     assert page.url == f"{odd}?q=red&after=2023-06&before=2023-07"
-    page.get_by_label("To").fill("2023-06-04")  # the day before the photo; the filter's end is exclusive
+    page.get_by_role("textbox", name="To").fill(
+        "2023-06-04"
+    )  # the day before the photo; the filter's end is exclusive
     expect(page.get_by_role("heading", name="Nothing passes these filters")).to_be_visible()
     page.keyboard.press("Escape")
     page.locator("#empty").get_by_role("button", name="Clear filters").click()

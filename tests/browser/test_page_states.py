@@ -108,9 +108,7 @@ def test_back_leads_to_where_one_was(page: Page, long: str) -> None:
 
 
 @pytest.mark.parametrize("page", SCHEMES, ids=["light", "dark"], indirect=True)
-def test_everybody_can_use_it(
-    page: Page, odd: str, serious_findings: Callable[[Page], list[str]]
-) -> None:
+def test_everybody_can_use_it(page: Page, odd: str, serious_findings: Callable[[Page], list[str]]) -> None:
     page.goto(f"{odd}?q=red+motorcylce")
     expect(page.locator("#grid a").first).to_be_visible()
     assert serious_findings(page) == []
