@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from embedding import __version__
 from indexer.reader import LibraryModel
 from retrieval.engine import load_encoder
-from server import captions, evaluations, exploring, handedin, indexing, photos, searching, status
+from server import captions, evaluations, exploring, facets, handedin, indexing, photos, searching, status
 from server.errors import add_error_handlers
 from server.indexchild import library_encoder
 from server.settings import Settings
@@ -54,7 +54,7 @@ def create_app(
     )
     app.state.shared = state
     add_error_handlers(app)
-    for module in (searching, handedin, photos, captions, status, evaluations, exploring, indexing):
+    for module in (searching, handedin, photos, captions, status, evaluations, exploring, facets, indexing):
         app.include_router(module.router)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app
