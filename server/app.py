@@ -54,7 +54,8 @@ def create_app(
     )
     app.state.shared = state
     add_error_handlers(app)
-    for module in (searching, handedin, photos, captions, status, evaluations, exploring, facets, indexing):
+    routes = (searching, handedin, facets, photos, captions, status, evaluations, exploring, indexing)
+    for module in routes:
         app.include_router(module.router)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app

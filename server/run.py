@@ -49,6 +49,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(2048)  # as uvicorn would: from here on who comes early waits, and is not refused
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UserError(

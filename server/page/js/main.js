@@ -130,8 +130,15 @@ async function ask(state) {
 function showTrouble(error, retry) {
   render(trouble(error, retry), $("notes"));
   $("count").textContent = "";
-  $("found").classList.add("stale");
   asked = ""; // the same may be asked again
+  if (document.activeElement === field) {
+    $("found").classList.add("stale"); // an unfinished word, perhaps
+    return;
+  }
+  answer = null;
+  grid.show([], false);
+  for (const id of ["grid", "captions"]) $(id).hidden = true;
+  render(nothing, $("empty"));
 }
 
 function showAnswer() {
