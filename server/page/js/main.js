@@ -6,6 +6,7 @@ import { showCaptions } from "./captions.js";
 import { mountFilters } from "./filters.js";
 import { showGiven, withoutLast } from "./given.js";
 import { mountGrid } from "./grid.js";
+import { mountIndexing } from "./indexing.js";
 import { mountLightbox } from "./lightbox.js";
 import { countOf, emptiness, matching, notes, trouble } from "./notes.js";
 import { mountPicture } from "./picture.js";
@@ -236,3 +237,5 @@ $("sort").addEventListener("change", () => change({ sort: $("sort").value }));
 showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 find(page.kept);
+// One stays where one is when photos come or go.
+mountIndexing($("library"), { onChange: () => find({ scroll: scrollY, top: answer?.hits.length ?? 0 }) });
