@@ -14,6 +14,7 @@ from server.answers import Answers
 from server.engines import ServedEngine
 from server.pictures import Pictures
 from server.settings import Settings
+from server.uploads import Uploads
 from server.workers import Workers
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class State:
         self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
         self.answers = Answers()
         self.pictures = Pictures()
+        self.uploads = Uploads()
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 
     def _open_engine(self) -> ServedEngine:
