@@ -235,6 +235,10 @@ class CatalogReader:
         statement = f"SELECT image_id, id FROM image_vectors WHERE model_id = {int(model_id)} AND image_id IN"
         return dict(self._by_ids(statement, ids))
 
+    def rows(self, statement: str, parameters: Sequence[int | str | float] = ()) -> list[Any]:
+        """What a statement of another module reads. Raises ``LibraryError``."""
+        return self._all(statement, parameters)
+
     def _words(self, statement: str, expression: str) -> list[Any]:
         try:
             return self._connection.execute(statement, [expression]).fetchall()

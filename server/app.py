@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -13,12 +14,25 @@ from starlette.types import ASGIApp
 from embedding import __version__
 from indexer.reader import LibraryModel
 from retrieval.engine import load_encoder
-from server import health, login, metrics, searching
+from server import (
+    captions,
+    evaluations,
+    exploring,
+    handedin,
+    health,
+    indexing,
+    login,
+    metrics,
+    photos,
+    searching,
+    status,
+)
 from server.bodies import Bodies
 from server.errors import add_error_handlers
 from server.guard import Guard
 from server.headers import Headers
 from server.hosts import Hosts
+from server.indexchild import library_encoder
 from server.keeper import Keeper
 from server.methods import http_error
 from server.metrics import Counts, Measured
@@ -28,6 +42,7 @@ from server.state import State
 
 if TYPE_CHECKING:
     from embedding.encoder import Encoder
+    from indexer.run import AnyEncoder
 
 
 class Application(FastAPI):
@@ -40,12 +55,17 @@ class Application(FastAPI):
         return Headers(Measured(Bodies(guarded, settings.max_upload), self.state.counts))
 
 
-def create_app(settings: Settings, load: Callable[[LibraryModel], Encoder] = load_encoder) -> FastAPI:
+def create_app(
+    settings: Settings,
+    load: Callable[[LibraryModel], Encoder] = load_encoder,
+    index_with: Callable[[Path], AnyEncoder] = library_encoder,
+) -> FastAPI:
     """The page and the API over a library, which must exist. ``load`` gives the encoder of a model.
 
-    Raises ``LibraryError``.
+    ``index_with`` gives the one to index a library with; it is called by name in another process, so it must
+    be a function of a module. Raises ``LibraryError``.
     """
-    state = State(settings, load)
+    state = State(settings, load, index_with)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -67,7 +87,19 @@ def create_app(settings: Settings, load: Callable[[LibraryModel], Encoder] = loa
     app.state.counts = Counts()
     add_error_handlers(app)
     app.add_exception_handler(HTTPException, http_error)
-    for module in (searching, login, health, metrics):
+    for module in (
+        searching,
+        handedin,
+        photos,
+        captions,
+        status,
+        evaluations,
+        exploring,
+        indexing,
+        login,
+        health,
+        metrics,
+    ):
         app.include_router(module.router)
     app.router.routes.append(PageFiles())
     return app
