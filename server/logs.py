@@ -30,7 +30,8 @@ CONFIG: dict[str, Any] = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}
     },
     "loggers": {
-        name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
-        for name in ("twobranch", "uvicorn")
+        # uvicorn warns of each request that is no HTTP: every scanner in the network would fill the log.
+        name: {"handlers": ["stderr"], "level": level, "propagate": False}
+        for name, level in (("twobranch", "WARNING"), ("uvicorn", "ERROR"))
     },
 }

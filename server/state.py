@@ -44,6 +44,7 @@ class State:
         self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it keeps the ranks
         self.evaluating = Lock()  # held while an evaluation runs
         self.answers = Answers()
+        self.facets = Answers()
         self.pictures = Pictures()
         self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)

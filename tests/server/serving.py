@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from select import select
 from threading import Event, Thread
 from typing import Any
 
@@ -52,11 +53,12 @@ def serving(app: FastAPI) -> Iterator[int]:
 
 
 def send(port: int, data: bytes, *, end: bool = False) -> Reply:
-    """The answer to these bytes on a connection of their own; with ``end`` nothing more is to come."""
+    """The answer to these bytes on a connection of their own; with ``end`` nothing more comes if there is none
+    for a while, as the server may wait for more."""
     with socket.create_connection(("127.0.0.1", port), _PATIENCE) as connection:
         try:
             connection.sendall(data)
-            if end:
+            if end and not select([connection], [], [], 0.1)[0]:
                 connection.shutdown(socket.SHUT_WR)
         except OSError:  # the server has answered and closed before all was sent
             pass
