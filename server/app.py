@@ -14,7 +14,7 @@ from embedding import __version__
 from indexer.reader import LibraryModel
 from retrieval.engine import load_encoder
 from server import captions, evaluations, exploring, handedin, photos, searching, status
-from server.errors import add_error_handlers
+from server.errors import INVALID, add_error_handlers
 from server.settings import Settings
 from server.state import State
 
@@ -48,6 +48,6 @@ def create_app(settings: Settings, load: Callable[[LibraryModel], Encoder] = loa
     app.state.shared = state
     add_error_handlers(app)
     for module in (searching, handedin, photos, captions, status, evaluations, exploring):
-        app.include_router(module.router)
+        app.include_router(module.router, responses=INVALID)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     return app
