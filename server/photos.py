@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from embedding.errors import ImageError
 from indexer.photofacts import (
@@ -30,7 +30,7 @@ from server.thumbnails import Thumbnail
 router = APIRouter(prefix="/api/photos", tags=["photos"])
 PhotoId = Annotated[int, Path(ge=1, lt=2**63, description="The id of the photo.")]  # SQLite's integers
 Shared = Annotated[State, Depends(state_of)]
-Side = Literal[320, 640, 1600]
+Side = Annotated[Literal[320, 640, 1600], BeforeValidator(int)]  # in an address it is text
 
 _MOST_ALIKE = 24
 _GONE: dict[int | str, dict[str, Any]] = {
