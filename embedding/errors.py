@@ -21,6 +21,10 @@ class ImageError(UserError):
         self.reason = reason
 
 
+class TooManyPixels(ImageError):
+    """A photo that would take too much memory to decode."""
+
+
 class ModelError(UserError):
     """A model folder that is missing, damaged or of a version this program does not know."""
 

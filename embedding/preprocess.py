@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from embedding.colour import to_srgb
-from embedding.errors import ImageError
+from embedding.errors import ImageError, TooManyPixels
 from embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from embedding.formats import RAW_SUFFIXES, open_header, open_photo
 
@@ -117,11 +117,11 @@ def _image_errors(label: Path | str) -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        raise ImageError(label, error.reason) from None
+        raise type(error)(label, error.reason) from None
     except UnidentifiedImageError:
         raise ImageError(label, "not an image, or damaged at its beginning") from None
     except Image.DecompressionBombError:
-        raise ImageError(label, f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
+        raise TooManyPixels(label, f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
     except FileNotFoundError:
         raise ImageError(label, "no such file") from None
     except IsADirectoryError:
@@ -209,7 +209,7 @@ def _prepare(
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
+        raise TooManyPixels("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
 
 
 def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArray[np.uint8]:

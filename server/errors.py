@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
-from embedding.errors import LibraryError, ModelError, UserError
+from embedding.errors import LibraryError, ModelError, TooManyPixels, UserError
 
 log = logging.getLogger("twobranch")
 
@@ -19,6 +19,12 @@ class Problem(BaseModel):
     """What went wrong."""
 
     error: str
+
+
+# What FastAPI describes otherwise is its own answer, which is never given here.
+INVALID: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "A parameter that there is not, or a value that it cannot have"}
+}
 
 
 class Refused(Exception):
@@ -51,16 +57,14 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> JSONResponse:
+        if isinstance(error, TooManyPixels):
+            return problem(413, printable(str(error)))
         status = 503 if isinstance(error, (LibraryError, ModelError)) else 400
         return problem(status, printable(str(error)))
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
         return problem(error.status, printable(error.error))
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -70,5 +74,6 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def crash(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s", request.method, request.url.path, exc_info=error)
+        # uvicorn logs the traceback.
+        log.error("%s %r was not answered: %s", request.method, request.url.path, type(error).__name__)
         return problem(500, "this is a defect of the server; its log says more")

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from embedding.errors import UserError
@@ -24,6 +24,7 @@ from server.engines import ServedEngine
 from server.errors import Problem, Refused
 from server.pictures import Pictures
 from server.state import State, state_of
+from server.uploads import FORM
 
 router = APIRouter(prefix="/api", tags=["search"])
 MOST = 1000  # hits of one search
@@ -191,20 +192,21 @@ async def search(
     "/search",
     response_model=SearchAnswer,
     responses={**_PROBLEMS, 413: {"model": Problem, "description": "A picture that is too large"}},
+    openapi_extra=FORM,
 )
 async def search_by_picture(
-    file: UploadFile, parameters: Parameters, state: Annotated[State, Depends(state_of)]
+    request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
 ) -> Response:
     """As GET, for a picture that is handed in; ``picture`` in the answer is its name for later searches."""
     started = time.perf_counter()
-    data = await file.read()
+    async with state.uploads.take(request) as data:
 
-    def work(engine: ServedEngine) -> bytes:
-        engine.catch_up()
-        picture = state.pictures.take(data, engine.encoder)
-        return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
+        def work(engine: ServedEngine) -> bytes:
+            engine.catch_up()
+            picture = state.pictures.take(data, engine.encoder)
+            return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
 
-    return _timed(await state.engines.run(work), started)
+        return _timed(await state.engines.run(work), started)
 
 
 def _timed(answer: bytes, started: float) -> Response:

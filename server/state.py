@@ -19,6 +19,7 @@ from server.indexrun import Indexing
 from server.pictures import Pictures
 from server.settings import Settings
 from server.thumbnails import Thumbnails
+from server.uploads import Uploads
 from server.workers import Workers
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class State:
         self.answers = Answers()
         self.facets = Answers()
         self.pictures = Pictures()
+        self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 

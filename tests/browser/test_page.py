@@ -66,7 +66,7 @@ def hand_in(page: Page, event: str, color: str) -> None:
 def test_without_a_query_the_newest(page: Page, served: str) -> None:
     page.goto(served)
     expect(tiles(page)).to_have_count(12)
-    expect(page.get_by_role("status")).to_have_text("All 12 photos")
+    expect(page.locator("#count")).to_have_text("All 12 photos")
     # 2022 is the year of the last four: the wall of each year is from April.
     first(page, "rose-wall.jpg, 15 April 2022")
 
@@ -305,12 +305,12 @@ def test_the_weak_hits_are_below_a_line(page: Page, odd: str) -> None:
     page.goto(f"{odd}?q=red")
     # The two reds (one hit) and the orange match, with scores of 1 and 0.94; green and blue score 0.
     rows = page.locator("#grid > div")
-    expect(page.get_by_role("status")).to_have_text("2 of 5 photos match well")
+    expect(page.locator("#count")).to_have_text("2 of 5 photos match well")
     expect(rows.nth(1)).to_have_text("Nothing below here matches well")
     expect(rows.nth(0).locator("a")).to_have_count(2)
     expect(rows.nth(2).locator("a")).to_have_count(2)
     page.goto(f"{odd}?q=blue&path=red*")
-    expect(page.get_by_role("status")).to_have_text("None of 5 photos matches well")
+    expect(page.locator("#count")).to_have_text("None of 5 photos matches well")
     expect(rows.nth(0)).to_have_text("Nothing below here matches well")
 
 
