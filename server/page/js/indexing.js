@@ -46,7 +46,7 @@ export function mountIndexing(element, { onChange }) {
     return html`
       <div class="state">
         ${run.running ? working() : resting()}
-        <span class="visually-hidden" role="status">${announced}</span>
+        <span class="visually-hidden" aria-live="polite">${announced}</span>
       </div>
       ${problem()} ${run.running ? nothing : failures()} ${noted()}`;
   }
