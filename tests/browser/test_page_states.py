@@ -59,7 +59,10 @@ def test_html_stays_text(page: Page, odd: str) -> None:
 SHIFTS = """
 window.shifts = [];
 new PerformanceObserver(list => {
-    for (const entry of list.getEntries()) window.shifts.push(entry.value);
+    for (const entry of list.getEntries()) {
+        const moved = entry.sources.map(({node}) => node?.parentElement?.closest("[id]")?.id);
+        window.shifts.push(`${entry.value} in ${moved}`);
+    }
 }).observe({type: "layout-shift", buffered: true});
 """
 
@@ -95,6 +98,7 @@ def test_nothing_moves_when_a_photo_has_come(page: Page, odd: str) -> None:
 
 def test_back_leads_to_where_one_was(page: Page, long: str) -> None:
     page.goto(long)
+    expect(page.locator("#count")).to_have_text("The newest 50 of 520 photos")
     for count in (200, 500):
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         expect(page.locator("#count")).to_have_text(f"The newest {count} of 520 photos")
