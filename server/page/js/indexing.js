@@ -54,8 +54,7 @@ export function mountIndexing(element, { onChange }) {
   function resting() {
     const folders = newFolders(status);
     const known = status.folders.length > 0;
-    const facts = [known || status.photos ? count(status.photos, "photo") : "No photos here yet"];
-    if (status.photos || known) facts.push(changesOf(changes));
+    const facts = known ? [count(status.photos - status.failed.length, "photo"), changesOf(changes)] : ["No photos here yet"];
     if (run.report && isFresh()) facts.push(outcomeOf(run.report));
     const away = status.folders.filter((folder) => !folder.reachable);
     if (away.length) facts.push(`${away.map((folder) => nameOf(folder.path)).join(", ")} cannot be reached`);
