@@ -118,8 +118,8 @@ def _tally(
             for column, text in zip(columns, found, strict=True)
         }
         for kind, tally in tallies.items():
-            values = cells[_COLUMNS[kind]]
-            tally.update(map(_PARTS[kind], values) if kind in _PARTS else values)
+            whole = cells[_COLUMNS[kind]]
+            tally.update(map(_PARTS[kind], whole) if kind in _PARTS else whole)
     return n_photos, tallies
 
 

@@ -130,6 +130,7 @@ def literal(name: str) -> str:
 def _glob(pattern: str) -> str:
     """As SQLite writes it, for what its ``lower`` gives: that knows the letters of ASCII alone, so of others
     both cases match."""
+    pattern = re.sub("[\ud800-\udfff]", "?", pattern)  # what is not UTF-8 SQLite takes for a letter
     parts = _CLASS.split(pattern.replace("[!", "[^"))
     parts[::2] = ["".join(map(_either_case, part)) for part in parts[::2]]
     return re.sub("[A-Z]+", lambda match: match[0].lower(), "".join(parts))

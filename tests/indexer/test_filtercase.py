@@ -40,3 +40,11 @@ def test_a_literal_name_is_no_pattern(name: str, library: Path, tmp_path: Path, 
     )
     update_library(library, [tmp_path / "photos"], encoder)
     assert let_through(library, literal(name)) == [f"{name}/a.png"]
+
+
+def test_a_name_that_is_not_utf_8(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    """As a shell hands it over; it was a crash."""
+    write_photos(tmp_path / "photos", {"caf\udce9/a.png": "red", "cafs/b.png": "red", "cafes/c.png": "red"})
+    update_library(library, [tmp_path / "photos"], encoder)
+    assert "caf\udce9/a.png" in let_through(library, "caf\udce9")
+    assert "cafes/c.png" not in let_through(library, "caf\udce9")
