@@ -29,7 +29,7 @@ from server import (
     status,
 )
 from server.bodies import Bodies
-from server.errors import add_error_handlers
+from server.errors import INVALID, add_error_handlers
 from server.guard import Guard
 from server.headers import Headers
 from server.hosts import Hosts
@@ -102,6 +102,6 @@ def create_app(
         health,
         metrics,
     ):
-        app.include_router(module.router)
+        app.include_router(module.router, responses=INVALID)
     app.router.routes.append(PageFiles())
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +19,12 @@ class Problem(BaseModel):
     """What went wrong."""
 
     error: str
+
+
+# What FastAPI describes otherwise is its own answer, which is never given here.
+INVALID: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "A parameter that there is not, or a value that it cannot have"}
+}
 
 
 class Refused(Exception):

@@ -11,14 +11,14 @@ const COLUMNS = {
   date: ["Date", (one) => one.date],
   model: ["Model", (one) => called(one)],
   split: ["Split", (one) => one.split ?? ""],
-  size: ["Photos / captions", (one) => one.n_captions],
+  rsum: ["rsum (95%)", (one) => one.rsum],
   ...Object.fromEntries(
     Object.keys(WAYS).flatMap((way) => [
       ...[1, 5, 10].map((k) => [`${way} R@${k}`, [`R@${k}`, (one) => one[way][`R@${k}`] ?? -1]]),
-      [`${way} median`, ["Median rank", (one) => one[way].median_rank]],
+      [`${way} median`, ["Median", (one) => one[way].median_rank]],
     ]),
   ),
-  rsum: ["rsum (95%)", (one) => one.rsum],
+  size: ["Photos / captions", (one) => one.n_captions],
 };
 
 const called = (one) => one.model + (one.tta ? " --tta" : "") + (one.int8 ? " --int8" : "");
@@ -170,7 +170,7 @@ function table(all, some, address, choose) {
       <tr><td colspan="5"></td><th scope="colgroup" colspan="4">${WAYS.text_to_image}</th>
         <th scope="colgroup" colspan="4">${WAYS.image_to_text}</th><td colspan="2"></td></tr>
       <tr><td><span class="visually-hidden">Chosen</span></td>
-        ${Object.keys(COLUMNS).map((name) => head(name, { class: / R@1$/.test(name) ? "first" : "" }))}
+        ${Object.keys(COLUMNS).map((name) => head(name, { class: / R@1$|size/.test(name) ? "first" : "" }))}
         <th scope="col">Exact</th></tr>
     </thead>
     <tbody>${all.map((one) => {
@@ -182,12 +182,12 @@ function table(all, some, address, choose) {
         <td><time datetime=${one.date} title=${one.command}>${day(one)}</time></td>
         <th scope="row">${called(one)}</th>
         <td>${one.split ?? "all"}</td>
-        <td class="number">${one.n_images.toLocaleString("en")} / ${one.n_captions.toLocaleString("en")}</td>
+        <td class="number"><strong>${fixed(one.rsum)}</strong> <span class="soft">(${one.rsum_ci95.map((end) => end.toFixed(1)).join("–")})</span></td>
         ${Object.keys(WAYS).map(
           (way) => html`${[1, 5, 10].map((k) => html`<td class="number ${k === 1 ? "first" : ""}">${fixed(one[way][`R@${k}`])}</td>`)}
             <td class="number">${fixed(one[way].median_rank, one[way].median_rank % 1 ? 1 : 0)}</td>`,
         )}
-        <td class="number"><strong>${fixed(one.rsum)}</strong> <span class="soft">(${one.rsum_ci95.map((end) => end.toFixed(1)).join("–")})</span></td>
+        <td class="number first">${one.n_images.toLocaleString("en")} / ${one.n_captions.toLocaleString("en")}</td>
         <td>${one.index_agrees_with_exact ? html`<span class="good">agrees</span>` : html`<span class="bad" title="Searching the index found less than exact search">differs</span>`}</td>
       </tr>`;
     })}</tbody>
@@ -197,50 +197,44 @@ function table(all, some, address, choose) {
 const invitation = (all, some) =>
   all.length > 1 ? html`<p class="soft">${some.length < 2 ? "Choose another one in the table to compare them." : "Choose two of them to compare."}</p>` : nothing;
 
+/** Two evaluations, the older first, with what the newer one gains. */
 function comparison(one, other) {
   const ks = KS.filter((k) => one.text_to_image[`R@${k}`] !== undefined && other.text_to_image[`R@${k}`] !== undefined);
   const [a, b] = names([one, other]);
-  const rows = [
-    ...Object.entries(WAYS).flatMap(([way, title]) => [
-      ...ks.map((k) => ({
-        way,
-        title,
-        name: `R@${k}`,
-        values: [one, other].map((some) => ({ value: some[way][`R@${k}`], ends: some[way].ci95[`R@${k}`] })),
-        digits: 1,
-        better: 1,
-      })),
-      { way, title, name: "Median rank", values: [one, other].map((some) => ({ value: some[way].median_rank })), digits: 1, better: -1 },
-    ]),
-    { way: "both", title: "Both", name: "rsum", values: [one, other].map((some) => ({ value: some.rsum, ends: some.rsum_ci95 })), digits: 1, better: 1 },
-  ];
-  const groups = [...new Set(rows.map((row) => row.title))];
   const apart = one.n_images !== other.n_images || one.n_captions !== other.n_captions || one.split !== other.split;
+  const rows = (way) => [
+    ...ks.map((k) => ({
+      name: `R@${k}`,
+      values: [one, other].map((some) => ({ value: some[way][`R@${k}`], ends: some[way].ci95[`R@${k}`] })),
+      better: 1,
+    })),
+    { name: "Median rank", values: [one, other].map((some) => ({ value: some[way].median_rank })), better: -1 },
+  ];
+  const sums = { name: "rsum", values: [one, other].map((some) => ({ value: some.rsum, ends: some.rsum_ci95 })), better: 1 };
+  const side = (title, some) => html`<div class="wide" role="region" aria-label="Comparison: ${title}" tabindex="0"><table class="compare">
+      <caption>${title}</caption>
+      <thead><tr><th scope="col">Measure</th><th scope="col">${a}</th><th scope="col">${b}</th><th scope="col">Difference</th><th scope="col">Intervals</th></tr></thead>
+      <tbody>${some.map((row) => compared(row, apart))}</tbody>
+    </table></div>`;
   return html`<h3>${b} against ${a}</h3>
     ${apart
-      ? html`<p class="trouble">They are not of the same photos. Among more photos every query is harder: these differences say nothing
-          about which model is better.</p>`
+      ? html`<p class="trouble">They are not of the same photos, so these differences say nothing about which model is better: among more
+          photos every query is harder, and with photos that a model was trained with it is easier.</p>`
       : nothing}
-    <div class="wide" role="region" aria-label="Comparison" tabindex="0"><table class="compare">
-      <thead><tr><th scope="col">Measure</th><th scope="col">${a}</th><th scope="col">${b}</th><th scope="col">Difference</th><th scope="col">Intervals</th></tr></thead>
-      ${groups.map(
-        (group) => html`<tbody><tr><th scope="rowgroup" colspan="5">${group}</th></tr>
-          ${rows.filter((row) => row.title === group).map(compared)}</tbody>`,
-      )}
-    </table></div>
+    <div class="two">${side("Both ways", [sums])}${Object.entries(WAYS).map(([way, title]) => side(title, rows(way)))}</div>
     ${apart ? nothing : html`<p class="soft">Intervals say how much a number would vary with other photos. On the same photos the errors of two models go
       together, so a difference can be real although the intervals overlap.</p>`}`;
 }
 
-function compared({ name, values: [one, other], digits, better }) {
-  const difference = Number((other.value - one.value).toFixed(digits));
-  const mark = Math.sign(difference) * better;
+function compared({ name, values: [one, other], better }, apart) {
+  const difference = Number((other.value - one.value).toFixed(1));
+  const mark = apart ? 0 : Math.sign(difference) * better;
   const overlap = one.ends && other.ends && one.ends[0] <= other.ends[1] && other.ends[0] <= one.ends[1];
   const shown = ({ value, ends }) =>
-    html`${value.toFixed(digits)}${ends ? html` <span class="soft">(${ends.map((end) => end.toFixed(1)).join("–")})</span>` : nothing}`;
+    html`${value.toFixed(1)}${ends ? html` <span class="soft">(${ends.map((end) => end.toFixed(1)).join("–")})</span>` : nothing}`;
   return html`<tr><th scope="row">${name}</th><td class="number">${shown(one)}</td><td class="number">${shown(other)}</td>
-    <td class="number ${["bad", "", "good"][mark + 1]}">${difference > 0 ? "+" : ""}${difference.toFixed(digits).replace("-", "−")}${mark ? html` <span class="soft">${mark > 0 ? "better" : "worse"}</span>` : nothing}</td>
-    <td>${one.ends ? (overlap ? "overlap" : "apart") : ""}</td></tr>`;
+    <td class="number ${["bad", "", "good"][mark + 1]}">${difference > 0 ? "+" : ""}${difference.toFixed(1).replace("-", "−")}${mark ? html` <span class="soft">${mark > 0 ? "better" : "worse"}</span>` : nothing}</td>
+    <td>${one.ends && !apart ? (overlap ? "overlap" : "apart") : ""}</td></tr>`;
 }
 
 /** What to call evaluations side by side: model and split, and the number of those that are alike. */

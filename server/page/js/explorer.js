@@ -60,13 +60,14 @@ export function mountExplorer(place, address) {
     const { signal } = abort;
     busy = true;
     trouble = "";
+    paint();
     const patience = setTimeout(() => {
       slow = true;
       paint();
     }, PATIENCE_MS);
     try {
-      const answer = await ask(`api/explorer?${wanted}`, { signal });
-      list = answer;
+      const { rank } = address.state;
+      list = { ...(await ask(`api/explorer?${wanted}`, { signal })), rank };
     } catch (error) {
       if (error.name === "AbortError") return;
       trouble = error.message;
@@ -106,7 +107,7 @@ export function mountExplorer(place, address) {
     pages += 1;
     try {
       const next = await ask(`api/explorer?${question(list.queries.length)}`, { signal: abort.signal });
-      if (of === asked) list = { ...next, queries: [...list.queries, ...next.queries] };
+      if (of === asked) list = { ...list, queries: [...list.queries, ...next.queries] };
     } catch (error) {
       if (error.name !== "AbortError") trouble = error.message;
     } finally {
@@ -172,7 +173,7 @@ export function mountExplorer(place, address) {
     };
     render(
       html`${trouble ? html`<p class="trouble" role="alert">${trouble}</p>` : nothing}
-        ${queryList(list, state, tools, { busy, slow }, queryDetail(detail, list, position, tools))}`,
+        ${queryList(list, state, tools, { busy, slow }, list && queryDetail(detail, list, position, tools))}`,
       place,
     );
   }

@@ -53,8 +53,8 @@ function aboutModel(model) {
     <div><dt>Preset</dt><dd>${model.preset}</dd></div>
     <div><dt>Vectors</dt><dd>${model.dim} numbers</dd></div>
     <div><dt>Trained with</dt><dd>${model.corpus}</dd></div>
-    <div><dt>On its own dev photos, captions find their photo first</dt><dd>${percent(model["text_to_image_R@1"])}</dd></div>
-    <div><dt>photos one of their captions</dt><dd>${percent(model["image_to_text_R@1"])}</dd></div>
-    <div><dt>rsum</dt><dd>${model.rsum.toFixed(1)}</dd></div>
+    <div><dt>R@1 on its own dev photos</dt><dd>captions → photos ${percent(model["text_to_image_R@1"])},
+      photos → captions ${percent(model["image_to_text_R@1"])}</dd></div>
+    <div><dt>rsum there</dt><dd>${model.rsum.toFixed(1)}</dd></div>
   </dl>`;
 }

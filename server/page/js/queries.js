@@ -16,8 +16,7 @@ export function queryList(list, state, tools, { busy, slow }, detail) {
           ([name, title]) => html`<label><input type="radio" name="direction" .checked=${state.direction === name}
             @change=${() => tools.choose({ direction: name, rank: "" })}><span>${title}</span></label>`,
         )}</fieldset>
-      <label><span class="visually-hidden">Split</span>
-        <select @change=${(event) => tools.choose({ split: event.target.value, rank: "" })}>
+      <select aria-label="Split" @change=${(event) => tools.choose({ split: event.target.value, rank: "" })}>
           ${tools.splits.map(
             ({ name, captions }) => html`<option value=${name ?? "-"} .selected=${(name ?? "-") === tools.split}>
               ${name ?? "all captions"} (${number(captions)})</option>`,
@@ -25,21 +24,19 @@ export function queryList(list, state, tools, { busy, slow }, detail) {
           ${tools.splits.length > 1 && tools.splits.every((one) => one.name !== null)
             ? html`<option value="-" .selected=${tools.split === "-"}>all splits</option>`
             : nothing}
-        </select></label>
-      <label class="grow"><span class="visually-hidden">Captions with these letters</span>
-        <input type="search" placeholder="Captions with a word" maxlength="200" autocomplete="off" spellcheck="false"
-          .value=${state.contains} @input=${(event) => tools.type(event.target.value)}></label>
-      <label><span class="visually-hidden">Order</span>
-        <select @change=${(event) => tools.choose({ sort: event.target.value })}>
+        </select>
+      <input class="grow" type="search" aria-label="Captions with these letters" placeholder="Captions with a word" maxlength="200" autocomplete="off" spellcheck="false"
+          .value=${state.contains} @input=${(event) => tools.type(event.target.value)}>
+      <select aria-label="Order" @change=${(event) => tools.choose({ sort: event.target.value })}>
           ${Object.entries(SORTS).map(([name, title]) => html`<option value=${name} .selected=${state.sort === name}>${title}</option>`)}
-        </select></label>
+      </select>
     </div>
     <div role="status">${slow ? html`<p class="busy">Ranking every query against everything; the first time this takes seconds…</p>` : nothing}</div>
     ${list
       ? html`${recall(list)}${histogram(list, state, tools)}
           <div class="explorer ${busy ? "stale" : ""}">
             <div class="side">
-              <p class="soft" role="status">${count(list, state)}</p>
+              <p class="soft" role="status">${count(list)}</p>
               ${list.queries.length
                 ? html`<ol class="query-list" aria-label="Queries">${list.queries.map((query) => entry(query, tools))}
                     ${list.queries.length < list.total
@@ -77,8 +74,8 @@ function histogram(list, state, tools) {
   </div>`;
 }
 
-function count(list, state) {
-  const [from, to] = state.rank.split("-");
+function count(list) {
+  const [from, to] = list.rank.split("-");
   const rank = from ? ` with rank ${from === to ? from : `${number(Number(from))} to ${number(Number(to))}`}` : "";
   return `${number(list.total)} ${list.total === 1 ? "query" : "queries"}${rank}`;
 }

@@ -43,7 +43,7 @@ function photos(truths, hits) {
 function card(hit, alt) {
   return html`<figure class="card ${hit.true ? "is-true" : ""}">${photo(hit, `${alt}: ${fileName(hit.path)}`, 320)}
     <figcaption><span>${number(hit.rank)}. <span class="soft">${score(hit.score)}</span></span>
-      ${hit.true ? html`<strong class="good">true</strong>` : html`<span title="Above the score of the truth">${above(hit.above)}</span>`}</figcaption></figure>`;
+      ${hit.true ? html`<strong class="good">true</strong>` : html`<span class="soft" title="Its score less that of the truth">${above(hit.above)}</span>`}</figcaption></figure>`;
 }
 
 function photo(facts, alt, size) {
@@ -53,7 +53,7 @@ function photo(facts, alt, size) {
 function captions(truths, hits) {
   const row = (hit) => html`<tr class=${hit.true ? "is-true" : ""}><td class="number">${number(hit.rank)}</td><td>${hit.text}
       ${hit.true ? html`<strong class="good">true</strong>` : nothing}</td>
-    <td class="number">${score(hit.score)}</td><td class="number">${above(hit.above)}</td></tr>`;
+    <td class="number">${score(hit.score)}</td><td class="number">${hit.true && hit.above === 0 ? "" : above(hit.above)}</td></tr>`;
   const listed = (title, some) => html`<h3>${title}</h3><div class="wide" role="region" aria-label=${title} tabindex="0"><table class="texts">
     <thead><tr><th scope="col">Rank</th><th scope="col">Caption</th><th scope="col">Score</th><th scope="col">Above the truth</th></tr></thead>
     <tbody>${some.map(row)}</tbody></table></div>`;
