@@ -69,6 +69,9 @@ class IndexState(BaseModel):
     report: IndexReport | None = Field(description="Once it has come to its end.")
     error: str | None
     failed: list[FailedPhoto]
+    library_version: int = Field(
+        description="Another one after whatever was committed to the library, by this run or by others."
+    )
 
 
 @router.post(
@@ -85,7 +88,7 @@ async def start(state: Annotated[State, Depends(state_of)], request: IndexReques
     """Start a run, in a process of its own with a lower priority than searches; one at a time."""
     folder = None if request is None else request.folder
     await run_in_threadpool(_start, state, folder)
-    reply = json_reply(state.indexing.as_json())
+    reply = _reply(state)
     reply.status_code = 202
     return reply
 
@@ -93,14 +96,18 @@ async def start(state: Annotated[State, Depends(state_of)], request: IndexReques
 @router.get("", response_model=IndexState)
 async def progress(state: Annotated[State, Depends(state_of)]) -> Response:
     """How far it is; cheap enough to be asked every second."""
-    return json_reply(state.indexing.as_json())
+    return _reply(state)
 
 
 @router.delete("", response_model=IndexState)
 async def stop(state: Annotated[State, Depends(state_of)]) -> Response:
     """Stop the run, if there is one. What is finished is kept; the next run goes on from there."""
     state.indexing.stop()
-    return json_reply(state.indexing.as_json())
+    return _reply(state)
+
+
+def _reply(state: State) -> Response:
+    return json_reply({**state.indexing.as_json(), "library_version": state.version()})
 
 
 def _start(state: State, folder: int | None) -> None:

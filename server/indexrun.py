@@ -43,7 +43,7 @@ class IndexRun:
     error: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What ``GET /api/index`` answers."""
+        """What ``GET /api/index`` says of it."""
         seconds = time.monotonic() - self.since
         return {
             "running": self.running,

@@ -15,10 +15,15 @@ from tests.fakes import FakeEncoder
 
 
 class Slow(FakeEncoder):
-    """Takes 20 ms for a photo."""
+    """Takes a quarter of a second for a photo after the first 40, until there is a file."""
+
+    def __init__(self, until: Path) -> None:
+        super().__init__()
+        self._until = until
 
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        time.sleep(0.02 * len(pixels))
+        if self.encoded_images >= 40 and not self._until.exists():
+            time.sleep(0.25 * len(pixels))
         return super().encode_views(pixels)
 
 
@@ -27,7 +32,8 @@ def fake(library: Path) -> FakeEncoder:
 
 
 def slow(library: Path) -> FakeEncoder:
-    return Slow()
+    """Hurries once there is ``go`` beside the library; of 100 photos it has committed 32 till then."""
+    return Slow(library.parent / "go")
 
 
 def none(library: Path) -> FakeEncoder:

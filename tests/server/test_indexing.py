@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
 from indexer.build import update_library
@@ -40,11 +41,17 @@ def serving(
         yield client
 
 
-def state(client: TestClient) -> dict[str, Any]:
-    """How it stands, which is as the OpenAPI description says."""
-    answer = client.get("/api/index").json()
+def facts(response: Response) -> dict[str, Any]:
+    """An answer, which is as the OpenAPI description says, without the library's version."""
+    answer = response.json()
     assert IndexState.model_validate(answer).model_dump() == answer
+    del answer["library_version"]
     return answer
+
+
+def state(client: TestClient) -> dict[str, Any]:
+    """How it stands."""
+    return facts(client.get("/api/index"))
 
 
 def wait(client: TestClient, until: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
@@ -157,7 +164,7 @@ def test_stopping_keeps_what_is_finished(library: Path, tmp_path: Path) -> None:
     many_photos(tmp_path / "photos")
     open_database(library, create=True)
     with serving(library, indexwith.slow, (tmp_path / "photos",)) as client:
-        assert client.delete("/api/index").json() == IDLE  # there is none
+        assert facts(client.delete("/api/index")) == IDLE  # there is none
         client.post("/api/index")
         done = wait(client, lambda now: now["done"] > 0)["done"]
         stopping = client.delete("/api/index").json()
@@ -167,6 +174,7 @@ def test_stopping_keeps_what_is_finished(library: Path, tmp_path: Path) -> None:
         n_kept = len(images(library))
         assert done <= n_kept < 100
         check(library)
+        (tmp_path / "go").touch()
         client.post("/api/index")
         report = wait(client, ended)["report"]
         assert (report["unchanged"], report["added"]) == (n_kept, 100 - n_kept)
@@ -201,6 +209,16 @@ def test_a_run_that_fails_says_why(
         assert told in now["error"]
         assert names(client, "red")[0] == "red.png"
     check(library)
+
+
+def test_what_others_index_is_noticed(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    update_library(library, [photos], encoder)
+    with serving(library) as client:
+        before = client.get("/api/index").json()["library_version"]
+        assert client.get("/api/index").json()["library_version"] == before
+        write_photo(photos / "rose.png", (200, 0, 0))
+        update_library(library, [], encoder)  # as `index` or `watch` in a terminal
+        assert client.get("/api/index").json()["library_version"] != before
 
 
 def test_progress_is_told_now_and_then_but_in_full() -> None:

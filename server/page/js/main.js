@@ -6,6 +6,7 @@ import { showCaptions } from "./captions.js";
 import { mountFilters } from "./filters.js";
 import { showGiven, withoutLast } from "./given.js";
 import { mountGrid } from "./grid.js";
+import { mountIndexing } from "./indexing.js";
 import { mountLightbox } from "./lightbox.js";
 import { countOf, emptiness, matching, notes, trouble } from "./notes.js";
 import { mountPicture } from "./picture.js";
@@ -129,8 +130,15 @@ async function ask(state) {
 function showTrouble(error, retry) {
   render(trouble(error, retry), $("notes"));
   $("count").textContent = "";
-  $("found").classList.add("stale");
   asked = ""; // the same may be asked again
+  if (document.activeElement === field) {
+    $("found").classList.add("stale"); // an unfinished word, perhaps
+    return;
+  }
+  answer = null;
+  grid.show([], false);
+  for (const id of ["grid", "captions"]) $(id).hidden = true;
+  render(nothing, $("empty"));
 }
 
 function showAnswer() {
@@ -229,3 +237,5 @@ $("sort").addEventListener("change", () => change({ sort: $("sort").value }));
 showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 find(page.kept);
+// One stays where one is when photos come or go.
+mountIndexing($("library"), { onChange: () => find({ scroll: scrollY, top: answer?.hits.length ?? 0 }) });
