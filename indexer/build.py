@@ -45,6 +45,7 @@ from indexer.looking import Look, distinct
 from indexer.photos import index_photos, remove_photos
 from indexer.reader import KINDS, CatalogReader
 from indexer.reading import Job
+from indexer.replacing import remove_left_overs
 from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
@@ -132,6 +133,7 @@ def update_library(
     chosen = None if captions is None else choose_captions(captions, split)
     tally = Tally()
     with closing(Catalog.open(library, create=True)) as catalog, indexing_lock(library):
+        remove_left_overs(library)
         with catalog.session(write=True) as session:
             drop_damaged_words(sqlite_connection(session))  # made anew as the session ends
         deleted = deleted_paths(catalog, missing)
