@@ -129,6 +129,9 @@ def index(
         raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
     known = library_model(library)
     was = Variant() if known is None else known.variant
+    chosen_for = None
+    if model is None and tta is None and int8 is None:  # then it is to be the library's, whatever that is
+        chosen_for = "" if known is None else known.fingerprint
     encoder = Encoder.load(
         model or (known.name if known else "default"),
         verify=True,
@@ -152,6 +155,7 @@ def index(
         split=split,
         exclude=exclude or None,
         include_hidden=include_hidden,
+        chosen_for=chosen_for,
         effort=effort,
         progress=Given.progress(),
     )

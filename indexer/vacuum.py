@@ -13,7 +13,7 @@ from embedding.errors import UserError
 from indexer.approximate import load_lists
 from indexer.database import connect, library_error, open_database
 from indexer.galleries import LARGE
-from indexer.library import LOCK, indexing_lock
+from indexer.lock import LOCK, indexing_lock
 from indexer.reader import KINDS, CatalogReader
 
 # VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
@@ -41,7 +41,7 @@ def vacuum(library: Path) -> Freed:
     the copy that SQLite makes, and ``LibraryError`` when another process holds the library.
     """
     path = open_database(library)
-    with indexing_lock(library):
+    with indexing_lock(library, "vacuum"):
         before = _size(library)
         removed = []
         for file in _unused(library):
