@@ -234,9 +234,11 @@ def test_the_copy_is_made_while_nobody_else_may_write(library: Path, monkeypatch
     path, real, copied = library / CATALOG, migrations._back_up, []
 
     def back_up(of: Path) -> None:
-        with closing(sqlite3.connect(of, timeout=0, isolation_level=None)) as other:
-            with pytest.raises(sqlite3.OperationalError, match="locked"):
-                other.execute("BEGIN IMMEDIATE")
+        with (
+            closing(sqlite3.connect(of, timeout=0, isolation_level=None)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("BEGIN IMMEDIATE")
         real(of)
         copied.append(of)
 
