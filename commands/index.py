@@ -118,7 +118,7 @@ def index(
     from indexer.build import update_library
     from indexer.known import has_folders
     from indexer.library import library_for_indexing
-    from indexer.modelchoice import encoder_for
+    from indexer.modelchoice import encoder_for, library_fingerprint
     from indexer.plan import plan as make_plan
     from indexer.run import Effort
     from retrieval.tables import index_text, plan_text
@@ -126,6 +126,8 @@ def index(
     library = library_for_indexing(Given.library)
     if not paths and plan is None and not has_folders(library):
         raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
+    as_it_is = model is None and tta is None and int8 is None  # then by the library's model, whatever that is
+    chosen_for = library_fingerprint(library) if as_it_is else None
     encoder = encoder_for(library, model, tta=tta, int8=int8, device=device.value)
     effort = Effort(workers or usable_cores(), memory, batch_size)
     if plan is not None:
@@ -143,6 +145,7 @@ def index(
         split=split,
         exclude=exclude or None,
         include_hidden=include_hidden,
+        chosen_for=chosen_for,
         effort=effort,
         progress=Given.progress(),
     )

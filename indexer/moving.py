@@ -17,7 +17,7 @@ from indexer.catalog import Catalog, Corpus, Image, Root, active_model
 from indexer.choices import load_choices, store_choices
 from indexer.galleries import open_index
 from indexer.known import is_folder
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from indexer.reader import CatalogReader
 from indexer.targets import relative_to_root
 from indexer.thumbnailcache import remove_orphans
@@ -41,7 +41,7 @@ def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
     A part of a folder that is still indexed stays away until it is named. Raises ``UserError`` for a path of
     which the library has nothing (nothing is forgotten then), and ``LibraryError``.
     """
-    with closing(Catalog.open(library)) as catalog, indexing_lock(library):
+    with closing(Catalog.open(library)) as catalog, indexing_lock(library, "forget"):
         with catalog.session(write=True) as session:
             forgotten = [_forget(session, path) for path in dict.fromkeys(paths)]
             model = active_model(session)
@@ -126,7 +126,7 @@ def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Rel
         raise UserError(f"{new}: no such folder; name the one that holds the photos now")
     with (
         closing(Catalog.open(library)) as catalog,
-        indexing_lock(library),
+        indexing_lock(library, "relocate"),
         catalog.session(write=True) as session,
     ):
         old, roots = _roots_at(session, old)
