@@ -86,6 +86,15 @@ def index(
             min=1, help="Photos that a thread encodes at a time [default: the fastest, as measured]."
         ),
     ] = None,
+    max_megapixels: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Refuse larger photos, by their header. Decoding takes up to 20 bytes a pixel; what goes "
+            "beyond --memory is decoded alone. For good: write it into config.toml [default: 128].",
+            metavar="N",
+        ),
+    ] = None,
     plan: Annotated[
         int | None,
         typer.Option(
@@ -116,6 +125,7 @@ def index(
     from embedding.cores import usable_cores
     from embedding.encoder import Encoder
     from embedding.modelfolder import Variant, model_label
+    from embedding.preprocess import MAX_PIXELS
     from indexer.build import update_library
     from indexer.catalog import library_model
     from indexer.known import has_folders
@@ -136,7 +146,8 @@ def index(
         int8=was.int8 if int8 is None else int8,
         device=device.value,
     )
-    effort = Effort(workers or usable_cores(), memory, batch_size)
+    max_pixels = MAX_PIXELS if max_megapixels is None else 1_000_000 * max_megapixels
+    effort = Effort(workers or usable_cores(), memory, batch_size, max_pixels=max_pixels)
     if plan is not None:
         planned = make_plan(plan, library, paths or [], encoder, effort, Given.progress())
         if as_json:
