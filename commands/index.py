@@ -126,6 +126,7 @@ def index(
     from embedding.encoder import Encoder
     from embedding.modelfolder import Variant, model_label
     from embedding.preprocess import MAX_PIXELS
+    from embedding.progress import one_line
     from indexer.build import update_library
     from indexer.catalog import library_model
     from indexer.known import has_folders
@@ -172,6 +173,6 @@ def index(
         return
     print(index_text(report, model_label(encoder.name, encoder.variant), library))
     for failure in report.failed[:5]:
-        print(f"failed: {failure.path}: {failure.reason}", file=sys.stderr)
+        print(one_line(f"failed: {failure.path}: {failure.reason}"), file=sys.stderr)
     if len(report.failed) > 5:
         print(f"… and {len(report.failed) - 5:,} more: `status` lists them all", file=sys.stderr)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from embedding.errors import ImageError
+from embedding.errors import ImageError, LargeImageError
 from embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from embedding.formats import RAW_SUFFIXES, open_header, open_photo
 
@@ -135,6 +135,8 @@ def _image_errors(label: Path | str) -> Iterator[None]:
     """What goes wrong with a photo in the block is an ``ImageError`` that calls it ``label``."""
     try:
         yield
+    except LargeImageError as error:
+        raise LargeImageError(label, error.reason, error.pixels) from None
     except ImageError as error:
         raise ImageError(label, error.reason) from None
     except UnidentifiedImageError:
@@ -209,7 +211,8 @@ def _prepare(
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise ImageError("", f"{width} x {height} is more than {max_pixels / 1e6:g} megapixels")
+        reason = f"{width} x {height} is more than {max_pixels / 1e6:g} megapixels"
+        raise LargeImageError("", reason, width * height)
 
 
 def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArray[np.uint8]:

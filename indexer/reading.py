@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import ImageError
+from embedding.errors import ImageError, LargeImageError
 from embedding.preprocess import MAX_PIXELS, View, decoding_bytes, load_views
 from indexer.exif import PhotoFacts, read_facts
 from indexer.files import open_file
@@ -121,6 +121,9 @@ def _decode(
     try:
         photo = load_views(data, size, views, name=job.path, max_pixels=max_pixels)
         facts, keywords = read_facts(photo.exif), read_keywords(data, photo.exif)
+    except LargeImageError as error:
+        advice = f"`index --max-megapixels {-(-error.pixels // 1_000_000)}` takes it"
+        return Read(job, digest, failure=f"{error.reason}; {advice}")
     except ImageError as error:
         return Read(job, digest, failure=error.reason)
     # None of them raises anything else, as far as anybody knows; one bad photo must not end a run.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedding.cores import usable_cores
 from embedding.modelfolder import Variant, model_label
+from embedding.progress import one_line
 
 if TYPE_CHECKING:
     from indexer.build import IndexReport
@@ -23,7 +24,7 @@ _SHOWN = 5  # of the photos without a vector
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
     """The rows as lines with columns as wide as they need to be; the last one is not padded."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)), row[-1]])
@@ -60,7 +61,7 @@ def duplicates_text(found: Duplicates) -> str:
             f"{photo.width} x {photo.height}",
             f"{photo.size / 1e6:.2f} MB",
             f"{photo.date:%Y-%m-%d %H:%M}",
-            str(photo.path).replace("\n", "?"),  # a name may hold anything; a row is a line
+            photo.path,
         )
         for photo, kept in photos
     ).split("\n")

@@ -196,7 +196,9 @@ def test_the_limit_can_be_lifted_and_what_was_indexed_stays(library: Path, photo
     write_photo(photos / "wide.png", "red", (2000, 10))
     small = Effort(max_pixels=19_999)
     report = index(library, photos, FakeEncoder(), effort=small)
-    assert [failure.reason for failure in report.failed] == ["2000 x 10 is more than 0.019999 megapixels"]
+    assert [failure.reason for failure in report.failed] == [
+        "2000 x 10 is more than 0.019999 megapixels; `index --max-megapixels 1` takes it"
+    ]
     report = index(library, photos, FakeEncoder(), effort=Effort(max_pixels=20_000))
     assert (report.updated, report.failed) == (1, ())
     # It is not read again, and so the lower limit of a later run does not matter.
