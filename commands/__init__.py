@@ -19,6 +19,7 @@ MODULES = {
     "relocate": "relocate",
     "export": "export",
     "vacuum": "vacuum",
+    "doctor": "doctor",
 }
 
 

@@ -46,7 +46,9 @@ def indexing_lock(library: Path) -> Iterator[None]:
     try:
         connection = sqlite3.connect(library / LOCK, timeout=0, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
+        if not isinstance(error, sqlite3.OperationalError):  # not a SQLite file
+            raise LibraryError(f"{library / LOCK}: damaged; `doctor --repair` makes it anew") from None
         fact = "another `index` is at work on it" if "locked" in str(error) else f"not writable ({error})"
         raise LibraryError(f"{library}: {fact}; try again when that has changed") from None
     with closing(connection):

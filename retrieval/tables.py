@@ -13,6 +13,7 @@ from embedding.progress import one_line
 
 if TYPE_CHECKING:
     from indexer.build import IndexReport
+    from indexer.doctor import Finding
     from indexer.plan import Plan
     from indexer.run import Effort
     from indexer.vacuum import Freed
@@ -243,6 +244,18 @@ def vacuum_text(freed: Freed) -> str:
     """What `vacuum` did."""
     files = f", {len(freed.removed)} index files removed" if freed.removed else ""
     return f"{_bytes(freed.bytes)} freed; the library takes {_bytes(freed.after)}{files}"
+
+
+def doctor_text(findings: Sequence[Finding]) -> str:
+    """What `doctor` found, a line for each part, and below it what can be or was done."""
+    rows: list[Sequence[Any]] = []
+    for one in findings:
+        rows.append((one.part, "fine" if one.fine else "wrong" if one.done is None else "mended", one.found))
+        if one.done is not None:
+            rows.append(("", "", f"done: {one.done}"))
+        elif one.repair is not None:
+            rows.append(("", "", f"repair: {one.repair}"))
+    return table(rows)
 
 
 def models_table(facts: Sequence[dict[str, Any]]) -> str:
