@@ -152,7 +152,7 @@ def _image_errors(label: Path | str) -> Iterator[None]:
     # Decoders raise what they like on damaged files, struct.error and zlib.error among it.
     except Exception as error:
         kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
-        said = " ".join(f"{kind}{error}"[:_LONGEST_REASON].split())
+        said = "".join(c if c.isprintable() else " " for c in f"{kind}{error}"[:_LONGEST_REASON]).strip()
         reason = "truncated" if "truncated" in said.lower() else f"damaged ({said})"
         raise ImageError(label, reason) from None
 

@@ -74,7 +74,7 @@ def has_advice(error: BaseException) -> bool:
 
 def library_error(path: Path, error: BaseException) -> LibraryError:
     """An error of SQLite on the file at ``path``, with what to do about it."""
-    return LibraryError(f"{path}: {error}; {_advice(error) or 'restore the library folder from a backup'}")
+    return LibraryError(f"{path}: {error}; {_advice(error) or '`doctor` says what is wrong'}")
 
 
 def _advice(error: BaseException) -> str | None:

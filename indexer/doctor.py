@@ -16,8 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from embedding.errors import LibraryError, ModelError
 from embedding.modelfolder import Variant, check_files, fingerprint, read_config, resolve_model
 from indexer.approximate import lists_file, load_lists
@@ -191,9 +189,15 @@ def _catalogue(path: Path) -> _Diagnosis:
 
 def _salvage(path: Path) -> str:
     result = salvage(path)
-    # Their vectors may be of rows that are gone, under ids that will be given out again.
-    for kind in KINDS:
-        _unlink(list(path.parent.glob(f"{kind}-*")))
+    _remake(path)  # a search looks for words in no table that is not there
+    with closing(CatalogReader(path)) as catalog:
+        for kind in KINDS:
+            for file in sorted(path.parent.glob(f"{kind}-*")):
+                stored = read_vectors(file, verify=True)
+                if stored is not None:
+                    differing = list(_differing(catalog, kind, stored))
+                    _remove_vectors(path, {kind: differing})
+                file.unlink()  # it has vectors of rows that are gone
     return f"{result}; run `index` with the folders of your photos to encode again what was lost"
 
 
@@ -293,7 +297,7 @@ def _index(catalog: CatalogReader, kind: Kind, model: LibraryModel) -> _Diagnosi
         return _wrong(part, f"{path.name} is damaged", *_rebuilding(catalog, kind, model, after, path))
     if stored.stamp != stamp(catalog, kind, model.id, after):
         return _fine(part, "older than the catalogue; the next search brings it up to date")
-    differing = [id_ for ids in _differing(catalog, kind, stored) for id_ in ids]
+    differing = list(_differing(catalog, kind, stored))
     if differing:
         # The file has a checksum and the catalogue has none: the catalogue's are the damaged ones.
         return _wrong(
@@ -316,13 +320,14 @@ def _rebuilding(
     return "rebuilds it from the catalogue", rebuild
 
 
-def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Iterator[list[int]]:
-    """The ids of vectors that are not the same in the file and in the catalogue."""
+def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Iterator[int]:
+    """The ids of vectors that the catalogue has, and that are others in the file."""
     for start in range(0, len(stored.ids), BLOCK):
         ids = stored.ids[start : start + BLOCK].tolist()
         there = catalog.vectors(kind, ids)
-        rows = np.ascontiguousarray(stored.rows[start : start + BLOCK])
-        yield [id_ for id_, row in zip(ids, rows, strict=True) if there.get(id_) != row.tobytes()]
+        for id_, row in zip(ids, stored.rows[start : start + BLOCK], strict=True):
+            if id_ in there and there[id_] != row.tobytes():
+                yield id_
 
 
 # --- the model --------------------------------------------------------------------------------------

@@ -24,6 +24,9 @@ from indexer.soundness import columns, mend_references, mend_values, tables
 
 _PAGE = 16384  # of catalogues that this program makes (indexer.migrations)
 _HEADER = 100
+_PAGE_COUNT = 28  # where it is in the header
+_MOST_PAGES = 1 << 22  # 64 GB; a header that says more is taken for a damaged one
+_ADDED = 64  # pages, to a file that was cut; the first ones of most tables come before any rows
 _INTERIOR = 0x05  # the kind of a page that points at others
 _NEEDED = {"roots", "images", "image_vectors"}
 # Where nothing says how high the ids go. Trying as many that are not there takes a few seconds.
@@ -139,9 +142,14 @@ class _openable:
         """A copy of the file with these pieces put over what it has at these places."""
         shutil.copyfile(self._path, self._copy)
         with self._copy.open("r+b") as file:
+            file.seek(_PAGE_COUNT)
+            (pages,) = struct.unpack(">I", file.read(4).ljust(4, b"\0"))
             for place, piece in pieces.items():
                 file.seek(place)
                 file.write(piece)
+            # SQLite refuses a schema with tables beyond the end of the file. What is added takes no room.
+            size = file.seek(0, os.SEEK_END)
+            file.truncate(max(size + _ADDED * _PAGE, pages * _PAGE if pages < _MOST_PAGES else 0))
         return self._open(self._copy)
 
 
@@ -176,7 +184,7 @@ def _new_catalogue() -> bytes:
             # Without a log beside it; and a file of any length is taken as it is.
             connection.execute("PRAGMA journal_mode = DELETE")
         data = bytearray(path.read_bytes())
-    data[28:32] = bytes(4)  # how many pages: the file's length says it
+    data[_PAGE_COUNT : _PAGE_COUNT + 4] = bytes(4)  # the file's length says it
     return bytes(data)
 
 

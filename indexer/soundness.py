@@ -122,7 +122,7 @@ def mend_values(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def _conditions(connection: sqlite3.Connection) -> Iterator[tuple[str, Column, str]]:
     """For each column the SQL that is true of values it cannot have."""
-    connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
+    connection.create_function("is_text", 1, _is_text, deterministic=True)
     for table in tables():
         for column in columns(connection, table):
             stored = ", ".join(f"'{kind}'" for kind in _STORED[column.kind])
@@ -131,16 +131,16 @@ def _conditions(connection: sqlite3.Connection) -> Iterator[tuple[str, Column, s
             if column.kind == "DATETIME":
                 bad += f" OR {name} NOT GLOB '{_DATE}'"
             elif column.kind == "TEXT":
-                bad += f" OR (typeof({name}) = 'text' AND NOT is_utf8(CAST({name} AS BLOB)))"
+                bad += f" OR (typeof({name}) = 'text' AND NOT is_text(CAST({name} AS BLOB)))"
             yield table, column, f"{name} IS NOT NULL AND ({bad})"
 
 
-def _is_utf8(value: bytes) -> bool:
+def _is_text(value: bytes) -> bool:
+    """Whether it is UTF-8, and without NUL, which nothing puts into a catalogue and no path may hold."""
     try:
-        value.decode("utf-8")
+        return "\0" not in value.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return True
 
 
 def _unreadable_settings(connection: sqlite3.Connection) -> list[str]:
