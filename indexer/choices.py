@@ -17,7 +17,7 @@ from embedding.errors import UserError
 from indexer.catalog import Setting
 from indexer.scan import Rules, is_photo_name, is_skipped
 
-_KEY = "folders"
+CHOICES = "folders"
 T = TypeVar("T")
 
 
@@ -115,7 +115,7 @@ class Choices:
 
 def load_choices(session: Session) -> Choices:
     """What was stored; nothing in a library that was told nothing."""
-    setting = session.get(Setting, _KEY)
+    setting = session.get(Setting, CHOICES)
     stored = {} if setting is None else json.loads(setting.value)
     return Choices(
         {path: None if limit is None else Limit(*limit) for path, limit in stored.get("named", {}).items()},
@@ -136,7 +136,7 @@ def store_choices(session: Session, choices: Choices) -> None:
         "hidden": dict(choices.hidden),
         "forgotten": sorted(choices.forgotten),
     }
-    session.merge(Setting(key=_KEY, value=json.dumps(stored)))
+    session.merge(Setting(key=CHOICES, value=json.dumps(stored)))
 
 
 def _below(root: Path, items: Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:

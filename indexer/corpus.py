@@ -139,7 +139,9 @@ def _assign(splits: dict[str, str | None], name: str, split: str | None, where: 
     """Notes the split of an image; an image in two splits would be tested on what it was trained on."""
     known = splits.get(name)
     if known is not None and split is not None and known != split:
-        raise CaptionFileError(f"{where}: {name} is in split {known} and in {split}: keep it in one of them")
+        raise CaptionFileError(
+            f"{where}: {name[:80]} is in split {known[:80]} and in {split[:80]}: keep it in one of them"
+        )
     splits[name] = known or split
 
 
@@ -158,8 +160,8 @@ def split_members(name: str) -> frozenset[str]:
 
 
 def _one_line(text: str) -> str:
-    """The text with whitespace folded, and half surrogate pairs (from JSON escapes) made printable."""
-    return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
+    """The text with whitespace and NUL folded, and half surrogate pairs (both from JSON) made printable."""
+    return " ".join(text.replace("\0", " ").split()).encode("utf-8", "replace").decode("utf-8")
 
 
 def _image_name(path: Path, where: str, written: str | None) -> str | None:

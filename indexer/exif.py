@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 from PIL import ExifTags, Image
 
+# Names of cameras and dates are short; the EXIF of a TIFF or PNG may hold a text of any length.
+_LONGEST_TEXT = 1000
+
 _T = TypeVar("_T")
 _Tags = Mapping[int, Any]
 
@@ -68,7 +71,10 @@ def _folder(exif: Image.Exif, folder: ExifTags.IFD) -> _Tags:
 
 def _text(value: Any) -> str:
     """The printable text of a tag: cameras pad with NULs and spaces, and write bytes where text belongs."""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    if isinstance(value, bytes):
+        text = value[:_LONGEST_TEXT].decode("utf-8", "replace")
+    else:
+        text = value[:_LONGEST_TEXT] if isinstance(value, str) else ""  # numbers are no text
     text = text.partition("\0")[0].encode("utf-8", "replace").decode("utf-8")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 

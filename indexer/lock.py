@@ -91,7 +91,7 @@ def _try(library: Path) -> sqlite3.Connection | None:
         if "locked" in str(error):
             return None
         if "not a database" in str(error):
-            raise LibraryError(f"{path}: damaged; delete it, nothing is in it") from None
+            raise LibraryError(f"{path}: damaged; `doctor --repair` makes it anew") from None
         raise library_error(path, error) from None
     return connection
 

@@ -89,8 +89,9 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
     """The photo files in ``root/below`` and its subfolders, in the order of their names.
 
     ``rules`` say what is left out, ``only`` holds the paths relative to ``root`` that count. Links to folders
-    are not followed (they can make loops), links to files are. A folder that cannot be listed is reported,
-    not raised.
+    are not followed (they can make loops), links to files are. What has a photo's name and is none, a pipe
+    or a link to nothing, is found too: whoever opens it learns what it is, and can say so. A folder that
+    cannot be listed is reported, not raised.
     """
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
@@ -111,12 +112,15 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
                 elif is_photo_name(entry.name) and (only is None or path in only):
                     try:
                         status = entry.stat()
+                        if stat.S_ISDIR(status.st_mode):  # a link: it is the same whatever is in the folder
+                            status = entry.stat(follow_symlinks=False)
                     except OSError as error:
-                        if entry.is_symlink() or isinstance(error, FileNotFoundError):
-                            continue  # a broken link, or deleted since it was listed
-                        raise  # a folder that lists its files but does not let us at them
-                    if not stat.S_ISREG(status.st_mode):  # a pipe, a socket or a link to a folder
-                        continue
+                        if entry.is_symlink():  # a broken one
+                            status = entry.stat(follow_symlinks=False)
+                        elif isinstance(error, FileNotFoundError):
+                            continue  # deleted since it was listed
+                        else:
+                            raise  # a folder that lists its files but does not let us at them
                     if (extra := missing_extra(entry.name)) is not None:
                         left_out[extra] += 1
                         continue
