@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from math import asin, cos, degrees, radians, sin, sqrt
@@ -19,10 +20,11 @@ _ALSO: dict[str, tuple[str, ...]] = {
     "tiff": ("tif", "tiff"),
     "heic": ("heic", "heif"),
 }
-# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written.
-DATE = (
-    "COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', i.mtime_ns / 1000000000, 'unixepoch', 'localtime'))"
-)
+# Whole seconds, rounded down before 1970 too, where SQLite's division would round up.
+_SECONDS = "(i.mtime_ns - 999999999 * (i.mtime_ns < 0)) / 1000000000"
+# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written, by the
+# clock of this computer: what a wall clock showed, in either case, without a zone.
+DATE = f"COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', {_SECONDS}, 'unixepoch', 'localtime'))"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Filters:
         return any(getattr(self, field.name) != field.default for field in fields(self))
 
     def condition(self) -> tuple[str, list[str | int | float]]:
-        """An SQL condition on ``images i JOIN roots r``, with its parameters. It calls ``distance_km``."""
+        """An SQL condition on ``images i JOIN roots r``, with its parameters. It calls ``FUNCTIONS``."""
         parts: list[str] = ["1"]
         values: list[str | int | float] = []
 
@@ -71,8 +73,8 @@ class Filters:
             condition, *globs = _any_path(self.not_paths)
             add(f"NOT {condition}", *globs)
         if self.cameras:
-            globs = [_glob(name if _has_wildcard(name) else f"*{name}*") for name in self.cameras]
-            add(f"({' OR '.join(['lower(i.camera) GLOB ?'] * len(globs))})", *globs)
+            names = [name if _has_wildcard(name) else f"*{name}*" for name in self.cameras]
+            add(*_any_glob("{}(i.camera)", names))
         if self.near is not None:
             place = self.near
             north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
@@ -85,8 +87,7 @@ class Filters:
         if self.formats:
             names = [name.lower().lstrip(".") for name in self.formats]
             suffixes = [suffix for name in names for suffix in _ALSO.get(name, (name,))]
-            globs = [_glob(f"*.{suffix}") for suffix in suffixes]
-            add(f"({' OR '.join(['lower(i.path) GLOB ?'] * len(globs))})", *globs)
+            add(*_any_glob("{}(i.path)", [f"*.{suffix}" for suffix in suffixes]))
         return " AND ".join(parts), values
 
 
@@ -114,14 +115,31 @@ def _any_path(patterns: tuple[str, ...]) -> tuple[str, ...]:
     for pattern in patterns:
         name = pattern.replace("**", "*").rstrip("/")
         anywhere = name if name.startswith("/") else f"*/{name}"
-        globs += [_glob(anywhere), _glob(f"{anywhere}/*")]
-    whole = "lower(rtrim(r.path, '/') || '/' || i.path) GLOB ?"
-    return (f"({' OR '.join([whole] * len(globs))})", *globs)
+        globs += [anywhere, f"{anywhere}/*"]
+    return _any_glob("rtrim({0}(r.path), '/') || '/' || {0}(i.path)", globs)
 
 
-def _glob(pattern: str) -> str:
-    """As SQLite writes it, in lower case."""
-    return pattern.lower().replace("[!", "[^")
+def _any_glob(what: str, globs: Sequence[str]) -> tuple[str, ...]:
+    """A condition that ``what``, in one case, matches one of the globs, and its parameters.
+
+    ``{}`` in ``what`` stands for the function that takes the case away. SQLite's own knows A to Z alone, but
+    ``folded`` is Python and takes five times as long: it is called where the globs have other letters, or
+    signs that stand for one letter and so for a composed one.
+    """
+    simple = all(glob.isascii() and not set("?[") & set(glob) for glob in globs)
+    condition = f"{what.format('lower' if simple else 'folded')} GLOB ?"
+    written = [folded(glob).replace("[!", "[^") for glob in globs]
+    return (f"({' OR '.join([condition] * len(globs))})", *written)
+
+
+def folded(text: str | bytes | None) -> str:
+    """A name without its case and in composed Unicode, as macOS does not write it: names that differ in
+    nothing else are one. For what is not UTF-8 a glob has ``?``, any letter, and a name one that stands for it.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    whole = (text or "").encode("utf-8", "replace").decode("utf-8")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", whole).casefold())
 
 
 def _has_wildcard(pattern: str) -> bool:
@@ -129,7 +147,10 @@ def _has_wildcard(pattern: str) -> bool:
 
 
 def _sql(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.isoformat(" ", "seconds")  # strftime would write the year 999 with three digits
 
 
-FUNCTIONS: dict[str, tuple[int, Callable[..., float]]] = {"distance_km": (4, distance_km)}
+FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
+    "distance_km": (4, distance_km),
+    "folded": (1, folded),
+}
