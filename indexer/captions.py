@@ -16,7 +16,7 @@ from embedding.modelfolder import weights_of
 from indexer.catalog import Caption, CaptionVector, Corpus, Image, Model, Root, utcnow
 from indexer.corpus import canonical_split, read_corpus
 from indexer.run import Run, as_blobs
-from indexer.scan import is_there, mtime_ns
+from indexer.scan import is_there, written_ns
 
 _TEXTS_A_COMMIT = 512  # the encoder makes its own batches; this much work can be lost to an interrupt
 _IDS_A_STATEMENT = 500
@@ -112,7 +112,7 @@ def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
         session.add(corpus)
     status = chosen.path.stat()
     corpus.split, corpus.format = chosen.split, chosen.format
-    corpus.size, corpus.mtime_ns = status.st_size, mtime_ns(status)
+    corpus.size, corpus.mtime_ns = status.st_size, written_ns(status)
     session.flush()
     return corpus.id
 

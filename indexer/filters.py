@@ -22,8 +22,8 @@ _ALSO: dict[str, tuple[str, ...]] = {
 }
 # Whole seconds, rounded down before 1970 too, where SQLite's division would round up.
 _SECONDS = "(i.mtime_ns - 999999999 * (i.mtime_ns < 0)) / 1000000000"
-# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written, by the
-# clock of this computer: what a wall clock showed, in either case, without a zone.
+# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written, by
+# the clock of this computer: what a clock on a wall showed, in either case, without a zone.
 DATE = f"COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', {_SECONDS}, 'unixepoch', 'localtime'))"
 
 
@@ -134,8 +134,8 @@ def _any_glob(what: str, globs: Sequence[str]) -> tuple[str, ...]:
 
 def folded(text: str | bytes | None) -> str:
     """A name without its case and in composed Unicode, as macOS does not write it: names that differ in
-    nothing else are one. For what is not UTF-8 a glob has ``?``, any letter, and a name one that stands for it.
-    """
+    nothing else are one. What is not UTF-8 becomes ``?`` in a glob, which means any letter, and one letter in
+    a name."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     whole = (text or "").encode("utf-8", "replace").decode("utf-8")

@@ -20,7 +20,7 @@ from indexer.known import is_folder, known_targets
 from indexer.looking import Look, distinct
 from indexer.reader import KINDS
 from indexer.run import Tally
-from indexer.scan import is_there, mtime_ns
+from indexer.scan import is_there, written_ns
 from indexer.targets import Scope, is_empty, relative_to_root
 
 _LAST_RUN = "last_index"
@@ -85,7 +85,7 @@ def _changed_corpora(catalog: Catalog) -> int:
     for corpus in corpora:
         with suppress(OSError):
             status = Path(corpus.path).stat()
-            count += (status.st_size, mtime_ns(status)) != (corpus.size, corpus.mtime_ns)
+            count += (status.st_size, written_ns(status)) != (corpus.size, corpus.mtime_ns)
     return count
 
 

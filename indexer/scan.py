@@ -150,10 +150,10 @@ def is_there(path: Path) -> bool:
 
 def found_file(path: str, status: os.stat_result) -> FoundFile:
     """What the catalogue compares about a file."""
-    return FoundFile(path, status.st_size, mtime_ns(status))
+    return FoundFile(path, status.st_size, written_ns(status))
 
 
-def mtime_ns(status: os.stat_result) -> int:
+def written_ns(status: os.stat_result) -> int:
     """When the file was written, in nanoseconds since 1970, as far as SQLite can hold it."""
     return max(-_MAX_INTEGER, min(status.st_mtime_ns, _MAX_INTEGER))
 

@@ -21,7 +21,7 @@ from PIL.TiffImagePlugin import IFDRational
 from indexer.catalog import Catalog, Image
 from indexer.exif import read_facts
 from indexer.filters import DATE, FUNCTIONS, Filters, Place, distance_km, folded
-from indexer.scan import found_file, mtime_ns
+from indexer.scan import found_file, written_ns
 from retrieval.engine import SearchEngine
 from retrieval.query import Query
 from tests.fakes import FakeEncoder, write_photo
@@ -163,14 +163,14 @@ def test_photos_and_captions_older_than_integers_are_indexed_and_found(
 ) -> None:
     """Dated the year 1: what `stat` says is put in, since the usual file systems cannot hold it."""
     file = write_captions(photos / "c.csv", {"red.png": "red"})
-    real = mtime_ns
+    real = written_ns
 
     def of_the_year_1(status: os.stat_result) -> int:
         fields = {"st_mtime_ns": -62_135_596_800 * NANOSECONDS}
         return real(os.stat_result(tuple(status)[:10], fields))
 
     for module in ("scan", "captions", "known", "freshness"):
-        monkeypatch.setattr(f"indexer.{module}.mtime_ns", of_the_year_1)
+        monkeypatch.setattr(f"indexer.{module}.written_ns", of_the_year_1)
     assert counts(index(library, photos, encoder, captions=file)) == {"added": 3, "encoded": 3}
     with SearchEngine.open(library, load=lambda model: encoder) as engine:  # type: ignore[arg-type,return-value]
         found = engine.search(Query((), Filters(before=datetime(1700, 1, 1))))
