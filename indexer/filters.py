@@ -21,7 +21,7 @@ _ALSO: dict[str, tuple[str, ...]] = {
     "heic": ("heic", "heif"),
 }
 # Whole seconds, rounded down before 1970 too, where SQLite's division would round up.
-_SECONDS = "(i.mtime_ns - 999999999 * (i.mtime_ns < 0)) / 1000000000"
+_SECONDS = "i.mtime_ns / 1000000000 - (i.mtime_ns % 1000000000 < 0)"
 # When a photo was taken, by its camera's clock; where the camera did not say, when its file was written, by
 # the clock of this computer: what a clock on a wall showed, in either case, without a zone.
 DATE = f"COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', {_SECONDS}, 'unixepoch', 'localtime'))"
