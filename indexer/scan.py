@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -114,6 +115,9 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
                     except OSError as error:
                         if entry.is_symlink() or isinstance(error, FileNotFoundError):
                             continue  # a broken link, or deleted since it was listed
+                        if error.errno == errno.ENAMETOOLONG:  # of this name alone: reading it says so
+                            files[path] = FoundFile(path, 0, 0)
+                            continue
                         raise  # a folder that lists its files but does not let us at them
                     if not stat.S_ISREG(status.st_mode):  # a pipe, a socket or a link to a folder
                         continue
