@@ -334,3 +334,23 @@ def test_dates_at_the_ends_of_time_are_stored_and_sorted(
         assert [hit.date and hit.date.year for hit in hits] == [9999, 2020, 1]
         late = engine.search(Query((), Filters(after=datetime(999, 1, 1))))
         assert [hit.date and hit.date.year for hit in late] == [9999, 2020]
+
+
+@pytest.mark.parametrize(
+    "latitude",
+    [
+        (IFDRational(48, 0), IFDRational(51, 1), IFDRational(30, 1)),
+        (IFDRational(0, 0), IFDRational(0, 0), IFDRational(0, 0)),
+        (IFDRational(2**32 - 1, 1), IFDRational(0, 1), IFDRational(0, 1)),
+        (IFDRational(48, 1),),
+    ],
+)
+def test_a_photo_file_with_such_a_place_is_indexed_without_one(
+    library: Path, tmp_path: Path, encoder: FakeEncoder, latitude: tuple[IFDRational, ...]
+) -> None:
+    tags = exif({Base.Make: "Apple"}, {Base.DateTimeOriginal: "0000:00:00 00:00:00"})
+    tags.get_ifd(ExifTags.IFD.GPSInfo).update(PARIS | {GPS.GPSLatitude: latitude})
+    write_photo(tmp_path / "p/a.jpg", "red", exif=tags)
+    assert counts(index(library, tmp_path / "p", encoder)) == {"added": 1, "encoded": 1}
+    (image,) = images(library).values()
+    assert (image.latitude, image.longitude, image.taken_at, image.camera) == (None, None, None, "Apple")

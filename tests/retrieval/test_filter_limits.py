@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,21 @@ def test_search_says_what_is_wrong_with_a_place_and_looks_back_a_thousand_years(
     assert len(run_json("search", "--after", "0999", cwd=tmp_path)["hits"]) == 1
     assert run_json("search", "--min-size", "9" * 40, cwd=tmp_path)["hits"] == []
     assert run_json("search", "--path", "PHOTÖS", cwd=tmp_path)["hits"] == []
+
+
+def test_a_date_filter_means_the_local_time_of_this_computer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Berlin 0:30 UTC on 29 October 2023 was 2:30 in summer time, and 2:30 came once more."""
+    photo = write_photo(tmp_path / "photos/red.png", "red")  # says nothing about when it was taken
+    moment = datetime(2023, 10, 29, 0, 30, tzinfo=timezone.utc).timestamp()
+    os.utime(photo, (moment, moment))
+    run("index", "photos", cwd=tmp_path)
+    for place, edge, found in (
+        ("Europe/Berlin", "2023-10-29 02:30", 1),
+        ("Europe/Berlin", "2023-10-29 02:31", 0),
+        ("America/New_York", "2023-10-28 20:30", 1),
+        ("America/New_York", "2023-10-28 20:31", 0),
+    ):
+        monkeypatch.setenv("TZ", place)
+        assert len(run_json("search", "--after", edge, cwd=tmp_path)["hits"]) == found
