@@ -21,7 +21,7 @@ from indexer.known import is_folder, known_targets
 from indexer.looking import Look, distinct
 from indexer.reader import KINDS
 from indexer.run import Tally
-from indexer.scan import is_there
+from indexer.scan import is_there, written_ns
 from indexer.targets import Scope, is_empty, relative_to_root
 
 LAST_RUN = "last_index"
@@ -86,7 +86,7 @@ def _changed_corpora(catalog: Catalog) -> int:
     for corpus in corpora:
         with suppress(OSError):
             status = Path(corpus.path).stat()
-            count += (status.st_size, status.st_mtime_ns) != (corpus.size, corpus.mtime_ns)
+            count += (status.st_size, written_ns(status)) != (corpus.size, corpus.mtime_ns)
     return count
 
 
