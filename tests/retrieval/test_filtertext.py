@@ -52,6 +52,4 @@ def test_sizes() -> None:
     ]
     with pytest.raises(UserError, match="is no size"):
         parse_pixels("large")
-    for text in ("1000000000000x1", "9" * 400 + "MP", f"{'9' * 5000}x1"):  # SQLite has 64 bits for a number
-        with pytest.raises(UserError, match="no photo has"):
-            parse_pixels(text)
+    assert parse_pixels(f"{'9' * 5000}x1") == 10**15
