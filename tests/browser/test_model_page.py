@@ -319,3 +319,9 @@ def test_get_requests_can_be_tried(page: Page, evaluated: str) -> None:
     operation.get_by_text("200 OK").wait_for()
     told = json.loads(operation.locator(".try pre").inner_text())
     assert told == answer(evaluated, "api/explorer?split=dev&limit=1")
+
+
+def test_confidence_is_counted_when_it_is_asked_for(page: Page, evaluated: str) -> None:
+    opened(page, evaluated + "model.html")
+    page.get_by_text("Does confidence keep its word here?").click()
+    page.get_by_text("has no confidence for such queries").wait_for()  # the folder of the model is not there
