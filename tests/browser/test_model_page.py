@@ -212,6 +212,8 @@ def test_the_truth_is_framed_beside_the_hits(page: Page, evaluated: str) -> None
     assert cards.count() == len(detail["hits"]) == 9  # all photos of dev
     framed = [at for at in range(9) if "is-true" in (cards.nth(at).get_attribute("class") or "")]
     assert framed == [query["rank"] - 1]
+    green = answer(evaluated, "api/explorer?split=dev&contains=a+green+ball")["queries"][0]["photo"]
+    assert page.locator(".truth a").get_attribute("href") == f"./?photo={green}"
     page.wait_for_function("[...document.querySelectorAll('.card img')].every(img => img.naturalWidth > 0)")
 
 

@@ -304,6 +304,25 @@ def test_a_query_of_another_split_is_not_in_this_one(client: TestClient, indexed
     assert client.get(f"/api/explorer/text_to_image/{other}", params={"split": "dev"}).status_code == 404
 
 
+def test_a_split_of_one_photo_has_nothing_wrong_to_find(
+    library: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(tmp_path / "photos" / "red.png", "red")
+    captions = tmp_path / "captions.csv"
+    captions.write_text("image,caption\nred.png,red\nred.png,a cat\n")
+    update_library(library, [tmp_path / "photos"], encoder, captions=captions)
+    with TestClient(create_app(Settings(library), load=lambda model: encoder), "http://127.0.0.1") as client:
+        for query in queries(client, split="")["queries"]:
+            assert (query["rank"], query["best_score"]) == (1, query["truth_score"])
+
+
+@pytest.mark.parametrize("parameters", [{"offset": 10**30}, {"from_rank": 10**30}, {"to_rank": 10**30}])
+def test_numbers_beyond_all_bounds(client: TestClient, parameters: dict[str, int]) -> None:
+    shown = queries(client, **parameters)["queries"]
+    assert len(shown) == (2 * N_DEV if "to_rank" in parameters else 0)
+    assert client.get(f"/api/explorer/text_to_image/{10**30}").status_code == 404
+
+
 @pytest.mark.parametrize("photos_too", [False, True])
 def test_a_library_without_captions(
     library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder, photos_too: bool
