@@ -114,12 +114,11 @@ def index(
     from dataclasses import asdict
 
     from embedding.cores import usable_cores
-    from embedding.encoder import Encoder
-    from embedding.modelfolder import Variant, model_label
+    from embedding.modelfolder import model_label
     from indexer.build import update_library
-    from indexer.catalog import library_model
     from indexer.known import has_folders
     from indexer.library import library_for_indexing
+    from indexer.modelchoice import encoder_for
     from indexer.plan import plan as make_plan
     from indexer.run import Effort
     from retrieval.tables import index_text, plan_text
@@ -127,15 +126,7 @@ def index(
     library = library_for_indexing(Given.library)
     if not paths and plan is None and not has_folders(library):
         raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
-    known = library_model(library)
-    was = Variant() if known is None else known.variant
-    encoder = Encoder.load(
-        model or (known.name if known else "default"),
-        verify=True,
-        tta=was.tta if tta is None else tta,
-        int8=was.int8 if int8 is None else int8,
-        device=device.value,
-    )
+    encoder = encoder_for(library, model, tta=tta, int8=int8, device=device.value)
     effort = Effort(workers or usable_cores(), memory, batch_size)
     if plan is not None:
         planned = make_plan(plan, library, paths or [], encoder, effort, Given.progress())

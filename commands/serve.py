@@ -9,6 +9,8 @@ import typer
 
 from commands.shared import Given, command
 
+_SHORTEST = 12  # characters of a token
+
 
 @command
 def serve(
@@ -26,14 +28,16 @@ def serve(
     token: Annotated[
         str | None,
         typer.Option(
-            help="What visitors must know [default: none here, a new one for other addresses].",
+            help="What visitors must know [default: none at this machine's own address, a new one else]. "
+            "Better in the environment, where other users of the machine do not see it.",
             envvar="TWOBRANCH_TOKEN",
         ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="A name that the server may be asked for, as behind a reverse proxy.", metavar="NAME"
+            help="A name that the server may be asked for, as behind a reverse proxy; needs a token.",
+            metavar="NAME",
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
@@ -57,6 +61,9 @@ def serve(
     from indexer.library import find_library, library_for_indexing
 
     try:
+        import python_multipart  # noqa: F401  FastAPI imports it late, and its error names no module
+
+        from server.hosts import host_name
         from server.run import run
         from server.settings import Settings, is_loopback
     except ModuleNotFoundError as error:
@@ -66,9 +73,14 @@ def serve(
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name folders of photos")
+    for name in allow_host or ():
+        if host_name(name) is None:
+            raise UserError(f"--allow-host {name}: no name of a host; give it as in photos.example.org")
+    if token is not None:
+        _check_token(token)
     library = library_for_indexing(Given.library) if folders else find_library(Given.library)
     open_database(library, create=bool(folders))
-    if token is None and not is_loopback(host):
+    if token is None and (allow_host or not is_loopback(host)):
         token = secrets.token_urlsafe(16)
         print(f"token: {token}", flush=True)
     settings = Settings(
@@ -87,3 +99,14 @@ def serve(
             webbrowser.open(url)
 
     run(settings, announce)
+
+
+def _check_token(token: str) -> None:
+    """Raises ``UserError`` for a token that is easily guessed, or that no header can hold."""
+    from embedding.errors import UserError
+
+    if len(token) < _SHORTEST or not all("!" <= character <= "~" for character in token):
+        raise UserError(
+            f"a token is {_SHORTEST} letters, digits and signs or more, without spaces; "
+            "leave --token and TWOBRANCH_TOKEN out to have one made"
+        )

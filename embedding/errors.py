@@ -21,12 +21,20 @@ class ImageError(UserError):
         self.reason = reason
 
 
+class TooManyPixels(ImageError):
+    """A photo that would take too much memory to decode."""
+
+
 class ModelError(UserError):
     """A model folder that is missing, damaged or of a version this program does not know."""
 
 
 class LibraryError(UserError):
     """A library folder that is missing, empty, damaged or newer than this program."""
+
+
+class LibraryBusyError(LibraryError):
+    """A library that somebody else is indexing."""
 
 
 class CaptionFileError(UserError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -11,7 +12,6 @@ from typing import Literal, get_args
 Shape = Literal["portrait", "landscape", "square"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
-_SQUARE = 0.02  # sides that differ by less count as equal
 _ALSO: dict[str, tuple[str, ...]] = {
     "jpg": ("jpg", "jpeg"),
     "jpeg": ("jpg", "jpeg"),
@@ -23,6 +23,15 @@ _ALSO: dict[str, tuple[str, ...]] = {
 DATE = (
     "COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', i.mtime_ns / 1000000000, 'unixepoch', 'localtime'))"
 )
+MONTH = (
+    "COALESCE(substr(i.taken_at, 1, 7), strftime('%Y-%m', i.mtime_ns / 1000000000, 'unixepoch', 'localtime'))"
+)
+# Sides that differ by less than 2% count as equal; of a photo that could not be read, NULL.
+SHAPE = (
+    "CASE WHEN i.height > i.width * 1.02 THEN 'portrait' WHEN i.width > i.height * 1.02 THEN 'landscape' "
+    "WHEN i.width > 0 THEN 'square' END"
+)
+_CLASS = re.compile(r"(\[\^?\]?[^\]]*\])")  # of a glob
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class Filters:
             condition, *globs = _any_path(self.not_paths)
             add(f"NOT {condition}", *globs)
         if self.cameras:
-            globs = [_glob(name if _has_wildcard(name) else f"*{name}*") for name in self.cameras]
+            globs = [_glob(name if is_pattern(name) else f"*{name}*") for name in self.cameras]
             add(f"({' OR '.join(['lower(i.camera) GLOB ?'] * len(globs))})", *globs)
         if self.near is not None:
             place = self.near
@@ -79,7 +88,7 @@ class Filters:
             add("i.latitude BETWEEN ? AND ?", place.latitude - north, place.latitude + north)
             add("distance_km(i.latitude, i.longitude, ?, ?) <= ?", place.latitude, place.longitude, place.km)
         if self.shape is not None:
-            add(_SHAPE_CONDITIONS[self.shape], _SQUARE)
+            add(f"{SHAPE} = ?", self.shape)
         if self.min_pixels:
             add("i.width * i.height >= ?", self.min_pixels)
         if self.formats:
@@ -88,13 +97,6 @@ class Filters:
             globs = [_glob(f"*.{suffix}") for suffix in suffixes]
             add(f"({' OR '.join(['lower(i.path) GLOB ?'] * len(globs))})", *globs)
         return " AND ".join(parts), values
-
-
-_SHAPE_CONDITIONS: dict[Shape, str] = {
-    "portrait": "i.height > i.width * (1.0 + ?)",
-    "landscape": "i.width > i.height * (1.0 + ?)",
-    "square": "MAX(i.width, i.height) <= MIN(i.width, i.height) * (1.0 + ?)",
-}
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -114,17 +116,33 @@ def _any_path(patterns: tuple[str, ...]) -> tuple[str, ...]:
     for pattern in patterns:
         name = pattern.replace("**", "*").rstrip("/")
         anywhere = name if name.startswith("/") else f"*/{name}"
-        globs += [_glob(anywhere), _glob(f"{anywhere}/*")]
-    whole = "lower(rtrim(r.path, '/') || '/' || i.path) GLOB ?"
+        globs.append(_glob(f"{anywhere}/*"))
+    # With a slash behind it, what is in a folder of that name and a file of that name look the same.
+    whole = "lower(rtrim(r.path, '/') || '/' || i.path || '/') GLOB ?"
     return (f"({' OR '.join([whole] * len(globs))})", *globs)
 
 
+def literal(name: str) -> str:
+    """A pattern that this name alone matches."""
+    return re.sub(r"[*?[]", r"[\g<0>]", name)
+
+
 def _glob(pattern: str) -> str:
-    """As SQLite writes it, in lower case."""
-    return pattern.lower().replace("[!", "[^")
+    """As SQLite writes it, for what its ``lower`` gives: that knows the letters of ASCII alone, so of others
+    both cases match."""
+    pattern = re.sub("[\ud800-\udfff]", "?", pattern)  # what is not UTF-8 SQLite takes for a letter
+    parts = _CLASS.split(pattern.replace("[!", "[^"))
+    parts[::2] = ["".join(map(_either_case, part)) for part in parts[::2]]
+    return re.sub("[A-Z]+", lambda match: match[0].lower(), "".join(parts))
 
 
-def _has_wildcard(pattern: str) -> bool:
+def _either_case(letter: str) -> str:
+    cases = [case for case in dict.fromkeys((letter.lower(), letter.upper(), letter)) if len(case) == 1]
+    return letter if letter.isascii() or len(cases) == 1 else f"[{''.join(cases)}]"
+
+
+def is_pattern(pattern: str) -> bool:
+    """Whether it stands for more than itself."""
     return any(sign in pattern for sign in "*?[")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
+from indexer import thumbnailcache
 from indexer.captions import NamedPhotos
 from indexer.catalog import Catalog, Corpus, Image, ImageVector, Model, Root, Setting
 from indexer.choices import load_choices
@@ -97,15 +98,18 @@ def without_vector(model: Model | None) -> Select[Any]:
 
 
 def disk_use(library: Path) -> dict[str, int]:
-    """Bytes of the catalogue, of the index files, and of the library folder as a whole."""
+    """Bytes of the catalogue, of the index files, of thumbnails, and of the library folder as a whole."""
     sizes = {}
     for path in library.iterdir():
         with suppress(OSError):  # deleted since it was listed
-            sizes[path.name] = path.stat().st_size
+            if path.is_file():
+                sizes[path.name] = path.stat().st_size
+    thumbnails = thumbnailcache.disk_use(library)
     return {
         "catalogue": sum(size for name, size in sizes.items() if name.startswith(CATALOG)),
         "index": sum(size for name, size in sizes.items() if name.startswith(tuple(f"{k}-" for k in KINDS))),
-        "total": sum(sizes.values()),
+        "thumbnails": thumbnails,
+        "total": sum(sizes.values()) + thumbnails,
     }
 
 

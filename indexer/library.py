@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from embedding.errors import LibraryError
+from embedding.errors import LibraryBusyError, LibraryError
 
 LIBRARY = ".twobranch"
 VARIABLE = "TWOBRANCH_LIBRARY"
@@ -38,7 +38,7 @@ def library_for_indexing(explicit: Path | None = None) -> Path:
 
 @contextmanager
 def indexing_lock(library: Path) -> Iterator[None]:
-    """Holds the library for one ``index`` at a time. Raises ``LibraryError`` when another one holds it.
+    """Holds the library for one ``index`` at a time. Raises ``LibraryBusyError`` when another one holds it.
 
     The lock is a transaction on a small SQLite file: it works on every platform, and the operating system
     releases it however the process ends.
@@ -47,8 +47,11 @@ def indexing_lock(library: Path) -> Iterator[None]:
         connection = sqlite3.connect(library / LOCK, timeout=0, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
-        fact = "another `index` is at work on it" if "locked" in str(error) else f"not writable ({error})"
-        raise LibraryError(f"{library}: {fact}; try again when that has changed") from None
+        if "locked" in str(error):
+            raise LibraryBusyError(
+                f"{library}: another `index` is at work on it; try again when that has changed"
+            ) from None
+        raise LibraryError(f"{library}: not writable ({error}); try again when that has changed") from None
     with closing(connection):
         yield
 

@@ -20,6 +20,7 @@ from indexer.known import is_folder
 from indexer.library import indexing_lock
 from indexer.reader import CatalogReader
 from indexer.targets import relative_to_root
+from indexer.thumbnailcache import remove_orphans
 
 _IDS_A_STATEMENT = 500
 _SAMPLE = 200  # photos that are looked for in the new place
@@ -35,7 +36,7 @@ class Forgotten:
 
 
 def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
-    """Takes folders and photos out of the library: rows and vectors go, files and captions stay.
+    """Takes folders and photos out of the library: rows, vectors and thumbnails go, files and captions stay.
 
     A part of a folder that is still indexed stays away until it is named. Raises ``UserError`` for a path of
     which the library has nothing (nothing is forgotten then), and ``LibraryError``.
@@ -44,8 +45,9 @@ def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
         with catalog.session(write=True) as session:
             forgotten = [_forget(session, path) for path in dict.fromkeys(paths)]
             model = active_model(session)
-        if model is not None:
-            with closing(CatalogReader.open(library)) as reader:
+        with closing(CatalogReader.open(library)) as reader:
+            remove_orphans(reader)  # whoever forgets a photo wants no small one to stay
+            if model is not None:
                 open_index(reader, "images", model.id, model.dim)  # else the next search would write it
     return forgotten
 

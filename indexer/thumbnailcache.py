@@ -80,6 +80,12 @@ class ThumbnailCache:
                 self._total = total
 
 
+def disk_use(library: Path) -> int:
+    """Bytes of all pictures that a library keeps."""
+    folder = library / FOLDER
+    return sum(file.size for file in _stored(folder)) if folder.is_dir() else 0
+
+
 def remove_orphans(reader: CatalogReader) -> int:
     """Removes the pictures of contents that no photo of the catalogue has; returns how many. Raises
     ``LibraryError``."""

@@ -14,6 +14,7 @@ from indexer.database import connect, library_error, open_database
 from indexer.galleries import LARGE
 from indexer.library import LOCK, indexing_lock
 from indexer.reader import KINDS, CatalogReader
+from indexer.thumbnailcache import disk_use, remove_orphans
 
 # VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
 _COPIES = 2
@@ -34,7 +35,7 @@ class Freed:
 
 
 def vacuum(library: Path) -> Freed:
-    """Removes unused index files and gives the catalogue's free pages back to the disk.
+    """Removes unused index files and thumbnails, and gives the catalogue's free pages back to the disk.
 
     Vectors of every model that the catalogue knows stay. Raises ``UserError`` when the disk has no room for
     the copy that SQLite makes, and ``LibraryError`` when another process holds the library.
@@ -46,6 +47,8 @@ def vacuum(library: Path) -> Freed:
         for file in _unused(library):
             file.unlink()
             removed.append(file.name)
+        with closing(CatalogReader.open(library)) as reader:
+            remove_orphans(reader)
         try:
             with closing(connect(path)) as connection:
                 _check_room(library, connection)
@@ -89,4 +92,4 @@ def _unused(library: Path) -> list[Path]:
 def _size(library: Path) -> int:
     """Bytes of all files in the library folder, without the lock that is held for the moment."""
     files = (file for file in library.iterdir() if file.is_file() and not file.name.startswith(LOCK))
-    return sum(file.stat().st_size for file in files)
+    return sum(file.stat().st_size for file in files) + disk_use(library)

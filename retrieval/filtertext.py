@@ -14,6 +14,7 @@ _DISTANCE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>km|m|mi)?", re.IGN
 _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
 _MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
 _SIDES = re.compile(r"(?P<width>\d+)\s*[x×]\s*(?P<height>\d+)", re.IGNORECASE)
+_NO_PHOTO = 10**12  # pixels
 
 
 def parse_filters(
@@ -70,7 +71,7 @@ def parse_place(text: str, within: str) -> Place:
         latitude, longitude = (float(part) for part in text.split(","))
     except ValueError:
         raise UserError(f"{text!r} is no place; write latitude,longitude in degrees: 48.85,2.35") from None
-    if abs(latitude) > 90 or abs(longitude) > 180:
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # nor is NaN
         raise UserError(f"{text}: latitudes are from -90 to 90 degrees, longitudes from -180 to 180")
     return Place(latitude, longitude, parse_distance(within))
 
@@ -87,7 +88,11 @@ def parse_pixels(text: str) -> int:
     """Pixels in ``2MP``, ``2`` (megapixels) or ``1920x1080``. Raises ``UserError``."""
     sides, megapixels = _SIDES.fullmatch(text.strip()), _MEGAPIXELS.fullmatch(text.strip())
     if sides is not None:
-        return int(sides["width"]) * int(sides["height"])
-    if megapixels is not None:
-        return round(float(megapixels["number"]) * 1_000_000)
-    raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")
+        pixels = float(sides["width"]) * float(sides["height"])
+    elif megapixels is not None:
+        pixels = float(megapixels["number"]) * 1_000_000
+    else:
+        raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")
+    if pixels >= _NO_PHOTO:
+        raise UserError(f"no photo has {text[:40]} pixels; write 2MP or 1920x1080")
+    return round(pixels)

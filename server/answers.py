@@ -11,6 +11,7 @@ class Answers:
     """The latest answers by what was asked, for one version of the catalogue. Not for several threads."""
 
     def __init__(self) -> None:
+        self.n_given = 0  # answers from memory, so far
         self._version: int | None = None
         self._answers: OrderedDict[str, bytes] = OrderedDict()
 
@@ -21,6 +22,7 @@ class Answers:
             self._version = version
         if asked in self._answers:
             self._answers.move_to_end(asked)
+            self.n_given += 1
         return self._answers.get(asked)
 
     def keep(self, asked: str, version: int, answer: bytes) -> None:

@@ -9,9 +9,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
-from embedding.errors import LibraryError, ModelError, UserError
+from embedding.errors import LibraryError, ModelError, TooManyPixels, UserError
 
 log = logging.getLogger("twobranch")
 
@@ -58,16 +57,14 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> JSONResponse:
+        if isinstance(error, TooManyPixels):
+            return problem(413, printable(str(error)))
         status = 503 if isinstance(error, (LibraryError, ModelError)) else 400
         return problem(status, printable(str(error)))
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
         return problem(error.status, printable(error.error))
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -77,5 +74,6 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def crash(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s", request.method, request.url.path, exc_info=error)
+        # uvicorn logs the traceback.
+        log.error("%s %r was not answered: %s", request.method, request.url.path, type(error).__name__)
         return problem(500, "this is a defect of the server; its log says more")

@@ -25,7 +25,7 @@ _BEGINNINGS = (
     (re.compile(rb".{4}ftypavi[fs]", re.DOTALL), "image/avif"),
     (re.compile(rb"BM"), "image/bmp"),
 )
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # A file that pretends to be a photo is never a page of ours.
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 
@@ -89,5 +89,6 @@ async def _chunks(file: BinaryIO, first: int, n: int) -> AsyncIterator[bytes]:
 
 def _disposition(what: str, name: str) -> str:
     """What becomes of the file, under which name (RFC 6266): in ASCII for old browsers, and as UTF-8."""
+    whole = re.sub("[\ud800-\udfff]", "_", name)  # bytes that are not UTF-8
     plain = re.sub(r'[^ -~]|["%\\/]', "_", name)
-    return f"{what}; filename=\"{plain}\"; filename*=UTF-8''{quote(name.encode('utf-8', 'replace'), safe='')}"
+    return f"{what}; filename=\"{plain}\"; filename*=UTF-8''{quote(whole, safe='')}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from enum import IntEnum
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from embedding.errors import ImageError
 from indexer.photofacts import (
@@ -30,7 +31,15 @@ from server.thumbnails import Thumbnail
 router = APIRouter(prefix="/api/photos", tags=["photos"])
 PhotoId = Annotated[int, Path(ge=1, lt=2**63, description="The id of the photo.")]  # SQLite's integers
 Shared = Annotated[State, Depends(state_of)]
-Side = Annotated[Literal[320, 640, 1600], BeforeValidator(int)]  # in an address it is text
+
+
+class Side(IntEnum):
+    """Pixels of the longer side, at most: for a grid, for one on a fine screen, for a whole window."""
+
+    SMALL = 320
+    MEDIUM = 640
+    LARGE = 1600
+
 
 _MOST_ALIKE = 24
 _GONE: dict[int | str, dict[str, Any]] = {
@@ -112,7 +121,7 @@ async def thumbnail(
     request: Request,
     photo: PhotoId,
     state: Shared,
-    size: Annotated[Side, Query(description="Pixels of the longer side, at most.")] = 320,
+    size: Annotated[Side, Query(description="Pixels of the longer side, at most.")] = Side.SMALL,
     v: Annotated[
         str | None, Query(description="The photo's `content`: the answer then holds for a year.")
     ] = None,

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from embedding.errors import UserError
@@ -24,9 +24,11 @@ from server.engines import ServedEngine
 from server.errors import Problem, Refused
 from server.pictures import Pictures
 from server.state import State, state_of
+from server.uploads import FORM
 
 router = APIRouter(prefix="/api", tags=["search"])
 MOST = 1000  # hits of one search
+PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
 
 
 class FilterParameters(BaseModel):
@@ -71,8 +73,8 @@ class SearchParameters(FilterParameters):
         examples=["red car on a street", "2:golden retriever + snow - fruit"],
     )
     picture: str | None = Field(None, description="A picture that was handed in, by the name it was given.")
-    like: list[int] = Field([], max_length=100, description="More like these photos, by id.")
-    unlike: list[int] = Field([], max_length=100, description="Less like these photos, by id.")
+    like: list[PhotoId] = Field([], max_length=100, description="More like these photos, by id.")
+    unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
     in_: Kind = Field("images", alias="in", description="What to search.")
     top: int = Field(50, ge=1, le=MOST, description="How many hits.")
     sort: Literal["relevance", "date"] = "relevance"
@@ -191,20 +193,21 @@ async def search(
     "/search",
     response_model=SearchAnswer,
     responses={**_PROBLEMS, 413: {"model": Problem, "description": "A picture that is too large"}},
+    openapi_extra=FORM,
 )
 async def search_by_picture(
-    file: UploadFile, parameters: Parameters, state: Annotated[State, Depends(state_of)]
+    request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
 ) -> Response:
     """As GET, for a picture that is handed in; ``picture`` in the answer is its name for later searches."""
     started = time.perf_counter()
-    data = await file.read()
+    async with state.uploads.take(request) as data:
 
-    def work(engine: ServedEngine) -> bytes:
-        engine.catch_up()
-        picture = state.pictures.take(data, engine.encoder)
-        return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
+        def work(engine: ServedEngine) -> bytes:
+            engine.catch_up()
+            picture = state.pictures.take(data, engine.encoder)
+            return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
 
-    return _timed(await state.engines.run(work), started)
+        return _timed(await state.engines.run(work), started)
 
 
 def _timed(answer: bytes, started: float) -> Response:

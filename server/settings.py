@@ -22,6 +22,10 @@ class Settings:
     max_upload: int = 50_000_000  # bytes of a picture that is handed in
     threads: int = 2  # that search side by side
 
+    def __post_init__(self) -> None:
+        if self.token is None and not is_loopback(self.host):
+            raise ValueError(f"{self.host} can be reached by other machines: it needs a token")
+
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -13,27 +14,39 @@ from retrieval.engine import load_encoder
 from retrieval.explorer import Explorer
 from server.answers import Answers
 from server.engines import ServedEngine
+from server.indexchild import library_encoder
+from server.indexrun import Indexing
 from server.pictures import Pictures
 from server.settings import Settings
 from server.thumbnails import Thumbnails
+from server.uploads import Uploads
 from server.workers import Workers
 
 if TYPE_CHECKING:
     from embedding.encoder import Encoder
+    from indexer.run import AnyEncoder
 
 
 class State:
     """The library, open: engines that search, readers for the rest, and what was answered lately."""
 
-    def __init__(self, settings: Settings, load: Callable[[LibraryModel], Encoder] = load_encoder) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[LibraryModel], Encoder] = load_encoder,
+        index_with: Callable[[Path], AnyEncoder] = library_encoder,
+    ) -> None:
         self.settings = settings
         self.models = Models(load)
         self.engines = Workers(settings.threads, self._open_engine, "search")
         self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
+        self.indexing = Indexing(settings.library, index_with)
         self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it keeps the ranks
         self.evaluating = Lock()  # held while an evaluation runs
         self.answers = Answers()
+        self.facets = Answers()
         self.pictures = Pictures()
+        self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 
@@ -45,6 +58,7 @@ class State:
         return self._watcher.version()
 
     def close(self) -> None:
+        self.indexing.close()
         self.engines.close()
         self.readers.close()
         self.explorers.close()

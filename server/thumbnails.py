@@ -11,12 +11,14 @@ from pathlib import Path
 
 from embedding.cores import usable_cores
 from embedding.errors import ImageError
-from embedding.preprocess import load_thumbnail
+from embedding.preprocess import load_thumbnail, thumbnail_bytes
+from indexer.memory import Memory
 from indexer.photofile import PhotoFile, open_photo_file
 from indexer.thumbnailcache import ThumbnailCache
 
 _QUALITY = 80  # of WebP, 0 to 100
 _MAX_BYTES = 1 << 30  # of a file; `index` reads no larger ones
+_DECODING = 1 << 30  # bytes that the photos which are being decoded take together
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Thumbnails:
         self._cache = ThumbnailCache(library)
         # Decoding and searching share the cores; with more threads searches would wait longer for no gain.
         self._makers = ThreadPoolExecutor(usable_cores(), thread_name_prefix="thumbnail")
+        self._memory = Memory(_DECODING)
         self._making: dict[tuple[PhotoFile, int], asyncio.Future[Thumbnail]] = {}
 
     def current(self, photo: PhotoFile) -> bytes | None:
@@ -74,7 +77,8 @@ class Thumbnails:
         if kept is not None:
             return kept
         small = io.BytesIO()
-        load_thumbnail(data, side, name=photo.path).save(small, "WEBP", quality=_QUALITY)
+        with self._memory.room_for(thumbnail_bytes(data, side, photo.path)):
+            load_thumbnail(data, side, name=photo.path).save(small, "WEBP", quality=_QUALITY)
         self._cache.put(content_hash, side, small.getvalue())
         return Thumbnail(content_hash, small.getvalue())
 

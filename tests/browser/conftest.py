@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # only the tests that need it wait for playwright
 
 DESKTOP = {"width": 1280, "height": 800}
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_PATIENCE = 15_000  # milliseconds, of a test whose machine is busy
 _HERE = Path(__file__).parent
 
 
@@ -51,8 +52,9 @@ def chromium() -> Iterator[Browser]:
     program = chromium_path()
     if program is None:
         pytest.skip("no Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=_PATIENCE)
     # Chromium's sandbox refuses to work for root, as whom containers run.
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
@@ -75,7 +77,7 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
     def new(allow: Sequence[str] = (), **options: Any) -> Page:
         context = chromium.new_context(**{"viewport": DESKTOP, **options})
-        context.set_default_timeout(10_000)  # milliseconds; a busy machine needs a few
+        context.set_default_timeout(_PATIENCE)
         contexts.append(context)
         page = context.new_page()
 

@@ -13,9 +13,11 @@ from PIL import Image, ImageDraw
 
 from embedding.encoder import Encoder
 from indexer.reader import LibraryModel
+from indexer.run import AnyEncoder
 from server.app import create_app
 from server.run import listen
 from server.settings import Settings
+from tests.indexwith import fake
 
 # Around the circle from red over green and blue to red, 22.5 degrees of FakeEncoder's space from each other:
 # a cosine of 0.92, so that a search folds none of them under another.
@@ -30,10 +32,14 @@ _EXIF = 0x8769
 
 
 @contextmanager
-def serving(settings: Settings, load: Callable[[LibraryModel], Encoder]) -> Iterator[str]:
+def serving(
+    settings: Settings,
+    load: Callable[[LibraryModel], Encoder],
+    index_with: Callable[[Path], AnyEncoder] = fake,
+) -> Iterator[str]:
     """A server in a thread, at a port that is free; its URL, which ends with a slash."""
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, load), log_level="warning", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, load, index_with), log_level="warning"))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -17,8 +17,9 @@ export function details(facts, hit, { open, copy, copied }) {
       ? html`<ul class="said">${facts.captions.map((one) => html`<li>${one.text}</li>`)}</ul>`
       : nothing}
     <dl>
-      ${hit?.confidence != null ? fact("Matches", html`${percent(hit.confidence)} likely`) : nothing}
-      ${hit?.score != null ? fact("Score", html`${hit.score.toFixed(3)}${hit.words ? html` + ${hit.words.toFixed(3)} for its words` : nothing}`) : nothing}
+      ${hit?.confidence != null ? fact("Looks", `${percent(hit.confidence)} likely to match`) : nothing}
+      ${hit?.matched.length ? fact("Words", `in its ${hit.matched.join(", ")}`) : nothing}
+      ${hit?.score != null ? fact("Score", hit.score.toFixed(3) + (hit.words ? ` + ${hit.words.toFixed(3)} for words` : "")) : nothing}
       ${facts.date ? fact("Taken", momentOf(facts.date)) : nothing}
       ${facts.camera ? fact("Camera", facts.camera) : nothing}
       ${facts.latitude != null ? fact("Place", place(facts)) : nothing}

@@ -122,6 +122,7 @@ export function mountLightbox(dialog, actions) {
     event.preventDefault(); // the history closes it
     actions.hide();
   });
+  dialog.addEventListener("close", () => id && actions.hide()); // browsers let nobody refuse twice
   dialog.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "ArrowRight") step(1);

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../vendor/lit-html.js";
 import { isFiltered, isQuery, WITHOUT_FILTERS } from "./state.js";
-import { count } from "./words.js";
+import { count, number } from "./words.js";
 
 /** How many there are, for the eye and for screen readers. */
 export function countOf(answer, state) {
@@ -10,12 +10,19 @@ export function countOf(answer, state) {
   const thing = state.in === "captions" ? "caption" : "photo";
   const n = answer.hits.length;
   if (!n) return `No ${thing}s`;
-  const among = `among ${count(answer.gallery, thing)}`;
-  if (!isQuery(state)) return n < answer.gallery ? `The newest ${count(n, thing)} ${among}` : `All ${count(n, thing)}`;
-  if (answer.n_matching === null) return `${count(n, thing)} ${among}`;
-  if (answer.n_matching === n && n > 1) return `${count(n, thing)} that match well, ${among}`;
-  return `${count(answer.n_matching, thing)} that match${answer.n_matching === 1 ? "es" : ""} well, ${among}`;
+  const of = `of ${count(answer.gallery, thing)}`;
+  if (!isQuery(state)) return n < answer.gallery ? `The newest ${number(n)} ${of}` : `All ${count(n, thing)}`;
+  const good = matching(answer, state);
+  if (good === null || good === n) return `The best ${number(n)} ${of}`; // how many more match, nobody knows
+  if (!good) return `None ${of} matches well`;
+  return `${number(good)} ${of} match${good === 1 ? "es" : ""} well`;
 }
+
+/**
+ * After so many hits none matches well; null if nobody can tell. Of captions for words nobody can: their confidence is
+ * how likely they are of one photo, and of two that say the same that is not likely.
+ */
+export const matching = (answer, state) => (answer.in === "captions" && state.q.trim() ? null : answer.n_matching);
 
 /** The notes under the field. `change(changes)` is what their buttons do. */
 export function notes(answer, state, change) {

@@ -55,6 +55,7 @@ export const WITHOUT_FILTERS = { after: "", before: "", path: [], camera: [], sh
  */
 export function openHistory(changed, remember) {
   let state = read(location.search);
+  let leaving = false; // on the way back to before a photo was opened
   let typing = 0; // the timer that runs while keys belong to one entry
   history.scrollRestoration = "manual"; // the hits come after the browser would scroll
 
@@ -75,6 +76,7 @@ export function openHistory(changed, remember) {
   }
 
   addEventListener("popstate", () => {
+    leaving = false;
     settle();
     const before = state;
     state = read(location.search);
@@ -115,7 +117,9 @@ export function openHistory(changed, remember) {
       else become({ ...state, photo: String(photo) }, "push", { opened: true });
     },
     hide() {
-      if (history.state?.opened) history.back();
+      if (!state.photo || leaving) return;
+      leaving = Boolean(history.state?.opened);
+      if (leaving) history.back();
       else become({ ...state, photo: "" }, "replace");
     },
   };
