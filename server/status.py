@@ -49,6 +49,7 @@ class Disk(BaseModel):
 
     catalogue: int
     index: int
+    thumbnails: int
     total: int
 
 
