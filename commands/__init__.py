@@ -20,6 +20,7 @@ MODULES = {
     "relocate": "relocate",
     "export": "export",
     "vacuum": "vacuum",
+    "doctor": "doctor",
 }
 
 

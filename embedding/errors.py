@@ -21,8 +21,12 @@ class ImageError(UserError):
         self.reason = reason
 
 
-class TooManyPixels(ImageError):
-    """A photo that would take too much memory to decode."""
+class LargeImageError(ImageError):
+    """A photo of more pixels than may be decoded."""
+
+    def __init__(self, path: Path | str, reason: str, pixels: int) -> None:
+        super().__init__(path, reason)
+        self.pixels = pixels
 
 
 class ModelError(UserError):

@@ -28,9 +28,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from embedding.progress import Progress, showing
 from indexer.reader import CatalogReader, Kind
+from indexer.replacing import replacing
 from indexer.vectors import BLOCK, VectorIndex, as_matrix, best_of
 
-_FORMAT = 1
+_FORMAT = 2  # 1 had no checksum over the facts
 ENOUGH = 0.995  # of the ten best of exact search, on average over the trial queries
 _TRIAL_K = 10
 _DRIFT = 0.1  # of the vectors, added or removed, before the lists are built anew
@@ -189,8 +190,13 @@ def lists_file(folder: Path, kind: Kind, model_id: int) -> Path:
     return folder / f"{kind}-{model_id}.ivf"
 
 
-def load_lists(catalog: CatalogReader, kind: Kind, model_id: int, dim: int) -> InvertedLists | None:
-    """The inverted lists of one kind and model; None where there are none, or they are damaged or foreign."""
+def load_lists(
+    catalog: CatalogReader, kind: Kind, model_id: int, dim: int, *, verify: bool = False
+) -> InvertedLists | None:
+    """The inverted lists of one kind and model; None where there are none, or they are damaged or foreign.
+
+    ``verify`` compares the checksum of the file whatever its time.
+    """
     path = lists_file(catalog.path.parent, kind, model_id)
     facts = _read_facts(path)
     if facts is None or facts.dim != dim:
@@ -199,7 +205,7 @@ def load_lists(catalog: CatalogReader, kind: Kind, model_id: int, dim: int) -> I
         status = path.stat()
         if status.st_size != facts.size:
             return None
-        if status.st_mtime_ns != facts.mtime_ns and _crc32(path) != facts.crc32:
+        if (verify or status.st_mtime_ns != facts.mtime_ns) and _crc32(path) != facts.crc32:
             return None
     except OSError:
         return None
@@ -336,18 +342,15 @@ def _write(index: Any, path: Path) -> tuple[int, int, int]:
     """Replace the FAISS file in one step; its size, time and checksum."""
     import faiss
 
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        faiss.write_index(index, str(partial))
+    with replacing(path) as partial:
+        try:
+            faiss.write_index(index, str(partial))
+        except RuntimeError as error:  # FAISS's own, for a full disk
+            raise OSError(f"{path}: cannot be written ({error})") from None
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         status, crc32 = partial.stat(), _crc32(partial)
-        partial.replace(path)
-        return status.st_size, status.st_mtime_ns, crc32
-    except RuntimeError as error:  # FAISS's own, for a full disk
-        raise OSError(f"{path}: cannot be written ({error})") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    return status.st_size, status.st_mtime_ns, crc32
 
 
 def _facts_file(path: Path) -> Path:
@@ -355,17 +358,23 @@ def _facts_file(path: Path) -> Path:
 
 
 def _write_facts(facts: _Facts, path: Path) -> None:
-    partial = path.with_name(f"{path.name}.json.{os.getpid()}.part")
-    partial.write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
-    partial.replace(_facts_file(path))
+    stored = {**asdict(facts), "sha256": _digest(facts)}
+    with replacing(_facts_file(path)) as partial:
+        partial.write_text(json.dumps(stored, indent=1), encoding="utf-8")
+
+
+def _digest(facts: _Facts) -> str:
+    return hashlib.sha256(json.dumps(asdict(facts), sort_keys=True).encode()).hexdigest()
 
 
 def _read_facts(path: Path) -> _Facts | None:
     try:
-        facts = _Facts(**json.loads(_facts_file(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        stored = json.loads(_facts_file(path).read_text(encoding="utf-8"))
+        digest = stored.pop("sha256")
+        facts = _Facts(**stored)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return facts if facts.format == _FORMAT else None
+    return facts if facts.format == _FORMAT and _digest(facts) == digest else None
 
 
 def _crc32(path: Path) -> int:

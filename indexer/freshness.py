@@ -21,10 +21,10 @@ from indexer.known import is_folder, known_targets
 from indexer.looking import Look, distinct
 from indexer.reader import KINDS
 from indexer.run import Tally
-from indexer.scan import is_there
+from indexer.scan import is_there, written_ns
 from indexer.targets import Scope, is_empty, relative_to_root
 
-_LAST_RUN = "last_index"
+LAST_RUN = "last_index"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _changed_corpora(catalog: Catalog) -> int:
     for corpus in corpora:
         with suppress(OSError):
             status = Path(corpus.path).stat()
-            count += (status.st_size, status.st_mtime_ns) != (corpus.size, corpus.mtime_ns)
+            count += (status.st_size, written_ns(status)) != (corpus.size, corpus.mtime_ns)
     return count
 
 
@@ -124,10 +124,10 @@ def remember_run(catalog: Catalog, tally: Tally) -> None:
         "failed": len(tally.failed),
     }
     with catalog.session(write=True) as session:
-        session.merge(Setting(key=_LAST_RUN, value=json.dumps(facts)))
+        session.merge(Setting(key=LAST_RUN, value=json.dumps(facts)))
 
 
 def last_run(session: Session) -> dict[str, Any] | None:
     """What ``remember_run`` kept of the last run; None before the first has ended."""
-    setting = session.get(Setting, _LAST_RUN)
+    setting = session.get(Setting, LAST_RUN)
     return None if setting is None else json.loads(setting.value)

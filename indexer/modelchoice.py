@@ -9,6 +9,12 @@ from embedding.modelfolder import Variant
 from indexer.catalog import library_model
 
 
+def library_fingerprint(library: Path) -> str:
+    """The fingerprint of the model that a library has now; empty where it has none."""
+    known = library_model(library)
+    return "" if known is None else known.fingerprint
+
+
 def encoder_for(
     library: Path,
     name: str | None = None,

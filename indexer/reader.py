@@ -26,7 +26,7 @@ from indexer.words import FIELDS
 
 Kind = Literal["images", "captions"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
+TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
 _WITH_PHOTO: dict[Kind, str] = {
     "images": "image_vectors v JOIN images i ON i.id = v.image_id JOIN roots r ON r.id = i.root_id",
     "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
@@ -73,9 +73,9 @@ class Found:
 class CatalogReader:
     """An open catalogue, for reading. Threads may share it, one statement at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, write: bool = True) -> None:
         self.path = path
-        self._connection = connect(path)
+        self._connection = connect(path, write=write)
         for name, (n_arguments, function) in FUNCTIONS.items():
             self._connection.create_function(name, n_arguments, function, deterministic=True)
 
@@ -115,33 +115,33 @@ class CatalogReader:
 
     def count_vectors(self, kind: Kind, model_id: int, after: int = 0) -> int:
         """How many vectors of one kind a model has with ids above ``after``, without reading a vector."""
-        statement = f"SELECT COUNT(*) FROM {_TABLES[kind]} WHERE model_id = ? AND id > ?"
+        statement = f"SELECT COUNT(*) FROM {TABLES[kind]} WHERE model_id = ? AND id > ?"
         ((count,),) = self._all(statement, [model_id, after])
         return int(count)
 
     def newest_vectors(self, kind: Kind, model_id: int, n: int, after: int = 0) -> list[tuple[int, bytes]]:
         """The (id, vector) of the ``n`` newest with ids above ``after``, newest first."""
         return self._all(
-            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id DESC LIMIT ?",
+            f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id DESC LIMIT ?",
             [model_id, after, n],
         )
 
     def vector_ids(self, kind: Kind, model_id: int, after: int = 0) -> NDArray[np.int64]:
         """(n,) the ids of the vectors of one kind and model that are above ``after``, rising."""
-        statement = f"SELECT id FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id"
+        statement = f"SELECT id FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id"
         rows = self._execute(statement, [model_id, after])
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
     def vectors_after(self, kind: Kind, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
         """The (id, vector) of at most ``n`` vectors with higher ids, rising."""
         return self._all(
-            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
+            f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
             [model_id, id_, n],
         )
 
     def vectors(self, kind: Kind, ids: Sequence[int]) -> dict[int, bytes]:
         """id -> vector, of those that there are."""
-        return dict(self._by_ids(f"SELECT id, vector FROM {_TABLES[kind]} WHERE id IN", ids))
+        return dict(self._by_ids(f"SELECT id, vector FROM {TABLES[kind]} WHERE id IN", ids))
 
     def matching(self, kind: Kind, model_id: int, filters: Filters) -> NDArray[np.int64]:
         """(n,) the ids, rising, of the vectors of photos that the filters let through; of captions, those of

@@ -3,7 +3,8 @@
 Rows begin at a multiple of 64 bytes and are little endian, so the mapped file *is* the matrix that is
 multiplied. A search reads only the header with its own checksum; the checksum over everything is compared
 where the file's time is not the one that it was written with: a file that was damaged by a program, or
-copied, has another. It is a cache: what is not whole is None, and is made again from the catalogue.
+copied, has another. ``index`` and ``doctor`` compare it always. It is a cache: what is not whole is None, and
+is made again from the catalogue.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ import struct
 import time
 import zlib
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.replacing import replacing
+
 _MAGIC = b"2brvec\x00\x01"
 _FIELDS = struct.Struct("<8sqqq32sIq")  # magic, N, D, newest id, digest, crc32 of rows and ids, time
 _HEADER = _FIELDS.size + 4  # and the crc32 of these fields
 _ROWS_AT = 128
-_STALE = 3600  # seconds; no writing takes that long
 # File systems keep times to 2 seconds (FAT) or finer.
 _TIME_STEP = 2_000_000_000
 _CHUNK = 1 << 20
@@ -59,8 +60,7 @@ def write_vectors(
 
     A reader sees the old file or the new one, whole. Memory is one block and the ids. Raises ``OSError``.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as partial:
         with partial.open("wb") as file:
             file.write(bytes(_ROWS_AT))
             crc, ids = 0, [np.empty(0, dtype="<i8")]
@@ -79,17 +79,14 @@ def write_vectors(
             file.flush()
             os.fsync(file.fileno())
         os.utime(partial, ns=(written, written))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    for other in path.parent.glob(f"{path.name}.*.part"):  # of a process that was killed
-        with suppress(OSError):
-            if time.time() - other.stat().st_mtime > _STALE:
-                other.unlink()
 
 
-def read_vectors(path: Path) -> StoredVectors | None:
-    """The vectors in a file; None when it is missing, damaged or something else."""
+def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:
+    """The vectors in a file; None when it is missing, damaged or something else.
+
+    ``verify`` compares the checksum over everything whatever the file's time: a disk that loses a bit leaves
+    the time alone. That is reading all of it, for which a search should not wait.
+    """
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER)
@@ -99,7 +96,7 @@ def read_vectors(path: Path) -> StoredVectors | None:
             magic, n, dim, newest, digest, crc, written = _FIELDS.unpack(header[:-4])
             if magic != _MAGIC or status.st_size != _ROWS_AT + n * (4 * dim + 8):
                 return None
-            if status.st_mtime_ns != written:
+            if verify or status.st_mtime_ns != written:
                 file.seek(_ROWS_AT)
                 found = 0
                 while block := file.read(_CHUNK):

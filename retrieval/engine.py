@@ -17,6 +17,7 @@ from embedding.encoder import Encoder
 from embedding.errors import LibraryError, ModelError, UserError
 from indexer.galleries import Index, open_index
 from indexer.library import find_library
+from indexer.listednames import as_listed
 from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
 from indexer.tokens import runs
@@ -261,7 +262,7 @@ class SearchEngine:
         index = self.index(within)
         among = self.catalog.matching(within, self.model.id, query.filters) if query.filters else None
         vector = self._encode(query)
-        own = {photo.resolve() for photo in query.photos} if within == "images" else set()
+        own = {as_listed(photo.resolve()) for photo in query.photos} if within == "images" else set()
         wanted = top + len(own)  # the query photos themselves may be found
         if fold:
             wanted += min(top, _MORE_TO_FOLD)

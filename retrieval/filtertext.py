@@ -15,6 +15,8 @@ _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
 _MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
 _SIDES = re.compile(r"(?P<width>\d+)\s*[x×]\s*(?P<height>\d+)", re.IGNORECASE)
 
+_MOST_PIXELS = 10**15  # no photo has them, and SQLite has no integers above 2**63
+
 
 def parse_filters(
     *,
@@ -56,8 +58,8 @@ def parse_date(text: str) -> datetime:
     try:
         if match is None:
             raise ValueError
-        year, month, day, hour, minute = (int(part) if part else None for part in match.groups())
-        return datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0)
+        year, month, day, hour, minute = match.groups()
+        return datetime(int(year), int(month or "1"), int(day or "1"), int(hour or "0"), int(minute or "0"))
     except ValueError:
         raise UserError(
             f"{text!r} is no date; write 2023, 2023-06, 2023-06-30 or '2023-06-30 18:00'"
@@ -70,7 +72,7 @@ def parse_place(text: str, within: str) -> Place:
         latitude, longitude = (float(part) for part in text.split(","))
     except ValueError:
         raise UserError(f"{text!r} is no place; write latitude,longitude in degrees: 48.85,2.35") from None
-    if abs(latitude) > 90 or abs(longitude) > 180:
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # "nan" is neither above nor below
         raise UserError(f"{text}: latitudes are from -90 to 90 degrees, longitudes from -180 to 180")
     return Place(latitude, longitude, parse_distance(within))
 
@@ -87,7 +89,8 @@ def parse_pixels(text: str) -> int:
     """Pixels in ``2MP``, ``2`` (megapixels) or ``1920x1080``. Raises ``UserError``."""
     sides, megapixels = _SIDES.fullmatch(text.strip()), _MEGAPIXELS.fullmatch(text.strip())
     if sides is not None:
-        return int(sides["width"]) * int(sides["height"])
+        # not int(), which takes no more than 4,300 digits
+        return round(min(float(sides["width"]) * float(sides["height"]), _MOST_PIXELS))
     if megapixels is not None:
-        return round(float(megapixels["number"]) * 1_000_000)
+        return round(min(float(megapixels["number"]) * 1_000_000, _MOST_PIXELS))
     raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from embedding.errors import LibraryError, ModelError, TooManyPixels, UserError
+from embedding.errors import LargeImageError, LibraryError, ModelError, UserError
 
 log = logging.getLogger("twobranch")
 
@@ -57,7 +57,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> JSONResponse:
-        if isinstance(error, TooManyPixels):
+        if isinstance(error, LargeImageError):
             return problem(413, printable(str(error)))
         status = 503 if isinstance(error, (LibraryError, ModelError)) else 400
         return problem(status, printable(str(error)))

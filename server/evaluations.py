@@ -18,7 +18,11 @@ from server.errors import Problem, Refused
 from server.replies import json_reply
 from server.state import State, state_of
 
-router = APIRouter(prefix="/api", tags=["evaluation"], responses={503: {"model": Problem}})
+router = APIRouter(
+    prefix="/api",
+    tags=["evaluation"],
+    responses={503: {"model": Problem, "description": "A library that cannot be read"}},
+)
 _K = Annotated[int, Field(ge=1, le=1_000_000)]
 
 

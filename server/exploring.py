@@ -20,12 +20,16 @@ from server.evaluations import DirectionResult
 from server.replies import json_reply
 from server.state import State, state_of
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "No captioned photos, or none in this split"},
-    404: {"model": Problem, "description": "A query that is not in this split"},
-    503: {"model": Problem, "description": "A library that cannot be read, or is just changing"},
+_CHANGING: dict[int | str, dict[str, Any]] = {
+    503: {"model": Problem, "description": "A library that cannot be read, or is just changing"}
 }
-router = APIRouter(prefix="/api/explorer", tags=["evaluation"], responses=_PROBLEMS)
+_NO_PAIRS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "No captioned photos, or none in this split"}
+}
+_NO_QUERY: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "A query that is not in this split"}
+}
+router = APIRouter(prefix="/api/explorer", tags=["evaluation"], responses=_CHANGING)
 HITS = 10
 _SplitName = Annotated[str | None, Query(description="Without it all captioned photos.", examples=["dev"])]
 
@@ -133,7 +137,7 @@ async def splits(state: Annotated[State, Depends(state_of)]) -> Response:
     return json_reply({"splits": [asdict(split) for split in found]})
 
 
-@router.get("", response_model=QueryList)
+@router.get("", response_model=QueryList, responses=_NO_PAIRS)
 async def queries(
     parameters: Annotated[ExplorerParameters, Query()], state: Annotated[State, Depends(state_of)]
 ) -> Response:
@@ -141,7 +145,7 @@ async def queries(
     return json_reply(await state.explorers.run(lambda explorer: _list(explorer, parameters)))
 
 
-@router.get("/{direction}/{id}", response_model=QueryDetail)
+@router.get("/{direction}/{id}", response_model=QueryDetail, responses={**_NO_PAIRS, **_NO_QUERY})
 async def query(
     direction: Direction,
     id: Annotated[int, Path(description="Of the caption, or of the photo.", examples=[1])],

@@ -62,8 +62,10 @@ def _index(
     progress: PipedProgress, library: Path, paths: Sequence[Path], load: Callable[[Path], AnyEncoder]
 ) -> dict[str, Any]:
     from indexer.build import update_library
+    from indexer.modelchoice import library_fingerprint
 
-    return update_library(library, paths, load(library), progress=progress).as_json()
+    chosen_for = library_fingerprint(library)
+    return update_library(library, paths, load(library), chosen_for=chosen_for, progress=progress).as_json()
 
 
 def library_encoder(library: Path) -> AnyEncoder:

@@ -15,7 +15,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from embedding.errors import LibraryBusyError
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from server.indexchild import DONE, FAILED, STOPPED, index_and_tell
 
 if TYPE_CHECKING:
@@ -93,13 +93,8 @@ class Indexing:
                 raise LibraryBusyError(
                     "indexing is under way already, started from the page; stop it, or wait for its end"
                 )
-            try:
-                with indexing_lock(self._library):
-                    pass
-            except LibraryBusyError:
-                raise LibraryBusyError(
-                    "an `index` or `watch` in a terminal is at work on this library; try again later"
-                ) from None
+            with indexing_lock(self._library, wait=False):  # for an answer at once; the run takes it again
+                pass
             # Not a fork: the server's threads would be missing in the middle of what they do.
             context = get_context("spawn")
             told, tell = context.Pipe(duplex=False)

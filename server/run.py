@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -12,16 +13,18 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embedding.errors import UserError
 from server.app import create_app
+from server.errors import problem
 from server.hosts import EVERYWHERE, bracketed
 from server.logs import CONFIG
 from server.protocol import Protocol
 from server.settings import Settings
 
-_ANSWERING_SECONDS = 3  # that answers which are under way may still take at the end, and
-_ENDING_SECONDS = 4.5  # that everything may take then, a search included: it only reads
+_ANSWERING_SECONDS = 2  # that answers which are under way may still take at the end, and
+_ENDING_SECONDS = 3.5  # that everything may take then, a search included: it only reads
 
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -34,12 +37,33 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     Server(create_app(settings), lambda: announce(url)).run(sockets=[listener])
 
 
+class Ending:
+    """An application that answers what is cut short when the server ends. uvicorn would log a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_answered = scope["type"] != "http"
+
+        async def send_and_look(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_look)
+        except asyncio.CancelledError:
+            if not is_answered:
+                await problem(503, "the server is ending")(scope, receive, send)
+
+
 class Server(uvicorn.Server):
     """Tells when it has begun to answer, and ends when it is told to."""
 
     def __init__(self, app: FastAPI, started: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            app,
+            Ending(app),
             http=Protocol,
             ws="none",
             lifespan="on",

@@ -14,7 +14,11 @@ from server.errors import Problem
 from server.replies import json_reply
 from server.state import State, state_of
 
-router = APIRouter(prefix="/api", tags=["library"], responses={503: {"model": Problem}})
+router = APIRouter(
+    prefix="/api",
+    tags=["library"],
+    responses={503: {"model": Problem, "description": "A library that cannot be read"}},
+)
 
 
 class Folder(BaseModel):
@@ -45,6 +49,7 @@ class Disk(BaseModel):
 
     catalogue: int
     index: int
+    thumbnails: int
     total: int
 
 

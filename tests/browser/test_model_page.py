@@ -127,6 +127,7 @@ def test_two_are_compared_and_drawn(page: Page, evaluated: str) -> None:
 def test_evaluations_of_other_photos_are_not_passed_off_as_comparable(page: Page, evaluated: str) -> None:
     opened(page, evaluated + "model.html?e=1,2")
     assert "not of the same photos" in page.locator("#comparison .trouble").inner_text()
+    assert page.locator(".compare").get_by_text("better").count() == 0
     shared = page.locator(".compare").nth(1).locator("tbody th").all_inner_texts()
     assert shared == ["R@1", "R@3", "Median rank"]  # the K that both have
 

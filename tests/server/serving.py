@@ -53,8 +53,8 @@ def serving(app: FastAPI) -> Iterator[int]:
 
 
 def send(port: int, data: bytes, *, end: bool = False) -> Reply:
-    """The answer to these bytes on a connection of their own; with ``end`` nothing more comes if there is none
-    for a while, as the server may wait for more."""
+    """The answer to these bytes on a connection of their own; with ``end`` nothing more comes if there is
+    none for a while, as the server may wait for more."""
     with socket.create_connection(("127.0.0.1", port), _PATIENCE) as connection:
         try:
             connection.sendall(data)

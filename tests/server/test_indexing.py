@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from indexer.build import update_library
 from indexer.database import open_database
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from server.app import create_app
 from server.indexchild import PipedProgress
 from server.indexing import IndexState
@@ -156,7 +156,7 @@ def test_while_a_terminal_indexes(library: Path, photos: Path, encoder: FakeEnco
     update_library(library, [photos], encoder)
     with serving(library) as client, indexing_lock(library):
         response = client.post("/api/index")
-        assert (response.status_code, "terminal" in response.json()["error"]) == (409, True)
+        assert (response.status_code, "another `index`" in response.json()["error"]) == (409, True)
         assert state(client) == IDLE
 
 

@@ -4,6 +4,20 @@ import { html, nothing, render } from "../vendor/lit-html.js";
 import { thumbnail } from "./api.js";
 import { nameOf } from "./words.js";
 
+/** Lets arrows go up and down the captions in `element`; `leave()` takes the focus above the first, or by Escape. */
+export function walkCaptions(element, leave) {
+  element.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const all = [...element.querySelectorAll(".caption")];
+    const at = all.findIndex((caption) => caption.parentElement.contains(event.target));
+    if (event.key === "ArrowDown") all[at + 1]?.focus();
+    else if (event.key === "Escape" || (event.key === "ArrowUp" && at === 0)) leave();
+    else if (event.key === "ArrowUp") all[at - 1]?.focus();
+    else return;
+    event.preventDefault();
+  });
+}
+
 /**
  * The sections of caption hits in `element`: `lookFor(caption)` searches photos with one, `open(hit)` shows its photo.
  * `addressOf` gives where each would lead.

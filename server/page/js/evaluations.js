@@ -214,27 +214,27 @@ function comparison(one, other) {
   const side = (title, some) => html`<div class="wide" role="region" aria-label="Comparison: ${title}" tabindex="0"><table class="compare">
       <caption>${title}</caption>
       <thead><tr><th scope="col">Measure</th><th scope="col">${a}</th><th scope="col">${b}</th><th scope="col">Difference</th><th scope="col">Intervals</th></tr></thead>
-      <tbody>${some.map(compared)}</tbody>
+      <tbody>${some.map((row) => compared(row, apart))}</tbody>
     </table></div>`;
   return html`<h3>${b} against ${a}</h3>
     ${apart
-      ? html`<p class="trouble">They are not of the same photos. Among more photos every query is harder: these differences say nothing
-          about which model is better.</p>`
+      ? html`<p class="trouble">They are not of the same photos, so these differences say nothing about which model is better: among more
+          photos every query is harder, and with photos that a model was trained with it is easier.</p>`
       : nothing}
     <div class="two">${side("Both ways", [sums])}${Object.entries(WAYS).map(([way, title]) => side(title, rows(way)))}</div>
     ${apart ? nothing : html`<p class="soft">Intervals say how much a number would vary with other photos. On the same photos the errors of two models go
       together, so a difference can be real although the intervals overlap.</p>`}`;
 }
 
-function compared({ name, values: [one, other], better }) {
+function compared({ name, values: [one, other], better }, apart) {
   const difference = Number((other.value - one.value).toFixed(1));
-  const mark = Math.sign(difference) * better;
+  const mark = apart ? 0 : Math.sign(difference) * better;
   const overlap = one.ends && other.ends && one.ends[0] <= other.ends[1] && other.ends[0] <= one.ends[1];
   const shown = ({ value, ends }) =>
     html`${value.toFixed(1)}${ends ? html` <span class="soft">(${ends.map((end) => end.toFixed(1)).join("–")})</span>` : nothing}`;
   return html`<tr><th scope="row">${name}</th><td class="number">${shown(one)}</td><td class="number">${shown(other)}</td>
     <td class="number ${["bad", "", "good"][mark + 1]}">${difference > 0 ? "+" : ""}${difference.toFixed(1).replace("-", "−")}${mark ? html` <span class="soft">${mark > 0 ? "better" : "worse"}</span>` : nothing}</td>
-    <td>${one.ends ? (overlap ? "overlap" : "apart") : ""}</td></tr>`;
+    <td>${one.ends && !apart ? (overlap ? "overlap" : "apart") : ""}</td></tr>`;
 }
 
 /** What to call evaluations side by side: model and split, and the number of those that are alike. */

@@ -24,7 +24,7 @@ export function mountFilters(element, change) {
     render(
       html`${KINDS.map(chip)}
       ${isFiltered(state)
-        ? html`<button class="plain" @click=${() => change(WITHOUT_FILTERS)}>Clear filters</button>`
+        ? html`<button class="plain" @click=${clearAll}>Clear filters</button>`
         : nothing}`,
       element,
     );
@@ -57,6 +57,11 @@ export function mountFilters(element, change) {
     opened = null;
     change(kind.name === "date" ? { after: "", before: "" } : { [kind.name]: kind.one ? "" : [] });
     element.querySelector(`[data-kind=${kind.name}] .chip`).focus();
+  }
+
+  function clearAll() {
+    change(WITHOUT_FILTERS);
+    element.querySelector(".chip").focus(); // the button that had the focus is gone
   }
 
   function panel(kind) {

@@ -2,7 +2,7 @@
 
 import { nothing, render } from "../vendor/lit-html.js";
 import { facets, Gone, handIn, search } from "./api.js";
-import { showCaptions } from "./captions.js";
+import { showCaptions, walkCaptions } from "./captions.js";
 import { mountFilters } from "./filters.js";
 import { showGiven, withoutLast } from "./given.js";
 import { mountGrid } from "./grid.js";
@@ -31,8 +31,9 @@ const filters = mountFilters($("filters"), change);
 const grid = mountGrid($("grid"), {
   addressOf: (hit) => address({ ...page.state, photo: String(hit.photo) }),
   open: (hit) => page.show(hit.photo),
-  leave: () => field.focus(),
+  leave: toField,
 });
+walkCaptions($("captions"), toField);
 const lightbox = mountLightbox($("lightbox"), {
   show: (id) => page.show(id),
   hide: () => page.hide(),
@@ -41,6 +42,16 @@ const lightbox = mountLightbox($("lightbox"), {
   mayLess: () => isQuery(page.state),
 });
 mountPicture({ button: $("choose"), input: $("file"), drop: $("drop"), take });
+
+function toField() {
+  field.focus({ preventScroll: true });
+}
+
+/** A change by something that is gone with it, and with it the focus. On a phone the keyboard stays away. */
+function changeFromField(changes) {
+  change(changes);
+  if (matchMedia("(hover: hover)").matches) toField();
+}
 
 function judge(name, other, id) {
   const rest = page.state[other].filter((one) => one !== id);
@@ -75,7 +86,7 @@ function changed(state, before, kept) {
 
 function showState(state) {
   if (field.value !== state.q) field.value = state.q;
-  showGiven($("given"), state, change);
+  showGiven($("given"), state, changeFromField);
   filters.show(state);
   for (const radio of document.querySelectorAll("[name=in]")) radio.checked = radio.value === state.in;
   $("sort").value = state.sort;
@@ -87,6 +98,8 @@ function showPhoto(before, giveBack) {
   const { photo } = page.state;
   lightbox.show(photo, page.state.in === "images" && answer ? grid.hits() : (answer?.hits.filter((hit) => hit.photo !== null) ?? []));
   if (before && !photo && giveBack) grid.tileOf(before)?.focus();
+  // Whoever walks from photo to photo comes to the end of the hits as well.
+  if (answer?.hits.slice(-5).some((hit) => String(hit.photo) === photo)) grow();
 }
 
 /** Ask for what the address says. `kept` is how far one had come, when one comes back to it. */
@@ -180,6 +193,7 @@ async function grow() {
   const line = answer.n_matching;
   answer = line !== null && line < answer.hits.length ? { ...its, n_matching: line } : its;
   showAnswer();
+  if (page.state.photo) showPhoto("", false);
   growIfShort();
 }
 
@@ -209,11 +223,19 @@ async function countFilters() {
 
 field.addEventListener("input", () => page.type(field.value));
 field.addEventListener("keydown", (event) => {
-  if (event.key === "ArrowDown" && grid.enter()) event.preventDefault();
+  if (event.key === "ArrowDown" && enter()) event.preventDefault();
   else if (event.key === "Backspace" && !field.value && withoutLast(page.state)) change(withoutLast(page.state));
   else if (event.key === "Escape") field.select();
 });
 field.addEventListener("blur", page.settle);
+
+/** Go from the field to the hits; false if there are none. */
+function enter() {
+  const caption = $("captions").hidden ? null : $("captions").querySelector(".caption");
+  caption?.focus();
+  return caption !== null || grid.enter();
+}
+
 $("asking").addEventListener("submit", (event) => {
   event.preventDefault();
   page.settle();
@@ -226,7 +248,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, select, textarea, dialog");
   if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
-  field.focus();
+  toField();
   field.select();
 });
 for (const radio of document.querySelectorAll("[name=in]")) {
@@ -237,5 +259,9 @@ $("sort").addEventListener("change", () => change({ sort: $("sort").value }));
 showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 find(page.kept);
-// One stays where one is when photos come or go.
-mountIndexing($("library"), { onChange: () => find({ scroll: scrollY, top: answer?.hits.length ?? 0 }) });
+mountIndexing($("library"), {
+  onChange() {
+    counted = null;
+    find({ scroll: scrollY, top: answer?.hits.length ?? 0 }); // one stays where one is when photos come or go
+  },
+});

@@ -12,7 +12,8 @@ export function mountPicture({ button, input, drop, take }) {
 
   addEventListener("paste", (event) => {
     const file = pictureIn(event.clipboardData);
-    if (!file) return; // text goes where the caret is
+    // Text goes where the caret is; spreadsheets and word processors add a picture of it.
+    if (!file || event.clipboardData.types.includes("text/plain")) return;
     event.preventDefault();
     take(file);
   });

@@ -18,7 +18,8 @@ export function kind(schema) {
   const some = schema.anyOf ?? schema.oneOf ?? schema.allOf;
   if (some) return joined(some.map(kind), " or ");
   if (schema.type === "array") {
-    return schema.prefixItems ? ["[", ...joined(schema.prefixItems.map(kind), ", "), "]"] : ["list of ", ...kind(schema.items)];
+    if (schema.prefixItems) return ["[", ...joined(schema.prefixItems.map(kind), ", "), "]"];
+    return ["list of ", ...kind(schema.items).map((part) => part.model ? part : part.replace("number", "numbers"))];
   }
   if (schema.type === "object") {
     const values = schema.additionalProperties;
