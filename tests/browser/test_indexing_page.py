@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from indexer.build import update_library
 from indexer.database import open_database
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from server.settings import Settings
 from tests import indexwith
 from tests.browser.serving import serving
@@ -135,7 +135,7 @@ def test_while_a_terminal_indexes(page: Page, library: Path, photos: Path, encod
     update_library(library, [photos], encoder)
     with bar(page, library), indexing_lock(library):
         page.get_by_role("button", name="Update").click()
-        expect(page.get_by_role("alert")).to_contain_text("`watch` in a terminal is at work")
+        expect(page.get_by_role("alert")).to_contain_text("another `index` is at work")
 
 
 def test_a_run_that_fails(page: Page, library: Path, photos: Path, encoder: FakeEncoder) -> None:
