@@ -212,6 +212,8 @@ def test_the_truth_is_framed_beside_the_hits(page: Page, evaluated: str) -> None
     assert cards.count() == len(detail["hits"]) == 9  # all photos of dev
     framed = [at for at in range(9) if "is-true" in (cards.nth(at).get_attribute("class") or "")]
     assert framed == [query["rank"] - 1]
+    green = answer(evaluated, "api/explorer?split=dev&contains=a+green+ball")["queries"][0]["photo"]
+    assert page.locator(".truth a").get_attribute("href") == f"./?photo={green}"
     page.wait_for_function("[...document.querySelectorAll('.card img')].every(img => img.naturalWidth > 0)")
 
 
@@ -319,3 +321,9 @@ def test_get_requests_can_be_tried(page: Page, evaluated: str) -> None:
     operation.get_by_text("200 OK").wait_for()
     told = json.loads(operation.locator(".try pre").inner_text())
     assert told == answer(evaluated, "api/explorer?split=dev&limit=1")
+
+
+def test_confidence_is_counted_when_it_is_asked_for(page: Page, evaluated: str) -> None:
+    opened(page, evaluated + "model.html")
+    page.get_by_text("Does confidence keep its word here?").click()
+    page.get_by_text("has no confidence for such queries").wait_for()  # the folder of the model is not there

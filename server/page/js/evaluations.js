@@ -28,17 +28,17 @@ const day = (one) => new Date(one.date).toLocaleString("en-GB", { dateStyle: "me
 /** Shows the evaluations in the sections of the page; `show()` after the address has changed. */
 export function mountEvaluations(address) {
   let all = null;
-  let splits = [];
+  let splits = null; // as long as nobody knows
   let running = false;
   let trouble = "";
   const places = ["table", "comparison", "curves"].map((id) => document.getElementById(id));
 
   async function load() {
     try {
-      const [stored, found] = await Promise.all([ask("api/evaluations"), ask("api/explorer/splits")]);
-      all = stored.evaluations;
-      splits = found.splits;
       trouble = "";
+      all = (await ask("api/evaluations")).evaluations;
+      show(); // the splits may have to wait until somebody's ranks are computed
+      splits = (await ask("api/explorer/splits")).splits;
     } catch (error) {
       trouble = error.message;
     }
@@ -135,6 +135,7 @@ function sorted(all, by) {
 }
 
 function empty(splits) {
+  if (splits === null) return nothing;
   return splits.length
     ? html`<p class="empty">No evaluation yet. Run one here, or with <code>twobranch eval</code>.</p>`
     : html`<p class="empty">No photo of this library has a caption, so there is nothing to evaluate. Add a caption file with
@@ -142,7 +143,7 @@ function empty(splits) {
 }
 
 function newOne(splits, running, run) {
-  if (!splits.length) return nothing;
+  if (!splits?.length) return nothing;
   const usual = splits.find((split) => split.name === "dev") ?? splits[0];
   return html`<form class="run" @submit=${run}>
     <label>Evaluate <select name="split" ?disabled=${running}>
