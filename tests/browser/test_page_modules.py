@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 @pytest.fixture
 def module(page: Page, served: str) -> Any:
-    """``module(name, expression, x)``: what an expression gives, of ``m``, a module of the page, and ``x``."""
+    """``module(name, expression, x)``: what an expression of ``m``, a module of the page, and ``x`` gives."""
     page.goto(f"{served}api.html")
 
     def ask(name: str, expression: str, given: Any = None) -> Any:
