@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from indexer.build import update_library
 from indexer.database import open_database
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from server.settings import Settings
 from tests import indexwith
 from tests.browser.serving import serving

@@ -306,6 +306,8 @@ def test_the_api_page_has_every_operation(page: Page, evaluated: str) -> None:
     operations = [f"{method.upper()} {path}" for path, item in api["paths"].items() for method in item]
     shown = page.locator(".operations article h3:has(.method)").all_inner_texts()
     assert sorted(text.removesuffix("#").strip() for text in shown) == sorted(operations)
+    listed = page.locator(".contents li a span:last-child").all_inner_texts()
+    assert sorted(listed) == sorted(text.split(" ")[1].replace("/api/", "/") for text in operations)
     # What FastAPI would say of errors is not what this server answers.
     assert "HTTPValidationError" not in page.locator(".operations").inner_text()
 

@@ -214,7 +214,7 @@ function comparison(one, other) {
   const sums = { name: "rsum", values: [one, other].map((some) => ({ value: some.rsum, ends: some.rsum_ci95 })), better: 1 };
   const side = (title, some) => html`<div class="wide" role="region" aria-label="Comparison: ${title}" tabindex="0"><table class="compare">
       <caption>${title}</caption>
-      <thead><tr><th scope="col">Measure</th><th scope="col">${a}</th><th scope="col">${b}</th><th scope="col">Difference</th><th scope="col">Intervals</th></tr></thead>
+      <thead><tr><th scope="col">Measure</th><th scope="col">${a}</th><th scope="col">${b}</th><th scope="col">Difference</th>${apart ? nothing : html`<th scope="col">Intervals</th>`}</tr></thead>
       <tbody>${some.map((row) => compared(row, apart))}</tbody>
     </table></div>`;
   return html`<h3>${b} against ${a}</h3>
@@ -235,7 +235,7 @@ function compared({ name, values: [one, other], better }, apart) {
     html`${value.toFixed(1)}${ends ? html` <span class="soft">(${ends.map((end) => end.toFixed(1)).join("–")})</span>` : nothing}`;
   return html`<tr><th scope="row">${name}</th><td class="number">${shown(one)}</td><td class="number">${shown(other)}</td>
     <td class="number ${["bad", "", "good"][mark + 1]}">${difference > 0 ? "+" : ""}${difference.toFixed(1).replace("-", "−")}${mark ? html` <span class="soft">${mark > 0 ? "better" : "worse"}</span>` : nothing}</td>
-    <td>${one.ends && !apart ? (overlap ? "overlap" : "apart") : ""}</td></tr>`;
+    ${apart ? nothing : html`<td>${one.ends ? (overlap ? "overlap" : "apart") : ""}</td>`}</tr>`;
 }
 
 /** What to call evaluations side by side: model and split, and the number of those that are alike. */
