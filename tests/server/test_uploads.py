@@ -115,6 +115,12 @@ def bomb(kind: str) -> bytes:
         gif = bytearray(image("GIF", mode="L"))
         gif[6:10] = struct.pack("<HH", 16_000, 16_000)
         return bytes(gif)
+    if kind == "WEBP":
+        webp = bytearray(image("WEBP", lossless=True))
+        at = webp.index(b"VP8L") + 9  # 14 bits for the width - 1 and as many for the height - 1
+        (bits,) = struct.unpack_from("<I", webp, at)
+        struct.pack_into("<I", webp, at, bits >> 28 << 28 | 15_999 << 14 | 15_999)
+        return bytes(webp)
     if kind == "BMP":
         bmp = bytearray(image("BMP"))
         bmp[18:26] = struct.pack("<ii", 16_000, 16_000)
@@ -127,7 +133,7 @@ def bomb(kind: str) -> bytes:
     return tiff
 
 
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP", "BMP", "TIFF"])
 def test_bombs_of_pixels(port: int, kind: str) -> None:
     reply = hand_in(port, bomb(kind))
     assert (reply.status, "megapixels" in reply.json()["error"]) == (413, True)
