@@ -52,6 +52,8 @@ def test_a_cookie_for_the_token(open_client: Open) -> None:
     assert "Path" not in cookie  # behind a proxy only the browser knows it
     assert "Secure" not in cookie
     assert client.get("/api/search").status_code == 200
+    beside_others = {"Cookie": f'theirs={{"a": [1, "b"]}}; {name}={value}; theirs@2="'}
+    assert open_client().get("/api/search", headers=beside_others).status_code == 200
     for forged in (
         value[:-1] + ("0" if value[-1] != "0" else "1"),
         "f" + value,
