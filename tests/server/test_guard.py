@@ -216,6 +216,7 @@ def test_methods_and_addresses_that_there_are_not(open_client: Open) -> None:
             404,
             {"error": "there is nothing at this address"},
         ), path
+    assert client.delete("/api/nothing").status_code == 404
     assert client.post("/").status_code == 405
 
 
