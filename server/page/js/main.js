@@ -96,10 +96,17 @@ function showState(state) {
 
 function showPhoto(before, giveBack) {
   const { photo } = page.state;
-  lightbox.show(photo, page.state.in === "images" && answer ? grid.hits() : (answer?.hits.filter((hit) => hit.photo !== null) ?? []));
+  lightbox.show(photo, photosOf(answer?.hits ?? []));
   if (before && !photo && giveBack) grid.tileOf(before)?.focus();
   // Whoever walks from photo to photo comes to the end of the hits as well.
   if (answer?.hits.slice(-5).some((hit) => String(hit.photo) === photo)) grow();
+}
+
+/** Hits with a photo, each photo once: several captions may be about one. */
+function photosOf(hits) {
+  const first = new Map();
+  for (const hit of hits) if (hit.photo !== null && !first.has(hit.photo)) first.set(hit.photo, hit);
+  return [...first.values()];
 }
 
 /** Ask for what the address says. `kept` is how far one had come, when one comes back to it. */
