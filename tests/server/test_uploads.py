@@ -104,7 +104,7 @@ def test_forms_that_are_none(port: int) -> None:
 def bomb(kind: str, side: int) -> bytes:
     """A small file that says it is a square of so many pixels a side."""
     if kind == "PNG":  # by hand: Pillow would need the pixels
-        rows = zlib.compress(bytes(2001) * 100)  # far too few of 16,000, but who would find out?
+        rows = zlib.compress(bytes(2001) * 100)  # far too few, but who would find out?
         head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
         chunks = [(b"IHDR", head), (b"IDAT", rows), (b"IEND", b"")]
         return b"\x89PNG\r\n\x1a\n" + b"".join(
