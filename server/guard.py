@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
-
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -110,9 +109,9 @@ def client_of(scope: Scope) -> str:
 
 
 def cookie_of(header: str, name: str) -> str:
-    """The value of a cookie; empty if there is none."""
-    try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None else ""
+    """The value of a cookie; empty if there is none.
+
+    Not by ``http.cookies``, which reads no further than the first oddity: cookies do not know ports, so that
+    other servers of this machine have theirs in the same header.
+    """
+    return cookie_parser(header).get(name, "")

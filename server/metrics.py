@@ -90,7 +90,7 @@ class Measured:
 def _route(scope: Scope) -> str:
     """The template of the route that answered, never the path: names of photos are nobody's labels."""
     path = getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) and path else "none"
+    return (path or "/") if isinstance(path, str) else "none"
 
 
 @router.get("/metrics", response_class=Response)

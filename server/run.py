@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -13,11 +12,9 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embedding.errors import UserError
 from server.app import create_app
-from server.errors import problem
 from server.hosts import EVERYWHERE, bracketed
 from server.logs import CONFIG
 from server.protocol import Protocol
@@ -37,33 +34,12 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     Server(create_app(settings), lambda: announce(url)).run(sockets=[listener])
 
 
-class Ending:
-    """An application that answers what is cut short when the server ends. uvicorn would log a traceback."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_answered = scope["type"] != "http"
-
-        async def send_and_look(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_look)
-        except asyncio.CancelledError:
-            if not is_answered:
-                await problem(503, "the server is ending")(scope, receive, send)
-
-
 class Server(uvicorn.Server):
     """Tells when it has begun to answer, and ends when it is told to."""
 
     def __init__(self, app: FastAPI, started: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            Ending(app),
+            app,
             http=Protocol,
             ws="none",
             lifespan="on",

@@ -109,12 +109,12 @@ def test_searching_a_real_library_until_ctrl_c(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
-def test_sigterm_ends_an_idle_server_at_once(indexed: Path) -> None:
+def test_sigterm_ends_an_idle_server(indexed: Path) -> None:
     with serve(indexed) as server:
         assert server.get("/healthz") == (200, b'{"ok": true}')
         code, seconds, errors = server.end()
     assert (code, errors) == (0, "")
-    assert seconds < 3
+    assert seconds < 5
 
 
 def test_other_machines_need_a_token_which_is_shown_once(indexed: Path) -> None:

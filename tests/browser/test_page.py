@@ -249,6 +249,7 @@ def test_what_is_no_picture(page: Page, served: str) -> None:
     first(page, "rose-wall.jpg")
     page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"no picture"})
     expect(page.get_by_role("alert")).to_contain_text("not an image")
+    expect(tiles(page)).to_have_count(12)  # what one looked at stays
 
 
 def test_something_held_over_the_page(page: Page, served: str) -> None:

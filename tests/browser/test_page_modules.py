@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 @pytest.fixture
 def module(page: Page, served: str) -> Any:
-    """``module(name, expression, x)``: what an expression gives, of ``m``, a module, and of ``x``."""
+    """``module(name, expression, given)``: an expression of ``m``, a module of the page, and of ``x``."""
     page.goto(f"{served}api.html")
 
     def ask(name: str, expression: str, given: Any = None) -> Any:
@@ -20,8 +20,8 @@ def module(page: Page, served: str) -> Any:
 
 
 def test_rows_fill_the_width(module: Any) -> None:
-    # In 420, four squares and three gaps of 4 are (420 - 12) / 4 = 102 high, which is nearer to 100 than the
-    # 80.8 of five.
+    # Four squares at 100 and three gaps of 4 are 412 wide: in 420 they are (420 - 12) / 4 = 102 high, which
+    # is nearer to 100 than the 80.8 of five.
     first, second = module("justified", "m.justify([1, 1, 1, 1, 1, 2], 420, 100, 4)")
     assert [(box["at"], box["x"], box["width"]) for box in first["boxes"]] == [
         (0, 0, 102),

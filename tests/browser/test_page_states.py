@@ -157,6 +157,19 @@ def test_a_server_that_is_gone(page: Page, odd: str) -> None:
     expect(page.locator("#grid a")).to_have_count(4)
 
 
+@pytest.mark.parametrize("page", [{"allow": ["ERR_FAILED"]}], indirect=True)
+def test_more_photos_that_do_not_come_at_once(page: Page, long: str) -> None:
+    page.goto(long)
+    expect(page.locator("#count")).to_have_text("The newest 50 of 520 photos")
+    page.route("**/api/search?**", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "top=200" in request.url):
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    assert page.locator("#grid a").count() > 40  # they are still there
+    page.unroute("**/api/search?**")
+    page.evaluate("scrollBy(0, -50)")
+    expect(page.locator("#count")).to_have_text("The newest 200 of 520 photos")
+
+
 @pytest.mark.parametrize("page", [{"allow": ["status of 401"]}], indirect=True)
 def test_who_is_no_longer_logged_in(page: Page, odd: str) -> None:
     page.goto(odd)

@@ -155,6 +155,15 @@ def test_pages_of_other_sites(
     assert status == 200 or "another site" in response.json()["error"]
 
 
+def test_who_follows_a_link_is_sent_on_once_for_the_cookie(open_client: Open) -> None:
+    """A browser sends no cookie that is SameSite=Strict along with a link from another site."""
+    client = open_client(token=TOKEN)
+    response = client.get("/model.html", headers={**CROSS, **LINK})
+    assert 'http-equiv="refresh" content="0"' in response.text  # the same address again, now from here
+    response = client.get("/model.html", headers={"Sec-Fetch-Site": "same-origin", **LINK})
+    assert (response.status_code, response.headers["location"]) == (303, "login")
+
+
 def test_headers_are_on_every_answer(open_client: Open) -> None:
     client = open_client(token=TOKEN)
 
@@ -207,6 +216,7 @@ def test_methods_and_addresses_that_there_are_not(open_client: Open) -> None:
             404,
             {"error": "there is nothing at this address"},
         ), path
+    assert client.delete("/api/nothing").status_code == 404
     assert client.post("/").status_code == 405
 
 

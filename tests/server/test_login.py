@@ -15,6 +15,7 @@ from server.app import create_app
 from server.keeper import Keeper, Tries
 from server.settings import Settings
 from tests.fakes import FakeEncoder
+from tests.server.serving import Reply, request, send, serving
 
 TOKEN = "a-token-for-tests"
 Open = Callable[..., TestClient]
@@ -51,6 +52,8 @@ def test_a_cookie_for_the_token(open_client: Open) -> None:
     assert "Path" not in cookie  # behind a proxy only the browser knows it
     assert "Secure" not in cookie
     assert client.get("/api/search").status_code == 200
+    beside_others = {"Cookie": f'theirs={{"a": [1, "b"]}}; {name}={value}; theirs@2="'}
+    assert open_client().get("/api/search", headers=beside_others).status_code == 200
     for forged in (
         value[:-1] + ("0" if value[-1] != "0" else "1"),
         "f" + value,
@@ -70,6 +73,27 @@ def test_a_cookie_for_the_token(open_client: Open) -> None:
 
 def test_by_https_the_cookie_is_secure(open_client: Open) -> None:
     assert "Secure" in log_in(open_client(url="https://127.0.0.1")).headers["set-cookie"]
+
+
+def test_a_proxy_on_this_machine_says_who_asks_and_how(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    update_library(library, [photos], encoder)
+    settings = Settings(library, token=TOKEN, allowed_hosts=("photos.example.org",))
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    proxied = (kind, "X-Forwarded-Proto: https", "Origin: https://photos.example.org:8443")
+
+    def answer(client: str, token: str) -> Reply:
+        headers = (*proxied, f"X-Forwarded-For: {client}")
+        data = request("POST", "/login", *headers, body=f"token={token}".encode())
+        return send(port, data.replace(b"Host: 127.0.0.1", b"Host: photos.example.org:8443"))
+
+    with serving(create_app(settings, load=lambda model: encoder)) as port:
+        assert "Secure" in answer("10.0.0.1", TOKEN).headers["set-cookie"]
+        assert [answer("10.0.0.1", "wrong").status for _ in range(11)] == [403] * 10 + [429]
+        assert answer("10.0.0.2", TOKEN).status == 303  # somebody else
+        # The proxy appends whom it has seen; what stands before is what that one says.
+        assert answer("10.0.0.3, 10.0.0.1", TOKEN).status == 429
 
 
 def test_logging_out(open_client: Open) -> None:

@@ -42,6 +42,7 @@ def test_requests_are_counted_by_route(client: TestClient, photos: Path) -> None
     for _ in range(3):
         client.get("/api/search", params={"q": "red"})
     client.get("/api/search", params={"top": 0})
+    client.get("/base.css")
     client.get("/api/photos/1")
     client.get("/api/photos/12345")
     client.request("BREW", "/api/a-secret-name")
@@ -51,6 +52,7 @@ def test_requests_are_counted_by_route(client: TestClient, photos: Path) -> None
     assert found[f'{name}{{method="GET",route="/api/search",status="422"}}'] == 1
     assert found[f'{name}{{method="GET",route="/api/photos/{{photo}}",status="200"}}'] == 1
     assert found[f'{name}{{method="GET",route="/api/photos/{{photo}}",status="404"}}'] == 1
+    assert found[f'{name}{{method="GET",route="/",status="200"}}'] == 1  # the page and its files
     assert found[f'{name}{{method="other",route="none",status="404"}}'] == 1
     assert not any("secret" in sample or "12345" in sample for sample in found)
     assert found["twobranch_searches_total"] == 3

@@ -144,7 +144,7 @@ export function mountGrid(element, { addressOf, open, leave }) {
     event.preventDefault();
   });
   new ResizeObserver(() => {
-    if (element.clientWidth === width) return;
+    if (!element.clientWidth || element.clientWidth === width) return; // 0: it is hidden
     width = element.clientWidth;
     draw();
   }).observe(element);
