@@ -50,12 +50,13 @@ def serve(
     import secrets
     import webbrowser
 
-    from embedding.cores import usable_cores
+    from embedding.cores import products_on_one_core, usable_cores
     from embedding.errors import UserError
     from embedding.extras import install_command
     from indexer.database import open_database
     from indexer.library import find_library, library_for_indexing
 
+    products_on_one_core()
     try:
         from server.run import run
         from server.settings import Settings, is_loopback
