@@ -209,7 +209,7 @@ def photos_with_files(library: Path) -> list[int]:
 
 def spread(answers: Answers) -> str:
     wrong = f", {answers.errors} errors" if answers.errors else ""
-    return f"{answers.percentile(50):.1f} ms, p99 {answers.percentile(99):.1f}{wrong}"
+    return f"{answers.percentile(50):.3g} ms, p99 {answers.percentile(99):.3g}{wrong}"
 
 
 def rate(answers: Answers) -> str:
