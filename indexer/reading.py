@@ -15,7 +15,7 @@ from embedding.preprocess import View, decoding_bytes, load_views
 from indexer.exif import PhotoFacts, read_facts
 from indexer.keywords import read_keywords
 from indexer.memory import Memory
-from indexer.scan import FoundFile
+from indexer.scan import FoundFile, can_be_listed
 
 # As large as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel.
 _MAX_BYTES = 1 << 30
@@ -72,8 +72,8 @@ def read_photo(job: Job, size: int, views: Sequence[View], known: Container[byte
             data = job.path.read_bytes()
         except OSError as error:
             # A photo of another root may lie on a drive that is not mounted; one that was there a moment
-            # ago and is gone now is for the next run.
-            if not job.scanned or isinstance(error, FileNotFoundError):
+            # ago and is gone now, alone or with its drive, is for the next run.
+            if not job.scanned or isinstance(error, FileNotFoundError) or not can_be_listed(job.root):
                 return Read(job, unreachable=True)
             return Read(job, failure=(error.strerror or str(error)).lower())
         digest = hashlib.sha256(data).digest()

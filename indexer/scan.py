@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import accumulate
@@ -36,6 +36,8 @@ class Scan:
     files: dict[str, FoundFile]
     unreadable: tuple[str, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)  # photos whose kind needs an extra, by that
+    drives: frozenset[str] = frozenset()  # folders where another drive is mounted
+    away: frozenset[str] = frozenset()  # folders where one was; they are among the unreadable
 
 
 @dataclass(frozen=True)
@@ -85,22 +87,35 @@ class Rules:
 EVERYTHING = Rules()
 
 
-def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container[str] | None = None) -> Scan:
+def scan(
+    root: Path,
+    below: str = "",
+    rules: Rules = EVERYTHING,
+    only: Container[str] | None = None,
+    drives: Collection[str] = (),
+) -> Scan:
     """The photo files in ``root/below`` and its subfolders, in the order of their names.
 
     ``rules`` say what is left out, ``only`` holds the paths relative to ``root`` that count. Links to folders
     are not followed (they can make loops), links to files are. A folder that cannot be listed is reported,
-    not raised.
+    not raised; so is one of ``drives``, where another drive was mounted, that is missing or empty now.
     """
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
     left_out: Counter[str] = Counter()
+    mounted: set[str] = set()
+    filled: set[str] = set()
     folders = [below]
     while folders:
         folder = folders.pop()
         try:
+            before = os.stat(root / folder)
             with os.scandir(root / folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
+            if before.st_dev != os.stat((root / folder).parent).st_dev:
+                mounted.add(folder)
+            if entries:
+                filled.add(folder)
             subfolders = []
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
@@ -112,9 +127,11 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
                     try:
                         status = entry.stat()
                     except OSError as error:
-                        if entry.is_symlink() or isinstance(error, FileNotFoundError):
-                            continue  # a broken link, or deleted since it was listed
-                        raise  # a folder that lists its files but does not let us at them
+                        if entry.is_symlink():
+                            continue  # a broken link
+                        if isinstance(error, FileNotFoundError) and _is_still(root / folder, before):
+                            continue  # deleted since it was listed
+                        raise  # a folder that lists files but does not let us at them, or whose drive went
                     if not stat.S_ISREG(status.st_mode):  # a pipe, a socket or a link to a folder
                         continue
                     if (extra := missing_extra(entry.name)) is not None:
@@ -124,7 +141,10 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
             folders += reversed(subfolders)
         except OSError:
             unreadable.append(folder)
-    return Scan(files, tuple(unreadable), left_out)
+    here = {drive for drive in drives if not below or _within(f"{drive}/", below)}
+    away = frozenset(here - mounted - filled)
+    unreadable += sorted(away - set(unreadable))
+    return Scan(files, tuple(unreadable), left_out, frozenset(mounted), away)
 
 
 def is_photo_name(name: str) -> bool:
@@ -146,6 +166,32 @@ def is_there(path: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def is_link(path: Path) -> bool:
+    """Whether there is a link, wherever it leads."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
+def can_be_listed(folder: Path) -> bool:
+    """Whether there is a folder that we can look into."""
+    try:
+        with os.scandir(folder):
+            return True
+    except OSError:
+        return False
+
+
+def _is_still(folder: Path, before: os.stat_result) -> bool:
+    """Whether this is the folder that it was: not missing, and not the mount point of a drive that went."""
+    try:
+        now = os.stat(folder)
+    except OSError:
+        return False
+    return (now.st_dev, now.st_ino) == (before.st_dev, before.st_ino)
 
 
 def found_file(path: str, status: os.stat_result) -> FoundFile:
