@@ -40,7 +40,7 @@ def test_a_disk_of_any_size(
 ) -> None:
     place = Place.make(tmp_path, 20, random)
     # From no room for the empty catalogue to room for all, in pages.
-    for kb in sorted(random.sample(range(4, 2000, 4), rounds(short=6, long=150))):
+    for kb in sorted(random.sample(range(4, 2000, 4), rounds(short=4, long=100))):
         with small_disk(place.library, kb):
             ended = zygote.run(*INDEX, cwd=tmp_path)
             if ended.code:
@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_at_any_file(
     place = Place.make(tmp_path, 12, random)
     zygote.run(*INDEX, cwd=tmp_path, action="full", large=8).check()
     points = range(1, place.points() + 1)
-    for point in points if rounds.is_long else sorted(random.sample(points, 8)):
+    for point in points if rounds.is_long else sorted(random.sample(points, 6)):
         place.restore()
         ended = zygote.run(*INDEX, cwd=tmp_path, action="full", at=point, large=8)
         if ended.code:  # a cache file that cannot be written is no error
@@ -206,7 +206,7 @@ def test_a_drive_that_vanishes_during_an_index(
     zygote.run("index", target, cwd=tmp_path).check()
     before = set(images(place.library))
     assert len(before) >= 8
-    for number in range(rounds(short=2, long=60)):
+    for number in range(rounds(short=1, long=40)):
         for i in range(8):
             write_photo(drive.disk / f"0/new {number}-{i}.png", (number, i, random.randrange(256)))
         write_photo(drive.disk / "0/0.png", (7, number, random.randrange(256)))
@@ -238,7 +238,7 @@ def test_the_drive_of_the_library_vanishes_during_an_index(
     drive: Drive, tmp_path: Path, zygote: Zygote, rounds: Rounds, random: Random, tally: Counter[str]
 ) -> None:
     Place.make(tmp_path, 24, random)
-    for _ in range(rounds(short=2, long=60)):
+    for _ in range(rounds(short=1, long=40)):
         drive.plug_in()
         running = zygote.start("--library", "mnt/library", *INDEX, cwd=tmp_path, slow=0.01)
         time.sleep(random.uniform(0, 0.3))

@@ -37,7 +37,7 @@ def test_several_make_one_library(
     tmp_path: Path, zygote: Zygote, rounds: Rounds, random: Random, tally: Counter[str]
 ) -> None:
     place = Place.make(tmp_path, 8, random)
-    for _ in range(rounds(short=4, long=60)):
+    for _ in range(rounds(short=3, long=60)):
         shutil.rmtree(place.library, ignore_errors=True)
         place.encoded()
         every = [zygote.start(*INDEX, cwd=tmp_path, patience=60) for _ in range(4)]
@@ -56,7 +56,7 @@ def test_searches_beside_an_index(
     (red,) = fake.encode_texts(["red"])
     counts = set()
     zygote.run("index", "photos/damaged.png", cwd=tmp_path).check()
-    for number in range(rounds(short=1, long=40)):
+    for number in range(rounds(short=1, long=25)):
         running = zygote.start(*INDEX, cwd=tmp_path, slow=0.01)
         searches = 0
         while running.running():
@@ -72,7 +72,7 @@ def test_searches_beside_an_index(
         tally["searches beside an `index`"] += searches
         for i in range(20):
             write_photo(place.photos / f"{number}-{i}.png", (number, i, random.randrange(256)))
-    assert len(counts) > 3
+    assert len(counts) > 1  # there were such
     place.check()
 
 
@@ -98,7 +98,7 @@ def test_who_comes_second_waits_and_then_says_who_is_there(
     shutil.copytree(place.photos, tmp_path / "elsewhere")
     zygote.run(*INDEX, cwd=tmp_path).check()
     place.keep()
-    for _ in range(rounds(short=1, long=40)):
+    for _ in range(rounds(short=1, long=25)):
         place.restore()
         for i in range(12):
             write_photo(place.photos / f"new/{i}.png", (200, i, random.randrange(256)))
