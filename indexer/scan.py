@@ -112,10 +112,12 @@ def scan(
             before = os.stat(root / folder)
             with os.scandir(root / folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
-            if before.st_dev != os.stat((root / folder).parent).st_dev:
-                mounted.add(folder)
             if entries:
                 filled.add(folder)
+            elif not _is_still(root / folder, before):
+                raise FileNotFoundError(folder)  # its drive went
+            if before.st_dev != os.stat((root / folder).parent).st_dev:
+                mounted.add(folder)
             subfolders = []
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
@@ -141,7 +143,7 @@ def scan(
             folders += reversed(subfolders)
         except OSError:
             unreadable.append(folder)
-    here = {drive for drive in drives if not below or _within(f"{drive}/", below)}
+    here = {drive for drive in drives if _within(f"{drive}/", below) and rules.lead_to(drive, below)}
     away = frozenset(here - mounted - filled)
     unreadable += sorted(away - set(unreadable))
     return Scan(files, tuple(unreadable), left_out, frozenset(mounted), away)

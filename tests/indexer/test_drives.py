@@ -14,6 +14,7 @@ import indexer.scan
 from indexer.build import update_library
 from indexer.catalog import Catalog, Root
 from indexer.looking import Look
+from indexer.moving import forget
 from indexer.scan import EVERYTHING, scan
 from indexer.targets import Scope, scope_of
 from retrieval.status import library_status
@@ -71,6 +72,20 @@ def test_an_empty_mount_point_in_a_folder_keeps_its_photos(
     assert counts(index(library, photos, encoder)) == {"unchanged": 3, "removed": 1}
 
 
+@pytest.mark.parametrize("how", ["excluded", "forgotten"])
+def test_a_drive_that_is_away_can_be_left_out(
+    how: str, library: Path, photos: Path, usb: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder)
+    unplug(usb)
+    if how == "excluded":
+        assert counts(index(library, photos, encoder, exclude=["usb"])) == {"unchanged": 3, "removed": 2}
+    else:
+        forget(library, [usb])
+    report = index(library, [], encoder)
+    assert (counts(report), report.warnings) == ({"unchanged": 3}, ())
+
+
 def test_photos_on_this_very_drive_are_removed_with_their_folder(
     library: Path, photos: Path, encoder: FakeEncoder
 ) -> None:
@@ -90,18 +105,21 @@ def test_a_drive_that_was_replaced_by_a_folder_is_forgotten(
     assert counts(index(library, photos, encoder)) == {"unchanged": 3, "removed": 2}
 
 
+@pytest.mark.parametrize("listed", [True, False])
 def test_a_drive_that_goes_while_its_folder_is_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    listed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its files were listed, and none is there any more: that is no deletion."""
-    write_photos(tmp_path / "usb", {"a.png": "red", "b.png": "blue"})
+    """Its files were listed, and none is there any more, or none was listed: that is no deletion."""
+    write_photos(tmp_path / "photos/usb", {"a.png": "red", "b.png": "blue"})
     real = os.scandir
 
     class Listing:
         def __init__(self, path: Path) -> None:
+            if path.name == "usb" and not listed:
+                unplug(path)
             with real(path) as listing:
                 self.entries = list(listing)
-            if path.name == "usb":
+            if path.name == "usb" and listed:
                 unplug(path)
 
         def __enter__(self) -> list[os.DirEntry[str]]:
@@ -110,8 +128,6 @@ def test_a_drive_that_goes_while_its_folder_is_listed(
         def __exit__(self, *error: object) -> None:
             pass
 
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "usb").rename(tmp_path / "photos/usb")
     monkeypatch.setattr(os, "scandir", Listing)
     found = scan(tmp_path / "photos")
     assert found.unreadable == ("usb",) and not found.files
