@@ -14,11 +14,13 @@ MODULES = {
     "train": "train",
     "status": "status",
     "models": "status",
+    "serve": "serve",
     "watch": "watch",
     "forget": "forget",
     "relocate": "relocate",
     "export": "export",
     "vacuum": "vacuum",
+    "doctor": "doctor",
 }
 
 

@@ -32,13 +32,14 @@ def duplicates(
       twobranch duplicates
       twobranch duplicates -0 | xargs -0 -I{} mv {} spare/    all but the one to keep
     """
+    from embedding.progress import one_line
     from indexer.library import find_library
     from retrieval.duplicates import find_duplicates
     from retrieval.tables import duplicates_text
 
     found = find_duplicates(find_library(Given.library), Given.progress())
     for error in found.skipped[:_SKIPPED_SHOWN]:
-        print(f"warning: skipped {error}", file=sys.stderr)
+        print(one_line(f"warning: skipped {error}"), file=sys.stderr)
     if len(found.skipped) > _SKIPPED_SHOWN:
         print(
             f"warning: … and {len(found.skipped) - _SKIPPED_SHOWN:,} more: --json lists them all",

@@ -86,6 +86,15 @@ def index(
             min=1, help="Photos that a thread encodes at a time [default: the fastest, as measured]."
         ),
     ] = None,
+    max_megapixels: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Refuse larger photos, by their header. Decoding takes up to 20 bytes a pixel; what goes "
+            "beyond --memory is decoded alone. For good: write it into config.toml [default: 128].",
+            metavar="N",
+        ),
+    ] = None,
     plan: Annotated[
         int | None,
         typer.Option(
@@ -114,12 +123,13 @@ def index(
     from dataclasses import asdict
 
     from embedding.cores import usable_cores
-    from embedding.encoder import Encoder
-    from embedding.modelfolder import Variant, model_label
+    from embedding.modelfolder import model_label
+    from embedding.preprocess import MAX_PIXELS
+    from embedding.progress import one_line
     from indexer.build import update_library
-    from indexer.catalog import library_model
     from indexer.known import has_folders
     from indexer.library import library_for_indexing
+    from indexer.modelchoice import encoder_for, library_fingerprint
     from indexer.plan import plan as make_plan
     from indexer.run import Effort
     from retrieval.tables import index_text, plan_text
@@ -127,19 +137,11 @@ def index(
     library = library_for_indexing(Given.library)
     if not paths and plan is None and not has_folders(library):
         raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
-    known = library_model(library)
-    was = Variant() if known is None else known.variant
-    chosen_for = None
-    if model is None and tta is None and int8 is None:  # then it is to be the library's, whatever that is
-        chosen_for = "" if known is None else known.fingerprint
-    encoder = Encoder.load(
-        model or (known.name if known else "default"),
-        verify=True,
-        tta=was.tta if tta is None else tta,
-        int8=was.int8 if int8 is None else int8,
-        device=device.value,
-    )
-    effort = Effort(workers or usable_cores(), memory, batch_size)
+    as_it_is = model is None and tta is None and int8 is None  # then by the library's model, whatever that is
+    chosen_for = library_fingerprint(library) if as_it_is else None
+    encoder = encoder_for(library, model, tta=tta, int8=int8, device=device.value)
+    max_pixels = MAX_PIXELS if max_megapixels is None else 1_000_000 * max_megapixels
+    effort = Effort(workers or usable_cores(), memory, batch_size, max_pixels=max_pixels)
     if plan is not None:
         planned = make_plan(plan, library, paths or [], encoder, effort, Given.progress())
         if as_json:
@@ -165,6 +167,6 @@ def index(
         return
     print(index_text(report, model_label(encoder.name, encoder.variant), library))
     for failure in report.failed[:5]:
-        print(f"failed: {failure.path}: {failure.reason}", file=sys.stderr)
+        print(one_line(f"failed: {failure.path}: {failure.reason}"), file=sys.stderr)
     if len(report.failed) > 5:
         print(f"… and {len(report.failed) - 5:,} more: `status` lists them all", file=sys.stderr)

@@ -15,7 +15,7 @@ import typer
 
 from commands.config import read_defaults
 from embedding.errors import UserError
-from embedding.progress import Console
+from embedding.progress import Console, one_line
 
 app = typer.Typer(
     help="Search your photos with words, and your words with photos.",
@@ -57,13 +57,13 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             function(*args, **kwargs)
             sys.stdout.flush()
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            _print_error(error)
             raise typer.Exit(1) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
             raise typer.Exit(0) from None
         except OSError as error:  # a full disk, a folder that may not be written
-            print(f"error: {error.filename or function.__name__}: {error.strerror or error}", file=sys.stderr)
+            _print_error(f"{error.filename or function.__name__}: {error.strerror or error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             kept = "; what was finished is kept, run the same command to go on"
@@ -71,6 +71,10 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(130) from None
 
     return app.command(name=function.__name__.rstrip("_"))(run)
+
+
+def _print_error(error: object) -> None:
+    print(f"error: {one_line(str(error))}", file=sys.stderr)
 
 
 def _version(wanted: bool) -> None:
@@ -100,7 +104,7 @@ def options(
     try:
         context.default_map = read_defaults(context, library)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _print_error(error)
         raise typer.Exit(1) from None
 
 

@@ -26,6 +26,7 @@ def similarity(
       twobranch similarity ./photos "a red car" --json
     """
     from embedding.encoder import Encoder
+    from embedding.progress import one_line
     from retrieval.similarity import similarity as compare
     from retrieval.similarity import sort_arguments
     from retrieval.tables import table
@@ -33,7 +34,7 @@ def similarity(
     photos, sentences = sort_arguments(arguments)
     result = compare(Encoder.load(model), photos, sentences, Given.progress())
     for failure in result.failed:
-        print(f"failed: {failure}", file=sys.stderr)
+        print(one_line(f"failed: {failure}"), file=sys.stderr)
     if as_json:
         print_json(result.as_json())
         return

@@ -21,12 +21,24 @@ class ImageError(UserError):
         self.reason = reason
 
 
+class LargeImageError(ImageError):
+    """A photo of more pixels than may be decoded."""
+
+    def __init__(self, path: Path | str, reason: str, pixels: int) -> None:
+        super().__init__(path, reason)
+        self.pixels = pixels
+
+
 class ModelError(UserError):
     """A model folder that is missing, damaged or of a version this program does not know."""
 
 
 class LibraryError(UserError):
     """A library folder that is missing, empty, damaged or newer than this program."""
+
+
+class LibraryBusyError(LibraryError):
+    """A library that somebody else is indexing."""
 
 
 class CaptionFileError(UserError):

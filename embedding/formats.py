@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from embedding.errors import ImageError
 from embedding.extras import install_command
@@ -54,16 +54,20 @@ def open_photo(data: bytes, name: Path | str = "") -> Opened:
         _check_installed(_suffix(str(name)), name)
         return _open_raw(data)
     image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
-    return Opened(image, image.getexif(), image.size)
+    try:
+        exif = image.getexif()
+    except Exception:  # damaged in whatever way: the picture need not be
+        exif = Image.Exif()
+    return Opened(image, exif, image.size)
 
 
-def open_header(path: Path) -> Image.Image:
-    """The photo at ``path``, no raw one, with only its header read. Raises as ``open_photo`` does."""
+def open_header(file: BinaryIO, name: Path | str) -> Image.Image:
+    """The photo in an open file, no raw one, with only its header read. Raises as ``open_photo`` does."""
     from PIL import Image
 
-    with path.open("rb") as file:
-        head = file.read(12)
-    return Image.open(path, formats=_formats(head, path))
+    file.seek(0)
+    head = file.read(12)
+    return Image.open(file, formats=_formats(head, name))
 
 
 def _suffix(name: str) -> str:

@@ -8,29 +8,45 @@ shipped model look as well; a centre crop would lose what stands at the edge of 
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from embedding.errors import ImageError
+from embedding.colour import to_srgb
+from embedding.errors import ImageError, LargeImageError
 from embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from embedding.formats import RAW_SUFFIXES, open_header, open_photo
 
 # Part of every feature cache's name: raise it when `load_photo` gives other pixels for the same file.
 PREPROCESSING = 1
 
-# 128 megapixels decode to 0.4 GB; beyond that a "photo" is a panorama scan or a decompression bomb.
+# 128 megapixels decode to 0.4 GB; beyond that a "photo" is a panorama scan or a decompression bomb, unless
+# somebody says that it is none (`index --max-megapixels`).
 MAX_PIXELS = 128_000_000
+# EXIF orientation -> what turns the photo upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_LONGEST_REASON = 200  # characters of what a decoder says
 
-# Our own limit above answers for size, with a message that names the file.
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# Our own limit above answers for size, before anything is decoded and with a message that names the file;
+# Pillow's would stand in the way of who lifts it.
+Image.MAX_IMAGE_PIXELS = None
 # "Corrupt EXIF data" and the like: the photo is read all the same, and nobody can act on it.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -70,13 +86,21 @@ def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Pat
 
 
 def load_views(
-    source: Path | str | bytes | Image.Image, size: int, views: Sequence[View], *, name: Path | str = ""
+    source: Path | str | bytes | Image.Image,
+    size: int,
+    views: Sequence[View],
+    *,
+    name: Path | str = "",
+    max_pixels: int = MAX_PIXELS,
 ) -> Photo:
-    """As ``load_photo``, with (V, size, size, 3) ``pixels``: the photo is decoded once for all views."""
+    """As ``load_photo``, with (V, size, size, 3) ``pixels``: the photo is decoded once for all views.
+
+    One of more than ``max_pixels`` is refused by its header.
+    """
     label = name or (source if isinstance(source, (str, Path)) else "image")
     with _image_errors(label):
         if isinstance(source, Image.Image):
-            return _prepare(source, size, views, source.getexif())
+            return _prepare(source, size, views, source.getexif(), source.size, max_pixels)
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         if not data:
             raise ImageError(label, "empty file")
@@ -86,25 +110,28 @@ def load_views(
             # never goes below what it is asked for, so the resize that follows still has enough pixels,
             # in the smallest view too. Only an image of our own may be told so: it stays small.
             image.draft("RGB", (_side(size, views),) * 2)
-            return _prepare(image, size, views, opened.exif, opened.size)
+            return _prepare(image, size, views, opened.exif, opened.size, max_pixels)
 
 
-def load_thumbnail(path: Path, side: int) -> Image.Image:
-    """The photo at ``path`` in its own proportions, upright and RGB, at most ``side`` pixels a side.
+def load_thumbnail(source: Path | bytes, side: int, *, name: Path | str = "") -> Image.Image:
+    """The photo at ``source`` in its own proportions, upright and in sRGB, at most ``side`` pixels a side.
 
-    As ``load_views`` sees it but for the squashing. Raises ``ImageError`` with a short reason.
+    As ``load_views`` sees it but for the squashing and the colours, which are for people. Raises
+    ``ImageError`` with a short reason.
     """
-    with _image_errors(path):
-        opened = open_photo(path.read_bytes(), path)
+    label = name or (source if isinstance(source, Path) else "image")
+    with _image_errors(label):
+        opened = open_photo(source if isinstance(source, bytes) else source.read_bytes(), label)
         with opened.image as image:
-            _check_size(*image.size)
+            _check_size(image.size, MAX_PIXELS)
             orientation = opened.exif.get(ExifTags.Base.Orientation, 1)
             scale = min(1.0, side / max(image.size))
             size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            profile = image.info.get("icc_profile")
             image.draft("RGB", size)
             # Always an image of its own: the file's would still want the file, which is closed.
             small = _to_rgb(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-            return _upright(small, orientation)
+            return _upright(to_srgb(small, profile), orientation)
 
 
 @contextmanager
@@ -112,12 +139,12 @@ def _image_errors(label: Path | str) -> Iterator[None]:
     """What goes wrong with a photo in the block is an ``ImageError`` that calls it ``label``."""
     try:
         yield
+    except LargeImageError as error:
+        raise LargeImageError(label, error.reason, error.pixels) from None
     except ImageError as error:
-        raise ImageError(label, error.reason) from None
+        raise type(error)(label, error.reason) from None
     except UnidentifiedImageError:
         raise ImageError(label, "not an image, or damaged at its beginning") from None
-    except Image.DecompressionBombError:
-        raise ImageError(label, f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
     except FileNotFoundError:
         raise ImageError(label, "no such file") from None
     except IsADirectoryError:
@@ -126,41 +153,53 @@ def _image_errors(label: Path | str) -> Iterator[None]:
         raise ImageError(label, "permission denied") from None
     except MemoryError:
         raise ImageError(label, "not enough memory to decode it") from None
-    # Pillow's decoders raise a wide and undocumented range of errors on damaged files.
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        EOFError,
-        IndexError,
-        KeyError,
-        OverflowError,
-    ) as error:
-        reason = "truncated" if "truncated" in str(error).lower() else f"damaged ({error})"
+    # Decoders raise what they like on damaged files, struct.error and zlib.error among it.
+    except Exception as error:
+        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+        said = "".join(c if c.isprintable() else " " for c in f"{kind}{error}"[:_LONGEST_REASON]).strip()
+        reason = "truncated" if "truncated" in said.lower() else f"damaged ({said})"
         raise ImageError(label, reason) from None
 
 
-def decoding_bytes(path: Path, size: int, views: Sequence[View]) -> int:
-    """About how much memory ``load_views`` takes to decode the photo at ``path``, at most, beside the file's
-    own bytes; only its header is read. 0 for what is no photo, or too large a one: it will not be decoded."""
+def decoding_bytes(
+    file: BinaryIO, name: Path | str, size: int, views: Sequence[View], max_pixels: int = MAX_PIXELS
+) -> int:
+    """About how much memory ``load_views`` takes to decode the photo in an open ``file``, at most, beside the
+    file's own bytes; only its header is read. 0 for what is no photo, or too large a one: it will not be
+    decoded."""
     try:
-        if path.suffix.lower() in RAW_SUFFIXES:
+        if Path(name).suffix.lower() in RAW_SUFFIXES:
             # The sensor's values and their half-size picture, of which the file holds about 1 byte a pixel.
-            return 8 * path.stat().st_size
-        with open_header(path) as image:
-            full = image.width * image.height
-            if full > MAX_PIXELS:
-                return 0
-            simple = image.mode in ("RGB", "L", "P", "CMYK", "1") and "transparency" not in image.info
-            image.draft("RGB", (_side(size, views),) * 2)
-            # A progressive JPEG is kept whole as coefficients, 2 bytes for each channel of each pixel.
-            buffered = 6 * full if image.info.get("progressive") else 0
-            # Pillow has 4 bytes a pixel and makes a second image of any that is not RGB. Laying one over
-            # white takes four, and grey values of 16 or 32 bits as much, in float32.
-            return buffered + image.width * image.height * (8 if simple else 20)
+            return 8 * file.seek(0, io.SEEK_END)
+        with open_header(file, name) as image:
+            return _decoded_bytes(image, _side(size, views), max_pixels)
     except Exception:  # what is wrong with it comes out when it is read
         return 0
+
+
+def thumbnail_bytes(data: bytes, side: int, name: Path) -> int:
+    """As ``decoding_bytes``, of ``load_thumbnail`` and a photo whose ``data`` is at hand."""
+    try:
+        if name.suffix.lower() in RAW_SUFFIXES:
+            return 8 * len(data)
+        with open_photo(data, name).image as image:
+            return _decoded_bytes(image, side, MAX_PIXELS)
+    except Exception:  # as above
+        return 0
+
+
+def _decoded_bytes(image: Image.Image, side: int, max_pixels: int) -> int:
+    """How much memory an image of which only the header is read takes, no smaller than ``side`` pixels."""
+    full = image.width * image.height
+    if full > max_pixels:
+        return 0
+    simple = image.mode in ("RGB", "L", "P", "CMYK", "1") and "transparency" not in image.info
+    image.draft("RGB", (side, side))
+    # A progressive JPEG is kept whole as coefficients, 2 bytes for each channel of each pixel.
+    buffered = 6 * full if image.info.get("progressive") else 0
+    # Pillow has 4 bytes a pixel and makes a second image of any that is not RGB. Laying one over white takes
+    # four, and grey values of 16 or 32 bits as much, in float32.
+    return buffered + image.width * image.height * (8 if simple else 20)
 
 
 def _side(size: int, views: Sequence[View]) -> int:
@@ -173,10 +212,12 @@ def _prepare(
     size: int,
     views: Sequence[View],
     exif: Image.Exif,
-    full_size: tuple[int, int] | None = None,
+    full_size: tuple[int, int],
+    max_pixels: int,
 ) -> Photo:
-    width, height = full_size or image.size
-    _check_size(width, height)
+    width, height = full_size
+    for one in {full_size, image.size}:  # the preview in a raw file has a size of its own
+        _check_size(one, max_pixels)
     rgb = _to_rgb(image)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     squares = [_square(rgb, size, view, orientation) for view in views]
@@ -187,9 +228,11 @@ def _prepare(
     return Photo(pixels, width, height, exif)
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise ImageError("", f"{width} x {height} is more than {MAX_PIXELS // 1_000_000} megapixels")
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        reason = f"{width} x {height} is more than {max_pixels / 1e6:g} megapixels"
+        raise LargeImageError("", reason, width * height)
 
 
 def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArray[np.uint8]:
@@ -205,10 +248,9 @@ def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArra
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     """The image turned as EXIF says; a value that it does not know turns nothing."""
-    if orientation not in range(2, 9):
-        return image
-    image.getexif()[ExifTags.Base.Orientation] = orientation
-    return ImageOps.exif_transpose(image)
+    # Pillow's `exif_transpose` writes the photo's EXIF anew, and fails where a value in it is a wrong one.
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

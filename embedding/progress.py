@@ -62,6 +62,15 @@ class Silent:
 SILENT: Progress = Silent()
 
 
+# ASCII's and Latin-1's control characters, with which a file's name could break a line, or a terminal.
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "?")
+
+
+def one_line(text: str) -> str:
+    """The text as one line that a terminal shows as it is: a name may hold line breaks and escape codes."""
+    return text.translate(_CONTROLS)
+
+
 class Console:
     """Progress on stderr; ``quiet`` leaves only the warnings."""
 
@@ -101,6 +110,7 @@ class Console:
         self._print(f"warning: {message}")
 
     def _print(self, message: str) -> None:
+        message = one_line(message)
         if self._bar is not None:
             self._bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
         else:

@@ -31,7 +31,7 @@ from indexer.reader import CatalogReader, Kind
 from indexer.replacing import replacing
 from indexer.vectors import BLOCK, VectorIndex, as_matrix, best_of
 
-_FORMAT = 1
+_FORMAT = 2  # 1 had no checksum over the facts
 ENOUGH = 0.995  # of the ten best of exact search, on average over the trial queries
 _TRIAL_K = 10
 _DRIFT = 0.1  # of the vectors, added or removed, before the lists are built anew
@@ -190,8 +190,13 @@ def lists_file(folder: Path, kind: Kind, model_id: int) -> Path:
     return folder / f"{kind}-{model_id}.ivf"
 
 
-def load_lists(catalog: CatalogReader, kind: Kind, model_id: int, dim: int) -> InvertedLists | None:
-    """The inverted lists of one kind and model; None where there are none, or they are damaged or foreign."""
+def load_lists(
+    catalog: CatalogReader, kind: Kind, model_id: int, dim: int, *, verify: bool = False
+) -> InvertedLists | None:
+    """The inverted lists of one kind and model; None where there are none, or they are damaged or foreign.
+
+    ``verify`` compares the checksum of the file whatever its time.
+    """
     path = lists_file(catalog.path.parent, kind, model_id)
     facts = _read_facts(path)
     if facts is None or facts.dim != dim:
@@ -200,7 +205,7 @@ def load_lists(catalog: CatalogReader, kind: Kind, model_id: int, dim: int) -> I
         status = path.stat()
         if status.st_size != facts.size:
             return None
-        if status.st_mtime_ns != facts.mtime_ns and _crc32(path) != facts.crc32:
+        if (verify or status.st_mtime_ns != facts.mtime_ns) and _crc32(path) != facts.crc32:
             return None
     except OSError:
         return None
@@ -353,16 +358,23 @@ def _facts_file(path: Path) -> Path:
 
 
 def _write_facts(facts: _Facts, path: Path) -> None:
+    stored = {**asdict(facts), "sha256": _digest(facts)}
     with replacing(_facts_file(path)) as partial:
-        partial.write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(stored, indent=1), encoding="utf-8")
+
+
+def _digest(facts: _Facts) -> str:
+    return hashlib.sha256(json.dumps(asdict(facts), sort_keys=True).encode()).hexdigest()
 
 
 def _read_facts(path: Path) -> _Facts | None:
     try:
-        facts = _Facts(**json.loads(_facts_file(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        stored = json.loads(_facts_file(path).read_text(encoding="utf-8"))
+        digest = stored.pop("sha256")
+        facts = _Facts(**stored)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return facts if facts.format == _FORMAT else None
+    return facts if facts.format == _FORMAT and _digest(facts) == digest else None
 
 
 def _crc32(path: Path) -> int:

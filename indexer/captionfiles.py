@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,9 +89,12 @@ def _decode(path: Path, data: bytes) -> str:
     not_text = CaptionFileError(f"{path} is not a text file: save it as UTF-8 text, or name another file")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
-            return data.decode("utf-16")
+            text = data.decode("utf-16")
         except UnicodeDecodeError:
             raise not_text from None
+        if "\0" in text:  # UTF-32, whose mark begins like this one
+            raise not_text
+        return text
     if b"\0" in data:
         raise not_text
     try:
@@ -112,7 +116,16 @@ def _bad_entry(path: Path, where: str, reason: str) -> CaptionFileError:
 
 
 def _shown(line: str) -> str:
-    return repr(line[:80])
+    return repr(_cut(line))
+
+
+def _shown_value(value: Any) -> str:
+    """A piece of JSON, down to some depth: a whole one may be nested deeper than can be written again."""
+    return _shown(reprlib.repr(value))
+
+
+def _cut(text: str) -> str:
+    return text[:80]
 
 
 # --- lines and tables -----------------------------------------------------------------------------
@@ -279,10 +292,10 @@ def _json_lines_records(path: Path, lines: Sequence[str]) -> Iterator[Record]:
 
 def _object_record(path: Path, where: str, entry: Any) -> Record:
     if not isinstance(entry, dict):
-        raise _bad_entry(path, where, f"expected a JSON object, found {_shown(json.dumps(entry))}")
+        raise _bad_entry(path, where, f"expected a JSON object, found {_shown_value(entry)}")
     values = {key.strip().lower(): value for key, value in entry.items()}
     if not any(name in values for name in CAPTION_COLUMNS):
-        keys = ", ".join(entry) or "no keys"
+        keys = _cut(", ".join(entry)) or "no keys"
         raise _bad_entry(path, where, f"no caption (looked for {', '.join(CAPTION_COLUMNS)}; found {keys})")
     captions = _find(values, CAPTION_COLUMNS)
     texts = captions if isinstance(captions, list) else [captions]
@@ -297,7 +310,7 @@ def _object_record(path: Path, where: str, entry: Any) -> Record:
 def _string(path: Path, where: str, what: str, value: Any) -> str | None:
     """``value`` itself; raises ``CaptionFileError`` unless it is a string or null."""
     if value is not None and not isinstance(value, str):
-        raise _bad_entry(path, where, f"the {what} is not a string: {_shown(json.dumps(value))}")
+        raise _bad_entry(path, where, f"the {what} is not a string: {_shown_value(value)}")
     return value
 
 
@@ -333,15 +346,23 @@ def _karpathy_records(path: Path, document: Mapping[str, Any]) -> Iterator[Recor
 
 def _coco_records(path: Path, document: Mapping[str, Any]) -> Iterator[Record]:
     images = list(_objects(path, "images", document["images"]))
-    texts: dict[Any, list[str]] = {json.dumps(image.get("id")): [] for _, image in images}
+    texts: dict[Any, list[str]] = {_identity(path, where, image, "id"): [] for where, image in images}
     for where, annotation in _objects(path, "annotations", document["annotations"]):
-        identity = json.dumps(annotation.get("image_id"))
+        identity = _identity(path, where, annotation, "image_id")
         if identity not in texts:
-            raise _bad_entry(path, where, f"image_id {identity} is not among the images")
+            raise _bad_entry(path, where, f"image_id {_cut(str(identity))} is not among the images")
         texts[identity].append(_required(path, where, annotation, "caption"))
     for where, image in images:
         name = _required(path, where, image, "file_name")
-        yield Record(where, name, tuple(texts[json.dumps(image.get("id"))]), None)
+        yield Record(where, name, tuple(texts[_identity(path, where, image, "id")]), None)
+
+
+def _identity(path: Path, where: str, entry: Mapping[str, Any], key: str) -> int | str:
+    """A number or a text. In Python the key True would be the key 1."""
+    value = entry.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise _bad_entry(path, where, f'"{key}" is neither a number nor a text: {_shown_value(value)}')
+    return value
 
 
 # --- sidecars -------------------------------------------------------------------------------------

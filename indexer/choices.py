@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
 from indexer.catalog import Setting
+from indexer.foreign import moved
 from indexer.scan import Rules, is_photo_name, is_skipped
 
-_KEY = "folders"
+CHOICES = "folders"
 T = TypeVar("T")
 
 
@@ -86,7 +87,7 @@ class Choices:
         """The choices when what was ``old`` is called ``new``."""
 
         def name(key: str) -> str:
-            return str(new / Path(key).relative_to(old)) if Path(key).is_relative_to(old) else key
+            return str(moved(key, old, new) or key)
 
         named = {
             name(key): None if limit is None else replace(limit, captions=name(limit.captions))
@@ -115,7 +116,7 @@ class Choices:
 
 def load_choices(session: Session) -> Choices:
     """What was stored; nothing in a library that was told nothing."""
-    setting = session.get(Setting, _KEY)
+    setting = session.get(Setting, CHOICES)
     stored = {} if setting is None else json.loads(setting.value)
     return Choices(
         {path: None if limit is None else Limit(*limit) for path, limit in stored.get("named", {}).items()},
@@ -136,7 +137,7 @@ def store_choices(session: Session, choices: Choices) -> None:
         "hidden": dict(choices.hidden),
         "forgotten": sorted(choices.forgotten),
     }
-    session.merge(Setting(key=_KEY, value=json.dumps(stored)))
+    session.merge(Setting(key=CHOICES, value=json.dumps(stored)))
 
 
 def _below(root: Path, items: Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:

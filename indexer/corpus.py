@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -139,7 +140,9 @@ def _assign(splits: dict[str, str | None], name: str, split: str | None, where: 
     """Notes the split of an image; an image in two splits would be tested on what it was trained on."""
     known = splits.get(name)
     if known is not None and split is not None and known != split:
-        raise CaptionFileError(f"{where}: {name} is in split {known} and in {split}: keep it in one of them")
+        raise CaptionFileError(
+            f"{where}: {name[:80]} is in split {known[:80]} and in {split[:80]}: keep it in one of them"
+        )
     splits[name] = known or split
 
 
@@ -158,8 +161,14 @@ def split_members(name: str) -> frozenset[str]:
 
 
 def _one_line(text: str) -> str:
-    """The text with whitespace folded, and half surrogate pairs (from JSON escapes) made printable."""
-    return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
+    """The text with whitespace and NUL folded, and half surrogate pairs (both from JSON) made printable."""
+    return " ".join(text.replace("\0", " ").split()).encode("utf-8", "replace").decode("utf-8")
+
+
+def composed_name(name: str) -> str:
+    """The name of a photo in composed Unicode, by which names are compared: macOS decomposes what caption
+    files and lists compose."""
+    return unicodedata.normalize("NFC", name.removeprefix("./"))
 
 
 def _image_name(path: Path, where: str, written: str | None) -> str | None:
@@ -221,14 +230,14 @@ def _read_list(split: str, path: Path, images: Mapping[str, list[str]]) -> _Spli
 
 
 def _matching(name: str, images: Mapping[str, list[str]]) -> list[str]:
-    same_stem = images.get(_stem(name), [])
-    return [name] if name in same_stem else same_stem
+    same_stem = images.get(_stem(composed_name(name)), [])
+    return [image for image in same_stem if composed_name(image) == composed_name(name)] or same_stem
 
 
 def _images_by_stem(corpus: CaptionCorpus) -> dict[str, list[str]]:
     by_stem: dict[str, list[str]] = {}
     for image in corpus.images:
-        by_stem.setdefault(_stem(image.name), []).append(image.name)
+        by_stem.setdefault(_stem(composed_name(image.name)), []).append(image.name)
     return by_stem
 
 

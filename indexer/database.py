@@ -39,10 +39,11 @@ def open_database(folder: Path, *, create: bool = False) -> Path:
     return path
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode that any thread may use; read-only where the file is."""
+def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
+    """A connection in autocommit mode that any thread may use; read-only where the file is, or if it is not
+    to ``write``: then there are no files beside the catalogue that were not there before."""
     mode = "rw"
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+    if not (write and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         # Without its -wal file nobody is writing, and SQLite could not create one to find that out.
         idle = not path.with_name(f"{path.name}-wal").exists()
         mode = "ro&immutable=1" if idle else "ro"
@@ -63,8 +64,9 @@ _ADVICE = {
     "unable to open": "check the permissions of the library folder",
     "database is locked": "another program is writing to it; try again when it has finished",
     "disk I/O error": "check the disk, or restore the library folder from a backup",
-    "malformed": "damaged; restore it from a backup, or delete the library folder and run `index` again",
-    "not a database": "damaged, or not a catalogue; delete the library folder and run `index` again",
+    "malformed": "damaged; `doctor --repair` saves what can be read",
+    "not a database": "damaged, or not a catalogue; `doctor --repair` saves what can be read",
+    "Could not decode": "damaged; `doctor --repair` saves what can be read",
 }
 
 
@@ -77,7 +79,7 @@ def library_error(path: Path, error: BaseException) -> LibraryError:
     """An error of SQLite on the file at ``path``, with what to do about it."""
     if "disk I/O error" in str(error) and _is_full(path.parent):  # no room for a -shm file
         return LibraryError(f"{path}: the disk is full; {_ADVICE['disk is full']}")
-    return LibraryError(f"{path}: {error}; {_advice(error) or 'restore the library folder from a backup'}")
+    return LibraryError(f"{path}: {error}; {_advice(error) or '`doctor` says what is wrong'}")
 
 
 def _is_full(folder: Path) -> bool:

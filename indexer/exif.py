@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 from PIL import ExifTags, Image
 
+# Names of cameras and dates are short; the EXIF of a TIFF or PNG may hold a text of any length.
+_LONGEST_TEXT = 1000
+
 _T = TypeVar("_T")
 _Tags = Mapping[int, Any]
 
@@ -28,8 +31,8 @@ def read_facts(exif: Image.Exif) -> PhotoFacts:
     """The facts in a photo's EXIF. Never raises: each field that is damaged becomes None on its own."""
     details = _folder(exif, ExifTags.IFD.Exif)
     place = _folder(exif, ExifTags.IFD.GPSInfo)
-    latitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLatitude, "S", 90))
-    longitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLongitude, "W", 180))
+    latitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLatitude, "NS", 90))
+    longitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLongitude, "EW", 180))
     if latitude is None or longitude is None:
         latitude = longitude = None  # half a place is none
     return PhotoFacts(
@@ -68,7 +71,10 @@ def _folder(exif: Image.Exif, folder: ExifTags.IFD) -> _Tags:
 
 def _text(value: Any) -> str:
     """The printable text of a tag: cameras pad with NULs and spaces, and write bytes where text belongs."""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    if isinstance(value, bytes):
+        text = value[:_LONGEST_TEXT].decode("utf-8", "replace")
+    else:
+        text = value[:_LONGEST_TEXT] if isinstance(value, str) else ""  # numbers are no text
     text = text.partition("\0")[0].encode("utf-8", "replace").decode("utf-8")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
@@ -85,12 +91,14 @@ def _camera(exif: Image.Exif) -> str | None:
     return f"{make} {model}".strip() or None
 
 
-def _degrees(place: _Tags, tag: ExifTags.GPS, negative: str, limit: int) -> float | None:
-    """Signed degrees from (degrees, minutes, seconds); the tag before holds the half of the world."""
+def _degrees(place: _Tags, tag: ExifTags.GPS, halves: str, limit: int) -> float | None:
+    """Signed degrees from (degrees, minutes, seconds); the tag before holds the half of the world, by its
+    letter: of the two ``halves`` the second is negative."""
     degrees, minutes, seconds = (float(part) for part in place[tag])
     value = degrees + minutes / 60 + seconds / 3600
-    half = _text(place[tag - 1]).upper()
-    # Not a number, or off the globe; a missing half would be a coin toss.
-    if not (math.isfinite(value) and 0 <= value <= limit) or not half:
+    half = _text(place[tag - 1]).upper()[:1]
+    # Not a number, or off the globe; a half that is missing or another letter would be a coin toss: an O is
+    # east in German and west in French.
+    if not (math.isfinite(value) and 0 <= value <= limit) or half not in (*halves,):
         return None
-    return -value if half.startswith(negative) else value
+    return -value if half == halves[1] else value

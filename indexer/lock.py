@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from embedding.errors import LibraryError
+from embedding.errors import LibraryBusyError, LibraryError
 from indexer.database import library_error
 
 LOCK = "index.lock"
@@ -42,24 +42,30 @@ class Holder:
 
 @contextmanager
 def indexing_lock(
-    library: Path, work: str = "index", note: Callable[[str], None] = lambda message: None
+    library: Path,
+    work: str = "index",
+    note: Callable[[str], None] = lambda message: None,
+    *,
+    wait: bool = True,
 ) -> Iterator[None]:
     """Holds the library for one process that changes it at a time.
 
-    While another one holds it, waits some seconds, and tells ``note`` so; then raises ``LibraryError`` that
-    says who it is. The lock is a transaction on a small SQLite file: it works on every platform, and the
-    operating system releases it however the process ends, so that a dead one never blocks. Who holds it is
-    written into a file beside it, which is only read while the lock is taken.
+    While another one holds it, waits some seconds, if it is to, and tells ``note`` so; then raises
+    ``LibraryBusyError`` that says who it is. The lock is a transaction on a small SQLite file: it works on
+    every platform, and the operating system releases it however the process ends, so that a dead one never
+    blocks. Who holds it is written into a file beside it, which is only read while the lock is taken.
     """
     connection = _try(library)
-    if connection is None:
+    if connection is None and wait:
         note(f"{_who(library)}; waiting for up to {PATIENCE:.0f} seconds")
         latest = time.monotonic() + PATIENCE
         while connection is None:
             if time.monotonic() > latest:
-                raise LibraryError(f"{library}: {_who(library)}; try again when it has finished")
+                break
             time.sleep(_POLL)
             connection = _try(library)
+    if connection is None:
+        raise LibraryBusyError(f"{library}: {_who(library)}; try again when it has finished")
     holder = library / _HOLDER
     with closing(connection):
         with suppress(OSError):  # a full disk: then nobody is told who it is, and no wrong one either
@@ -85,7 +91,7 @@ def _try(library: Path) -> sqlite3.Connection | None:
         if "locked" in str(error):
             return None
         if "not a database" in str(error):
-            raise LibraryError(f"{path}: damaged; delete it, nothing is in it") from None
+            raise LibraryError(f"{path}: damaged; `doctor --repair` makes it anew") from None
         raise library_error(path, error) from None
     return connection
 

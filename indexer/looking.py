@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedding.formats import missing_extra
-from indexer.scan import Rules, Scan, found_file, is_link, is_there, scan
+from indexer.scan import Rules, Scan, found_file, is_there, scan
 from indexer.targets import Scope, is_empty
 
 
@@ -46,14 +46,13 @@ class Look:
             return False
 
     def keeps(self, path: str) -> bool:
-        """Whether a photo stays though this scan passed over it: it was indexed by its own name, the extra
-        that opened it is not installed any more, or it is a link to where a drive is away."""
+        """Whether a photo stays though this scan passed over it: it was indexed by its own name, or the
+        extra that opened it is not installed any more."""
         scope = self.scope
         if self.rules.exclude_on_the_way(path, scope.below):
             return False
         by_name = scope.skips(path) and not self.drop_hidden
-        file = scope.root / path
-        return is_there(file) and (by_name or missing_extra(path) is not None or is_link(file))
+        return (by_name or missing_extra(path) is not None) and is_there(scope.root / path)
 
 
 def distinct(looks: Iterable[Look]) -> list[Look]:

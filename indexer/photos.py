@@ -44,6 +44,7 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
         views=encoder.views,
         known=_known_hashes(run, gone),
         memory=Memory(effort.decoding_bytes),
+        max_pixels=effort.max_pixels,
     )
     with (
         run.showing("photos", len(jobs)),

@@ -26,12 +26,14 @@ from indexer.words import FIELDS
 
 Kind = Literal["images", "captions"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
+TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
 _WITH_PHOTO: dict[Kind, str] = {
     "images": "image_vectors v JOIN images i ON i.id = v.image_id JOIN roots r ON r.id = i.root_id",
     "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
 }
+# As ``Found`` has them.
+_PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
 
@@ -62,14 +64,18 @@ class Found:
     path: Path | None
     caption: str | None
     taken_at: datetime | None = None  # the photo, by the camera's clock
+    photo: int | None = None  # its id
+    width: int | None = None  # of the upright photo, in pixels
+    height: int | None = None
+    content: str | None = None  # names what is in the file: another content, another name
 
 
 class CatalogReader:
     """An open catalogue, for reading. Threads may share it, one statement at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, write: bool = True) -> None:
         self.path = path
-        self._connection = connect(path)
+        self._connection = connect(path, write=write)
         for name, (n_arguments, function) in FUNCTIONS.items():
             self._connection.create_function(name, n_arguments, function, deterministic=True)
 
@@ -93,6 +99,11 @@ class CatalogReader:
         except sqlite3.DatabaseError as error:
             raise library_error(self.path, error) from None
 
+    def version(self) -> int:
+        """A number that changes whenever anybody else commits to the catalogue; of this reader alone."""
+        ((version,),) = self._all("PRAGMA data_version", [])
+        return int(version)
+
     def active_model(self) -> LibraryModel | None:
         """The model that searches use; None in a library where nothing was encoded yet."""
         row = self._all(
@@ -104,33 +115,33 @@ class CatalogReader:
 
     def count_vectors(self, kind: Kind, model_id: int, after: int = 0) -> int:
         """How many vectors of one kind a model has with ids above ``after``, without reading a vector."""
-        statement = f"SELECT COUNT(*) FROM {_TABLES[kind]} WHERE model_id = ? AND id > ?"
+        statement = f"SELECT COUNT(*) FROM {TABLES[kind]} WHERE model_id = ? AND id > ?"
         ((count,),) = self._all(statement, [model_id, after])
         return int(count)
 
     def newest_vectors(self, kind: Kind, model_id: int, n: int, after: int = 0) -> list[tuple[int, bytes]]:
         """The (id, vector) of the ``n`` newest with ids above ``after``, newest first."""
         return self._all(
-            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id DESC LIMIT ?",
+            f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id DESC LIMIT ?",
             [model_id, after, n],
         )
 
     def vector_ids(self, kind: Kind, model_id: int, after: int = 0) -> NDArray[np.int64]:
         """(n,) the ids of the vectors of one kind and model that are above ``after``, rising."""
-        statement = f"SELECT id FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id"
+        statement = f"SELECT id FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id"
         rows = self._execute(statement, [model_id, after])
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
     def vectors_after(self, kind: Kind, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
         """The (id, vector) of at most ``n`` vectors with higher ids, rising."""
         return self._all(
-            f"SELECT id, vector FROM {_TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
+            f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
             [model_id, id_, n],
         )
 
     def vectors(self, kind: Kind, ids: Sequence[int]) -> dict[int, bytes]:
         """id -> vector, of those that there are."""
-        return dict(self._by_ids(f"SELECT id, vector FROM {_TABLES[kind]} WHERE id IN", ids))
+        return dict(self._by_ids(f"SELECT id, vector FROM {TABLES[kind]} WHERE id IN", ids))
 
     def matching(self, kind: Kind, model_id: int, filters: Filters) -> NDArray[np.int64]:
         """(n,) the ids, rising, of the vectors of photos that the filters let through; of captions, those of
@@ -162,21 +173,23 @@ class CatalogReader:
         """What the vectors with these ids stand for, of those that there are."""
         if kind == "images":
             rows = self._by_ids(
-                "SELECT v.id, r.path, i.path, i.taken_at, NULL FROM image_vectors v "
+                f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, NULL FROM image_vectors v "
                 "JOIN images i ON i.id = v.image_id "
                 "JOIN roots r ON r.id = i.root_id WHERE v.id IN",
                 ids,
             )
         else:
             rows = self._by_ids(
-                "SELECT v.id, r.path, i.path, i.taken_at, c.text FROM caption_vectors v "
+                f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, c.text FROM caption_vectors v "
                 "JOIN captions c ON c.id = v.caption_id LEFT JOIN images i ON i.id = c.image_id "
                 "LEFT JOIN roots r ON r.id = i.root_id WHERE v.id IN",
                 ids,
             )
         return {
-            id_: Found(None if root is None else Path(_text(root), _text(path)), text, _moment(taken_at))
-            for id_, root, path, taken_at, text in rows
+            id_: Found(
+                None if root is None else Path(_text(root), _text(path)), text, _moment(taken_at), *facts
+            )
+            for id_, root, path, taken_at, *facts, text in rows
         }
 
     def has_words(self) -> bool:
@@ -221,6 +234,10 @@ class CatalogReader:
         """Photo id -> vector id under a model, of the photos that have one."""
         statement = f"SELECT image_id, id FROM image_vectors WHERE model_id = {int(model_id)} AND image_id IN"
         return dict(self._by_ids(statement, ids))
+
+    def rows(self, statement: str, parameters: Sequence[int | str | float] = ()) -> list[Any]:
+        """What a statement of another module reads. Raises ``LibraryError``."""
+        return self._all(statement, parameters)
 
     def _words(self, statement: str, expression: str) -> list[Any]:
         try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import ImageError
-from embedding.preprocess import View, decoding_bytes, load_views
+from embedding.errors import ImageError, LargeImageError
+from embedding.preprocess import MAX_PIXELS, View, decoding_bytes, load_views
 from indexer.exif import PhotoFacts, read_facts
+from indexer.files import open_file
 from indexer.keywords import read_keywords
 from indexer.memory import Memory
 from indexer.scan import FoundFile, can_be_listed
@@ -60,31 +63,80 @@ class Read:
     unreachable: bool = False
 
 
-def read_photo(job: Job, size: int, views: Sequence[View], known: Container[bytes], memory: Memory) -> Read:
+def read_photo(
+    job: Job,
+    size: int,
+    views: Sequence[View],
+    known: Container[bytes],
+    memory: Memory,
+    max_pixels: int = MAX_PIXELS,
+) -> Read:
     """The photo of ``job``, unless its content is one of ``known``; waits until ``memory`` has room for it.
 
-    Safe to be called from many threads.
+    A photo of more than ``max_pixels`` is refused. Safe to be called from many threads.
     """
-    if job.file.size > _MAX_BYTES:
-        return Read(job, failure=f"larger than {_MAX_BYTES >> 30} GB")
-    with memory.room_for(job.file.size + decoding_bytes(job.path, size, views)):
-        try:
-            data = job.path.read_bytes()
-        except OSError as error:
-            # A photo of another root may lie on a drive that is not mounted; one that was there a moment
-            # ago and is gone now, alone or with its drive, is for the next run.
-            if not job.scanned or isinstance(error, FileNotFoundError) or not can_be_listed(job.root):
-                return Read(job, unreachable=True)
-            return Read(job, failure=(error.strerror or str(error)).lower())
-        digest = hashlib.sha256(data).digest()
-        if digest == job.known_hash or digest in known:
-            return Read(job, digest)
-        try:
-            photo = load_views(data, size, views, name=job.path)
-            facts, keywords = read_facts(photo.exif), read_keywords(data, photo.exif)
-        except ImageError as error:
-            return Read(job, digest, failure=error.reason)
-        # Image libraries raise what they like on damaged files; one bad photo must not end a run.
-        except Exception as error:
-            return Read(job, digest, failure=f"damaged ({type(error).__name__}: {error})")
+    try:
+        with open_file(job.path) as file:
+            # Header and content come from one open file, whatever the name stands for by then.
+            before = os.fstat(file.fileno())
+            if before.st_size > _MAX_BYTES:
+                return Read(job, failure=f"larger than {_MAX_BYTES >> 30} GB")
+            with memory.room_for(before.st_size):  # for the header alone, of some kinds all is read
+                needed = before.st_size + decoding_bytes(file, job.path, size, views, max_pixels)
+            with memory.room_for(needed):
+                file.seek(0)
+                data = _read(file, before.st_size)
+                after = os.fstat(file.fileno())
+                if data is None or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                    return Read(job, failure="changed while it was read; run `index` again")
+                return _decode(job, data, size, views, known, max_pixels)
+    except ImageError as error:
+        away = not job.scanned or (job.known_hash is not None and not _leads_anywhere(job.path))
+        return Read(job, failure=error.reason, unreachable=away)
+    except MemoryError:
+        return Read(job, failure="not enough memory to read it")
+    except OSError as error:
+        # A photo of another root may lie on a drive that is not mounted; one that was there a moment
+        # ago and is gone now, alone or with its drive, is for the next run.
+        if not job.scanned or isinstance(error, FileNotFoundError) or not can_be_listed(job.root):
+            return Read(job, unreachable=True)
+        return Read(job, failure=(error.strerror or str(error)).lower())
+
+
+def _leads_anywhere(path: Path) -> bool:
+    """Whether there is anything; at the end of a link to a drive that is away, there is not."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
+def _read(file: BinaryIO, size: int) -> bytes | None:
+    """The ``size`` bytes that the file has from here on; None when it has more or fewer."""
+    blocks = []
+    left = size + 1
+    while left > 0 and (block := file.read(left)):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks) if left == 1 else None
+
+
+def _decode(
+    job: Job, data: bytes, size: int, views: Sequence[View], known: Container[bytes], max_pixels: int
+) -> Read:
+    digest = hashlib.sha256(data).digest()
+    if digest == job.known_hash or digest in known:
+        return Read(job, digest)
+    try:
+        photo = load_views(data, size, views, name=job.path, max_pixels=max_pixels)
+        facts, keywords = read_facts(photo.exif), read_keywords(data, photo.exif)
+    except LargeImageError as error:
+        advice = f"`index --max-megapixels {-(-error.pixels // 1_000_000)}` takes it"
+        return Read(job, digest, failure=f"{error.reason}; {advice}")
+    except ImageError as error:
+        return Read(job, digest, failure=error.reason)
+    # None of them raises anything else, as far as anybody knows; one bad photo must not end a run.
+    except Exception as error:
+        return Read(job, digest, failure=f"damaged ({type(error).__name__}: {error})")
     return Read(job, digest, Decoded(photo.pixels, photo.width, photo.height, facts, keywords))

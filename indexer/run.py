@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.cores import usable_cores
-from embedding.preprocess import View
+from embedding.preprocess import MAX_PIXELS, View
 from embedding.progress import Progress, showing
 from indexer.catalog import Catalog
 
@@ -77,6 +77,7 @@ class Effort:
     memory_mb: int = 400  # of the whole process; a photo that does not fit is decoded alone
     batch_size: int | None = None  # photos a thread gives the tower at a time; None: measured
     transaction: int = 32  # photos that are committed, or lost, together
+    max_pixels: int = MAX_PIXELS  # of a photo; larger ones are refused by their header
 
     @property
     def decoding_bytes(self) -> int:

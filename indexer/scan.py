@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -16,7 +17,7 @@ from indexer.library import LIBRARY
 
 # Synology's thumbnails, and the pictures inside other people's JavaScript.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules"})
-# SQLite's largest integer; some file systems hold times beyond it (the year 2262).
+# SQLite's integers end here; some file systems hold times beyond (before the year 1677, after 2262).
 _MAX_INTEGER = 2**63 - 1
 
 
@@ -97,8 +98,10 @@ def scan(
     """The photo files in ``root/below`` and its subfolders, in the order of their names.
 
     ``rules`` say what is left out, ``only`` holds the paths relative to ``root`` that count. Links to folders
-    are not followed (they can make loops), links to files are. A folder that cannot be listed is reported,
-    not raised; so is one of ``drives``, where another drive was mounted, that is missing or empty now.
+    are not followed (they can make loops), links to files are. What has a photo's name and is none, a pipe
+    or a link to nothing, is found too: whoever opens it learns what it is, and can say so. A folder that
+    cannot be listed is reported, not raised; so is one of ``drives``, where another drive was mounted, that
+    is missing or empty now.
     """
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
@@ -128,14 +131,18 @@ def scan(
                 elif is_photo_name(entry.name) and (only is None or path in only):
                     try:
                         status = entry.stat()
+                        if stat.S_ISDIR(status.st_mode):  # a link: it is the same whatever is in the folder
+                            status = entry.stat(follow_symlinks=False)
                     except OSError as error:
-                        if entry.is_symlink():
-                            continue  # a broken link
-                        if isinstance(error, FileNotFoundError) and _is_still(root / folder, before):
+                        if entry.is_symlink():  # a broken one
+                            status = entry.stat(follow_symlinks=False)
+                        elif isinstance(error, FileNotFoundError) and _is_still(root / folder, before):
                             continue  # deleted since it was listed
-                        raise  # a folder that lists files but does not let us at them, or whose drive went
-                    if not stat.S_ISREG(status.st_mode):  # a pipe, a socket or a link to a folder
-                        continue
+                        elif error.errno == errno.ENAMETOOLONG:  # of this name alone: reading it says so
+                            files[path] = FoundFile(path, 0, 0)
+                            continue
+                        else:
+                            raise  # a folder that does not let us at what it lists, or whose drive went
                     if (extra := missing_extra(entry.name)) is not None:
                         left_out[extra] += 1
                         continue
@@ -170,14 +177,6 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def is_link(path: Path) -> bool:
-    """Whether there is a link, wherever it leads."""
-    try:
-        return path.is_symlink()
-    except OSError:
-        return False
-
-
 def can_be_listed(folder: Path) -> bool:
     """Whether there is a folder that we can look into."""
     try:
@@ -198,7 +197,12 @@ def _is_still(folder: Path, before: os.stat_result) -> bool:
 
 def found_file(path: str, status: os.stat_result) -> FoundFile:
     """What the catalogue compares about a file."""
-    return FoundFile(path, status.st_size, min(status.st_mtime_ns, _MAX_INTEGER))
+    return FoundFile(path, status.st_size, written_ns(status))
+
+
+def written_ns(status: os.stat_result) -> int:
+    """When the file was written, in nanoseconds since 1970, as far as SQLite can hold it."""
+    return max(-_MAX_INTEGER, min(status.st_mtime_ns, _MAX_INTEGER))
 
 
 def _ways(path: str, below: str) -> list[str]:

@@ -15,6 +15,7 @@ from indexer.database import connect, library_error, open_database
 from indexer.galleries import LARGE
 from indexer.lock import LOCK, indexing_lock
 from indexer.reader import KINDS, CatalogReader
+from indexer.thumbnailcache import disk_use, remove_orphans
 
 # VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
 _COPIES = 2
@@ -35,7 +36,7 @@ class Freed:
 
 
 def vacuum(library: Path) -> Freed:
-    """Removes unused index files and gives the catalogue's free pages back to the disk.
+    """Removes unused index files and thumbnails, and gives the catalogue's free pages back to the disk.
 
     Vectors of every model that the catalogue knows stay. Raises ``UserError`` when the disk has no room for
     the copy that SQLite makes, and ``LibraryError`` when another process holds the library.
@@ -47,6 +48,8 @@ def vacuum(library: Path) -> Freed:
         for file in _unused(library):
             file.unlink(missing_ok=True)  # a search that was writing it may have finished
             removed.append(file.name)
+        with closing(CatalogReader.open(library)) as reader:
+            remove_orphans(reader)
         try:
             with closing(connect(path)) as connection:
                 _check_room(library, connection)
@@ -96,4 +99,4 @@ def _size(library: Path) -> int:
             status = file.stat()
             if stat.S_ISREG(status.st_mode) and not file.name.startswith(LOCK):
                 total += status.st_size
-    return total
+    return total + disk_use(library)

@@ -3,7 +3,8 @@
 Rows begin at a multiple of 64 bytes and are little endian, so the mapped file *is* the matrix that is
 multiplied. A search reads only the header with its own checksum; the checksum over everything is compared
 where the file's time is not the one that it was written with: a file that was damaged by a program, or
-copied, has another. It is a cache: what is not whole is None, and is made again from the catalogue.
+copied, has another. ``index`` and ``doctor`` compare it always. It is a cache: what is not whole is None, and
+is made again from the catalogue.
 """
 
 from __future__ import annotations
@@ -80,8 +81,12 @@ def write_vectors(
         os.utime(partial, ns=(written, written))
 
 
-def read_vectors(path: Path) -> StoredVectors | None:
-    """The vectors in a file; None when it is missing, damaged or something else."""
+def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:
+    """The vectors in a file; None when it is missing, damaged or something else.
+
+    ``verify`` compares the checksum over everything whatever the file's time: a disk that loses a bit leaves
+    the time alone. That is reading all of it, for which a search should not wait.
+    """
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER)
@@ -91,7 +96,7 @@ def read_vectors(path: Path) -> StoredVectors | None:
             magic, n, dim, newest, digest, crc, written = _FIELDS.unpack(header[:-4])
             if magic != _MAGIC or status.st_size != _ROWS_AT + n * (4 * dim + 8):
                 return None
-            if status.st_mtime_ns != written:
+            if verify or status.st_mtime_ns != written:
                 file.seek(_ROWS_AT)
                 found = 0
                 while block := file.read(_CHUNK):

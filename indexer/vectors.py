@@ -112,18 +112,20 @@ def best_of(
     return scores[order], ids[order]
 
 
-def open_exact(catalog: CatalogReader, kind: Kind, model_id: int, dim: int, after: int = 0) -> VectorIndex:
+def open_exact(
+    catalog: CatalogReader, kind: Kind, model_id: int, dim: int, after: int = 0, *, verify: bool = False
+) -> VectorIndex:
     """The exact index over the vectors of one kind and model with ids above ``after``, as the catalogue has
     them now.
 
     It is mapped from its file beside the catalogue where that is current; else the file is written anew:
     what it has is taken over, what differs comes from the catalogue. A read-only library is searched from
-    memory. Raises ``LibraryError``.
+    memory. ``verify`` reads all of the file to compare its checksum. Raises ``LibraryError``.
     """
     path = index_file(catalog.path.parent, kind, model_id, tail=after > 0)
     with catalog.snapshot():
-        wanted = _stamp(catalog, kind, model_id, after)
-        stored = read_vectors(path)
+        wanted = stamp(catalog, kind, model_id, after)
+        stored = read_vectors(path, verify=verify)
         if stored is not None and stored.rows.shape[1] != dim:
             stored = None
         if stored is not None and stored.stamp == wanted:
@@ -181,8 +183,8 @@ def _same_history(
     return np.array_equal(stored.rows[newest], as_matrix([there[id_] for id_ in ids], stored.rows.shape[1]))
 
 
-def _stamp(catalog: CatalogReader, kind: Kind, model_id: int, after: int) -> Stamp:
-    """The stamp of what the catalogue holds now."""
+def stamp(catalog: CatalogReader, kind: Kind, model_id: int, after: int = 0) -> Stamp:
+    """The stamp of what the catalogue holds now, of ids above ``after``."""
     rows = catalog.newest_vectors(kind, model_id, _NEWEST, after)
     digest = hashlib.sha256()
     for id_, vector in rows:

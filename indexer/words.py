@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from pathlib import PurePath
+from contextlib import closing
+from pathlib import Path, PurePath
 
 from indexer.tokens import name_words
 
 FIELDS = ("name", "folder", "keywords", "captions")
 TOKENIZER = "unicode61 remove_diacritics 2"
 _TABLE = f"CREATE VIRTUAL TABLE words USING fts5({', '.join(FIELDS)}, tokenize = '{TOKENIZER}')"
+_SHADOWS = ("words_config", "words_content", "words_data", "words_docsize", "words_idx")  # FTS5's own
 _BLOCK = 1000  # photos whose words are in memory together
 
 
@@ -42,14 +44,43 @@ def drop_damaged_words(connection: sqlite3.Connection) -> None:
         return
     try:
         connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
-        ((differ,),) = connection.execute(
-            "SELECT (SELECT COUNT(*) FROM images WHERE id NOT IN (SELECT image_id FROM stale_words))"
-            " <> (SELECT COUNT(*) FROM words WHERE rowid NOT IN (SELECT image_id FROM stale_words))"
-        )
+        differ = _photos_differ(connection)
     except sqlite3.DatabaseError:
         differ = True
     if differ:
         connection.execute("DROP TABLE words")
+
+
+def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:
+    """Whether the table is whole and has all photos that are not stale; None where there is none yet.
+
+    Only reads: FTS5 checks a table that it may write to, so its rows are copied into a new file ``copy``.
+    """
+    if not _exists(connection):
+        return None
+    try:
+        with closing(sqlite3.connect(copy)) as other:
+            other.execute(_TABLE)
+            for shadow in _SHADOWS:
+                rows = connection.execute(f"SELECT * FROM {shadow}")
+                other.execute(f"DELETE FROM {shadow}")
+                places = ", ".join("?" * len(rows.description))
+                other.executemany(f"INSERT INTO {shadow} VALUES ({places})", rows)
+            other.commit()
+        # FTS5 keeps what it has read of its own tables for as long as they are open.
+        with closing(sqlite3.connect(copy)) as other:
+            other.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        return not _photos_differ(connection)
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _photos_differ(connection: sqlite3.Connection) -> bool:
+    ((differ,),) = connection.execute(
+        "SELECT (SELECT COUNT(*) FROM images WHERE id NOT IN (SELECT image_id FROM stale_words))"
+        " <> (SELECT COUNT(*) FROM words WHERE rowid NOT IN (SELECT image_id FROM stale_words))"
+    )
+    return bool(differ)
 
 
 def _exists(connection: sqlite3.Connection) -> bool:

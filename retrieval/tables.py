@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from embedding.cores import usable_cores
 from embedding.modelfolder import Variant, model_label
+from embedding.progress import one_line
 
 if TYPE_CHECKING:
     from indexer.build import IndexReport
+    from indexer.doctor import Finding
     from indexer.plan import Plan
     from indexer.run import Effort
     from indexer.vacuum import Freed
@@ -23,7 +25,7 @@ _SHOWN = 5  # of the photos without a vector
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
     """The rows as lines with columns as wide as they need to be; the last one is not padded."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)), row[-1]])
@@ -60,7 +62,7 @@ def duplicates_text(found: Duplicates) -> str:
             f"{photo.width} x {photo.height}",
             f"{photo.size / 1e6:.2f} MB",
             f"{photo.date:%Y-%m-%d %H:%M}",
-            str(photo.path).replace("\n", "?"),  # a name may hold anything; a row is a line
+            photo.path,
         )
         for photo, kept in photos
     ).split("\n")
@@ -200,6 +202,8 @@ def status_text(facts: dict[str, Any]) -> str:
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
     disk = facts["disk"]
     used = f"{_bytes(disk['total'])}: catalogue {_bytes(disk['catalogue'])}, index {_bytes(disk['index'])}"
+    if disk["thumbnails"]:
+        used += f", thumbnails {_bytes(disk['thumbnails'])}"
     last = facts["last_index"]
     ended = "never to its end" if last is None else f"{_local(last['ended'])} ({_changes(last)})"
     rows += [("disk", used), ("last index", ended)]
@@ -242,6 +246,18 @@ def vacuum_text(freed: Freed) -> str:
     """What `vacuum` did."""
     files = f", {len(freed.removed)} index files removed" if freed.removed else ""
     return f"{_bytes(freed.bytes)} freed; the library takes {_bytes(freed.after)}{files}"
+
+
+def doctor_text(findings: Sequence[Finding]) -> str:
+    """What `doctor` found, a line for each part, and below it what can be or was done."""
+    rows: list[Sequence[Any]] = []
+    for one in findings:
+        rows.append((one.part, "fine" if one.fine else "wrong" if one.done is None else "mended", one.found))
+        if one.done is not None:
+            rows.append(("", "", f"done: {one.done}"))
+        elif one.repair is not None:
+            rows.append(("", "", f"repair: {one.repair}"))
+    return table(rows)
 
 
 def models_table(facts: Sequence[dict[str, Any]]) -> str:

@@ -128,10 +128,10 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
         load_photo(tmp_path, 8)
 
 
-def test_a_photo_past_the_limit_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preprocess, "MAX_PIXELS", 100)
+def test_a_photo_past_the_limit_is_refused_by_its_header() -> None:
     with pytest.raises(ImageError, match="11 x 10 is more than"):
-        load_photo(Image.new("RGB", (11, 10)), 8)
+        load_views(Image.new("RGB", (11, 10)), 8, WHOLE, max_pixels=109)
+    assert load_views(Image.new("RGB", (11, 10)), 8, WHOLE, max_pixels=110).width == 11
 
 
 def test_a_view_is_cut_about_the_centre_and_mirrored() -> None:
@@ -180,19 +180,23 @@ def saved(path: Path, mode: str, size: tuple[int, int], **options: Any) -> Path:
     return path
 
 
+def needed(path: Path, **options: int) -> int:
+    """Of decoding the photo to 100 pixels square."""
+    with path.open("rb") as file:
+        return decoding_bytes(file, path, 100, WHOLE, **options)
+
+
 def test_memory_is_known_from_the_header(tmp_path: Path) -> None:
     jpeg = saved(tmp_path / "a.jpg", "RGB", (800, 400))
     # Of 1/1, 1/2, 1/4 and 1/8 the smallest that is not below 100 x 100 is 1/4.
-    assert decoding_bytes(jpeg, 100, WHOLE) == 200 * 100 * 8
+    assert needed(jpeg) == 200 * 100 * 8
     progressive = saved(tmp_path / "b.jpg", "RGB", (800, 400), progressive=True)
-    assert decoding_bytes(progressive, 100, WHOLE) == 800 * 400 * 6 + 200 * 100 * 8
-    assert decoding_bytes(saved(tmp_path / "c.png", "RGB", (800, 400)), 100, WHOLE) == 800 * 400 * 8
-    assert decoding_bytes(saved(tmp_path / "d.png", "RGBA", (800, 400)), 100, WHOLE) == 800 * 400 * 20
+    assert needed(progressive) == 800 * 400 * 6 + 200 * 100 * 8
+    assert needed(saved(tmp_path / "c.png", "RGB", (800, 400))) == 800 * 400 * 8
+    assert needed(saved(tmp_path / "d.png", "RGBA", (800, 400))) == 800 * 400 * 20
 
 
-def test_what_will_not_be_decoded_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_will_not_be_decoded_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no photo")
-    assert decoding_bytes(tmp_path / "text.jpg", 100, WHOLE) == 0
-    assert decoding_bytes(tmp_path / "missing.jpg", 100, WHOLE) == 0
-    monkeypatch.setattr("embedding.preprocess.MAX_PIXELS", 100)
-    assert decoding_bytes(saved(tmp_path / "large.png", "RGB", (20, 20)), 100, WHOLE) == 0
+    assert needed(tmp_path / "text.jpg") == 0
+    assert needed(saved(tmp_path / "large.png", "RGB", (20, 20)), max_pixels=399) == 0

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -153,8 +153,10 @@ def test_a_link_to_where_a_drive_is_away_is_kept(library: Path, photos: Path, en
     (photos / "link.png").symlink_to(away)
     index(library, photos, encoder)
     away.unlink()
-    assert counts(index(library, photos, encoder)) == {"unchanged": 3}
-    assert library_status(library)["changes"]["gone"] == 0
+    report = index(library, photos, encoder)
+    assert counts(report) == {"unchanged": 3} and "1 photos could not be reached" in report.warnings[0]
+    status = library_status(library)
+    assert (status["searchable_photos"], status["failed"], status["changes"]["gone"]) == (4, [], 0)
     (photos / "link.png").unlink()
     assert counts(index(library, photos, encoder)) == {"unchanged": 3, "removed": 1}
 
@@ -170,12 +172,12 @@ def test_photos_of_a_drive_that_fails_are_not_failures_of_theirs(
     def fails(*arguments: object) -> Any:
         raise OSError(errno.EIO, "Input/output error")
 
-    def read_bytes(path: Path) -> bytes:
+    def open_file(path: Path) -> BinaryIO:
         monkeypatch.setattr(os, "scandir", fails)
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as context:
-        context.setattr(Path, "read_bytes", read_bytes)
+        context.setattr("indexer.reading.open_file", open_file)
         report = update_library(library, [photos], encoder)
     monkeypatch.setattr(os, "scandir", real)
     assert not report.failed and "2 photos could not be reached" in report.warnings[-1]

@@ -69,5 +69,8 @@ def test_another_machine_is_named_and_another_day() -> None:
 
 def test_a_damaged_lock_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "index.lock").write_bytes(b"this is no SQLite file, but long enough to look like one" * 9)
-    with pytest.raises(LibraryError, match=r"index.lock: damaged; delete it"), indexing_lock(tmp_path):
+    with (
+        pytest.raises(LibraryError, match=r"damaged; `doctor --repair`"),
+        indexing_lock(tmp_path),
+    ):
         pass

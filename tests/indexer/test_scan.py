@@ -46,17 +46,19 @@ def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path: Path
     (tmp_path / "sub/loop").symlink_to(tmp_path)
     (tmp_path / "loop.jpg").symlink_to(tmp_path)
     (tmp_path / "link.jpg").symlink_to(tmp_path / "sub/a.jpg")
-    assert list(scan(tmp_path).files) == ["link.jpg", "sub/a.jpg"]
+    assert list(scan(tmp_path).files) == ["link.jpg", "loop.jpg", "sub/a.jpg"]  # and nothing behind loop.jpg
 
 
-def test_what_is_not_a_file_is_not_a_photo(tmp_path: Path) -> None:
+def test_what_has_the_name_of_a_photo_and_is_none_is_found_for_others_to_say_so(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "broken.jpg").symlink_to(tmp_path / "nowhere")
     (tmp_path / "itself.jpg").symlink_to(tmp_path / "itself.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind(str(tmp_path / "socket.jpg"))
-        assert scan(tmp_path) == scan(tmp_path / "folder.jpg")  # nothing, and nothing unreadable
+        found = scan(tmp_path)
+    assert list(found.files) == ["broken.jpg", "itself.jpg", "pipe.jpg", "socket.jpg"]  # folders are folders
+    assert found.unreadable == ()
 
 
 @pytest.mark.parametrize(

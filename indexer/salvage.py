@@ -1,0 +1,304 @@
+"""A damaged catalogue, copied row by row into a new one; what cannot be read is left out and counted.
+
+SQLite reads a table by a tree of pages. Where a page is damaged the rows below it are lost, and those beside
+it are not: each table is read in ranges of row ids, and a range that fails is halved until the damaged rows
+are alone. A damaged first page is replaced by that of a new catalogue as far as that goes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embedding.errors import LibraryError
+from indexer.migrations import LATEST, schema_version, upgrade
+from indexer.soundness import columns, mend_references, mend_values, tables
+
+_PAGE = 16384  # of catalogues that this program makes (indexer.migrations)
+_HEADER = 100
+_PAGE_COUNT = 28  # where it is in the header
+_MOST_PAGES = 1 << 22  # 64 GB; a header that says more is taken for a damaged one
+_ADDED = 64  # pages, to a file that was cut; the first ones of most tables come before any rows
+_INTERIOR = 0x05  # the kind of a page that points at others
+_NEEDED = {"roots", "images", "image_vectors"}
+# Where nothing says how high the ids go. Trying as many that are not there takes a few seconds.
+_HIGHEST = 1 << 18
+# Tables that are made anew from the others.
+_DERIVED = ("stale_words",)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a table's rows."""
+
+    table: str
+    saved: int
+    lost: int  # as far as it can be known: ids that an index lists, or that lie where nothing can be read
+
+
+@dataclass(frozen=True)
+class Salvage:
+    """What was saved, and where the damaged file is now."""
+
+    tables: tuple[Saved, ...]
+    kept: Path
+
+    @property
+    def saved(self) -> int:
+        return sum(table.saved for table in self.tables)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{one.saved:,} {one.table}" for one in self.tables if one.saved)
+        lost = ", ".join(f"{one.lost:,} {one.table}" for one in self.tables if one.lost) or "nothing"
+        return f"saved {counts}; lost {lost}; the damaged file is {self.kept.name}"
+
+
+def salvage(path: Path) -> Salvage:
+    """Puts a sound copy of the catalogue at ``path`` in its place; the damaged file stays beside it.
+
+    Raises ``LibraryError``, and changes nothing, when not a single row can be read or what was read belongs
+    to a newer program.
+    """
+    new = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with _openable(path) as source:
+            new.touch()
+            upgrade(new)
+            with closing(sqlite3.connect(new, isolation_level=None)) as target:
+                target.execute("BEGIN")
+                saved = [_copy(source, target, table) for table in tables() if table not in _DERIVED]
+                mend_values(target)
+                mend_references(target)
+                target.execute("COMMIT")
+                target.execute("PRAGMA journal_mode = DELETE")  # nothing of it is in another file
+                saved = [_counted(target, one) for one in saved]
+        result = Salvage(tuple(saved), _free_name(path))
+        if not result.saved:
+            raise LibraryError(
+                f"{path}: nothing in it can be read; restore it from a backup, or delete the library folder "
+                "and run `index` again"
+            )
+        _put_in_place(new, path, result.kept)
+        return result
+    finally:
+        new.unlink(missing_ok=True)
+
+
+# --- reading what can be read -----------------------------------------------------------------------
+
+
+class _openable:
+    """The damaged file as a connection that reads; where its first page is damaged, a mended copy of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._copy = path.with_name(f"{path.name}.{os.getpid()}.copy.part")
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection = self._open(self._path) or self._mended(_header()) or self._mended(_schema())
+        if self._connection is None:
+            raise LibraryError(
+                f"{self._path}: nothing in it can be read; restore it from a "
+                "backup, or delete the library folder and run `index` again"
+            )
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        for file in self._copy.parent.glob(f"{self._copy.name}*"):
+            file.unlink()
+
+    def _open(self, path: Path) -> sqlite3.Connection | None:
+        """A connection to a file in which SQLite finds the tables of a catalogue."""
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+        try:
+            version = schema_version(connection)
+            if version > LATEST:
+                raise LibraryError(f"{path}: written by a newer twobranch; update twobranch")
+            connection.execute("PRAGMA cell_size_check = ON")
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            names = {name for (name,) in rows}
+        except sqlite3.DatabaseError:
+            names = set()
+        except LibraryError:
+            connection.close()
+            raise
+        if names >= _NEEDED:
+            return connection
+        connection.close()
+        return None
+
+    def _mended(self, pieces: Mapping[int, bytes]) -> sqlite3.Connection | None:
+        """A copy of the file with these pieces put over what it has at these places."""
+        shutil.copyfile(self._path, self._copy)
+        with self._copy.open("r+b") as file:
+            file.seek(_PAGE_COUNT)
+            (pages,) = struct.unpack(">I", file.read(4).ljust(4, b"\0"))
+            for place, piece in pieces.items():
+                file.seek(place)
+                file.write(piece)
+            # SQLite refuses a schema with tables beyond the end of the file. What is added takes no room.
+            size = file.seek(0, os.SEEK_END)
+            file.truncate(max(size + _ADDED * _PAGE, pages * _PAGE if pages < _MOST_PAGES else 0))
+        return self._open(self._copy)
+
+
+def _header() -> dict[int, bytes]:
+    """The header of a new catalogue, by its place."""
+    return {0: _new_catalogue()[:_HEADER]}
+
+
+def _schema() -> dict[int, bytes]:
+    """The pages of a new catalogue that say where each table begins, by their places.
+
+    In all catalogues that were made with this schema tables begin at the same pages. In one that was migrated
+    they may not: then rows have the wrong number of values, or values of the wrong kind, and are left out.
+    """
+    data = _new_catalogue()
+    pieces = {0: data[:_PAGE]}
+    if data[_HEADER] == _INTERIOR:  # it takes more than a page, and this one points at the others
+        (count,) = struct.unpack_from(">H", data, _HEADER + 3)
+        cells = struct.unpack_from(f">{count}H", data, _HEADER + 12)
+        numbers = [struct.unpack_from(">I", data, at)[0] for at in (_HEADER + 8, *cells)]
+        pieces |= {(n - 1) * _PAGE: data[(n - 1) * _PAGE : n * _PAGE] for n in numbers}
+    return pieces
+
+
+def _new_catalogue() -> bytes:
+    """The file of one, as if it had any number of pages."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "new.sqlite")
+        path.touch()
+        upgrade(path)
+        with closing(sqlite3.connect(path)) as connection:
+            # Without a log beside it; and a file of any length is taken as it is.
+            connection.execute("PRAGMA journal_mode = DELETE")
+        data = bytearray(path.read_bytes())
+    data[_PAGE_COUNT : _PAGE_COUNT + 4] = bytes(4)  # the file's length says it
+    return bytes(data)
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> Saved:
+    """Copies the rows of a table that can be read and that the new one takes."""
+    wanted = [column.name for column in columns(target, table)]
+    there = _names(source, table)
+    common = ", ".join(f'"{name}"' for name in wanted if name in there)
+    places = ", ".join("?" * (len(common.split(", ")) + 1))
+    statement = f"INSERT INTO {table} (rowid, {common}) VALUES ({places})"
+    lost = 0
+    ids: set[int] = set()
+    for first, last, rows in _readable(source, table, common):
+        if rows is None:
+            lost += last - first + 1
+            continue
+        for row in rows:
+            try:
+                target.execute(statement, row)
+                ids.add(row[0])
+            # A value that the column cannot have, a row that is there twice, text that is none.
+            except (sqlite3.Error, UnicodeError, OverflowError):
+                lost += 1
+    listed = _listed(source, table)
+    if listed is not None:
+        lost = len(listed - ids)
+    _keep_counting(source, target, table, max(ids | (listed or set()), default=0))
+    return Saved(table, len(ids), lost)
+
+
+def _names(source: sqlite3.Connection, table: str) -> set[str]:
+    return {name for _, name, *_ in source.execute(f"PRAGMA table_info({table})")}
+
+
+def _readable(
+    source: sqlite3.Connection, table: str, names: str
+) -> Iterator[tuple[int, int, list[tuple[Any, ...]] | None]]:
+    """Ranges of row ids with their rows, or None for one row that cannot be read."""
+    query = f"SELECT rowid, {names} FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
+    # The last first; ranges are small enough that their rows fit into memory.
+    ranges = [(first, first + 999) for first in range(1, _highest(source, table) + 1, 1000)][::-1]
+    while ranges:
+        first, last = ranges.pop()
+        try:
+            yield first, last, source.execute(query, [first, last]).fetchall()
+        except sqlite3.Error:  # "malformed", or text that is not UTF-8
+            if first == last:
+                yield first, last, None
+            else:
+                middle = (first + last) // 2
+                ranges += [(middle + 1, last), (first, middle)]
+
+
+def _highest(source: sqlite3.Connection, table: str) -> int:
+    """The highest row id that there can be."""
+    for query, values in (
+        (f"SELECT MAX(rowid) FROM {table} NOT INDEXED", []),
+        ("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]),
+    ):
+        with suppress(sqlite3.Error, TypeError, ValueError):
+            rows = source.execute(query, values).fetchone()
+            highest = int(rows[0]) if rows and rows[0] is not None else 0
+            if 0 <= highest < 1 << 40:
+                return highest
+    return _HIGHEST
+
+
+def _listed(source: sqlite3.Connection, table: str) -> set[int] | None:
+    """The row ids that an index of the table lists; None where there is none that can be read."""
+    try:
+        indexes = [row[1] for row in source.execute(f"PRAGMA index_list({table})")]
+    except sqlite3.Error:
+        return None
+    for index in indexes:
+        with suppress(sqlite3.Error):
+            return {id_ for (id_,) in source.execute(f'SELECT rowid FROM {table} INDEXED BY "{index}"')}
+    return None
+
+
+def _keep_counting(source: sqlite3.Connection, target: sqlite3.Connection, table: str, highest: int) -> None:
+    """Ids are never given out twice: the new table goes on where the old one was."""
+    with suppress(sqlite3.Error, TypeError, ValueError):
+        row = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]).fetchone()
+        if row is not None and 0 <= int(row[0]) < 1 << 40:
+            highest = max(highest, int(row[0]))
+    target.execute("UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?", [highest, table])
+
+
+def _counted(target: sqlite3.Connection, one: Saved) -> Saved:
+    """With the rows that are left when those without what they refer to are gone."""
+    ((count,),) = target.execute(f"SELECT COUNT(*) FROM {one.table}")
+    return Saved(one.table, count, one.lost + one.saved - count)
+
+
+# --- putting it in place ----------------------------------------------------------------------------
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (name := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return name
+
+
+def _put_in_place(new: Path, path: Path, kept: Path) -> None:
+    """There is a catalogue at every moment: the damaged one gets a second name before the new one has its."""
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        os.link(path, kept)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, kept)
+    # The log of the damaged file would be taken for the new one's.
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(kept.with_name(kept.name + suffix))
+    new.replace(path)
