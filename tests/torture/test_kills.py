@@ -172,11 +172,11 @@ def test_a_watcher_that_is_killed_is_started_again(
         place.check()
         kept = place.committed()
         tally["SIGKILL of `watch`"] += 1
-    ended = zygote.start("watch", "--json", cwd=tmp_path)
+    running = zygote.start("watch", cwd=tmp_path)
     while len(place.committed()) < place.n_photos + 4:
-        assert ended.running()
+        assert running.running()
         time.sleep(0.05)
     assert not kept & set(place.encoded())
     place.check()
-    ended.stop()
-    assert ended.wait().check().json["refreshes"] == 1
+    running.stop()
+    running.wait().check()
