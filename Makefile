@@ -52,13 +52,13 @@ torture: .venv-dev/installed
 # What a photo owner installs: no torch.
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,serve]'
 	@touch $@
 
 # Everything: the core, training, and the tools that check the code. PyTorch brings several GB.
 .venv-dev/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv-dev
-	$(DEV)/pip install --quiet --disable-pip-version-check -e '.[demo,train,test]'
+	$(DEV)/pip install --quiet --disable-pip-version-check -e '.[demo,serve,train,test]'
 	@touch $@
 
 clean:

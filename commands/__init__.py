@@ -14,6 +14,7 @@ MODULES = {
     "train": "train",
     "status": "status",
     "models": "status",
+    "serve": "serve",
     "watch": "watch",
     "forget": "forget",
     "relocate": "relocate",

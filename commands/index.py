@@ -123,14 +123,13 @@ def index(
     from dataclasses import asdict
 
     from embedding.cores import usable_cores
-    from embedding.encoder import Encoder
-    from embedding.modelfolder import Variant, model_label
+    from embedding.modelfolder import model_label
     from embedding.preprocess import MAX_PIXELS
     from embedding.progress import one_line
     from indexer.build import update_library
-    from indexer.catalog import library_model
     from indexer.known import has_folders
     from indexer.library import library_for_indexing
+    from indexer.modelchoice import encoder_for, library_fingerprint
     from indexer.plan import plan as make_plan
     from indexer.run import Effort
     from retrieval.tables import index_text, plan_text
@@ -138,15 +137,9 @@ def index(
     library = library_for_indexing(Given.library)
     if not paths and plan is None and not has_folders(library):
         raise typer.BadParameter("name the folders of your photos", param_hint="PATH…")
-    known = library_model(library)
-    was = Variant() if known is None else known.variant
-    encoder = Encoder.load(
-        model or (known.name if known else "default"),
-        verify=True,
-        tta=was.tta if tta is None else tta,
-        int8=was.int8 if int8 is None else int8,
-        device=device.value,
-    )
+    as_it_is = model is None and tta is None and int8 is None  # then by the library's model, whatever that is
+    chosen_for = library_fingerprint(library) if as_it_is else None
+    encoder = encoder_for(library, model, tta=tta, int8=int8, device=device.value)
     max_pixels = MAX_PIXELS if max_megapixels is None else 1_000_000 * max_megapixels
     effort = Effort(workers or usable_cores(), memory, batch_size, max_pixels=max_pixels)
     if plan is not None:
@@ -164,6 +157,7 @@ def index(
         split=split,
         exclude=exclude or None,
         include_hidden=include_hidden,
+        chosen_for=chosen_for,
         effort=effort,
         progress=Given.progress(),
     )

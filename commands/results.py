@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ from embedding.progress import Progress
 from retrieval.tables import counted
 
 if TYPE_CHECKING:
-    from indexer.reader import Kind
+    from retrieval.answer import Answer
     from retrieval.engine import Hit
 
 Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, one a line.")]
@@ -45,27 +45,6 @@ Thumbnails = Annotated[
         show_default=False,
     ),
 ]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a search found."""
-
-    query: str  # as one would type it; empty where nothing but filters was asked for
-    within: Kind  # what was searched
-    hits: Sequence[Hit]
-    matches_well: bool | None
-    took_ms: float
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape of ``search --json``."""
-        return {
-            "query": self.query,
-            "in": self.within,
-            "matches_well": self.matches_well,
-            "hits": [hit.as_json() for hit in self.hits],
-            "took_ms": round(self.took_ms, 1),
-        }
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.results import Answer, CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
+from commands.results import CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
 from commands.shared import Gallery, Given, Json, command
-from embedding.errors import UserError
 
 if TYPE_CHECKING:
-    from indexer.filters import Filters
     from indexer.reader import Kind
-    from retrieval.engine import SearchEngine
-    from retrieval.fusion import Ranking
+    from retrieval.asking import Asked
     from retrieval.query import Query
 
 
@@ -128,7 +125,10 @@ def search(
     import time
     from dataclasses import replace
 
+    from retrieval.answer import Answer
+    from retrieval.asking import put_right
     from retrieval.engine import SearchEngine
+    from retrieval.filtertext import parse_filters
     from retrieval.fusion import chosen_ranking
     from retrieval.lastsearch import LastSearch
     from retrieval.query import parse_query, with_feedback
@@ -145,7 +145,18 @@ def search(
     )
     wanted = (("portrait", portrait), ("landscape", landscape), ("square", square))
     shapes = {shape for shape, given in wanted if given}
-    filters = _filters(after, before, path, not_path, camera, near, around, shapes, min_size, format_)
+    filters = parse_filters(
+        after=after,
+        before=before,
+        paths=path,
+        not_paths=not_path,
+        cameras=camera,
+        near=near,
+        within=around,
+        shapes=shapes,
+        min_size=min_size,
+        formats=format_,
+    )
     recalled = last or bool(like or unlike)
     asked = bool(query or plus or minus)
     if not (asked or recalled or filters):
@@ -161,7 +172,7 @@ def search(
         assert parsed is not None
         gallery: Kind = (within or Gallery.images).value
         ranking = chosen_ranking(visual_only, words_only, parsed, gallery)
-        parsed = _put_right(parsed, engine, ranking)
+        parsed = _said(put_right(parsed, engine, by_words=ranking != "visual"))
         started = time.perf_counter()
         by_date = sort is Sort.date
         hits = engine.search(
@@ -175,64 +186,19 @@ def search(
             print("no photo is let through by these filters", file=sys.stderr)
         well = engine.matches_well(parsed, hits, gallery) if hits or not parsed.filters else None
         LastSearch(parsed, gallery, tuple(hit.id for hit in hits)).save(engine.library)
-    output.show(Answer(str(parsed), gallery, hits, well, took_ms), Given.progress())
+        n_matching = engine.n_matching(parsed, hits, gallery)
+    output.show(Answer(str(parsed), gallery, hits, well, took_ms, n_matching), Given.progress())
 
 
-def _filters(
-    after: str | None,
-    before: str | None,
-    path: list[str] | None,
-    not_path: list[str] | None,
-    camera: list[str] | None,
-    near: str | None,
-    around: str | None,
-    shapes: set[str],
-    min_size: str | None,
-    formats: list[str] | None,
-) -> Filters:
-    """The options as filters. Raises ``UserError`` for what cannot be read, or excludes everything."""
-    from indexer.filters import SHAPES, Filters
-    from retrieval.filtertext import parse_date, parse_pixels, parse_place
-
-    if len(shapes) > 1:
-        raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
-    if around and not near:
-        raise UserError(f"--within {around} of what? Name the place with --near LAT,LON")
-    filters = Filters(
-        after=parse_date(after) if after else None,
-        before=parse_date(before) if before else None,
-        paths=tuple(path or ()),
-        not_paths=tuple(not_path or ()),
-        cameras=tuple(camera or ()),
-        near=parse_place(near, around or "10km") if near else None,
-        shape=next((shape for shape in SHAPES if shape in shapes), None),
-        min_pixels=parse_pixels(min_size) if min_size else 0,
-        formats=tuple(formats or ()),
-    )
-    if filters.after and filters.before and filters.after >= filters.before:
-        raise UserError(f"nothing was taken after {after} and before {before}; --before is exclusive")
-    return filters
-
-
-def _put_right(query: Query, engine: SearchEngine, ranking: Ranking) -> Query:
-    """The query with the words that are certainly mistyped put right; what is done or doubtful is said."""
-    from dataclasses import replace
-
-    from retrieval.spelling import corrected, corrections
-
-    for word in engine.unknown_words(query):
+def _said(asked: Asked) -> Query:
+    """The query as it is searched for; what was put right, or is doubtful, is said."""
+    for word in asked.unknown:
         print(f"warning: the model does not know {word!r}", file=sys.stderr)
-    terms = []
-    for term in query.terms:
-        text = term.text or ""
-        found = corrections(text, () if ranking == "visual" else engine.written_words(text))
-        for correction in found:
-            if correction.is_certain:
-                likeliest = correction.known[0]
-                kept = f"write {correction.word.capitalize()} to keep it"
-                print(f"searching for {likeliest!r} instead of {correction.word!r} ({kept})", file=sys.stderr)
-            else:
-                print(f"{correction.word!r}: did you mean {' or '.join(correction.known)}?", file=sys.stderr)
-        certain = [correction for correction in found if correction.is_certain]
-        terms.append(replace(term, text=corrected(term.text, certain)) if term.text and certain else term)
-    return replace(query, terms=tuple(terms))
+    for correction in asked.corrections:
+        if correction.is_certain:
+            likeliest = correction.known[0]
+            kept = f"write {correction.word.capitalize()} to keep it"
+            print(f"searching for {likeliest!r} instead of {correction.word!r} ({kept})", file=sys.stderr)
+        else:
+            print(f"{correction.word!r}: did you mean {' or '.join(correction.known)}?", file=sys.stderr)
+    return asked.query

@@ -53,7 +53,10 @@ def watch(as_json: Json = False) -> None:
 
     def refresh(roots: Sequence[Path]) -> IndexReport:
         now = library_model(library) or model  # another `index` may have changed it meanwhile
-        return update_library(library, [], load(now.name, now.variant), within=roots, progress=progress)
+        encoder = load(now.name, now.variant)
+        return update_library(
+            library, [], encoder, within=roots, chosen_for=now.fingerprint, progress=progress
+        )
 
     with closing(Catalog.open(library)) as catalog:
         load(model.name, model.variant)

@@ -37,5 +37,9 @@ class LibraryError(UserError):
     """A library folder that is missing, empty, damaged or newer than this program."""
 
 
+class LibraryBusyError(LibraryError):
+    """A library that somebody else is indexing."""
+
+
 class CaptionFileError(UserError):
     """A caption file or split list that cannot be read as any known format."""

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from embedding.colour import to_srgb
 from embedding.errors import ImageError, LargeImageError
 from embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from embedding.formats import RAW_SUFFIXES, open_header, open_photo
@@ -112,22 +113,25 @@ def load_views(
             return _prepare(image, size, views, opened.exif, opened.size, max_pixels)
 
 
-def load_thumbnail(path: Path, side: int) -> Image.Image:
-    """The photo at ``path`` in its own proportions, upright and RGB, at most ``side`` pixels a side.
+def load_thumbnail(source: Path | bytes, side: int, *, name: Path | str = "") -> Image.Image:
+    """The photo at ``source`` in its own proportions, upright and in sRGB, at most ``side`` pixels a side.
 
-    As ``load_views`` sees it but for the squashing. Raises ``ImageError`` with a short reason.
+    As ``load_views`` sees it but for the squashing and the colours, which are for people. Raises
+    ``ImageError`` with a short reason.
     """
-    with _image_errors(path):
-        opened = open_photo(path.read_bytes(), path)
+    label = name or (source if isinstance(source, Path) else "image")
+    with _image_errors(label):
+        opened = open_photo(source if isinstance(source, bytes) else source.read_bytes(), label)
         with opened.image as image:
             _check_size(image.size, MAX_PIXELS)
             orientation = opened.exif.get(ExifTags.Base.Orientation, 1)
             scale = min(1.0, side / max(image.size))
             size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            profile = image.info.get("icc_profile")
             image.draft("RGB", size)
             # Always an image of its own: the file's would still want the file, which is closed.
             small = _to_rgb(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-            return _upright(small, orientation)
+            return _upright(to_srgb(small, profile), orientation)
 
 
 @contextmanager
@@ -138,7 +142,7 @@ def _image_errors(label: Path | str) -> Iterator[None]:
     except LargeImageError as error:
         raise LargeImageError(label, error.reason, error.pixels) from None
     except ImageError as error:
-        raise ImageError(label, error.reason) from None
+        raise type(error)(label, error.reason) from None
     except UnidentifiedImageError:
         raise ImageError(label, "not an image, or damaged at its beginning") from None
     except FileNotFoundError:
@@ -168,18 +172,34 @@ def decoding_bytes(
             # The sensor's values and their half-size picture, of which the file holds about 1 byte a pixel.
             return 8 * file.seek(0, io.SEEK_END)
         with open_header(file, name) as image:
-            full = image.width * image.height
-            if full > max_pixels:
-                return 0
-            simple = image.mode in ("RGB", "L", "P", "CMYK", "1") and "transparency" not in image.info
-            image.draft("RGB", (_side(size, views),) * 2)
-            # A progressive JPEG is kept whole as coefficients, 2 bytes for each channel of each pixel.
-            buffered = 6 * full if image.info.get("progressive") else 0
-            # Pillow has 4 bytes a pixel and makes a second image of any that is not RGB. Laying one over
-            # white takes four, and grey values of 16 or 32 bits as much, in float32.
-            return buffered + image.width * image.height * (8 if simple else 20)
+            return _decoded_bytes(image, _side(size, views), max_pixels)
     except Exception:  # what is wrong with it comes out when it is read
         return 0
+
+
+def thumbnail_bytes(data: bytes, side: int, name: Path) -> int:
+    """As ``decoding_bytes``, of ``load_thumbnail`` and a photo whose ``data`` is at hand."""
+    try:
+        if name.suffix.lower() in RAW_SUFFIXES:
+            return 8 * len(data)
+        with open_photo(data, name).image as image:
+            return _decoded_bytes(image, side, MAX_PIXELS)
+    except Exception:  # as above
+        return 0
+
+
+def _decoded_bytes(image: Image.Image, side: int, max_pixels: int) -> int:
+    """How much memory an image of which only the header is read takes, no smaller than ``side`` pixels."""
+    full = image.width * image.height
+    if full > max_pixels:
+        return 0
+    simple = image.mode in ("RGB", "L", "P", "CMYK", "1") and "transparency" not in image.info
+    image.draft("RGB", (side, side))
+    # A progressive JPEG is kept whole as coefficients, 2 bytes for each channel of each pixel.
+    buffered = 6 * full if image.info.get("progressive") else 0
+    # Pillow has 4 bytes a pixel and makes a second image of any that is not RGB. Laying one over white takes
+    # four, and grey values of 16 or 32 bits as much, in float32.
+    return buffered + image.width * image.height * (8 if simple else 20)
 
 
 def _side(size: int, views: Sequence[View]) -> int:

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from embedding.progress import Progress, showing
 from indexer.reader import CatalogReader, Kind
+from indexer.replacing import replacing
 from indexer.vectors import BLOCK, VectorIndex, as_matrix, best_of
 
 _FORMAT = 2  # 1 had no checksum over the facts
@@ -341,18 +342,15 @@ def _write(index: Any, path: Path) -> tuple[int, int, int]:
     """Replace the FAISS file in one step; its size, time and checksum."""
     import faiss
 
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        faiss.write_index(index, str(partial))
+    with replacing(path) as partial:
+        try:
+            faiss.write_index(index, str(partial))
+        except RuntimeError as error:  # FAISS's own, for a full disk
+            raise OSError(f"{path}: cannot be written ({error})") from None
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         status, crc32 = partial.stat(), _crc32(partial)
-        partial.replace(path)
-        return status.st_size, status.st_mtime_ns, crc32
-    except RuntimeError as error:  # FAISS's own, for a full disk
-        raise OSError(f"{path}: cannot be written ({error})") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    return status.st_size, status.st_mtime_ns, crc32
 
 
 def _facts_file(path: Path) -> Path:
@@ -360,10 +358,9 @@ def _facts_file(path: Path) -> Path:
 
 
 def _write_facts(facts: _Facts, path: Path) -> None:
-    partial = path.with_name(f"{path.name}.json.{os.getpid()}.part")
     stored = {**asdict(facts), "sha256": _digest(facts)}
-    partial.write_text(json.dumps(stored, indent=1), encoding="utf-8")
-    partial.replace(_facts_file(path))
+    with replacing(_facts_file(path)) as partial:
+        partial.write_text(json.dumps(stored, indent=1), encoding="utf-8")
 
 
 def _digest(facts: _Facts) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import delete, exists, func, select
 
-from embedding.errors import UserError
+from embedding.errors import LibraryError, UserError
 from embedding.extras import install_command
 from embedding.formats import missing_extra
 from embedding.progress import SILENT, Progress
@@ -40,11 +40,12 @@ from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.freshness import remember_run
 from indexer.galleries import remove_index_files, update_index
 from indexer.known import Target, changed_captions, known_roots, known_targets
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from indexer.looking import Look, distinct
 from indexer.photos import index_photos, remove_photos
 from indexer.reader import KINDS, CatalogReader
 from indexer.reading import Job
+from indexer.replacing import remove_left_overs
 from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
 from indexer.scan import (
     FoundFile,
@@ -111,6 +112,7 @@ def update_library(
     exclude: Sequence[str] | None = None,
     include_hidden: bool | None = None,
     within: Collection[Path] | None = None,
+    chosen_for: str | None = None,
     effort: Effort | None = None,
     progress: Progress = SILENT,
 ) -> IndexReport:
@@ -119,9 +121,12 @@ def update_library(
     Without paths, with all that it knows, or what it knows of the roots ``within``. Only what changed is
     encoded; what is done is committed batch by batch, so an interrupted run is continued by the next. With
     ``split`` only the photos of that split count. ``exclude`` and ``include_hidden`` are remembered for each
-    path; None leaves them as they were. A path that was deleted takes its photos with it. Raises
-    ``UserError`` for one that the library never knew or that may only be out of reach (nothing is touched
-    then), ``CaptionFileError`` and ``LibraryError``.
+    path; None leaves them as they were. ``chosen_for`` is the fingerprint of the library's model by which the
+    encoder was chosen ("": it had none yet), None where the encoder was asked for whatever the library has.
+
+    A path that was deleted takes its photos with it. Raises ``UserError`` for one that the library never knew
+    or that may only be out of reach (nothing is touched then), ``CaptionFileError``, and ``LibraryError``,
+    also where another process holds the library or has given it another model since the encoder was chosen.
     """
     started = time.monotonic()
     targets, missing = split_targets(paths)
@@ -131,7 +136,12 @@ def update_library(
         raise UserError(f"split {split!r} without a caption file: add --captions FILE")
     chosen = None if captions is None else choose_captions(captions, split)
     tally = Tally()
-    with closing(Catalog.open(library, create=True)) as catalog, indexing_lock(library):
+    with (
+        closing(Catalog.open(library, create=True)) as catalog,
+        indexing_lock(library, note=progress.note),
+    ):
+        _check_model(catalog, encoder, chosen_for)
+        remove_left_overs(library)
         with catalog.session(write=True) as session:
             drop_damaged_words(sqlite_connection(session))  # made anew as the session ends
         deleted = deleted_paths(catalog, missing)
@@ -310,6 +320,19 @@ def _without_vector(run: Run) -> dict[int, Job]:
 
 
 # --- models -----------------------------------------------------------------------------------------
+
+
+def _check_model(catalog: Catalog, encoder: AnyEncoder, chosen_for: str | None) -> None:
+    """Raises ``LibraryError`` when another process has changed the library's model since the encoder was
+    chosen by it: going on would change it back, and encode all photos again."""
+    with catalog.session() as session:
+        now = active_model(session)
+    if chosen_for is None or now is None or now.fingerprint in (chosen_for, encoder.fingerprint):
+        return
+    raise LibraryError(
+        f"{catalog.folder}: another `index` has changed it to {now.label} meanwhile; "
+        "run the same command again to go on with that"
+    )
 
 
 def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:

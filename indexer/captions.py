@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from sqlalchemy.orm import Session, aliased
 
 from embedding.modelfolder import weights_of
 from indexer.catalog import Caption, CaptionVector, Corpus, Image, Model, Root, utcnow
-from indexer.corpus import canonical_split, read_corpus
+from indexer.corpus import canonical_split, composed_name, read_corpus
 from indexer.run import Run, as_blobs
-from indexer.scan import is_there
+from indexer.scan import is_there, written_ns
 
 _TEXTS_A_COMMIT = 512  # the encoder makes its own batches; this much work can be lost to an interrupt
 _IDS_A_STATEMENT = 500
@@ -112,7 +111,7 @@ def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
         session.add(corpus)
     status = chosen.path.stat()
     corpus.split, corpus.format = chosen.split, chosen.format
-    corpus.size, corpus.mtime_ns = status.st_size, status.st_mtime_ns
+    corpus.size, corpus.mtime_ns = status.st_size, written_ns(status)
     session.flush()
     return corpus.id
 
@@ -190,14 +189,14 @@ class PhotoNames:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = {_normal(name): name for name in names}
+        self._names = {composed_name(name): name for name in names}
         self._depth = max((name.count("/") + 1 for name in self._names), default=0)
         endings = Counter(map(_last, self._names))
         self._lone = {_last(normal): normal for normal in self._names if endings[_last(normal)] == 1}
 
     def name_of(self, path: str) -> tuple[str, int] | None:
         """The name that a path answers to and how many parts they share; None when it has none."""
-        parts = _normal(path).split("/")
+        parts = composed_name(path).split("/")
         for depth in range(min(self._depth, len(parts)), 0, -1):
             name = self._names.get("/".join(parts[-depth:]))
             if name is not None:
@@ -224,11 +223,6 @@ class NamedPhotos:
         return self.names.name_of(f"{self.root.as_posix()}/{path}") is not None
 
 
-def _normal(name: str) -> str:
-    """The name in composed Unicode: macOS decomposes what caption files compose."""
-    return unicodedata.normalize("NFC", name.removeprefix("./"))
-
-
 def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
@@ -247,10 +241,11 @@ def tie_captions(run: Run, folders: Collection[Path], corpus_id: int | None = No
     ties: list[dict[str, int | None]] = []
     ambiguous: list[str] = []
     with run.catalog.session(write=True) as session:
-        wanted: dict[int, dict[str | None, list[tuple[int, int | None]]]] = {}
+        # By composed name: a file may have one photo in both forms.
+        wanted: dict[int, dict[str, list[tuple[int, int | None]]]] = {}
         rows = session.execute(named.where(or_(untied, Caption.corpus_id == corpus_id)))
         for id, corpus, name, tied in rows:
-            wanted.setdefault(corpus, {}).setdefault(name, []).append((id, tied))
+            wanted.setdefault(corpus, {}).setdefault(composed_name(name or ""), []).append((id, tied))
         photos = _photos(session) if wanted else []
         for corpus, captions in wanted.items():
             given = corpus == corpus_id
@@ -296,7 +291,7 @@ class _Rank(NamedTuple):
 def _candidates(
     session: Session, corpus_id: int, photos: Sequence[_Photo], folders: Collection[Path], given: bool
 ) -> dict[str, list[int]]:
-    """The ids of the photos that answer best to each image name of a corpus.
+    """The ids of the photos that answer best to each image name of a corpus, by its composed form.
 
     Every camera has an IMG_0001: where photos of the corpus are at home, one elsewhere that shares only
     the last part of a name is not meant. Home is the folder of the caption file and, when the file was
@@ -306,7 +301,7 @@ def _candidates(
     corpus = session.get_one(Corpus, corpus_id)
     of_corpus = Caption.corpus_id == corpus_id
     distinct = session.scalars(select(Caption.image_name).where(of_corpus).distinct())
-    names = PhotoNames(name for name in distinct if name is not None)
+    names = PhotoNames(composed_name(name) for name in distinct if name is not None)
     tied = select(Image.root_id).join(Caption, Caption.image_id == Image.id).where(of_corpus)
     roots = set(session.scalars(tied.distinct()))
     file = Path(corpus.path)
@@ -317,7 +312,7 @@ def _candidates(
         if answer is not None:
             name, shared = answer
             full = f"{photo.full}/"
-            exact = _normal(photo.path) == _normal(name)
+            exact = composed_name(photo.path) == name
             answers.append((name, photo, _Rank(shared, full.startswith(here), full.startswith(near), exact)))
     some_near = any(rank.near for _, _, rank in answers)
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
 from indexer.catalog import Setting
+from indexer.foreign import moved
 from indexer.scan import Rules, is_photo_name, is_skipped
 
 CHOICES = "folders"
@@ -86,7 +87,7 @@ class Choices:
         """The choices when what was ``old`` is called ``new``."""
 
         def name(key: str) -> str:
-            return str(new / Path(key).relative_to(old)) if Path(key).is_relative_to(old) else key
+            return str(moved(key, old, new) or key)
 
         named = {
             name(key): None if limit is None else replace(limit, captions=name(limit.captions))

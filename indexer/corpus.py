@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -164,6 +165,12 @@ def _one_line(text: str) -> str:
     return " ".join(text.replace("\0", " ").split()).encode("utf-8", "replace").decode("utf-8")
 
 
+def composed_name(name: str) -> str:
+    """The name of a photo in composed Unicode, by which names are compared: macOS decomposes what caption
+    files and lists compose."""
+    return unicodedata.normalize("NFC", name.removeprefix("./"))
+
+
 def _image_name(path: Path, where: str, written: str | None) -> str | None:
     """The name with '/' between folders, None when blank; raises ``CaptionFileError`` for a way out."""
     name = (written or "").strip().replace("\\", "/").encode("utf-8", "replace").decode("utf-8")
@@ -223,14 +230,14 @@ def _read_list(split: str, path: Path, images: Mapping[str, list[str]]) -> _Spli
 
 
 def _matching(name: str, images: Mapping[str, list[str]]) -> list[str]:
-    same_stem = images.get(_stem(name), [])
-    return [name] if name in same_stem else same_stem
+    same_stem = images.get(_stem(composed_name(name)), [])
+    return [image for image in same_stem if composed_name(image) == composed_name(name)] or same_stem
 
 
 def _images_by_stem(corpus: CaptionCorpus) -> dict[str, list[str]]:
     by_stem: dict[str, list[str]] = {}
     for image in corpus.images:
-        by_stem.setdefault(_stem(image.name), []).append(image.name)
+        by_stem.setdefault(_stem(composed_name(image.name)), []).append(image.name)
     return by_stem
 
 

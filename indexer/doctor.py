@@ -20,7 +20,7 @@ from embedding.errors import LibraryError, ModelError
 from embedding.modelfolder import Variant, check_files, fingerprint, read_config, resolve_model
 from indexer.approximate import lists_file, load_lists
 from indexer.database import CATALOG, connect, library_error, open_database
-from indexer.library import LOCK, indexing_lock
+from indexer.lock import LOCK, indexing_lock
 from indexer.migrations import LATEST, schema_version
 from indexer.reader import KINDS, CatalogReader, Kind, LibraryModel
 from indexer.salvage import salvage

@@ -31,8 +31,8 @@ def read_facts(exif: Image.Exif) -> PhotoFacts:
     """The facts in a photo's EXIF. Never raises: each field that is damaged becomes None on its own."""
     details = _folder(exif, ExifTags.IFD.Exif)
     place = _folder(exif, ExifTags.IFD.GPSInfo)
-    latitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLatitude, "S", 90))
-    longitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLongitude, "W", 180))
+    latitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLatitude, "NS", 90))
+    longitude = _attempt(lambda: _degrees(place, ExifTags.GPS.GPSLongitude, "EW", 180))
     if latitude is None or longitude is None:
         latitude = longitude = None  # half a place is none
     return PhotoFacts(
@@ -91,12 +91,14 @@ def _camera(exif: Image.Exif) -> str | None:
     return f"{make} {model}".strip() or None
 
 
-def _degrees(place: _Tags, tag: ExifTags.GPS, negative: str, limit: int) -> float | None:
-    """Signed degrees from (degrees, minutes, seconds); the tag before holds the half of the world."""
+def _degrees(place: _Tags, tag: ExifTags.GPS, halves: str, limit: int) -> float | None:
+    """Signed degrees from (degrees, minutes, seconds); the tag before holds the half of the world, by its
+    letter: of the two ``halves`` the second is negative."""
     degrees, minutes, seconds = (float(part) for part in place[tag])
     value = degrees + minutes / 60 + seconds / 3600
-    half = _text(place[tag - 1]).upper()
-    # Not a number, or off the globe; a missing half would be a coin toss.
-    if not (math.isfinite(value) and 0 <= value <= limit) or not half:
+    half = _text(place[tag - 1]).upper()[:1]
+    # Not a number, or off the globe; a half that is missing or another letter would be a coin toss: an O is
+    # east in German and west in French.
+    if not (math.isfinite(value) and 0 <= value <= limit) or half not in (*halves,):
         return None
-    return -value if half.startswith(negative) else value
+    return -value if half == halves[1] else value

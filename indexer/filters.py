@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from math import asin, cos, degrees, radians, sin, sqrt
@@ -11,7 +13,6 @@ from typing import Literal, get_args
 Shape = Literal["portrait", "landscape", "square"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
-_SQUARE = 0.02  # sides that differ by less count as equal
 _ALSO: dict[str, tuple[str, ...]] = {
     "jpg": ("jpg", "jpeg"),
     "jpeg": ("jpg", "jpeg"),
@@ -19,9 +20,16 @@ _ALSO: dict[str, tuple[str, ...]] = {
     "tiff": ("tif", "tiff"),
     "heic": ("heic", "heif"),
 }
-# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written.
-DATE = (
-    "COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', i.mtime_ns / 1000000000, 'unixepoch', 'localtime'))"
+# Whole seconds, rounded down before 1970 too, where SQLite's division would round up.
+_SECONDS = "i.mtime_ns / 1000000000 - (i.mtime_ns % 1000000000 < 0)"
+# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written, by
+# the clock of this computer: what a clock on a wall showed, in either case, without a zone.
+DATE = f"COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', {_SECONDS}, 'unixepoch', 'localtime'))"
+MONTH = f"COALESCE(substr(i.taken_at, 1, 7), strftime('%Y-%m', {_SECONDS}, 'unixepoch', 'localtime'))"
+# Sides that differ by less than 2% count as equal; of a photo that could not be read, NULL.
+SHAPE = (
+    "CASE WHEN i.height > i.width * 1.02 THEN 'portrait' WHEN i.width > i.height * 1.02 THEN 'landscape' "
+    "WHEN i.width > 0 THEN 'square' END"
 )
 
 
@@ -53,7 +61,7 @@ class Filters:
         return any(getattr(self, field.name) != field.default for field in fields(self))
 
     def condition(self) -> tuple[str, list[str | int | float]]:
-        """An SQL condition on ``images i JOIN roots r``, with its parameters. It calls ``distance_km``."""
+        """An SQL condition on ``images i JOIN roots r``, with its parameters. It calls ``FUNCTIONS``."""
         parts: list[str] = ["1"]
         values: list[str | int | float] = []
 
@@ -71,30 +79,22 @@ class Filters:
             condition, *globs = _any_path(self.not_paths)
             add(f"NOT {condition}", *globs)
         if self.cameras:
-            globs = [_glob(name if _has_wildcard(name) else f"*{name}*") for name in self.cameras]
-            add(f"({' OR '.join(['lower(i.camera) GLOB ?'] * len(globs))})", *globs)
+            names = [name if is_pattern(name) else f"*{name}*" for name in self.cameras]
+            add(*_any_glob("{}(i.camera)", names))
         if self.near is not None:
             place = self.near
             north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
             add("i.latitude BETWEEN ? AND ?", place.latitude - north, place.latitude + north)
             add("distance_km(i.latitude, i.longitude, ?, ?) <= ?", place.latitude, place.longitude, place.km)
         if self.shape is not None:
-            add(_SHAPE_CONDITIONS[self.shape], _SQUARE)
+            add(f"{SHAPE} = ?", self.shape)
         if self.min_pixels:
             add("i.width * i.height >= ?", self.min_pixels)
         if self.formats:
             names = [name.lower().lstrip(".") for name in self.formats]
             suffixes = [suffix for name in names for suffix in _ALSO.get(name, (name,))]
-            globs = [_glob(f"*.{suffix}") for suffix in suffixes]
-            add(f"({' OR '.join(['lower(i.path) GLOB ?'] * len(globs))})", *globs)
+            add(*_any_glob("{}(i.path)", [f"*.{suffix}" for suffix in suffixes]))
         return " AND ".join(parts), values
-
-
-_SHAPE_CONDITIONS: dict[Shape, str] = {
-    "portrait": "i.height > i.width * (1.0 + ?)",
-    "landscape": "i.width > i.height * (1.0 + ?)",
-    "square": "MAX(i.width, i.height) <= MIN(i.width, i.height) * (1.0 + ?)",
-}
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -114,22 +114,49 @@ def _any_path(patterns: tuple[str, ...]) -> tuple[str, ...]:
     for pattern in patterns:
         name = pattern.replace("**", "*").rstrip("/")
         anywhere = name if name.startswith("/") else f"*/{name}"
-        globs += [_glob(anywhere), _glob(f"{anywhere}/*")]
-    whole = "lower(rtrim(r.path, '/') || '/' || i.path) GLOB ?"
-    return (f"({' OR '.join([whole] * len(globs))})", *globs)
+        globs.append(f"{anywhere}/*")
+    # With a slash behind it, what is in a folder of that name and a file of that name look the same.
+    return _any_glob("rtrim({0}(r.path), '/') || '/' || {0}(i.path) || '/'", globs)
 
 
-def _glob(pattern: str) -> str:
-    """As SQLite writes it, in lower case."""
-    return pattern.lower().replace("[!", "[^")
+def _any_glob(what: str, globs: Sequence[str]) -> tuple[str, ...]:
+    """A condition that ``what``, in one case, matches one of the globs, and its parameters.
+
+    ``{}`` in ``what`` stands for the function that takes the case away. SQLite's own knows A to Z alone, but
+    ``folded`` is Python and takes five times as long: it is called where the globs have other letters, or
+    signs that stand for one letter and so for a composed one.
+    """
+    simple = all(glob.isascii() and not set("?[") & set(glob) for glob in globs)
+    condition = f"{what.format('lower' if simple else 'folded')} GLOB ?"
+    written = [folded(glob).replace("[!", "[^") for glob in globs]
+    return (f"({' OR '.join([condition] * len(globs))})", *written)
 
 
-def _has_wildcard(pattern: str) -> bool:
+def folded(text: str | bytes | None) -> str:
+    """A name without its case and in composed Unicode, as macOS does not write it: names that differ in
+    nothing else are one. What is not UTF-8 becomes ``?`` in a glob, which means any letter, and one letter in
+    a name."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    whole = (text or "").encode("utf-8", "replace").decode("utf-8")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", whole).casefold())
+
+
+def literal(name: str) -> str:
+    """A pattern that this name alone matches."""
+    return re.sub(r"[*?[]", r"[\g<0>]", name)
+
+
+def is_pattern(pattern: str) -> bool:
+    """Whether it stands for more than itself."""
     return any(sign in pattern for sign in "*?[")
 
 
 def _sql(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.isoformat(" ", "seconds")  # strftime would write the year 999 with three digits
 
 
-FUNCTIONS: dict[str, tuple[int, Callable[..., float]]] = {"distance_km": (4, distance_km)}
+FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
+    "distance_km": (4, distance_km),
+    "folded": (1, folded),
+}

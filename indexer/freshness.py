@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
+from indexer import thumbnailcache
 from indexer.captions import NamedPhotos
 from indexer.catalog import Catalog, Corpus, Image, ImageVector, Model, Root, Setting
 from indexer.choices import load_choices
@@ -20,7 +21,7 @@ from indexer.known import is_folder, known_targets
 from indexer.looking import Look, distinct
 from indexer.reader import KINDS
 from indexer.run import Tally
-from indexer.scan import is_there
+from indexer.scan import is_there, written_ns
 from indexer.targets import Scope, is_empty, relative_to_root
 
 LAST_RUN = "last_index"
@@ -85,7 +86,7 @@ def _changed_corpora(catalog: Catalog) -> int:
     for corpus in corpora:
         with suppress(OSError):
             status = Path(corpus.path).stat()
-            count += (status.st_size, status.st_mtime_ns) != (corpus.size, corpus.mtime_ns)
+            count += (status.st_size, written_ns(status)) != (corpus.size, corpus.mtime_ns)
     return count
 
 
@@ -97,15 +98,18 @@ def without_vector(model: Model | None) -> Select[Any]:
 
 
 def disk_use(library: Path) -> dict[str, int]:
-    """Bytes of the catalogue, of the index files, and of the library folder as a whole."""
+    """Bytes of the catalogue, of the index files, of thumbnails, and of the library folder as a whole."""
     sizes = {}
     for path in library.iterdir():
         with suppress(OSError):  # deleted since it was listed
-            sizes[path.name] = path.stat().st_size
+            if path.is_file():
+                sizes[path.name] = path.stat().st_size
+    thumbnails = thumbnailcache.disk_use(library)
     return {
         "catalogue": sum(size for name, size in sizes.items() if name.startswith(CATALOG)),
         "index": sum(size for name, size in sizes.items() if name.startswith(tuple(f"{k}-" for k in KINDS))),
-        "total": sum(sizes.values()),
+        "thumbnails": thumbnails,
+        "total": sum(sizes.values()) + thumbnails,
     }
 
 

@@ -15,7 +15,7 @@ from indexer.catalog import Catalog, Corpus, Image, Root
 from indexer.choices import Choices, Limit
 from indexer.database import CATALOG
 from indexer.run import Run
-from indexer.scan import is_there
+from indexer.scan import is_there, written_ns
 from indexer.targets import is_empty, may_be_unmounted, relative_to_root
 
 
@@ -88,7 +88,7 @@ def changed_captions(run: Run) -> list[ChosenCaptions]:
     for corpus in corpora:
         try:
             status = Path(corpus.path).stat()
-            same = (status.st_size, status.st_mtime_ns) == (corpus.size, corpus.mtime_ns)
+            same = (status.st_size, written_ns(status)) == (corpus.size, corpus.mtime_ns)
             if corpus.format == "sidecar" or not same:
                 changed.append(choose_captions(Path(corpus.path), corpus.split))
         except OSError:

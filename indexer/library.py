@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from embedding.errors import LibraryError
 
 LIBRARY = ".twobranch"
 VARIABLE = "TWOBRANCH_LIBRARY"
-LOCK = "index.lock"
 
 
 def find_library(explicit: Path | None = None) -> Path:
@@ -34,25 +30,6 @@ def find_library(explicit: Path | None = None) -> Path:
 def library_for_indexing(explicit: Path | None = None) -> Path:
     """The library folder that ``index`` writes to; it need not exist yet."""
     return _named(explicit) or _nearest() or Path.cwd() / LIBRARY
-
-
-@contextmanager
-def indexing_lock(library: Path) -> Iterator[None]:
-    """Holds the library for one ``index`` at a time. Raises ``LibraryError`` when another one holds it.
-
-    The lock is a transaction on a small SQLite file: it works on every platform, and the operating system
-    releases it however the process ends.
-    """
-    try:
-        connection = sqlite3.connect(library / LOCK, timeout=0, isolation_level=None)
-        connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.DatabaseError as error:
-        if not isinstance(error, sqlite3.OperationalError):  # not a SQLite file
-            raise LibraryError(f"{library / LOCK}: damaged; `doctor --repair` makes it anew") from None
-        fact = "another `index` is at work on it" if "locked" in str(error) else f"not writable ({error})"
-        raise LibraryError(f"{library}: {fact}; try again when that has changed") from None
-    with closing(connection):
-        yield
 
 
 def _named(explicit: Path | None) -> Path | None:

@@ -6,12 +6,14 @@ A released migration is never edited: another one is added after it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from embedding.errors import LibraryError
+from indexer.replacing import replacing
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
 )
 LATEST = MIGRATIONS[-1].version
+_TIMEOUT = 30.0  # seconds to wait for another process
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -216,24 +219,26 @@ def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     ``LibraryError`` for one that is newer than the migrations or is some other SQLite file.
     """
     latest = migrations[-1].version
-    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
-        version = schema_version(connection)
+    with closing(sqlite3.connect(path, timeout=_TIMEOUT, isolation_level=None)) as connection:
+        connection.execute("BEGIN")  # version and tables of one moment: another process may be making them
+        version, has_tables = schema_version(connection), _has_tables(connection)
+        connection.execute("COMMIT")
         if version > latest:
             raise LibraryError(
                 f"{path}: written by a newer twobranch (schema {version}, this program knows {latest}); "
                 "update twobranch"
             )
-        if version == 0 and _has_tables(connection):
+        if version == 0 and has_tables:
             raise LibraryError(
                 f"{path}: some other SQLite file, not a catalogue; choose another library folder"
             )
-        if version > 0:
-            _back_up(connection, path.with_name(f"{path.name}.v{version}.bak"))
         # Of a new file. A page of the usual 4 KB holds one vector of 2 KB, and nothing in its other half.
         connection.execute("PRAGMA page_size = 16384")
-        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers never wait for a writer
+        _use_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
         version = schema_version(connection)  # another process may have been quicker
+        if 0 < version < latest:
+            _back_up(path)
         for migration in migrations:
             if migration.version > version:
                 for statement in migration.statements:
@@ -242,10 +247,27 @@ def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         connection.execute("COMMIT")
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Kept in the file: readers never wait for a writer."""
+    latest = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:  # for this statement SQLite does not wait by itself
+            if "locked" not in str(error) or time.monotonic() > latest:
+                raise
+            time.sleep(0.01)
+
+
 def _has_tables(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
 
-def _back_up(connection: sqlite3.Connection, target: Path) -> None:
-    with closing(sqlite3.connect(target)) as copy:
-        connection.backup(copy)
+def _back_up(path: Path) -> None:
+    """Copies the catalogue, which nobody may be writing to: its version must not change on the way."""
+    with closing(sqlite3.connect(path)) as reader:  # the connection that holds the lock cannot do it
+        target = path.with_name(f"{path.name}.v{schema_version(reader)}.bak")
+        with replacing(target) as partial, closing(sqlite3.connect(partial)) as copy:
+            copy.execute("PRAGMA journal_mode = OFF")  # which would be one more file to be left behind
+            reader.backup(copy)

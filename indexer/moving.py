@@ -15,11 +15,15 @@ from sqlalchemy.orm import Session
 from embedding.errors import UserError
 from indexer.catalog import Catalog, Corpus, Image, Root, active_model
 from indexer.choices import load_choices, store_choices
+from indexer.foreign import is_of_windows, lies_in
+from indexer.foreign import moved as moved_path
 from indexer.galleries import open_index
 from indexer.known import is_folder
-from indexer.library import indexing_lock
+from indexer.listednames import as_listed
+from indexer.lock import indexing_lock
 from indexer.reader import CatalogReader
 from indexer.targets import relative_to_root
+from indexer.thumbnailcache import remove_orphans
 
 _IDS_A_STATEMENT = 500
 _SAMPLE = 200  # photos that are looked for in the new place
@@ -35,17 +39,18 @@ class Forgotten:
 
 
 def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
-    """Takes folders and photos out of the library: rows and vectors go, files and captions stay.
+    """Takes folders and photos out of the library: rows, vectors and thumbnails go, files and captions stay.
 
     A part of a folder that is still indexed stays away until it is named. Raises ``UserError`` for a path of
     which the library has nothing (nothing is forgotten then), and ``LibraryError``.
     """
-    with closing(Catalog.open(library)) as catalog, indexing_lock(library):
+    with closing(Catalog.open(library)) as catalog, indexing_lock(library, "forget"):
         with catalog.session(write=True) as session:
             forgotten = [_forget(session, path) for path in dict.fromkeys(paths)]
             model = active_model(session)
-        if model is not None:
-            with closing(CatalogReader.open(library)) as reader:
+        with closing(CatalogReader.open(library)) as reader:
+            remove_orphans(reader)  # whoever forgets a photo wants no small one to stay
+            if model is not None:
                 open_index(reader, "images", model.id, model.dim)  # else the next search would write it
     return forgotten
 
@@ -115,20 +120,21 @@ class Relocation:
 def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Relocation:
     """Tells the library that the folders at ``old`` are at ``new`` now. Nothing is encoded or scanned.
 
-    ``old`` is a root or a folder above several. Raises ``UserError`` when it is neither, when ``new`` is no
+    ``old`` is a root or a folder above several, of this system or, in a library that comes from there, of
+    Windows. Raises ``UserError`` when it is neither, when ``new`` is no
     folder, when fewer than half of a sample of the photos are there (``force`` takes that), and when roots
     would come to lie in one another; and ``LibraryError``.
     """
-    new = new.expanduser().resolve()
+    new = as_listed(new.expanduser().resolve())
     if not is_folder(new):
         raise UserError(f"{new}: no such folder; name the one that holds the photos now")
     with (
         closing(Catalog.open(library)) as catalog,
-        indexing_lock(library),
+        indexing_lock(library, "relocate"),
         catalog.session(write=True) as session,
     ):
         old, roots = _roots_at(session, old)
-        moved = {root.id: new / Path(root.path).relative_to(old) for root in roots}
+        moved = {root.id: path for root in roots if (path := moved_path(root.path, old, new)) is not None}
         _check_apart(session, moved)
         looked_for, found = _look_for_photos(session, moved)
         if 2 * found < looked_for and not force:
@@ -149,19 +155,22 @@ def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Rel
 
 def _meanings(path: Path) -> list[Path]:
     """The absolute path as it is typed, and with its links followed: the catalogue may have either."""
+    if is_of_windows(path):
+        return [path]
     typed = Path(os.path.normpath(path.expanduser().absolute()))
-    return list(dict.fromkeys((typed, typed.parent.resolve() / typed.name, typed.resolve())))
+    followed = typed.parent.resolve() / typed.name
+    return list(dict.fromkeys((typed, followed, typed.resolve(), as_listed(followed))))
 
 
 def _roots_at(session: Session, given: Path) -> tuple[Path, list[Root]]:
     """The meaning of ``given`` that roots lie at, and those roots."""
     every = session.scalars(select(Root).order_by(Root.path)).all()
     for old in _meanings(given):
-        roots = [root for root in every if Path(root.path).is_relative_to(old)]
+        roots = [root for root in every if lies_in(root.path, old)]
         if roots:
             return old, roots
     for old in _meanings(given):
-        above = [root.path for root in every if old.is_relative_to(root.path)]
+        above = [root.path for root in every if lies_in(old, root.path)]
         if above:
             raise UserError(
                 f"{given}: lies inside the folder {above[0]}; what moved within a folder is found by `index`"
@@ -202,9 +211,8 @@ def _move_corpora(session: Session, old: Path, new: Path) -> int:
     known = {corpus.path for corpus in corpora}
     count = 0
     for corpus in corpora:
-        if Path(corpus.path).is_relative_to(old):
-            path = new / Path(corpus.path).relative_to(old)
-            if path.exists() and str(path) not in known:
-                corpus.path = str(path)
-                count += 1
+        path = moved_path(corpus.path, old, new)
+        if path is not None and path.exists() and str(path) not in known:
+            corpus.path = str(path)
+            count += 1
     return count

@@ -32,6 +32,8 @@ _WITH_PHOTO: dict[Kind, str] = {
     "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
 }
+# As ``Found`` has them.
+_PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
 
@@ -62,6 +64,10 @@ class Found:
     path: Path | None
     caption: str | None
     taken_at: datetime | None = None  # the photo, by the camera's clock
+    photo: int | None = None  # its id
+    width: int | None = None  # of the upright photo, in pixels
+    height: int | None = None
+    content: str | None = None  # names what is in the file: another content, another name
 
 
 class CatalogReader:
@@ -92,6 +98,11 @@ class CatalogReader:
                 self._connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             raise library_error(self.path, error) from None
+
+    def version(self) -> int:
+        """A number that changes whenever anybody else commits to the catalogue; of this reader alone."""
+        ((version,),) = self._all("PRAGMA data_version", [])
+        return int(version)
 
     def active_model(self) -> LibraryModel | None:
         """The model that searches use; None in a library where nothing was encoded yet."""
@@ -162,21 +173,23 @@ class CatalogReader:
         """What the vectors with these ids stand for, of those that there are."""
         if kind == "images":
             rows = self._by_ids(
-                "SELECT v.id, r.path, i.path, i.taken_at, NULL FROM image_vectors v "
+                f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, NULL FROM image_vectors v "
                 "JOIN images i ON i.id = v.image_id "
                 "JOIN roots r ON r.id = i.root_id WHERE v.id IN",
                 ids,
             )
         else:
             rows = self._by_ids(
-                "SELECT v.id, r.path, i.path, i.taken_at, c.text FROM caption_vectors v "
+                f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, c.text FROM caption_vectors v "
                 "JOIN captions c ON c.id = v.caption_id LEFT JOIN images i ON i.id = c.image_id "
                 "LEFT JOIN roots r ON r.id = i.root_id WHERE v.id IN",
                 ids,
             )
         return {
-            id_: Found(None if root is None else Path(_text(root), _text(path)), text, _moment(taken_at))
-            for id_, root, path, taken_at, text in rows
+            id_: Found(
+                None if root is None else Path(_text(root), _text(path)), text, _moment(taken_at), *facts
+            )
+            for id_, root, path, taken_at, *facts, text in rows
         }
 
     def has_words(self) -> bool:
@@ -221,6 +234,10 @@ class CatalogReader:
         """Photo id -> vector id under a model, of the photos that have one."""
         statement = f"SELECT image_id, id FROM image_vectors WHERE model_id = {int(model_id)} AND image_id IN"
         return dict(self._by_ids(statement, ids))
+
+    def rows(self, statement: str, parameters: Sequence[int | str | float] = ()) -> list[Any]:
+        """What a statement of another module reads. Raises ``LibraryError``."""
+        return self._all(statement, parameters)
 
     def _words(self, statement: str, expression: str) -> list[Any]:
         try:

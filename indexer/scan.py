@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -16,7 +17,7 @@ from indexer.library import LIBRARY
 
 # Synology's thumbnails, and the pictures inside other people's JavaScript.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules"})
-# SQLite's largest integer; some file systems hold times beyond it (the year 2262).
+# SQLite's integers end here; some file systems hold times beyond (before the year 1677, after 2262).
 _MAX_INTEGER = 2**63 - 1
 
 
@@ -119,6 +120,9 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
                             status = entry.stat(follow_symlinks=False)
                         elif isinstance(error, FileNotFoundError):
                             continue  # deleted since it was listed
+                        elif error.errno == errno.ENAMETOOLONG:  # of this name alone: reading it says so
+                            files[path] = FoundFile(path, 0, 0)
+                            continue
                         else:
                             raise  # a folder that lists its files but does not let us at them
                     if (extra := missing_extra(entry.name)) is not None:
@@ -154,7 +158,12 @@ def is_there(path: Path) -> bool:
 
 def found_file(path: str, status: os.stat_result) -> FoundFile:
     """What the catalogue compares about a file."""
-    return FoundFile(path, status.st_size, min(status.st_mtime_ns, _MAX_INTEGER))
+    return FoundFile(path, status.st_size, written_ns(status))
+
+
+def written_ns(status: os.stat_result) -> int:
+    """When the file was written, in nanoseconds since 1970, as far as SQLite can hold it."""
+    return max(-_MAX_INTEGER, min(status.st_mtime_ns, _MAX_INTEGER))
 
 
 def _ways(path: str, below: str) -> list[str]:

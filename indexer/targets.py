@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
 from indexer.catalog import Catalog, Image, Root
+from indexer.listednames import as_listed
 from indexer.run import Run
 from indexer.scan import is_photo_name, is_skipped
 
@@ -40,16 +41,17 @@ def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         try:
             path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            missing.append(path.parent.resolve() / path.name if is_photo_name(path.name) else path.resolve())
+            gone = path.parent.resolve() / path.name if is_photo_name(path.name) else path.resolve()
+            missing.append(as_listed(gone))
             continue
         except OSError as error:
             raise UserError(
                 f"{path}: {(error.strerror or str(error)).lower()}; nothing was indexed"
             ) from None
         if path.is_dir():
-            targets.append(path.resolve())
+            targets.append(as_listed(path.resolve()))
         elif path.is_file() and is_photo_name(path.name):
-            targets.append(path.parent.resolve() / path.name)  # a link is indexed under its own name
+            targets.append(as_listed(path.parent.resolve() / path.name))  # a link has its own name
         else:
             raise UserError(f"{path}: not a photo or a folder; nothing was indexed")
     given = dict.fromkeys(targets)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+import stat
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from embedding.errors import UserError
 from indexer.approximate import load_lists
 from indexer.database import connect, library_error, open_database
 from indexer.galleries import LARGE
-from indexer.library import LOCK, indexing_lock
+from indexer.lock import LOCK, indexing_lock
 from indexer.reader import KINDS, CatalogReader
+from indexer.thumbnailcache import disk_use, remove_orphans
 
 # VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
 _COPIES = 2
@@ -34,18 +36,20 @@ class Freed:
 
 
 def vacuum(library: Path) -> Freed:
-    """Removes unused index files and gives the catalogue's free pages back to the disk.
+    """Removes unused index files and thumbnails, and gives the catalogue's free pages back to the disk.
 
     Vectors of every model that the catalogue knows stay. Raises ``UserError`` when the disk has no room for
     the copy that SQLite makes, and ``LibraryError`` when another process holds the library.
     """
     path = open_database(library)
-    with indexing_lock(library):
+    with indexing_lock(library, "vacuum"):
         before = _size(library)
         removed = []
         for file in _unused(library):
-            file.unlink()
+            file.unlink(missing_ok=True)  # a search that was writing it may have finished
             removed.append(file.name)
+        with closing(CatalogReader.open(library)) as reader:
+            remove_orphans(reader)
         try:
             with closing(connect(path)) as connection:
                 _check_room(library, connection)
@@ -82,11 +86,17 @@ def _unused(library: Path) -> list[Path]:
                 used |= {f"{stem}.ivf", f"{stem}.ivf.json", f"{stem}.tail"}
             else:
                 used.add(f"{stem}.vectors")
-    files = (file for kind in KINDS for file in library.glob(f"{kind}-*"))
+    patterns = (*(f"{kind}-*" for kind in KINDS), "*.part")
+    files = {file for pattern in patterns for file in library.glob(pattern)}
     return sorted(file for file in files if file.is_file() and file.name not in used)
 
 
 def _size(library: Path) -> int:
     """Bytes of all files in the library folder, without the lock that is held for the moment."""
-    files = (file for file in library.iterdir() if file.is_file() and not file.name.startswith(LOCK))
-    return sum(file.stat().st_size for file in files)
+    total = 0
+    for file in library.iterdir():
+        with suppress(FileNotFoundError):  # that a search was writing
+            status = file.stat()
+            if stat.S_ISREG(status.st_mode) and not file.name.startswith(LOCK):
+                total += status.st_size
+    return total + disk_use(library)

@@ -14,18 +14,18 @@ import struct
 import time
 import zlib
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.replacing import replacing
+
 _MAGIC = b"2brvec\x00\x01"
 _FIELDS = struct.Struct("<8sqqq32sIq")  # magic, N, D, newest id, digest, crc32 of rows and ids, time
 _HEADER = _FIELDS.size + 4  # and the crc32 of these fields
 _ROWS_AT = 128
-_STALE = 3600  # seconds; no writing takes that long
 # File systems keep times to 2 seconds (FAT) or finer.
 _TIME_STEP = 2_000_000_000
 _CHUNK = 1 << 20
@@ -60,8 +60,7 @@ def write_vectors(
 
     A reader sees the old file or the new one, whole. Memory is one block and the ids. Raises ``OSError``.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as partial:
         with partial.open("wb") as file:
             file.write(bytes(_ROWS_AT))
             crc, ids = 0, [np.empty(0, dtype="<i8")]
@@ -80,13 +79,6 @@ def write_vectors(
             file.flush()
             os.fsync(file.fileno())
         os.utime(partial, ns=(written, written))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    for other in path.parent.glob(f"{path.name}.*.part"):  # of a process that was killed
-        with suppress(OSError):
-            if time.time() - other.stat().st_mtime > _STALE:
-                other.unlink()
 
 
 def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:

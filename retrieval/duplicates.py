@@ -26,6 +26,7 @@ from indexer.catalog import Catalog, Image, ImageVector, image_file
 from indexer.galleries import open_index
 from indexer.neighbours import Pairs, near_pairs
 from indexer.reader import CatalogReader
+from indexer.scan import written_ns
 from retrieval.samephoto import SAME_BELOW, Thumbnail, difference, thumbnail
 
 # Cosine of two photos from which their files are looked at. Copies that are nearly as large as what the model
@@ -229,7 +230,7 @@ class _Search:
             except OSError as error:
                 self._skip(ImageError(photo.path, (error.strerror or str(error)).lower()))
                 continue
-            if (status.st_size, status.st_mtime_ns) != (photo.size, photo.mtime_ns):
+            if (status.st_size, written_ns(status)) != (photo.size, photo.mtime_ns):
                 self._skip(ImageError(photo.path, "has changed since it was indexed; run `index` again"))
             elif (status.st_dev, status.st_ino) not in seen:
                 seen.add((status.st_dev, status.st_ino))

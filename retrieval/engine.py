@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from embedding.encoder import Encoder
 from embedding.errors import LibraryError, ModelError, UserError
 from indexer.galleries import Index, open_index
 from indexer.library import find_library
+from indexer.listednames import as_listed
 from indexer.reader import CatalogReader, LibraryModel
 from indexer.reader import Kind as Gallery
 from indexer.tokens import runs
@@ -26,6 +27,8 @@ from retrieval.folding import folds
 from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused
 from retrieval.hits import Hits
 from retrieval.query import Query, Term, parse_query
+
+Engine = TypeVar("Engine", bound="SearchEngine")
 
 _MOST_BY_DATE = 1000
 # So many hits more than were asked for are looked at, to find what is like the last of them.
@@ -49,6 +52,10 @@ class Hit:
     matched: tuple[str, ...] = ()  # which of them have words of the query
     date: datetime | None = None  # when the photo was taken, by its camera's clock
     alike: tuple[Path, ...] = ()  # photos that show almost the same and are folded under this one
+    photo: int | None = None  # the id of the photo
+    width: int | None = None  # of the upright photo, in pixels
+    height: int | None = None
+    content: str | None = None  # names what is in the photo's file: another content, another name
 
     def as_json(self) -> dict[str, Any]:
         """The shape of a hit in ``search --json``."""
@@ -63,6 +70,10 @@ class Hit:
             "alike": [str(path) for path in self.alike],
             "words": None if self.words is None else round(self.words, 4),
             "matched": list(self.matched),
+            "photo": self.photo,
+            "width": self.width,
+            "height": self.height,
+            "content": self.content,
         }
 
 
@@ -81,17 +92,18 @@ class SearchEngine:
         self.exact = exact
         self.catalog = catalog
         self._load = load
-        self.model = catalog.active_model()  # None until something was encoded
         self._indexes: dict[Gallery, Index] = {}
+        self._version = catalog.version()
+        self.model = catalog.active_model()  # None until something was encoded
 
     @classmethod
     def open(
-        cls,
+        cls: type[Engine],
         library: Path | str | None = None,
         *,
         load: Callable[[LibraryModel], Encoder] | None = None,
         exact: bool = False,
-    ) -> SearchEngine:
+    ) -> Engine:
         """The engine of a library folder (default: the nearest ``.twobranch``).
 
         ``load`` gives the encoder of a catalogued model, instead of reading its model folder; ``exact`` looks
@@ -100,7 +112,7 @@ class SearchEngine:
         folder = find_library(Path(library) if library is not None else None)
         return cls(folder, CatalogReader.open(folder), load or load_encoder, exact=exact)
 
-    def __enter__(self) -> SearchEngine:
+    def __enter__(self: Engine) -> Engine:
         return self
 
     def __exit__(
@@ -110,6 +122,27 @@ class SearchEngine:
 
     def close(self) -> None:
         self.catalog.close()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing was committed since the library was opened, or looked at last."""
+        return self.catalog.version() == self._version
+
+    def refresh(self) -> None:
+        """See what was committed since the library was opened, or looked at last. Raises ``LibraryError``."""
+        version = self.catalog.version()
+        if version == self._version:
+            return
+        model = self.catalog.active_model()
+        if model != self.model:
+            for loaded in ("encoder", "calibration"):
+                vars(self).pop(loaded, None)
+        self.model = model
+        opened = list(self._indexes)
+        self._indexes.clear()
+        for within in opened:
+            self.index(within)
+        self._version = version
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -154,6 +187,14 @@ class SearchEngine:
         if (hits[0].words or 0) >= SURE:
             return True
         return self.calibration.matches_well(kind, query.sentence, best, len(self.index(within)))
+
+    def n_matching(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> int | None:
+        """After how many of these hits of ``query`` none is a likely match; None where nobody can tell."""
+        if not hits or not self._has_confidence(query, within):
+            return None
+        weakest = self._weakest(query, within)
+        likely = [(hit.confidence or 0) >= weakest or (hit.words or 0) >= SURE for hit in hits]
+        return max((at for at, well in enumerate(likely, start=1) if well), default=0)
 
     def search(
         self,
@@ -221,7 +262,7 @@ class SearchEngine:
         index = self.index(within)
         among = self.catalog.matching(within, self.model.id, query.filters) if query.filters else None
         vector = self._encode(query)
-        own = {photo.resolve() for photo in query.photos} if within == "images" else set()
+        own = {as_listed(photo.resolve()) for photo in query.photos} if within == "images" else set()
         wanted = top + len(own)  # the query photos themselves may be found
         if fold:
             wanted += min(top, _MORE_TO_FOLD)
@@ -279,7 +320,18 @@ class SearchEngine:
         rows = [(score, id_, found[id_]) for score, id_ in zip(scores, ids, strict=True) if id_ in found]
         kept = [row for row in rows if row[2].path is None or not own or row[2].path.resolve() not in own]
         return [
-            Hit(rank, score, item.path, item.caption, id=id_, date=item.taken_at)
+            Hit(
+                rank,
+                score,
+                item.path,
+                item.caption,
+                id=id_,
+                date=item.taken_at,
+                photo=item.photo,
+                width=item.width,
+                height=item.height,
+                content=item.content,
+            )
             for rank, (score, id_, item) in enumerate(kept, start=1)
         ]
 
@@ -306,6 +358,8 @@ class SearchEngine:
 
     def _vector_of(self, term: Term) -> NDArray[np.float32]:
         """(D,) float32, of length 1; whatever its weight."""
+        if term.picture is not None:
+            return np.frombuffer(term.picture, dtype=np.float32)
         if term.photo is not None:
             return self.encoder.encode_images([term.photo])[0]
         if term.item is not None:
@@ -323,7 +377,7 @@ def kind_of(query: Query, within: Gallery) -> Kind | None:
     """The kind of query, as calibrations name it; None for one that is more than a sentence or a photo."""
     if query.sentence is not None:
         return "text_to_images" if within == "images" else "text_to_captions"
-    if query.photo is not None:
+    if query.is_photo:
         return "image_to_images" if within == "images" else "image_to_captions"
     return None
 

@@ -63,7 +63,7 @@ class EvaluationResult:
     def as_json(self) -> dict[str, Any]:
         """The shape of ``eval --json``."""
         return {
-            **{way: _direction_json(getattr(self.metrics, way)) for way in DIRECTIONS},
+            **{way: direction_json(getattr(self.metrics, way)) for way in DIRECTIONS},
             "rsum": round(self.metrics.rsum, 2),
             "rsum_ci95": [
                 round(self.metrics.rsum_interval.low, 2),
@@ -107,7 +107,7 @@ def evaluate(
         if model is None:
             raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
         pairs = indexed_pairs(session, model, split)
-    _check_unchanged(model)
+    check_unchanged(model)
     depth = max(*ks, 10)
     with closing(CatalogReader.open(catalog.folder)) as reader:
         images = open_index(reader, "images", model.id, model.dim)
@@ -163,16 +163,20 @@ def history(catalog: Catalog) -> list[Evaluation]:
 
 def history_json(row: Evaluation) -> dict[str, Any]:
     """A stored evaluation in the shape of ``eval --json``, with its date and command."""
-    ways: dict[str, dict[str, Any]] = {way: {} for way in DIRECTIONS}
-    for recall in row.recalls:
-        ways[recall.direction][f"R@{recall.k}"] = round(recall.recall, 2)
+    ways: dict[str, dict[str, Any]] = {}
     for direction in row.directions:
-        ways[direction.direction] |= {
+        recalls = [recall for recall in row.recalls if recall.direction == direction.direction]
+        ways[direction.direction] = {
+            **{f"R@{recall.k}": round(recall.recall, 2) for recall in recalls},
             "median_rank": direction.median_rank,
             "mean_rank": round(direction.mean_rank, 2),
+            "ci95": {f"R@{recall.k}": [round(recall.low, 2), round(recall.high, 2)] for recall in recalls},
+            "n_queries": direction.n_queries,
+            "n_gallery": direction.n_gallery,
         }
     name, variant = split_label(row.model_name)
     return {
+        "id": row.id,
         **ways,
         "rsum": round(row.rsum, 2),
         "rsum_ci95": [round(row.rsum_low, 2), round(row.rsum_high, 2)],
@@ -218,8 +222,11 @@ def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
     )
 
 
-def _check_unchanged(model: Model) -> None:
-    """Refuse to report old vectors under the name of a new model; those of one that is gone are fine."""
+def check_unchanged(model: Model) -> None:
+    """Refuse to report old vectors under the name of a new model; those of one that is gone are fine.
+
+    Raises ``LibraryError``.
+    """
     try:
         folder = resolve_model(model.name)
     except ModelError:
@@ -318,7 +325,8 @@ def _row(result: EvaluationResult, model: Model, command: str) -> Evaluation:
     return row
 
 
-def _direction_json(direction: DirectionMetrics) -> dict[str, Any]:
+def direction_json(direction: DirectionMetrics) -> dict[str, Any]:
+    """One direction in the shape of ``eval --json``."""
     return {
         **{f"R@{k}": round(recall, 2) for k, recall in direction.recall.items()},
         "median_rank": direction.median_rank,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from embedding.errors import UserError
 from indexer.reader import Kind
+from indexer.replacing import replacing
 from retrieval.query import Item, Query
 
 _FILE = "last-search.json"
@@ -27,10 +27,8 @@ class LastSearch:
     def save(self, library: Path) -> None:
         """Keep it; a library that may not be written to keeps none."""
         data = {"query": self.query.as_json(), "within": self.within, "hits": self.hits}
-        with suppress(OSError):
-            partial = library / f"{_FILE}.{os.getpid()}.part"
+        with suppress(OSError), replacing(library / _FILE) as partial:
             partial.write_text(json.dumps(data), encoding="utf-8", errors="surrogateescape")
-            partial.replace(library / _FILE)
 
     @classmethod
     def load(cls, library: Path) -> LastSearch:

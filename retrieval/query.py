@@ -24,7 +24,8 @@ _WEIGHT = re.compile(r"(\d+(?:\.\d+)?):\s*(?=\S)")
 
 @dataclass(frozen=True)
 class Term:
-    """One thing to look for: a sentence, a photo on disk, or an item of the library by the id of its vector.
+    """One thing to look for: a sentence, a photo on disk, an item of the library by the id of its vector, or
+    the embedding of a picture that was handed in: (D,) float32, of length 1, as bytes.
 
     A negative weight leads away from it.
     """
@@ -33,6 +34,7 @@ class Term:
     photo: Path | None = None
     item: Item | None = None
     weight: float = 1.0
+    picture: bytes | None = None
 
     def __str__(self) -> str:
         what = self.text or (str(self.photo) if self.photo else "{0[0]} {0[1]}".format(self.item or ("", "")))
@@ -52,9 +54,9 @@ class Query:
         return self.terms[0].text if self._is_single else None
 
     @property
-    def photo(self) -> Path | None:
-        """The photo, if that is all the query is."""
-        return self.terms[0].photo if self._is_single else None
+    def is_photo(self) -> bool:
+        """Whether all the query is is one photo that is not of the library."""
+        return self._is_single and (self.terms[0].photo or self.terms[0].picture) is not None
 
     @property
     def _is_single(self) -> bool:
@@ -74,7 +76,7 @@ class Query:
         """As one would type it."""
         parts: list[str] = []
         for term in self.terms:
-            if term.item is not None:  # hits that were liked or not are not typed
+            if term.item is not None or term.picture is not None:  # neither is typed
                 continue
             parts += (["-"] if term.weight < 0 else ["+"] if parts else []) + [str(term)]
         return " ".join(parts)
@@ -82,7 +84,12 @@ class Query:
     def as_json(self) -> dict[str, Any]:
         """For `from_json`."""
         terms = [
-            {**asdict(term), "photo": None if term.photo is None else str(term.photo.absolute())}
+            {
+                "text": term.text,
+                "photo": None if term.photo is None else str(term.photo.absolute()),
+                "item": term.item,
+                "weight": term.weight,
+            }
             for term in self.terms
         ]
         filters = asdict(self.filters)
@@ -117,13 +124,15 @@ def parse_query(
     plus: Sequence[str] = (),
     minus: Sequence[str] = (),
     filters: Filters = Filters(),  # noqa: B008 (frozen)
+    *,
+    files: bool = True,
 ) -> Query:
     """The query in the words of a command line, with what was given to ``--plus`` and ``--minus``.
 
     A ``+`` or ``-`` that stands alone begins the next term; ``2:`` before a term is its weight. A photo is
-    what begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file. Raises ``UserError``
-    for an empty query without filters, a sign without a term, a query that only leads away, and a photo that
-    is not there or stands in a sentence.
+    what begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file; without ``files`` all
+    is words, and nothing on disk is looked at. Raises ``UserError`` for an empty query without filters, a
+    sign without a term, a query that only leads away, and a photo that is not there or stands in a sentence.
     """
     terms: list[Term] = []
     pending: list[str] = []
@@ -131,14 +140,14 @@ def parse_query(
 
     def end_term() -> None:
         if pending:
-            terms.append(_term(pending, -1.0 if sign == "-" else 1.0))
+            terms.append(_term(pending, -1.0 if sign == "-" else 1.0, files))
             pending.clear()
         elif sign:
             raise UserError(f'nothing follows the {sign!r}; as in: search "dog" {sign} "snow"')
 
     for word in words:
         # A photo's name may have such signs in it; a sentence in quotes has them where it means them.
-        for part in [word] if is_photo_path(_WEIGHT.sub("", word, count=1)) else _SIGN.split(word):
+        for part in [word] if files and is_photo_path(_WEIGHT.sub("", word, count=1)) else _SIGN.split(word):
             if part in ("+", "-"):
                 if pending or sign:
                     end_term()
@@ -146,8 +155,8 @@ def parse_query(
             elif part.strip():
                 pending.append(part.strip())
     end_term()
-    terms += [_term([text], 1.0) for text in plus]
-    terms += [_term([text], -1.0) for text in minus]
+    terms += [_term([text], 1.0, files) for text in plus]
+    terms += [_term([text], -1.0, files) for text in minus]
     if not terms and not filters:
         raise UserError('empty query; describe a photo, as in: search "red car on a street"')
     if terms and all(term.weight <= 0 for term in terms):
@@ -155,12 +164,12 @@ def parse_query(
     return Query(tuple(terms), filters)
 
 
-def _term(words: Sequence[str], sign: float) -> Term:
+def _term(words: Sequence[str], sign: float, files: bool) -> Term:
     """One term in its words."""
     match = _WEIGHT.match(words[0])
     weight = sign * (float(match[1]) if match else 1.0)
     words = [words[0][match.end() :] if match else words[0], *words[1:]]
-    paths = [word for word in words if is_photo_path(word)]
+    paths = [word for word in words if files and is_photo_path(word)]
     if paths and len(words) > 1:
         raise UserError(f'{paths[0]}: a photo in a sentence; write + between: search "dog" + {paths[0]}')
     if not paths:

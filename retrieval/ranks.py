@@ -168,10 +168,10 @@ def _positives(
         number = np.arange(start, min(start + _PAIRS, ends[-1]))
         i = np.searchsorted(ends, number, side="right")
         j = order[first[i] + number - (ends[i] - counts[i])]
-        yield i, j, _scores_of_pairs(one.vectors[i], other.vectors[j])
+        yield i, j, scores_of_pairs(one.vectors[i], other.vectors[j])
 
 
-def _scores_of_pairs(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+def scores_of_pairs(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n,) scores of the n-th of one with the n-th of the other: of equal vectors they are equal, for NumPy
     adds the numbers of every row in the same order."""
     return np.multiply(a, b, dtype=np.float64).sum(axis=1).astype(np.float32)
@@ -243,7 +243,7 @@ class _Tile:
         pairs = pairs[:, items[0] != items[1]]
         for start in range(0, pairs.shape[1], _PAIRS):
             i, j = some = pairs[:, start : start + _PAIRS]
-            scores = _scores_of_pairs(self.sides[0].vectors[i], self.sides[1].vectors[j])
+            scores = scores_of_pairs(self.sides[0].vectors[i], self.sides[1].vectors[j])
             beaten = some[way][scores >= bar.best[some[way]]]
             ahead += np.bincount(beaten, minlength=len(ahead))
         return ahead

@@ -202,6 +202,8 @@ def status_text(facts: dict[str, Any]) -> str:
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
     disk = facts["disk"]
     used = f"{_bytes(disk['total'])}: catalogue {_bytes(disk['catalogue'])}, index {_bytes(disk['index'])}"
+    if disk["thumbnails"]:
+        used += f", thumbnails {_bytes(disk['thumbnails'])}"
     last = facts["last_index"]
     ended = "never to its end" if last is None else f"{_local(last['ended'])} ({_changes(last)})"
     rows += [("disk", used), ("last index", ended)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("commands", "embedding", "indexer", "retrieval", "train")
+PACKAGES = ("commands", "embedding", "indexer", "retrieval", "server", "train")
 # What each package may import of ours, besides itself. `indexer.corpus` reads caption files for both
 # indexing and training; `retrieval.metrics` and `retrieval.confidence` are NumPy only.
 ALLOWED = {
@@ -24,7 +24,8 @@ ALLOWED = {
         "retrieval.metrics",
         "retrieval.spelling",
     },
-    "commands": {"embedding", "indexer", "retrieval", "train"},
+    "server": {"embedding", "indexer", "retrieval"},
+    "commands": {"embedding", "indexer", "retrieval", "server", "train"},
     "cli": {"commands"},
 }
 # Where a heavy package may be imported (module or package prefixes).
@@ -35,8 +36,10 @@ HEAVY = {
     "gensim": ("train",),
     "onnx": ("train",),
     "faiss": ("indexer.vectors", "indexer.approximate"),
-    "sqlalchemy": ("indexer", "retrieval"),
+    "sqlalchemy": ("indexer", "retrieval", "server"),
     "typer": ("commands",),
+    "fastapi": ("server",),
+    "uvicorn": ("server",),
     "matplotlib": ("retrieval.plots", "train.curves"),
 }
 
@@ -100,7 +103,7 @@ def test_searching_imports_nothing_heavy() -> None:
     """What the code of a search loads, as one process sees it."""
     code = (
         "import sys, cli, embedding.encoder, indexer.build, retrieval.engine, retrieval.evaluate\n"
-        "heavy = {'torch', 'torchvision', 'gensim', 'transformers', 'matplotlib'}\n"
+        "heavy = {'torch', 'torchvision', 'gensim', 'transformers', 'matplotlib', 'fastapi'}\n"
         "print(*(heavy & set(sys.modules)))"
     )
     result = subprocess.run(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from embedding.errors import UserError
 from embedding.preprocess import IMAGE_SUFFIXES
 from embedding.progress import SILENT, Progress
-from indexer.corpus import Caption, CaptionCorpus
+from indexer.corpus import Caption, CaptionCorpus, composed_name
 
 HELD_OUT = 0.1  # of the images, where a corpus names no dev split
 MOST_HELD_OUT = 1000
@@ -105,8 +105,11 @@ def _find_photos(corpus: CaptionCorpus, images: Path, progress: Progress) -> dic
     found = {name: images / name for name in names if (images / name).is_file()}
     missing = [name for name in names if name not in found]
     if missing:
-        by_name = {p.name: p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES}
-        found.update({name: by_name[Path(name).name] for name in missing if Path(name).name in by_name})
+        files = (path for path in images.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        by_name = {composed_name(path.name): path for path in files}
+        for name in missing:
+            if (file := by_name.get(composed_name(Path(name).name))) is not None:
+                found[name] = file
         missing = [name for name in missing if name not in found]
     if missing:
         progress.warn(_counted(missing, f"with captions, but not in {images}"))

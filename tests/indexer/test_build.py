@@ -20,7 +20,7 @@ from indexer.catalog import (
     ImageVector,
 )
 from indexer.database import connect
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
 from tests.indexing import check, counts, images, in_batches, index, photo_index, vector_ids
 
@@ -316,7 +316,10 @@ def test_a_full_disk_is_one_line(
         update_library(library, [photos], encoder)
 
 
-def test_two_runs_at_once_are_refused(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+def test_two_runs_at_once_are_refused(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     index(library, photos, encoder)
+    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index`"):
         update_library(library, [photos], encoder)

@@ -33,7 +33,7 @@ from indexer.catalog import (
     utcnow,
 )
 from indexer.database import ACTIVE_MODEL, CATALOG
-from indexer.library import find_library, indexing_lock, library_for_indexing
+from indexer.library import find_library, library_for_indexing
 
 
 @pytest.fixture
@@ -228,6 +228,26 @@ def test_an_older_catalogue_is_copied_and_migrated(library: Path) -> None:
         assert connection.execute("SELECT * FROM roots").fetchall() == [(1, "/photos")]
 
 
+def test_the_copy_is_made_while_nobody_else_may_write(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else another process could migrate the catalogue before it is copied, and the old one would be lost."""
+    Catalog.open(library, create=True).close()
+    path, real, copied = library / CATALOG, migrations._back_up, []
+
+    def back_up(of: Path) -> None:
+        with (
+            closing(sqlite3.connect(of, timeout=0, isolation_level=None)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("BEGIN IMMEDIATE")
+        real(of)
+        copied.append(of)
+
+    monkeypatch.setattr(migrations, "_back_up", back_up)
+    another = migrations.Migration(migrations.LATEST + 1, ("ALTER TABLE roots ADD COLUMN label TEXT",))
+    migrations.upgrade(path, [*migrations.MIGRATIONS, another])
+    assert copied == [path]
+
+
 def test_a_migration_that_fails_changes_nothing(library: Path) -> None:
     Catalog.open(library, create=True).close()
     broken = migrations.Migration(
@@ -306,14 +326,3 @@ def test_a_named_library_must_exist_to_be_searched(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="no such library"):
         find_library(tmp_path / "nowhere")
     assert library_for_indexing(tmp_path / "nowhere") == tmp_path / "nowhere"
-
-
-def test_one_index_at_a_time(tmp_path: Path) -> None:
-    with (
-        indexing_lock(tmp_path),
-        pytest.raises(LibraryError, match="another `index`"),
-        indexing_lock(tmp_path),
-    ):
-        pass
-    with indexing_lock(tmp_path):  # free again
-        pass

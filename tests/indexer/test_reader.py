@@ -42,6 +42,9 @@ def reader(library: Path) -> Iterator[CatalogReader]:
             session.add(
                 Image(root_id=root, path=path, size=1, mtime_ns=1, indexed_at=utcnow(), taken_at=date)
             )
+        session.flush()
+        known = session.get_one(Image, 1)
+        known.width, known.height, known.content_hash = 40, 30, bytes(32)
         session.add(Corpus(path="/c.csv", format="csv", size=1, mtime_ns=1, added_at=utcnow()))
         session.flush()
         session.add(Caption(corpus_id=1, position=0, text="a dog", image_id=1))
@@ -89,12 +92,12 @@ def test_vectors_of_one_model(reader: CatalogReader) -> None:
 
 def test_what_vectors_stand_for(reader: CatalogReader) -> None:
     assert reader.found("images", [4, 5, 6, 99]) == {
-        4: Found(Path("/photos/x.jpg"), None, TAKEN_AT),
-        5: Found(Path("/photos", NOT_UTF8), None),
-        6: Found(Path("/other", NOT_UTF8, "sub/y.jpg"), None),
+        4: Found(Path("/photos/x.jpg"), None, TAKEN_AT, 1, 40, 30, "00" * 8),
+        5: Found(Path("/photos", NOT_UTF8), None, photo=2),
+        6: Found(Path("/other", NOT_UTF8, "sub/y.jpg"), None, photo=3),
     }
     assert reader.found("captions", [1, 2]) == {
-        1: Found(Path("/photos/x.jpg"), "a dog", TAKEN_AT),
+        1: Found(Path("/photos/x.jpg"), "a dog", TAKEN_AT, 1, 40, 30, "00" * 8),
         2: Found(None, "a cat"),
     }
 

@@ -11,7 +11,7 @@ import pytest
 from embedding.errors import LibraryError, UserError
 from indexer import approximate, galleries
 from indexer.build import update_library
-from indexer.library import indexing_lock
+from indexer.lock import indexing_lock
 from indexer.moving import forget
 from indexer.vacuum import vacuum
 from tests.fakes import FakeEncoder, write_photos
@@ -73,6 +73,7 @@ def test_a_full_disk_and_a_running_index_are_said(
     library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index(library, photos, encoder)
+    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index`"):
         vacuum(library)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 1000))

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.galleries import remove_index_files
 from indexer.vectorfile import Stamp, read_vectors, write_vectors
-from indexer.vectors import index_file
 
 IDS = np.array([10, 20, 30])
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -83,19 +81,3 @@ def test_a_write_that_fails_keeps_the_old_file(tmp_path: Path, monkeypatch: pyte
         write(path, IDS[:1], ROWS[:1])
     assert path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    path = index_file(tmp_path, "images", 1)
-    for name in ("images-1.vectors.7.part", "images-1.vectors.8.part", "images-11.vectors.7.part"):
-        (tmp_path / name).touch()
-        if "8" not in name:
-            os.utime(tmp_path / name, (1, 1))
-    write(path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "images-1.vectors",
-        "images-1.vectors.8.part",  # may be another process at work
-        "images-11.vectors.7.part",
-    ]
-    remove_index_files(tmp_path, 1)
-    assert [file.name for file in tmp_path.iterdir()] == ["images-11.vectors.7.part"]

@@ -11,7 +11,7 @@ from embedding.errors import LibraryError, UserError
 from indexer.build import update_library
 from retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from retrieval.engine import SearchEngine
-from retrieval.query import parse_query
+from retrieval.query import Query, Term, parse_query
 from tests.fakes import FakeEncoder, write_photo
 
 
@@ -167,3 +167,53 @@ def test_a_gallery_of_one_photo_and_one_full_of_right_answers(
     with SearchEngine.open(library, load=lambda model: encoder) as engine:
         hits = engine.search("red", top=80)
     assert {hit.confidence for hit in hits} == {only.confidence}  # a burst makes no hit less likely
+
+
+def test_an_open_engine_sees_what_is_committed_once_it_looks(
+    engine: SearchEngine, photos: Path, library: Path, encoder: FakeEncoder
+) -> None:
+    assert len(engine.search("red")) == 3
+    write_photo(photos / "rose.png", (200, 0, 0))
+    update_library(library, [photos], encoder)
+    assert len(engine.search("red")) == 3  # as it was opened
+    engine.refresh()
+    assert len(engine.search("red")) == 4
+    before = engine.index("images")
+    engine.refresh()  # nothing happened: nothing is opened anew
+    assert engine.index("images") is before
+
+
+def test_an_open_engine_changes_to_another_model(library: Path, photos: Path) -> None:
+    encoders = {name: FakeEncoder(name, f"{name}-1") for name in ("old", "new")}
+    update_library(library, [photos], encoders["old"])
+    with SearchEngine.open(library, load=lambda model: encoders[model.name]) as engine:
+        assert engine.encoder.name == "old"
+        update_library(library, [photos], encoders["new"])
+        engine.refresh()
+        assert engine.encoder.name == "new"
+        assert names(engine.search("red", top=1)) == ["red.png"]
+
+
+def test_a_picture_that_is_nowhere_on_disk(engine: SearchEngine, encoder: FakeEncoder) -> None:
+    picture = encoder.encode_texts(["green"])[0].tobytes()  # as if somebody had handed in a green one
+    assert names(engine.search(Query((Term(picture=picture),)), top=1)) == ["green.png"]
+
+
+def test_a_hit_knows_its_photo(engine: SearchEngine) -> None:
+    best = engine.search("red")[0]
+    (caption, *_) = engine.search("red", within="captions")
+    assert best.photo == caption.photo is not None
+    assert (best.width, best.height, len(best.content or "")) == (8, 8, 16)
+
+
+def test_after_how_many_hits_none_is_a_likely_match(
+    engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    query = parse_query(["red"])
+    assert engine.n_matching(query, engine.search(query), "images") is None  # no calibration
+    calibrate(encoder, tmp_path / "model")
+    with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
+        hits = later.search(query)
+        # red.png is almost certain, the two that score 0 are below the 0.5 that `calibrate` calls weak
+        assert later.n_matching(query, hits, "images") == 1
+        assert later.n_matching(query, hits[1:], "images") == 0

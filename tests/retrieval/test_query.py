@@ -16,14 +16,27 @@ from retrieval.query import Query, Term, parse_query, with_feedback
 def test_words_are_one_sentence() -> None:
     query = parse_query(["red", "car  on", "a street"])
     assert query == Query((Term(text="red car on a street"),))
-    assert (query.sentence, query.photo, str(query)) == ("red car on a street", None, "red car on a street")
+    assert (query.sentence, query.is_photo, str(query)) == (
+        "red car on a street",
+        False,
+        "red car on a street",
+    )
 
 
 def test_a_path_is_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("cat.jpg").touch()
     for word in ("cat.jpg", "./cat.jpg", str(tmp_path / "cat.jpg")):
-        assert parse_query([word]).photo == Path(word)
+        query = parse_query([word])
+        assert (query.photos, query.is_photo) == ((Path(word),), True)
+
+
+def test_a_server_takes_paths_for_words(tmp_path: Path) -> None:
+    (tmp_path / "cat.jpg").touch()
+    for text in (str(tmp_path / "cat.jpg"), "./cat.jpg", "~/cat.jpg", "cat.jpg"):
+        assert parse_query([text], files=False).terms == (Term(text=text),)
+    terms = parse_query(["a dog + ./cat.jpg"], files=False).terms
+    assert terms == (Term(text="a dog"), Term(text="./cat.jpg"))
 
 
 def test_a_sentence_may_end_like_a_file_name() -> None:
@@ -39,7 +52,7 @@ def test_arithmetic_as_rclip_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Term(photo=Path("./pool.jpg")),
         Term(text="fruit", weight=-1),
     )
-    assert (query.sentence, query.photo) == (None, None)
+    assert (query.sentence, query.is_photo) == (None, False)
     assert str(query) == "2:golden retriever + pool.jpg - fruit"
 
 

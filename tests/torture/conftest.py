@@ -15,6 +15,7 @@ from random import Random
 import pytest
 
 from embedding.cores import usable_cores
+from tests.torture.zygote import zygote  # noqa: F401 (a fixture)
 
 _counts = pytest.StashKey[Counter[str]]()
 

@@ -1,0 +1,62 @@
+// The server's answers. Addresses are relative: the page may live under a prefix of a reverse proxy.
+
+/** The server said no: `message` is its line of text, `status` the HTTP status. */
+export class Refused extends Error {
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+/** Nobody answered. */
+export class Gone extends Error {}
+
+/** The answer as JSON. Throws Refused, Gone, and AbortError when `options.signal` says so. */
+export async function ask(address, options) {
+  let response;
+  try {
+    response = await fetch(address, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Gone("The server does not answer.");
+  }
+  if (response.ok) return response.json();
+  throw new Refused(response.status, await textOf(response));
+}
+
+async function textOf(response) {
+  try {
+    return (await response.json()).error;
+  } catch {
+    return `The server answered ${response.status} ${response.statusText}`; // a proxy's page, perhaps
+  }
+}
+
+export const search = (question, signal) => ask(`api/search?${question}`, { signal });
+export const facets = (filters, signal) => ask(`api/facets?${filters}`, { signal });
+export const photo = (id, signal) => ask(`api/photos/${id}`, { signal });
+
+/** The name under which the server keeps a picture that is handed in. */
+export async function handIn(file) {
+  const body = new FormData();
+  body.append("file", file, file.name || "picture");
+  return (await ask("api/search?top=1", { method: "POST", body })).picture;
+}
+
+/** What the server says about a picture that did not load; null if it is there after all. */
+export async function reasonOf(address) {
+  try {
+    const response = await fetch(address);
+    return response.ok ? null : await textOf(response);
+  } catch {
+    return "The server does not answer.";
+  }
+}
+
+export const original = (id) => `api/photos/${id}/original`;
+export const pictureView = (name) => `api/pictures/${encodeURIComponent(name)}/thumbnail`;
+
+/** The small view of a photo, at most `size` (320, 640 or 1600) pixels a side. */
+export function thumbnail(photo, size, content) {
+  return `api/photos/${photo}/thumbnail?size=${size}${content ? `&v=${encodeURIComponent(content)}` : ""}`;
+}

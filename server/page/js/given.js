@@ -1,0 +1,37 @@
+// What is searched for beside words, as small chips in the field: a picture, photos liked and not.
+
+import { html, render } from "../vendor/lit-html.js";
+import { pictureView, thumbnail } from "./api.js";
+import { CLOSE, LESS, MORE } from "./icons.js";
+
+/** Chips in `element` for a state; `change(changes)` takes one away. */
+export function showGiven(element, state, change) {
+  const chips = [
+    ...(state.picture ? [chip(pictureView(state.picture), "Your picture", "", () => change({ picture: "" }))] : []),
+    ...state.like.map((id) => chip(thumbnail(id, 320), "More like this photo", MORE, () => change(without(state, "like", id)))),
+    ...state.unlike.map((id) =>
+      chip(thumbnail(id, 320), "Less like this photo", LESS, () => change(without(state, "unlike", id))),
+    ),
+  ];
+  render(chips, element);
+}
+
+function chip(picture, name, sign, remove) {
+  return html`<span class="given">
+    <img src=${picture} alt=${name} width="28" height="28">${sign}
+    <button aria-label="Remove: ${name}" @click=${remove}>${CLOSE}</button>
+  </span>`;
+}
+
+/** Without what leads towards something there is nothing to lead away from: that goes as well. */
+function without(state, name, id) {
+  const rest = { [name]: state[name].filter((one) => one !== id) };
+  const next = { ...state, ...rest };
+  return next.q.trim() || next.picture || next.like.length ? rest : { ...rest, unlike: [] };
+}
+
+/** The changes that take the last chip away, or null if there is none. */
+export function withoutLast(state) {
+  for (const name of ["unlike", "like"]) if (state[name].length) return without(state, name, state[name].at(-1));
+  return state.picture ? { picture: "", ...(state.q.trim() ? {} : { unlike: [] }) } : null;
+}

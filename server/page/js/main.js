@@ -1,0 +1,267 @@
+// The search page: ties the address, the field, the server's answers and what is shown together.
+
+import { nothing, render } from "../vendor/lit-html.js";
+import { facets, Gone, handIn, search } from "./api.js";
+import { showCaptions, walkCaptions } from "./captions.js";
+import { mountFilters } from "./filters.js";
+import { showGiven, withoutLast } from "./given.js";
+import { mountGrid } from "./grid.js";
+import { mountIndexing } from "./indexing.js";
+import { mountLightbox } from "./lightbox.js";
+import { countOf, emptiness, matching, notes, trouble } from "./notes.js";
+import { mountPicture } from "./picture.js";
+import { address, filtersOf, isQuery, openHistory, question } from "./state.js";
+
+const STEPS = [50, 200, 500]; // hits, as one scrolls
+const DEBOUNCE_MS = 40; // a search takes a few milliseconds; this is for keys that come in bursts
+const WEAK = "Nothing below here matches well";
+
+const $ = (id) => document.getElementById(id);
+const field = $("q");
+const page = openHistory(changed, () => ({ scroll: scrollY, top: answer?.hits.length ?? 0 }));
+let answer = null; // what is shown
+let asked = ""; // the question it answers, or that is on its way
+let steps = 0; // which of STEPS it had
+let running = null; // AbortController of the search that is on its way
+let waiting = 0; // timer of the next search
+let counted = null; // the filters that the counts were made for
+
+const change = (changes) => page.change(changes);
+const filters = mountFilters($("filters"), change);
+const grid = mountGrid($("grid"), {
+  addressOf: (hit) => address({ ...page.state, photo: String(hit.photo) }),
+  open: (hit) => page.show(hit.photo),
+  leave: toField,
+});
+walkCaptions($("captions"), toField);
+const lightbox = mountLightbox($("lightbox"), {
+  show: (id) => page.show(id),
+  hide: () => page.hide(),
+  more: (id) => judge("like", "unlike", id),
+  less: (id) => judge("unlike", "like", id),
+  mayLess: () => isQuery(page.state),
+});
+mountPicture({ button: $("choose"), input: $("file"), drop: $("drop"), take });
+
+function toField() {
+  field.focus({ preventScroll: true });
+}
+
+/** A change by something that is gone with it, and with it the focus. On a phone the keyboard stays away. */
+function changeFromField(changes) {
+  change(changes);
+  if (matchMedia("(hover: hover)").matches) toField();
+}
+
+function judge(name, other, id) {
+  const rest = page.state[other].filter((one) => one !== id);
+  change({ [name]: [...new Set([...page.state[name], id])], [other]: rest, photo: "" });
+}
+
+async function take(file) {
+  $("asking").classList.add("busy");
+  try {
+    const picture = await handIn(file);
+    change({ picture, photo: "" });
+  } catch (error) {
+    showTrouble(error, error instanceof Gone ? () => take(file) : null);
+  } finally {
+    $("asking").classList.remove("busy");
+  }
+}
+
+// From the state to what is seen.
+
+function changed(state, before, kept) {
+  showState(state);
+  const another = String(question(state)) !== asked;
+  if (another) {
+    clearTimeout(waiting);
+    const typed = state.q !== before.q && document.activeElement === field && !kept;
+    if (typed) waiting = setTimeout(find, DEBOUNCE_MS);
+    else find(kept);
+  }
+  showPhoto(before.photo, !another || kept);
+}
+
+function showState(state) {
+  if (field.value !== state.q) field.value = state.q;
+  showGiven($("given"), state, changeFromField);
+  filters.show(state);
+  for (const radio of document.querySelectorAll("[name=in]")) radio.checked = radio.value === state.in;
+  $("sort").value = state.sort;
+  $("sort").disabled = !isQuery(state); // without a query the newest come first in any case
+  document.title = state.q.trim() ? `${state.q.trim()} – twobranch` : "twobranch";
+}
+
+function showPhoto(before, giveBack) {
+  const { photo } = page.state;
+  lightbox.show(photo, page.state.in === "images" && answer ? grid.hits() : (answer?.hits.filter((hit) => hit.photo !== null) ?? []));
+  if (before && !photo && giveBack) grid.tileOf(before)?.focus();
+  // Whoever walks from photo to photo comes to the end of the hits as well.
+  if (answer?.hits.slice(-5).some((hit) => String(hit.photo) === photo)) grow();
+}
+
+/** Ask for what the address says. `kept` is how far one had come, when one comes back to it. */
+async function find(kept = null) {
+  const { state } = page;
+  asked = String(question(state));
+  steps = Math.max(0, STEPS.findIndex((top) => top >= (kept?.top ?? 0)));
+  // By date it is not known what comes first until all that may come is known.
+  if (state.sort === "date" && isQuery(state)) steps = STEPS.length - 1;
+  const its = await ask(state);
+  if (!its) return;
+  answer = its;
+  grid.rewind();
+  showAnswer();
+  scrollTo(0, kept?.scroll ?? 0);
+  if (state.photo) showPhoto(state.photo, false);
+  countFilters();
+  growIfShort();
+}
+
+/** The answer of the server; null if it failed (which is shown) or is no longer wanted. */
+async function ask(state) {
+  running?.abort();
+  const mine = (running = new AbortController());
+  const late = setTimeout(() => $("asking").classList.add("busy"), 250);
+  try {
+    return await search(question(state, STEPS[steps]), mine.signal);
+  } catch (error) {
+    if (error.name !== "AbortError") showTrouble(error, error instanceof Gone ? () => find() : null);
+    return null;
+  } finally {
+    clearTimeout(late);
+    if (mine === running) {
+      running = null;
+      $("asking").classList.remove("busy");
+    }
+  }
+}
+
+/** Stands above the hits, which are those of the question before. */
+function showTrouble(error, retry) {
+  render(trouble(error, retry), $("notes"));
+  $("count").textContent = "";
+  asked = ""; // the same may be asked again
+  if (document.activeElement === field) {
+    $("found").classList.add("stale"); // an unfinished word, perhaps
+    return;
+  }
+  answer = null;
+  grid.show([], false);
+  for (const id of ["grid", "captions"]) $(id).hidden = true;
+  render(nothing, $("empty"));
+}
+
+function showAnswer() {
+  const { state } = page;
+  const inCaptions = answer.in === "captions";
+  const sections = sectionsOf(answer.hits, matching(answer, state));
+  $("found").classList.remove("stale");
+  $("count").textContent = countOf(answer, state);
+  render(notes(answer, state, change), $("notes"));
+  render(emptiness(answer, state, change), $("empty"));
+  $("grid").hidden = inCaptions || !answer.hits.length;
+  $("captions").hidden = !inCaptions;
+  grid.show(inCaptions ? [] : sections, mayGrow());
+  showCaptions($("captions"), inCaptions ? sections : [], {
+    addressOf: (changes) => address({ ...state, ...changes }),
+    open: (hit) => page.show(hit.photo),
+    lookFor: (q) => change({ q, in: "images", picture: "", like: [], unlike: [], correct: "true" }),
+  });
+}
+
+/** The hits above and below the line under which nothing matches well. */
+function sectionsOf(hits, n) {
+  if (n === null || n >= hits.length) return [{ hits, line: null }];
+  const weak = { hits: hits.slice(n), line: WEAK };
+  return n ? [{ hits: hits.slice(0, n), line: null }, weak] : [weak];
+}
+
+// More hits, as one comes near the end of those that there are.
+
+const mayGrow = () => answer !== null && steps < STEPS.length - 1 && answer.hits.length >= STEPS[steps];
+
+async function grow() {
+  if (running || !mayGrow()) return;
+  steps += 1;
+  const mine = asked;
+  const its = await ask(page.state);
+  if (!its || mine !== asked) return;
+  // The line stays where it is once it is seen, even if one of the new hits is found likely by its words.
+  const line = answer.n_matching;
+  answer = line !== null && line < answer.hits.length ? { ...its, n_matching: line } : its;
+  showAnswer();
+  if (page.state.photo) showPhoto("", false);
+  growIfShort();
+}
+
+/** A screen that all hits do not fill has nothing to scroll. */
+function growIfShort() {
+  if (document.documentElement.scrollHeight <= innerHeight * 1.2) grow();
+}
+
+addEventListener("scroll", () => {
+  // Two screens ahead, so that nobody sees the end before it is there.
+  if (scrollY + 3 * innerHeight > document.documentElement.scrollHeight) grow();
+}, { passive: true });
+
+async function countFilters() {
+  const wanted = String(filtersOf(page.state));
+  if (counted === wanted) return;
+  counted = wanted;
+  try {
+    const its = await facets(wanted);
+    if (counted === wanted) filters.count(its);
+  } catch {
+    counted = null; // the search says what is wrong; the chips work without numbers
+  }
+}
+
+// The field and the keyboard.
+
+field.addEventListener("input", () => page.type(field.value));
+field.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown" && enter()) event.preventDefault();
+  else if (event.key === "Backspace" && !field.value && withoutLast(page.state)) change(withoutLast(page.state));
+  else if (event.key === "Escape") field.select();
+});
+field.addEventListener("blur", page.settle);
+
+/** Go from the field to the hits; false if there are none. */
+function enter() {
+  const caption = $("captions").hidden ? null : $("captions").querySelector(".caption");
+  caption?.focus();
+  return caption !== null || grid.enter();
+}
+
+$("asking").addEventListener("submit", (event) => {
+  event.preventDefault();
+  page.settle();
+  if (matchMedia("(pointer: coarse)").matches) field.blur(); // puts the keyboard of a phone away
+  if (String(question(page.state)) === asked) return;
+  clearTimeout(waiting);
+  find();
+});
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, select, textarea, dialog");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  toField();
+  field.select();
+});
+for (const radio of document.querySelectorAll("[name=in]")) {
+  radio.addEventListener("change", () => change({ in: radio.value }));
+}
+$("sort").addEventListener("change", () => change({ sort: $("sort").value }));
+
+showState(page.state);
+if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
+find(page.kept);
+mountIndexing($("library"), {
+  onChange() {
+    counted = null;
+    find({ scroll: scrollY, top: answer?.hits.length ?? 0 }); // one stays where one is when photos come or go
+  },
+});

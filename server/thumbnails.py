@@ -1,0 +1,87 @@
+"""Small pictures of the library's photos: made once, in threads of their own, and kept on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedding.cores import usable_cores
+from embedding.errors import ImageError
+from embedding.preprocess import load_thumbnail, thumbnail_bytes
+from indexer.memory import Memory
+from indexer.photofile import PhotoFile, open_photo_file
+from indexer.thumbnailcache import ThumbnailCache
+
+_QUALITY = 80  # of WebP, 0 to 100
+_MAX_BYTES = 1 << 30  # of a file; `index` reads no larger ones
+_DECODING = 1 << 30  # bytes that the photos which are being decoded take together
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture as WebP, and the sha256 of the file that it shows."""
+
+    content_hash: bytes
+    data: bytes
+
+
+class Thumbnails:
+    """The pictures of one library. ``make`` and ``close`` are for the thread that takes requests."""
+
+    def __init__(self, library: Path) -> None:
+        self._cache = ThumbnailCache(library)
+        # Decoding and searching share the cores; with more threads searches would wait longer for no gain.
+        self._makers = ThreadPoolExecutor(usable_cores(), thread_name_prefix="thumbnail")
+        self._memory = Memory(_DECODING)
+        self._making: dict[tuple[PhotoFile, int], asyncio.Future[Thumbnail]] = {}
+
+    def current(self, photo: PhotoFile) -> bytes | None:
+        """The sha256 of the photo's file, where it is as it was when it was indexed; None: nobody knows it.
+
+        Raises ``ImageError`` when the file cannot be opened.
+        """
+        opened = open_photo_file(photo)
+        opened.file.close()
+        return photo.content_hash if opened.as_indexed else None
+
+    def ready(self, content_hash: bytes, side: int) -> Thumbnail | None:
+        """The picture that is kept of a file with this content, at most ``side`` pixels a side."""
+        data = self._cache.get(content_hash, side)
+        return None if data is None else Thumbnail(content_hash, data)
+
+    async def make(self, photo: PhotoFile, side: int) -> Thumbnail:
+        """The picture of what is in the photo's file now; whoever asks meanwhile gets the same one.
+
+        Raises ``ImageError`` for what cannot be read.
+        """
+        key = photo, side
+        making = self._making.get(key)
+        if making is None:
+            making = asyncio.get_running_loop().run_in_executor(self._makers, self._make, photo, side)
+            self._making[key] = making
+            making.add_done_callback(lambda _: self._making.pop(key))
+        return await asyncio.shield(making)  # one visitor who leaves must not take it from the others
+
+    def _make(self, photo: PhotoFile, side: int) -> Thumbnail:
+        opened = open_photo_file(photo)
+        with opened.file as file:
+            if opened.size > _MAX_BYTES:
+                raise ImageError(photo.path, f"larger than {_MAX_BYTES >> 30} GB")
+            data = file.read()
+        content_hash = hashlib.sha256(data).digest()
+        kept = None if opened.as_indexed else self.ready(content_hash, side)
+        if kept is not None:
+            return kept
+        small = io.BytesIO()
+        with self._memory.room_for(thumbnail_bytes(data, side, photo.path)):
+            load_thumbnail(data, side, name=photo.path).save(small, "WEBP", quality=_QUALITY)
+        self._cache.put(content_hash, side, small.getvalue())
+        return Thumbnail(content_hash, small.getvalue())
+
+    def close(self) -> None:
+        """Waits for the pictures that are being made; those that wait for a thread are not made."""
+        self._makers.shutdown(cancel_futures=True)

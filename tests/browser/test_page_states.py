@@ -1,0 +1,177 @@
+"""What the page bears: hostile names, long lists, an empty library, files that are gone, a server that is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from indexer.build import update_library
+from server.settings import Settings
+from tests.browser.library import HTML_CAPTION, HTML_NAME, long_library, odd_library
+from tests.browser.serving import serving
+from tests.fakes import FakeEncoder
+
+PHONE = {"width": 360, "height": 740}
+SCHEMES = [{"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def odd(place: Path) -> Iterator[str]:
+    """The URL of a server over ``odd_library``."""
+    library, encoder = odd_library(place)
+    with serving(Settings(library), lambda model: encoder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server over ``long_library``."""
+    library, encoder = long_library(tmp_path_factory.mktemp("long"))
+    with serving(Settings(library), lambda model: encoder) as url:
+        yield url
+
+
+def test_html_stays_text(page: Page, odd: str) -> None:
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.goto(f"{odd}?q=red+green")
+    tile = page.get_by_role("gridcell").get_by_label(HTML_NAME)
+    tile.click()
+    dialog = page.get_by_role("dialog", name=HTML_NAME)
+    expect(dialog.get_by_role("heading", level=2)).to_have_text(HTML_NAME)
+    expect(dialog.locator("li").first).to_have_text(HTML_CAPTION)
+    page.goto(f"{odd}?q=red+green&in=captions")
+    expect(page.get_by_role("link", name=HTML_CAPTION)).to_be_visible()
+    page.get_by_role("link", name=HTML_CAPTION).click()
+    expect(page.get_by_role("searchbox")).to_have_value(HTML_CAPTION)
+    expect(page.get_by_role("gridcell").first).to_be_visible()
+    assert page.evaluate("document.querySelectorAll('img[src=x], [onclick], main script').length") == 0
+
+
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) window.shifts.push(entry.value);
+}).observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.mark.parametrize("page", [{}, {"viewport": PHONE}], ids=["desktop", "phone"], indirect=True)
+def test_nothing_moves_while_500_photos_are_scrolled(page: Page, long: str) -> None:
+    page.add_init_script(SHIFTS)
+    page.goto(long)
+    expect(page.locator("#count")).to_have_text("The newest 50 of 520 photos")
+    # All tiles but those of a last row that waits for the next hits.
+    assert 40 < page.locator("#grid a").count() <= 50
+    for _ in range(200):
+        page.evaluate("scrollBy(0, 700)")
+        page.wait_for_timeout(30)
+        if page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 1"):
+            break
+    expect(page.locator("#grid a")).to_have_count(500)
+    page.wait_for_timeout(300)  # the observer reports late
+    assert page.evaluate("window.shifts") == []
+
+
+@pytest.mark.parametrize("page", [{"allow": ["status of 400"]}], indirect=True)
+def test_nothing_moves_when_a_photo_has_come(page: Page, odd: str) -> None:
+    """Each tile has its size from the answer, before any picture is there."""
+    page.route("**/thumbnail?**", lambda route: None)  # never answered
+    page.goto(f"{odd}?q=red")
+    before = page.locator("#grid a").first.bounding_box()
+    page.unroute("**/thumbnail?**")
+    page.reload()
+    expect(page.locator("#grid img").first).to_have_js_property("complete", True)
+    assert page.locator("#grid a").first.bounding_box() == before
+
+
+def test_back_leads_to_where_one_was(page: Page, long: str) -> None:
+    page.goto(long)
+    for count in (200, 500):
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        expect(page.locator("#count")).to_have_text(f"The newest {count} of 520 photos")
+    page.evaluate("scrollTo(0, 3000)")
+    page.get_by_role("searchbox").fill("red")
+    expect(page.locator("#count")).to_have_text(re.compile("^The best"))
+    assert page.evaluate("scrollY") == 0
+    page.go_back()
+    expect(page.locator("#count")).to_have_text("The newest 500 of 520 photos")
+    page.wait_for_function("scrollY === 3000")
+
+
+@pytest.mark.parametrize("page", SCHEMES, ids=["light", "dark"], indirect=True)
+def test_everybody_can_use_it(page: Page, odd: str, serious_findings: Callable[[Page], list[str]]) -> None:
+    page.goto(f"{odd}?q=red+motorcylce")
+    expect(page.locator("#grid a").first).to_be_visible()
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="Date", exact=True).click()
+    expect(page.get_by_label("From")).to_be_visible()
+    assert serious_findings(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Date", exact=True)).to_be_focused()
+    page.locator("#grid a").first.click()
+    expect(page.get_by_role("button", name="Copy path")).to_be_visible()
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="More like this").click()
+    expect(page.get_by_role("img", name="More like this photo")).to_be_visible()
+    assert serious_findings(page) == []
+    page.goto(f"{odd}?q=red&in=captions")
+    expect(page.locator(".captions a").first).to_be_visible()
+    assert serious_findings(page) == []
+
+
+def test_an_empty_library(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    update_library(tmp_path / ".twobranch", [tmp_path / "photos"], FakeEncoder())
+    with serving(Settings(tmp_path / ".twobranch"), lambda model: FakeEncoder()) as url:
+        page.goto(url)
+        expect(page.get_by_role("heading", name="No photos here yet")).to_be_visible()
+        expect(page.get_by_text("twobranch index ~/Pictures")).to_be_visible()
+        page.goto(f"{url}?in=captions")
+        expect(page.get_by_role("heading", name="No captions here yet")).to_be_visible()
+        page.goto("about:blank")  # it would go on asking how the library is
+
+
+@pytest.mark.parametrize("page", [{"allow": ["ERR_FAILED"]}], indirect=True)
+def test_a_server_that_is_gone(page: Page, odd: str) -> None:
+    page.goto(odd)
+    expect(page.locator("#grid a")).to_have_count(5)
+    page.route("**/api/search?**", lambda route: route.abort())
+    page.get_by_role("searchbox").fill("red")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
+    page.unroute("**/api/search?**")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("#grid a")).to_have_count(4)
+
+
+@pytest.mark.parametrize("page", [{"allow": ["status of 40[04]"]}], indirect=True)
+def test_an_error_is_its_line_of_text(page: Page, odd: str) -> None:
+    page.goto(f"{odd}?picture=00000000000000000000000000000000")
+    expect(page.get_by_role("alert")).to_have_text(
+        re.compile("that picture is no longer here; hand it in again")
+    )
+    page.goto(f"{odd}?q=red&after=soon")
+    expect(page.get_by_role("alert")).to_contain_text("'soon' is no date")
+    page.goto(f"{odd}?photo=99999")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("there is no photo 99999")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+@pytest.mark.parametrize("page", [{"allow": ["status of 404"]}], indirect=True)
+def test_a_photo_whose_file_is_gone(page: Page, odd: str, place: Path) -> None:
+    (place / "photos" / "blue.png").unlink()  # the other tests of this file do not look at it
+    page.goto(f"{odd}?q=blue")
+    tile = page.get_by_role("gridcell").first
+    expect(tile).to_have_text("blue.png is gone or cannot be read")
+    tile.get_by_role("link").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("blue.png")

@@ -1,0 +1,152 @@
+"""Searching over HTTP gives what the engine gives, for as long as the catalogue stays as it is."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from indexer.build import update_library
+from retrieval.engine import SearchEngine
+from server.app import create_app
+from server.searching import SearchAnswer
+from server.settings import Settings
+from tests.fakes import FakeEncoder, write_photo
+
+
+@pytest.fixture
+def client(library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path) -> Iterator[TestClient]:
+    captions = tmp_path / "captions.tsv"
+    captions.write_text("image\tcaption\nred.png\ta red thing\nblue.png\tblue\n")
+    update_library(library, [photos], encoder, captions=captions)
+    with TestClient(create_app(Settings(library), load=lambda model: encoder), "http://127.0.0.1") as client:
+        yield client
+
+
+def search(client: TestClient, **parameters: Any) -> dict[str, Any]:
+    """The answer, which is as the OpenAPI description says."""
+    response = client.get("/api/search", params=parameters)
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    assert SearchAnswer.model_validate(answer).model_dump(by_alias=True) == answer  # no more and no less
+    return answer
+
+
+def names(answer: dict[str, Any]) -> list[str]:
+    return [Path(hit["path"]).name for hit in answer["hits"]]
+
+
+def png(color: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), color).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_hits_are_those_of_the_engine(client: TestClient, library: Path, encoder: FakeEncoder) -> None:
+    answer = search(client, q="red", top=2)
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        assert answer["hits"] == [hit.as_json() for hit in engine.search("red", top=2, fold=True)]
+    assert (answer["query"], answer["in"], answer["gallery"]) == ("red", "images", 3)
+
+
+def test_without_a_query_the_newest_photos(client: TestClient) -> None:
+    answer = search(client)
+    assert sorted(names(answer)) == ["blue.png", "green.png", "red.png"]
+    assert (answer["matches_well"], answer["n_matching"]) == (None, None)
+
+
+def test_captions(client: TestClient) -> None:
+    hits = search(client, q="blue", **{"in": "captions"})["hits"]
+    assert [hit["caption"] for hit in hits] == ["blue", "a red thing"]
+
+
+def test_filters(client: TestClient) -> None:
+    assert names(search(client, q="red", path="blue*")) == ["blue.png"]
+    assert names(search(client, shape="portrait")) == []
+    response = client.get("/api/search", params={"after": "soon"})
+    assert (response.status_code, "is no date" in response.json()["error"]) == (400, True)
+
+
+def test_arithmetic_and_photos_that_are_liked(client: TestClient) -> None:
+    red, green, blue = (
+        search(client, q=color, top=1)["hits"][0]["photo"] for color in ("red", "green", "blue")
+    )
+    assert names(search(client, q="red + green - blue", top=2)) in (
+        ["red.png", "green.png"],
+        ["green.png", "red.png"],
+    )
+    assert names(search(client, like=green))[0] == "green.png"
+    assert names(search(client, q="red blue", like=blue, unlike=red))[0] == "blue.png"
+    assert client.get("/api/search", params={"unlike": red}).status_code == 400  # it would only lead away
+    assert client.get("/api/search", params={"like": 99}).status_code == 404
+
+
+def test_a_path_is_words_and_no_file_is_read(client: TestClient, photos: Path) -> None:
+    response = client.get("/api/search", params={"q": str(photos / "red.png")})
+    assert response.status_code == 400
+    assert "knows no word" in response.json()["error"]
+
+
+def test_a_picture_is_handed_in_and_kept(client: TestClient) -> None:
+    response = client.post("/api/search", params={"top": 1}, files={"file": ("mine.png", png("blue"))})
+    assert names(response.json()) == ["blue.png"]
+    picture = response.json()["picture"]
+    assert names(search(client, picture=picture, top=1)) == ["blue.png"]
+    # red + blue: both photos score 1 / sqrt(2) with it, green.png 0
+    assert sorted(names(search(client, picture=picture, q="red", top=2))) == ["blue.png", "red.png"]
+    assert client.get("/api/search", params={"picture": "0" * 32}).status_code == 404
+
+
+def test_what_is_no_picture(client: TestClient) -> None:
+    response = client.post("/api/search", files={"file": ("mine.png", b"not a picture")})
+    assert response.status_code == 400
+    assert "not an image" in response.json()["error"]
+
+
+def test_new_photos_are_found_without_a_restart(
+    client: TestClient, library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    assert search(client, q="red")["gallery"] == 3
+    encoded = encoder.encoded_texts
+    assert search(client, q="red")["gallery"] == 3
+    assert encoder.encoded_texts == encoded  # answered from memory
+    write_photo(photos / "rose.png", (200, 0, 0))
+    update_library(library, [photos], encoder)
+    assert search(client, q="red")["gallery"] == 4
+
+
+def test_mistyped_words_are_put_right_unless_that_is_not_wanted(client: TestClient) -> None:
+    answer = search(client, q="red motorcylce")
+    assert answer["query"] == "red motorcycle"
+    assert answer["corrections"] == [{"word": "motorcylce", "known": ["motorcycle"], "used": True}]
+    kept = search(client, q="red motorcylce", correct=False)
+    assert (kept["query"], kept["corrections"][0]["used"]) == ("red motorcylce", False)
+    assert kept["unknown_words"] == ["motorcylce"]
+
+
+@pytest.mark.parametrize("parameters", [{"top": 0}, {"top": 10**9}, {"in": "videos"}, {"nonsense": 1}])
+def test_parameters_that_there_are_not(client: TestClient, parameters: dict[str, Any]) -> None:
+    response = client.get("/api/search", params=parameters)
+    assert response.status_code == 422
+    assert next(iter(parameters)) in response.json()["error"]
+
+
+def test_names_that_are_not_utf_8(
+    client: TestClient, library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(photos / "caf\udce9.png", (250, 0, 0))
+    update_library(library, [photos], encoder)
+    assert "caf?.png" in names(search(client, q="red", fold=False))
+
+
+def test_a_library_without_photos(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    (tmp_path / "empty").mkdir()
+    update_library(library, [tmp_path / "empty"], encoder)
+    with TestClient(create_app(Settings(library), load=lambda model: encoder), "http://127.0.0.1") as client:
+        answer = search(client, q="red")
+    assert (answer["hits"], answer["gallery"], answer["matches_well"]) == ([], 0, None)
