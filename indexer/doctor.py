@@ -80,7 +80,8 @@ def examine(library: Path, *, repair: bool = False) -> list[Finding]:
 
     unlocked = say(_lock(library))
     writable = os.access(library, os.W_OK)
-    with indexing_lock(library) if unlocked and writable else nullcontext():
+    held = indexing_lock(library, "doctor", wait=False) if unlocked and writable else nullcontext()
+    with held:
         if say(_catalogue(path.absolute())):
             if repair:
                 open_database(library)  # takes an older schema to the latest

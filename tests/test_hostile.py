@@ -84,11 +84,14 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|DROP|ALTER|WHERE
 # All that is ever put into the text of a statement, by module: names of our own tables and columns, pieces of
 # SQL that are constants, places for parameters, and numbers that went through `int` or `map(str, ids)`.
 KNOWN = {
+    "indexer.facets": {"texts", "condition"},
     "indexer.migrations": {"migration.version"},
+    "indexer.photofacts": {"_FILE", "_FROM", "condition"},
     "indexer.reader": {
         "TABLES[kind]",
         "_WITH_PHOTO[kind]",
         "DATE",
+        "_PHOTO_FACTS",
         "condition",  # of Filters.condition(), whose values are parameters
         "int(model_id)",
         "marked",  # highlight(words, 0, ...) for each of FIELDS

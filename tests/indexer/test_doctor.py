@@ -18,7 +18,7 @@ from indexer.approximate import lists_file
 from indexer.build import update_library
 from indexer.catalog import Catalog, Image
 from indexer.doctor import Finding, examine
-from indexer.library import LOCK, indexing_lock
+from indexer.lock import LOCK, indexing_lock
 from indexer.vectors import index_file
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import captions, check, images, index, photo_index, write_captions
