@@ -69,7 +69,7 @@ def _read(path: Path) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: not a TOML file: {error}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); change that, or delete it") from None
@@ -83,7 +83,12 @@ def _check(context: typer.Context, path: Path, key: str, parameter: Any, value: 
     for one in values:
         if parameter.is_flag and not isinstance(one, bool):
             raise UserError(f"{path}: {key} is true or false, not {one!r}")
+        if not isinstance(one, (str, int, float)):
+            raise UserError(f"{path}: {key} takes a text or a number, not {one!r}")
         try:
             parameter.type(one, parameter, context)
         except typer.BadParameter as error:
             raise UserError(f"{path}: {key}: {error.message}") from None
+        # A type expects what a command line gives, which is text; 1 is no path and infinity no count.
+        except (TypeError, ValueError, OverflowError):
+            raise UserError(f"{path}: {key}: {one!r} is not a value for it") from None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from embedding.errors import LibraryError
+from indexer.database import library_error
 from indexer.migrations import LATEST, schema_version, upgrade
 from indexer.soundness import columns, mend_references, mend_values, tables
 
@@ -31,6 +32,8 @@ _INTERIOR = 0x05  # the kind of a page that points at others
 _NEEDED = {"roots", "images", "image_vectors"}
 # Where nothing says how high the ids go. Trying as many that are not there takes a few seconds.
 _HIGHEST = 1 << 18
+_HIGHEST_KNOWN = 1 << 30  # what says more is damaged itself
+_ROWS = 1000  # that are in memory together
 # Tables that are made anew from the others.
 _DERIVED = ("stale_words",)
 
@@ -64,12 +67,12 @@ class Salvage:
 def salvage(path: Path) -> Salvage:
     """Puts a sound copy of the catalogue at ``path`` in its place; the damaged file stays beside it.
 
-    Raises ``LibraryError``, and changes nothing, when not a single row can be read or what was read belongs
-    to a newer program.
+    Raises ``LibraryError``, and changes nothing, when not a single row can be read, the file is a newer
+    program's, the disk is full or somebody holds it.
     """
     new = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with _openable(path) as source:
+        with _Openable(path) as source:
             new.touch()
             upgrade(new)
             with closing(sqlite3.connect(new, isolation_level=None)) as target:
@@ -88,6 +91,8 @@ def salvage(path: Path) -> Salvage:
             )
         _put_in_place(new, path, result.kept)
         return result
+    except sqlite3.Error as error:  # of the new file, or of a lock that somebody holds
+        raise library_error(path, error) from None
     finally:
         new.unlink(missing_ok=True)
 
@@ -95,7 +100,7 @@ def salvage(path: Path) -> Salvage:
 # --- reading what can be read -----------------------------------------------------------------------
 
 
-class _openable:
+class _Openable:
     """The damaged file as a connection that reads; where its first page is damaged, a mended copy of it."""
 
     def __init__(self, path: Path) -> None:
@@ -206,7 +211,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
                 target.execute(statement, row)
                 ids.add(row[0])
             # A value that the column cannot have, a row that is there twice, text that is none.
-            except (sqlite3.Error, UnicodeError, OverflowError):
+            # (A full disk is another error, and ends the salvage.)
+            except (sqlite3.IntegrityError, sqlite3.DataError, UnicodeError, OverflowError):
                 lost += 1
     listed = _listed(source, table)
     if listed is not None:
@@ -224,32 +230,34 @@ def _readable(
 ) -> Iterator[tuple[int, int, list[tuple[Any, ...]] | None]]:
     """Ranges of row ids with their rows, or None for one row that cannot be read."""
     query = f"SELECT rowid, {names} FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
-    # The last first; ranges are small enough that their rows fit into memory.
-    ranges = [(first, first + 999) for first in range(1, _highest(source, table) + 1, 1000)][::-1]
-    while ranges:
-        first, last = ranges.pop()
-        try:
-            yield first, last, source.execute(query, [first, last]).fetchall()
-        except sqlite3.Error:  # "malformed", or text that is not UTF-8
-            if first == last:
-                yield first, last, None
-            else:
-                middle = (first + last) // 2
-                ranges += [(middle + 1, last), (first, middle)]
+    for start in range(1, _highest(source, table) + 1, _ROWS):
+        ranges = [(start, start + _ROWS - 1)]
+        while ranges:
+            first, last = ranges.pop()
+            try:
+                yield first, last, source.execute(query, [first, last]).fetchall()
+            except sqlite3.Error as error:  # "malformed", or text that is not UTF-8
+                if "locked" in str(error):  # which says nothing about the rows
+                    raise
+                if first == last:
+                    yield first, last, None
+                else:
+                    middle = (first + last) // 2
+                    ranges += [(middle + 1, last), (first, middle)]
 
 
 def _highest(source: sqlite3.Connection, table: str) -> int:
-    """The highest row id that there can be."""
+    """The highest row id that there can be; a damaged row may have any."""
+    found = [_HIGHEST]
     for query, values in (
-        (f"SELECT MAX(rowid) FROM {table} NOT INDEXED", []),
         ("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]),
+        (f"SELECT MAX(rowid) FROM {table} NOT INDEXED", []),
     ):
         with suppress(sqlite3.Error, TypeError, ValueError):
-            rows = source.execute(query, values).fetchone()
-            highest = int(rows[0]) if rows and rows[0] is not None else 0
-            if 0 <= highest < 1 << 40:
-                return highest
-    return _HIGHEST
+            row = source.execute(query, values).fetchone()
+            if row is not None and 0 <= int(row[0] or 0) <= _HIGHEST_KNOWN:
+                found.append(int(row[0] or 0))
+    return min(found[1:], default=found[0])
 
 
 def _listed(source: sqlite3.Connection, table: str) -> set[int] | None:
@@ -268,7 +276,7 @@ def _keep_counting(source: sqlite3.Connection, target: sqlite3.Connection, table
     """Ids are never given out twice: the new table goes on where the old one was."""
     with suppress(sqlite3.Error, TypeError, ValueError):
         row = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]).fetchone()
-        if row is not None and 0 <= int(row[0]) < 1 << 40:
+        if row is not None and 0 <= int(row[0]) <= _HIGHEST_KNOWN:
             highest = max(highest, int(row[0]))
     target.execute("UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?", [highest, table])
 

@@ -311,3 +311,30 @@ def test_the_log_of_a_killed_process_is_read_and_left_alone(place: Path, library
     assert {name: (library / name).read_bytes() for name in files} == files
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
         assert session.scalars(select(Image.camera).where(Image.id == 1)).all() == ["Canon"]
+
+
+def test_a_full_disk_during_a_salvage_loses_nothing(
+    place: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file may not take the place of the damaged one with the rows that still found room."""
+    sql(library, "DROP TRIGGER words_image_added", "UPDATE captions SET text = hex(zeroblob(20000))")  # 2 MB
+    before = digests(library)
+    real = sqlite3.connect
+
+    def connect(path: object, *args: object, **options: object) -> sqlite3.Connection:
+        connection = real(path, *args, **options)  # type: ignore[arg-type]
+        if str(path).endswith(".part"):
+            connection.execute("PRAGMA max_page_count = 60")  # SQLite then says what it says of a full disk
+        return connection
+
+    monkeypatch.setattr("indexer.salvage.sqlite3.connect", connect)
+    with pytest.raises(LibraryError, match=r"full; free some space"):
+        examine(library, repair=True)
+    assert digests(library) == before
+
+
+def test_a_damaged_id_costs_no_time(place: Path, library: Path) -> None:
+    """A row whose id is 2 to the 60: nobody looks for rows at all the ids below."""
+    sql(library, "INSERT INTO settings (rowid, key, value) VALUES (1 << 60, 'x', '{}')")
+    sql(library, "DROP TRIGGER words_image_added")
+    assert "60 image_vectors, 60 caption_vectors" in repaired(library)["catalogue"]
