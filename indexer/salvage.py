@@ -208,10 +208,10 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
     statement = f"INSERT INTO {table} (rowid, {common}) VALUES ({places})"
     ids: set[int] = set()
     highest = _highest(source, table)
-    lost: int | None = 0
+    unread = 0
     for first, last, rows in _readable(source, table, common, _HIGHEST if highest is None else highest):
         if rows is None:
-            lost += last - first + 1
+            unread += last - first + 1
             continue
         for row in rows:
             try:
@@ -220,11 +220,10 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
             # A value that the column cannot have, a row that is there twice, text that is none.
             # (A full disk is another error, and ends the salvage.)
             except (sqlite3.IntegrityError, sqlite3.DataError, UnicodeError, OverflowError):
-                lost += 1
+                unread += 1
     listed = _listed(source, table)
-    if listed is not None:
-        lost = len(listed - ids)
-    elif highest is None and lost:
+    lost: int | None = unread if listed is None else len(listed - ids)
+    if listed is None and highest is None and unread:
         lost = None  # how many of the ids that were tried were there
     _keep_counting(source, target, table, max(ids | (listed or set()), default=0))
     return Saved(table, len(ids), lost)
