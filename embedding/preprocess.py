@@ -142,7 +142,7 @@ def _image_errors(label: Path | str) -> Iterator[None]:
     except LargeImageError as error:
         raise LargeImageError(label, error.reason, error.pixels) from None
     except ImageError as error:
-        raise type(error)(label, error.reason) from None
+        raise ImageError(label, error.reason) from None
     except UnidentifiedImageError:
         raise ImageError(label, "not an image, or damaged at its beginning") from None
     except FileNotFoundError:

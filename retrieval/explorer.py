@@ -58,7 +58,12 @@ class Outcome:
 
     ranks: NDArray[np.int64]  # (Q,)
     truth: NDArray[np.float32]  # (Q,) the score of the best that is true
-    best: NDArray[np.float32]  # (Q,) the score of the first hit
+    wrong: NDArray[np.float32]  # (Q,) the score of the best that is not; -inf where all is true
+
+    @property
+    def best(self) -> NDArray[np.float32]:
+        """(Q,) the scores of the first hits."""
+        return np.maximum(self.truth, self.wrong)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ class Exploration:
     """A split with the outcome of every query, both ways."""
 
     split: str | None
-    model: str
+    model: str  # its label: the name, and the options that photos were indexed with
+    model_name: str
     captions: Side
     photos: Side
     texts: tuple[str, ...]  # (C,) of the captions
@@ -238,7 +244,14 @@ class Explorer:
         by_text, by_image = outcomes["text_to_image"], outcomes["image_to_text"]
         metrics = retrieval_metrics(by_image.ranks, photos.items, by_text.ranks, captions.items)
         return Exploration(
-            pairs.split, model.label, captions, photos, tuple(text for _, text in asked), outcomes, metrics
+            pairs.split,
+            model.label,
+            model.name,
+            captions,
+            photos,
+            tuple(text for _, text in asked),
+            outcomes,
+            metrics,
         )
 
     def _side(
@@ -276,26 +289,30 @@ def _outcomes(captions: Side, photos: Side) -> dict[Direction, Outcome]:
         truth[rows] = scores_of_pairs(texts[rows], images[photo_of[rows]])
     photo_truth = np.full(len(images), -np.inf, dtype=np.float32)
     np.maximum.at(photo_truth, photo_of, truth)
-    best, photo_best = _best_scores(texts, images)
+    wrong, photo_wrong = _best_wrong(texts, images, photo_of)
     return {
-        "text_to_image": _outcome(text_ranks, truth, best),
-        "image_to_text": _outcome(image_ranks, photo_truth, photo_best),
+        "text_to_image": _outcome(text_ranks, truth, wrong),
+        "image_to_text": _outcome(image_ranks, photo_truth, photo_wrong),
     }
 
 
-def _outcome(ranks: NDArray[np.int64], truth: NDArray[np.float32], best: NDArray[np.float32]) -> Outcome:
+def _outcome(ranks: NDArray[np.int64], truth: NDArray[np.float32], wrong: NDArray[np.float32]) -> Outcome:
     """Products in float32 are off in the last digits: they must not contradict the ranks, which are exact."""
-    return Outcome(ranks, truth, np.where(ranks == 1, truth, np.maximum(truth, best)))
+    below = np.nextafter(truth, np.float32(-np.inf))
+    return Outcome(ranks, truth, np.where(ranks == 1, np.minimum(wrong, below), np.maximum(wrong, truth)))
 
 
-def _best_scores(
-    queries: NDArray[np.float32], gallery: NDArray[np.float32]
+def _best_wrong(
+    texts: NDArray[np.float32], images: NDArray[np.float32], photo_of: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(Q,) and (G,): the highest score of every query, and of everything in the gallery."""
-    best = np.empty(len(queries), dtype=np.float32)
-    back = np.full(len(gallery), -np.inf, dtype=np.float32)
-    for start in range(0, len(queries), _BLOCK):
-        scores = queries[start : start + _BLOCK] @ gallery.T
-        best[start : start + _BLOCK] = scores.max(axis=1)
-        np.maximum(back, scores.max(axis=0), out=back)
-    return best, back
+    """(C,) and (I,): the highest score of each caption with photos that are not its own, the rows
+    ``photo_of`` of ``images``, and of each photo with captions that are not."""
+    wrong = np.empty(len(texts), dtype=np.float32)
+    photo_wrong = np.full(len(images), -np.inf, dtype=np.float32)
+    for start in range(0, len(texts), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        scores = texts[rows] @ images.T
+        scores[np.arange(len(scores)), photo_of[rows]] = -np.inf
+        wrong[rows] = scores.max(axis=1)
+        np.maximum(photo_wrong, scores.max(axis=0), out=photo_wrong)
+    return wrong, photo_wrong

@@ -89,7 +89,8 @@ def parse_pixels(text: str) -> int:
     """Pixels in ``2MP``, ``2`` (megapixels) or ``1920x1080``. Raises ``UserError``."""
     sides, megapixels = _SIDES.fullmatch(text.strip()), _MEGAPIXELS.fullmatch(text.strip())
     if sides is not None:
-        return min(int(sides["width"]) * int(sides["height"]), _MOST_PIXELS)
+        # not int(), which takes no more than 4,300 digits
+        return round(min(float(sides["width"]) * float(sides["height"]), _MOST_PIXELS))
     if megapixels is not None:
         return round(min(float(megapixels["number"]) * 1_000_000, _MOST_PIXELS))
     raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")

@@ -29,6 +29,7 @@ from server import (
     status,
 )
 from server.bodies import Bodies
+from server.ending import Ending
 from server.errors import INVALID, add_error_handlers
 from server.guard import Guard
 from server.headers import Headers
@@ -53,7 +54,7 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         settings: Settings = self.state.shared.settings
         guarded = Guard(super().build_middleware_stack(), Hosts(settings), self.state.keeper)
-        return Headers(Measured(Bodies(guarded, settings.max_upload), self.state.counts))
+        return Headers(Ending(Measured(Bodies(guarded, settings.max_upload), self.state.counts)))
 
 
 def create_app(

@@ -13,7 +13,7 @@ from server.errors import problem
 _PLAIN = 65_536  # bytes of a body that is no upload, and of what surrounds the picture in one that is
 _GRACE = 20.0  # seconds that a body may take, and
 _SLOWEST = 20_000  # bytes a second that it must bring on the whole beyond them
-_LINGER = 2.0  # seconds; see `_closing`
+_LINGER = 2.0  # seconds; see `closing`
 
 
 class Bodies:

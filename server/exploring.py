@@ -15,6 +15,7 @@ from indexer.reader import Found as Facts
 from retrieval.evaluate import direction_json
 from retrieval.explorer import Direction, Exploration, Explorer, Order, Ranked, Side, histogram
 from retrieval.metrics import recall_at
+from retrieval.reliability import reliability
 from server.errors import Problem, Refused, not_found
 from server.evaluations import DirectionResult
 from server.replies import json_reply
@@ -46,6 +47,22 @@ class Splits(BaseModel):
     """The splits of the library, the smallest first."""
 
     splits: list[SplitFacts]
+
+
+class ConfidenceGroup(BaseModel):
+    """First hits whose confidences lie side by side."""
+
+    low: float
+    high: float
+    said: float = Field(description="Their mean confidence, 0 to 1.")
+    right: float = Field(description="How many of them are true, 0 to 1.")
+    hits: int
+
+
+class Reliability(BaseModel):
+    """Whether confidence keeps its word on a split."""
+
+    groups: list[ConfidenceGroup] | None = Field(description="Null for a model that has no confidence.")
 
 
 class ExplorerParameters(BaseModel):
@@ -143,6 +160,18 @@ async def queries(
 ) -> Response:
     """Queries of a split by rank. The first time all ranks are computed, which takes seconds."""
     return json_reply(await state.explorers.run(lambda explorer: _list(explorer, parameters)))
+
+
+@router.get("/confidence", response_model=Reliability, responses=_NO_PAIRS)
+async def confidence(
+    state: Annotated[State, Depends(state_of)],
+    direction: Direction = "text_to_image",
+    split: _SplitName = None,
+) -> Response:
+    """How often first hits of some confidence are true: each of at most 2,000 queries is put twice, with and
+    without the truth in the gallery."""
+    groups = await state.explorers.run(lambda explorer: reliability(explorer.explore(split), direction))
+    return json_reply({"groups": None if groups is None else [asdict(group) for group in groups]})
 
 
 @router.get("/{direction}/{id}", response_model=QueryDetail, responses={**_NO_PAIRS, **_NO_QUERY})

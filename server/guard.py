@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
-
-from starlette.responses import Response
+from starlette.requests import cookie_parser
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors import problem
@@ -14,6 +13,9 @@ from server.keeper import Keeper
 # What is seen without the token.
 OPEN = frozenset({"/healthz", "/login", "/login.css", "/base.css"})
 _SAFE = ("GET", "HEAD", "OPTIONS")
+# Who follows a link from another site brings no cookie that is SameSite=Strict, logged in or not; but who is
+# sent on by this page does.
+_ONCE_MORE = '<!doctype html><title>twobranch</title><meta http-equiv="refresh" content="0">'
 
 
 class Guard:
@@ -49,8 +51,7 @@ class Guard:
 def _is_of_another_site(scope: Scope, headers: dict[str, str], host: str) -> bool:
     """Whether a browser says so. Links from elsewhere to the pages are no harm."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    # Sites are coarser than origins: another port of this machine is of the same site.
-    if site in ("cross-site", "same-site"):
+    if _is_elsewhere(headers):
         is_link = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
         if not (is_link and scope["method"] in _SAFE and is_page(scope["path"])):
             return True
@@ -59,6 +60,12 @@ def _is_of_another_site(scope: Scope, headers: dict[str, str], host: str) -> boo
     if origin == "null" and site == "same-origin":  # a form of a page with Referrer-Policy: no-referrer
         return False
     return origin.partition("://")[2].lower() != host.lower()
+
+
+def _is_elsewhere(headers: dict[str, str]) -> bool:
+    """Whether a browser says that a page of another site or origin made it ask."""
+    # Sites are coarser than origins: another port of this machine is of the same site.
+    return headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 def is_page(path: str) -> bool:
@@ -79,6 +86,8 @@ def _unless_let_in(scope: Scope, headers: dict[str, str], keeper: Keeper) -> Res
     elif keeper.accepts(cookie_of(headers.get("cookie", ""), keeper.cookie)):
         return None
     if scope["method"] == "GET" and is_page(scope["path"]):
+        if _is_elsewhere(headers):
+            return HTMLResponse(_ONCE_MORE)
         # Relative, so that it holds behind a proxy that serves this under a path of its own.
         return Response(status_code=303, headers={"location": "login", "cache-control": "no-store"})
     answer = problem(401, "this needs the token: as `Authorization: Bearer TOKEN`, or log in on the page")
@@ -100,9 +109,9 @@ def client_of(scope: Scope) -> str:
 
 
 def cookie_of(header: str, name: str) -> str:
-    """The value of a cookie; empty if there is none."""
-    try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None else ""
+    """The value of a cookie; empty if there is none.
+
+    Not by ``http.cookies``, which reads no further than the first oddity: cookies do not know ports, so that
+    other servers of this machine have theirs in the same header.
+    """
+    return cookie_parser(header).get(name, "")

@@ -41,8 +41,8 @@ def index_and_tell(
     signal.signal(signal.SIGINT, _interrupt_once)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    Thread(target=_obey, args=(orders,), daemon=True).start()
     try:
+        Thread(target=_obey, args=(orders,), daemon=True).start()
         last: tuple[Any, ...] = (DONE, _index(PipedProgress(tell), library, paths, load))
     except KeyboardInterrupt:
         last = (STOPPED,)
@@ -113,6 +113,6 @@ def _obey(orders: Connection) -> None:
 
 
 def _interrupt_once(*_: Any) -> None:
-    # A second one, as when Ctrl-C reaches this process and the server, would break into what the first ends.
+    # A second one, as where Ctrl-C reaches this process and the server, would break into what the first ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -111,19 +111,18 @@ def _reply(state: State) -> Response:
 
 
 def _start(state: State, folder: int | None) -> None:
+    """Raises ``Refused``, and ``LibraryError``."""
     library, folders = state.settings.library, state.settings.folders
+    if folder is not None and folder >= len(folders):
+        raise Refused(404, f"there is no folder {folder}; the server was started with {len(folders)}")
     if folder is not None:
-        if folder >= len(folders):
-            raise Refused(
-                404, f"there is no folder {folder} to index; the server was started with {len(folders)}"
-            )
         paths = folders[folder : folder + 1]
+    elif has_folders(library):
+        paths = ()  # all of them
+    elif folders:
+        paths = folders
     else:
-        paths = () if has_folders(library) else folders
-        if not paths and not has_folders(library):
-            raise Refused(
-                400, "this library knows no folder yet; start the server with one: `serve ~/Pictures`"
-            )
+        raise Refused(400, "this library knows no folder yet; start the server with one: `serve ~/Pictures`")
     try:
         state.indexing.start(paths)
     except LibraryBusyError as error:

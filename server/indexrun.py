@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock, Thread
@@ -100,7 +102,8 @@ class Indexing:
             self._process = context.Process(
                 target=index_and_tell, args=(tell, orders, self._library, paths, self._load), daemon=True
             )
-            self._process.start()
+            with _no_ctrl_c():
+                self._process.start()
             tell.close()  # so that `told` ends with the process
             orders.close()
             self._run = IndexRun(running=True, started_at=_now())
@@ -166,6 +169,24 @@ class Indexing:
         elif what == FAILED:
             run.error = details[0]
         return what in (DONE, STOPPED, FAILED)
+
+
+@contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """A process that is started in the block does not hear Ctrl-C in the terminal: the server stops it.
+
+    It would die of it while Python is still starting, with a page of its errors on the terminal. (Windows has
+    no such masks; there the process copes by itself from the moment it runs.)
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it with the process would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _now() -> str:

@@ -19,6 +19,7 @@ _PAGE = """<!doctype html>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>twobranch: {title}</title>
+  <link rel="icon" href="data:,">
   <link rel="stylesheet" href="base.css">
   <link rel="stylesheet" href="login.css">
 </head>
@@ -31,6 +32,7 @@ _PAGE = """<!doctype html>
 </html>
 """
 _LOG_IN = """<form method="post" action="login">
+      <input name="username" autocomplete="username" value="twobranch" hidden>
       <label for="token">The token that <code>serve</code> was started with</label>
       <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
       {problem}

@@ -15,7 +15,7 @@ class OneRecord(logging.Formatter):
     """A record as one line; the lines of a traceback below it are indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return super().formatMessage(record).translate(_ESCAPED)
+        return super().formatMessage(record).rstrip("\n").translate(_ESCAPED)
 
     def formatException(self, ei: Any) -> str:
         lines = super().formatException(ei).split("\n")
@@ -30,8 +30,8 @@ CONFIG: dict[str, Any] = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}
     },
     "loggers": {
-        # uvicorn warns of each request that is no HTTP: every scanner in the network would fill the log.
+        # These warn of each request or form that is none: every scanner in the network would fill the log.
         name: {"handlers": ["stderr"], "level": level, "propagate": False}
-        for name, level in (("twobranch", "WARNING"), ("uvicorn", "ERROR"))
+        for name, level in (("twobranch", "WARNING"), ("uvicorn", "ERROR"), ("python_multipart", "ERROR"))
     },
 }

@@ -34,6 +34,23 @@ class Counts:
         self.requests[method if method in _METHODS else "other", route, status] += 1
         self.seconds.setdefault(route, _Histogram()).add(seconds)
 
+    def lines(self) -> list[str]:
+        """As Prometheus reads them."""
+        name = "twobranch_requests_total"
+        lines = _head(name, "Requests; status 0: never answered.", "counter")
+        for (method, route, status), n in sorted(self.requests.items()):
+            lines.append(f'{name}{{method="{method}",route="{route}",status="{status}"}} {n}')
+        name = "twobranch_request_seconds"
+        lines += _head(name, "From the head of a request to the end of its answer.", "histogram")
+        for route, histogram in sorted(self.seconds.items()):
+            n = 0
+            for bound, n_within in zip((*_BOUNDS, "+Inf"), histogram.n_within, strict=True):
+                n += n_within
+                lines.append(f'{name}_bucket{{route="{route}",le="{bound}"}} {n}')
+            lines.append(f'{name}_sum{{route="{route}"}} {histogram.total:.6f}')
+            lines.append(f'{name}_count{{route="{route}"}} {n}')
+        return lines
+
 
 class _Histogram:
     def __init__(self) -> None:
@@ -73,7 +90,7 @@ class Measured:
 def _route(scope: Scope) -> str:
     """The template of the route that answered, never the path: names of photos are nobody's labels."""
     path = getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) and path else "none"
+    return (path or "/") if isinstance(path, str) else "none"
 
 
 @router.get("/metrics", response_class=Response)
@@ -86,7 +103,10 @@ async def metrics(request: Request, state: Annotated[State, Depends(state_of)]) 
 
     counts = request.app.state.counts
     assert isinstance(counts, Counts)
-    gauges = {"twobranch_photos": ("Photos that can be found.", await state.readers.run(n_photos))}
+    gauges = {
+        "twobranch_photos": ("Photos that can be found.", await state.readers.run(n_photos)),
+        "twobranch_indexing": ("Whether this server is indexing.", int(state.indexing.as_json()["running"])),
+    }
     memory = _resident_bytes()
     if memory is not None:
         gauges["process_resident_memory_bytes"] = ("Memory of the process.", memory)
@@ -97,7 +117,7 @@ async def metrics(request: Request, state: Annotated[State, Depends(state_of)]) 
         "twobranch_searches_total": ("Searches that were answered.", searches),
         "twobranch_remembered_answers_total": ("Of these from memory.", state.answers.n_given),
     }
-    lines = [*_requests(counts), *_seconds(counts)]
+    lines = counts.lines()
     for kind, values in (("counter", totals), ("gauge", gauges)):
         for name, (text, value) in values.items():
             lines += [*_head(name, text, kind), f"{name} {value}"]
@@ -106,32 +126,6 @@ async def metrics(request: Request, state: Annotated[State, Depends(state_of)]) 
 
 def _head(name: str, text: str, kind: str) -> list[str]:
     return [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-
-
-def _requests(counts: Counts) -> list[str]:
-    name = "twobranch_requests_total"
-    return [
-        *_head(name, "Requests; status 0: never answered.", "counter"),
-        *(
-            f'{name}{{method="{method}",route="{route}",status="{status}"}} {n}'
-            for (method, route, status), n in sorted(counts.requests.items())
-        ),
-    ]
-
-
-def _seconds(counts: Counts) -> list[str]:
-    name = "twobranch_request_seconds"
-    lines = _head(name, "From the head of a request to the end of its answer.", "histogram")
-    for route, histogram in sorted(counts.seconds.items()):
-        n = 0
-        for bound, n_within in zip((*_BOUNDS, "+Inf"), histogram.n_within, strict=True):
-            n += n_within
-            lines.append(f'{name}_bucket{{route="{route}",le="{bound}"}} {n}')
-        lines += [
-            f'{name}_sum{{route="{route}"}} {histogram.total:.6f}',
-            f'{name}_count{{route="{route}"}} {n}',
-        ]
-    return lines
 
 
 def _resident_bytes() -> int | None:

@@ -25,4 +25,5 @@ class PageFiles(Mount):
             return Match.NONE, {}
         if scope["method"] not in ("GET", "HEAD"):
             return Match.PARTIAL, {}
-        return super().matches(scope)
+        match, child = super().matches(scope)
+        return match, {**child, "route": self}  # as FastAPI's routes do

@@ -20,8 +20,8 @@ from server.logs import CONFIG
 from server.protocol import Protocol
 from server.settings import Settings
 
-_ANSWERING_SECONDS = 3  # that answers which are under way may still take at the end, and
-_ENDING_SECONDS = 4.5  # that everything may take then, a search included: it only reads
+_ANSWERING_SECONDS = 2  # that answers which are under way may still take at the end, and
+_ENDING_SECONDS = 3.5  # that everything may take then, a search included: it only reads
 
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:

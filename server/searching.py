@@ -28,6 +28,7 @@ from server.uploads import FORM
 
 router = APIRouter(prefix="/api", tags=["search"])
 MOST = 1000  # hits of one search
+PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
 
 
 class FilterParameters(BaseModel):
@@ -72,8 +73,8 @@ class SearchParameters(FilterParameters):
         examples=["red car on a street", "2:golden retriever + snow - fruit"],
     )
     picture: str | None = Field(None, description="A picture that was handed in, by the name it was given.")
-    like: list[int] = Field([], max_length=100, description="More like these photos, by id.")
-    unlike: list[int] = Field([], max_length=100, description="Less like these photos, by id.")
+    like: list[PhotoId] = Field([], max_length=100, description="More like these photos, by id.")
+    unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
     in_: Kind = Field("images", alias="in", description="What to search.")
     top: int = Field(50, ge=1, le=MOST, description="How many hits.")
     sort: Literal["relevance", "date"] = "relevance"

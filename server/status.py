@@ -37,7 +37,7 @@ class CaptionFile(BaseModel):
     captions: int
 
 
-class FailedPhoto(BaseModel):
+class UnreadPhoto(BaseModel):
     """A photo that could not be read."""
 
     path: str
@@ -49,6 +49,7 @@ class Disk(BaseModel):
 
     catalogue: int
     index: int
+    thumbnails: int
     total: int
 
 
@@ -87,7 +88,7 @@ class LibraryStatus(BaseModel):
     evaluations: int
     folders: list[Folder]
     caption_files: list[CaptionFile]
-    failed: list[FailedPhoto]
+    failed: list[UnreadPhoto]
     without_vector: list[str]
     disk: Disk
     last_index: LastIndex | None

@@ -212,6 +212,8 @@ def test_the_truth_is_framed_beside_the_hits(page: Page, evaluated: str) -> None
     assert cards.count() == len(detail["hits"]) == 9  # all photos of dev
     framed = [at for at in range(9) if "is-true" in (cards.nth(at).get_attribute("class") or "")]
     assert framed == [query["rank"] - 1]
+    green = answer(evaluated, "api/explorer?split=dev&contains=a+green+ball")["queries"][0]["photo"]
+    assert page.locator(".truth a").get_attribute("href") == f"./?photo={green}"
     page.wait_for_function("[...document.querySelectorAll('.card img')].every(img => img.naturalWidth > 0)")
 
 
@@ -304,6 +306,8 @@ def test_the_api_page_has_every_operation(page: Page, evaluated: str) -> None:
     operations = [f"{method.upper()} {path}" for path, item in api["paths"].items() for method in item]
     shown = page.locator(".operations article h3:has(.method)").all_inner_texts()
     assert sorted(text.removesuffix("#").strip() for text in shown) == sorted(operations)
+    listed = page.locator(".contents li a span:last-child").all_inner_texts()
+    assert sorted(listed) == sorted(text.split(" ")[1].replace("/api/", "/") for text in operations)
     # What FastAPI would say of errors is not what this server answers.
     assert "HTTPValidationError" not in page.locator(".operations").inner_text()
 
@@ -319,3 +323,9 @@ def test_get_requests_can_be_tried(page: Page, evaluated: str) -> None:
     operation.get_by_text("200 OK").wait_for()
     told = json.loads(operation.locator(".try pre").inner_text())
     assert told == answer(evaluated, "api/explorer?split=dev&limit=1")
+
+
+def test_confidence_is_counted_when_it_is_asked_for(page: Page, evaluated: str) -> None:
+    opened(page, evaluated + "model.html")
+    page.get_by_text("Does confidence keep its word here?").click()
+    page.get_by_text("has no confidence for such queries").wait_for()  # the folder of the model is not there

@@ -59,7 +59,10 @@ def test_html_stays_text(page: Page, odd: str) -> None:
 SHIFTS = """
 window.shifts = [];
 new PerformanceObserver(list => {
-    for (const entry of list.getEntries()) window.shifts.push(entry.value);
+    for (const entry of list.getEntries()) {
+        const moved = entry.sources.map(({node}) => node?.parentElement?.closest("[id]")?.id);
+        window.shifts.push(`${entry.value} in ${moved}`);
+    }
 }).observe({type: "layout-shift", buffered: true});
 """
 
@@ -95,6 +98,7 @@ def test_nothing_moves_when_a_photo_has_come(page: Page, odd: str) -> None:
 
 def test_back_leads_to_where_one_was(page: Page, long: str) -> None:
     page.goto(long)
+    expect(page.locator("#count")).to_have_text("The newest 50 of 520 photos")
     for count in (200, 500):
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         expect(page.locator("#count")).to_have_text(f"The newest {count} of 520 photos")
@@ -153,6 +157,32 @@ def test_a_server_that_is_gone(page: Page, odd: str) -> None:
     expect(page.locator("#grid a")).to_have_count(4)
 
 
+@pytest.mark.parametrize("page", [{"allow": ["ERR_FAILED"]}], indirect=True)
+def test_more_photos_that_do_not_come_at_once(page: Page, long: str) -> None:
+    page.goto(long)
+    expect(page.locator("#count")).to_have_text("The newest 50 of 520 photos")
+    page.route("**/api/search?**", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "top=200" in request.url):
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    assert page.locator("#grid a").count() > 40  # they are still there
+    page.unroute("**/api/search?**")
+    page.evaluate("scrollBy(0, -50)")
+    expect(page.locator("#count")).to_have_text("The newest 200 of 520 photos")
+
+
+@pytest.mark.parametrize("page", [{"allow": ["status of 401"]}], indirect=True)
+def test_who_is_no_longer_logged_in(page: Page, odd: str) -> None:
+    page.goto(odd)
+    expect(page.locator("#grid a")).to_have_count(5)
+    page.route(
+        "**/api/search?**", lambda route: route.fulfill(status=401, json={"error": "this needs the token"})
+    )
+    page.get_by_role("searchbox").fill("red")
+    expect(page.get_by_role("alert")).to_contain_text("this needs the token")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
+
+
 @pytest.mark.parametrize("page", [{"allow": ["status of 40[04]"]}], indirect=True)
 def test_an_error_is_its_line_of_text(page: Page, odd: str) -> None:
     page.goto(f"{odd}?picture=00000000000000000000000000000000")
@@ -175,3 +205,16 @@ def test_a_photo_whose_file_is_gone(page: Page, odd: str, place: Path) -> None:
     expect(tile).to_have_text("blue.png is gone or cannot be read")
     tile.get_by_role("link").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("blue.png")
+
+
+def test_pictures_that_nobody_waits_for_are_not_loaded(page: Page, served: str) -> None:
+    """Results that pass by while one types must not hold up those that stay."""
+    page.route("**/thumbnail?**", lambda route: None)  # never answered
+    page.goto(f"{served}?path=red*")
+    expect(page.locator("#grid a")).to_have_attribute("aria-label", re.compile("red-ball"))
+    red = page.locator("#grid img").evaluate("image => image.src")
+    with page.expect_event("requestfailed", lambda request: request.url == red):
+        page.evaluate(
+            "history.pushState({}, '', '?path=blue*'); dispatchEvent(new PopStateEvent('popstate'))"
+        )
+    expect(page.locator("#grid a")).to_have_attribute("aria-label", re.compile("blue-ball"))

@@ -103,7 +103,8 @@ def test_what_is_not_made_yet_is_fine(place: Path, library: Path) -> None:
     assert wrong(examine(library)) == {}
 
 
-def test_a_library_at_work_is_left_alone(place: Path, library: Path) -> None:
+def test_a_library_at_work_is_left_alone(place: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index` is at work"):
         examine(library)
 

@@ -37,6 +37,8 @@ def test_places_and_distances() -> None:
             parse_place(text, "1km")
     with pytest.raises(UserError, match="from -90 to 90"):
         parse_place("91,0", "1km")
+    with pytest.raises(UserError, match="from -90 to 90"):
+        parse_place("nan,0", "1km")
     with pytest.raises(UserError, match="is no distance"):
         parse_distance("far")
 
@@ -50,3 +52,4 @@ def test_sizes() -> None:
     ]
     with pytest.raises(UserError, match="is no size"):
         parse_pixels("large")
+    assert parse_pixels(f"{'9' * 5000}x1") == 10**15

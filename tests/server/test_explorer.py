@@ -195,17 +195,17 @@ def test_orders(client: TestClient) -> None:
 def test_products_that_are_off_in_the_last_digit_do_not_contradict_the_ranks(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = retrieval.explorer._best_scores
+    real = retrieval.explorer._best_wrong
+    for error in (1e-6, -1e-6):
 
-    def off(*arguments: Any) -> Any:
-        return tuple(best - np.float32(1e-6) for best in real(*arguments))
+        def off(*arguments: Any, error: float = error) -> Any:
+            return tuple(wrong + np.float32(error) for wrong in real(*arguments))
 
-    monkeypatch.setattr(retrieval.explorer, "_best_scores", off)
-    explorer = Explorer(indexed)
-    for outcome in explorer.explore("dev").outcomes.values():
-        assert (outcome.best >= outcome.truth).all()
-        assert (outcome.best == outcome.truth)[outcome.ranks == 1].all()
-    explorer.close()
+        monkeypatch.setattr(retrieval.explorer, "_best_wrong", off)
+        explorer = Explorer(indexed)
+        for outcome in explorer.explore("dev").outcomes.values():
+            assert ((outcome.truth > outcome.wrong) == (outcome.ranks == 1)).all()
+        explorer.close()
 
 
 def test_pages(client: TestClient) -> None:
@@ -302,6 +302,25 @@ def test_a_query_of_another_split_is_not_in_this_one(client: TestClient, indexed
     answer = client.get("/api/explorer", params={"split": "test"}).json()
     other = answer["queries"][0]["caption"]
     assert client.get(f"/api/explorer/text_to_image/{other}", params={"split": "dev"}).status_code == 404
+
+
+def test_a_split_of_one_photo_has_nothing_wrong_to_find(
+    library: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(tmp_path / "photos" / "red.png", "red")
+    captions = tmp_path / "captions.csv"
+    captions.write_text("image,caption\nred.png,red\nred.png,a cat\n")
+    update_library(library, [tmp_path / "photos"], encoder, captions=captions)
+    with TestClient(create_app(Settings(library), load=lambda model: encoder), "http://127.0.0.1") as client:
+        for query in queries(client, split="")["queries"]:
+            assert (query["rank"], query["best_score"]) == (1, query["truth_score"])
+
+
+@pytest.mark.parametrize("parameters", [{"offset": 10**30}, {"from_rank": 10**30}, {"to_rank": 10**30}])
+def test_numbers_beyond_all_bounds(client: TestClient, parameters: dict[str, int]) -> None:
+    shown = queries(client, **parameters)["queries"]
+    assert len(shown) == (2 * N_DEV if "to_rank" in parameters else 0)
+    assert client.get(f"/api/explorer/text_to_image/{10**30}").status_code == 404
 
 
 @pytest.mark.parametrize("photos_too", [False, True])

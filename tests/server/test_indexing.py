@@ -186,6 +186,7 @@ def test_closing_the_server_ends_the_run(library: Path, tmp_path: Path) -> None:
     with serving(library, indexwith.slow, (tmp_path / "photos",)) as client:
         client.post("/api/index")
         wait(client, lambda now: now["done"] > 0)
+    assert client.app.state.shared.indexing.as_json()["stopped"]  # it was not killed
     assert active_children() == []
     with indexing_lock(library):
         check(library)
@@ -203,6 +204,7 @@ def test_a_run_that_fails_says_why(
     library: Path, photos: Path, index_with: Callable[[Path], FakeEncoder], told: str
 ) -> None:
     update_library(library, [photos], FakeEncoder())
+    write_photo(photos / "rose.png", (200, 0, 0))
     with serving(library, index_with) as client:
         client.post("/api/index")
         now = wait(client, ended)

@@ -178,7 +178,7 @@ def encoded(random: Random, text: str) -> str:
 def test_every_route_with_every_parameter(
     served: Served, rounds: Rounds, random: Random, tally: Counter[str]
 ) -> None:
-    for _ in range(rounds(short=2500, long=200_000)):
+    for _ in range(rounds(short=1500, long=200_000)):
         method, path, operation = random.choice(served.operations)
         if random.random() < 0.3:
             method, path, operation = random.choice([one for one in served.operations if "search" in one[1]])
@@ -338,7 +338,7 @@ def test_bytes_that_are_hardly_http(
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # a browser that expects TLS
     ]
-    for n in range(rounds(short=600, long=60_000)):
+    for n in range(rounds(short=300, long=60_000)):
         data = whole[n] if n < len(whole) else random.choice(whole)
         if n >= len(whole):
             data = damaged(random, data)

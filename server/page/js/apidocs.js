@@ -58,8 +58,8 @@ function paint() {
   );
 }
 
-/** The path without what all have, to be broken before its slashes. */
-const shortPath = (path) => path.split("/").slice(2).map((part) => html`<wbr>/${part}`);
+/** The path without what nearly all begin with, to be broken before its slashes. */
+const shortPath = (path) => path.replace(/^\/api\//, "/").split("/").slice(1).map((part) => html`<wbr>/${part}`);
 
 function shown(one) {
   const parameters = one.parameters ?? [];
@@ -112,9 +112,9 @@ function body(request) {
 function answer(status, response) {
   const [[kindOfBody, content] = []] = Object.entries(response.content ?? {});
   const schema = content?.schema;
-  const good = status.startsWith("2");
+  const good = Number(status) < 400;
   const title = html`<span class="status ${good ? "good" : "bad"}">${status}</span> ${response.description}${schema && Object.keys(schema).length ? html`: ${typed(schema)}` : nothing}`;
-  if (!good || !schema) return html`<p class="answer">${title}${kindOfBody && !kindOfBody.includes("json") ? html` <code>${kindOfBody}</code>` : nothing}</p>`;
+  if (!status.startsWith("2") || !schema) return html`<p class="answer">${title}${kindOfBody && !kindOfBody.includes("json") ? html` <code>${kindOfBody}</code>` : nothing}</p>`;
   return html`<p class="answer">${title}</p>
     <details><summary>An example</summary><pre tabindex="0" aria-label="An example">${json(content.example ?? example(schema, api))}</pre></details>`;
 }
@@ -166,7 +166,9 @@ function trial(one, parameters) {
     <div role="status">${result ?? nothing}</div></details>`;
 }
 
-function choices(schema) {
+/** The values that there are, or null where anything can be typed. */
+function choices(given) {
+  const schema = resolved(given, api);
   if (schema.enum) return schema.enum;
   if (schema.type === "boolean") return ["true", "false"];
   return schema.anyOf?.find((one) => one.enum)?.enum ?? null;
@@ -212,9 +214,11 @@ function models() {
   return html`<section aria-labelledby="models"><h2 id="models">Models</h2>
     ${all.map(([name, model]) => {
       const required = model.required ?? [];
-      return html`<article id="model-${name}"><h3>${name}</h3><p>${coded(model.description)}</p>
+      const head = html`<h3>${name}</h3><p>${coded(model.description)}</p>`;
+      if (!model.properties) return html`<article id="model-${name}">${head}<p>${typed(model)}</p></article>`;
+      return html`<article id="model-${name}">${head}
         <div class="wide" role="region" aria-label=${name} tabindex="0"><table class="fields"><thead><tr><th scope="col">Name</th><th scope="col">Kind</th><th scope="col">Meaning</th></tr></thead>
-        <tbody>${Object.entries(model.properties ?? {}).map(
+        <tbody>${Object.entries(model.properties).map(
           ([key, part]) => html`<tr><th scope="row"><code>${key}</code></th><td>${typed(part)}${required.includes(key) ? nothing : html` <span class="soft">optional</span>`}</td><td>${coded(part.description)}</td></tr>`,
         )}</tbody></table></div></article>`;
     })}</section>`;

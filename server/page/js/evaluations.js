@@ -28,17 +28,17 @@ const day = (one) => new Date(one.date).toLocaleString("en-GB", { dateStyle: "me
 /** Shows the evaluations in the sections of the page; `show()` after the address has changed. */
 export function mountEvaluations(address) {
   let all = null;
-  let splits = [];
+  let splits = null; // as long as nobody knows
   let running = false;
   let trouble = "";
   const places = ["table", "comparison", "curves"].map((id) => document.getElementById(id));
 
   async function load() {
     try {
-      const [stored, found] = await Promise.all([ask("api/evaluations"), ask("api/explorer/splits")]);
-      all = stored.evaluations;
-      splits = found.splits;
       trouble = "";
+      all = (await ask("api/evaluations")).evaluations;
+      show(); // the splits may have to wait until somebody's ranks are computed
+      splits = (await ask("api/explorer/splits")).splits;
     } catch (error) {
       trouble = error.message;
     }
@@ -135,6 +135,7 @@ function sorted(all, by) {
 }
 
 function empty(splits) {
+  if (splits === null) return nothing;
   return splits.length
     ? html`<p class="empty">No evaluation yet. Run one here, or with <code>twobranch eval</code>.</p>`
     : html`<p class="empty">No photo of this library has a caption, so there is nothing to evaluate. Add a caption file with
@@ -142,7 +143,7 @@ function empty(splits) {
 }
 
 function newOne(splits, running, run) {
-  if (!splits.length) return nothing;
+  if (!splits?.length) return nothing;
   const usual = splits.find((split) => split.name === "dev") ?? splits[0];
   return html`<form class="run" @submit=${run}>
     <label>Evaluate <select name="split" ?disabled=${running}>
@@ -213,7 +214,7 @@ function comparison(one, other) {
   const sums = { name: "rsum", values: [one, other].map((some) => ({ value: some.rsum, ends: some.rsum_ci95 })), better: 1 };
   const side = (title, some) => html`<div class="wide" role="region" aria-label="Comparison: ${title}" tabindex="0"><table class="compare">
       <caption>${title}</caption>
-      <thead><tr><th scope="col">Measure</th><th scope="col">${a}</th><th scope="col">${b}</th><th scope="col">Difference</th><th scope="col">Intervals</th></tr></thead>
+      <thead><tr><th scope="col">Measure</th><th scope="col">${a}</th><th scope="col">${b}</th><th scope="col">Difference</th>${apart ? nothing : html`<th scope="col">Intervals</th>`}</tr></thead>
       <tbody>${some.map((row) => compared(row, apart))}</tbody>
     </table></div>`;
   return html`<h3>${b} against ${a}</h3>
@@ -234,7 +235,7 @@ function compared({ name, values: [one, other], better }, apart) {
     html`${value.toFixed(1)}${ends ? html` <span class="soft">(${ends.map((end) => end.toFixed(1)).join("–")})</span>` : nothing}`;
   return html`<tr><th scope="row">${name}</th><td class="number">${shown(one)}</td><td class="number">${shown(other)}</td>
     <td class="number ${["bad", "", "good"][mark + 1]}">${difference > 0 ? "+" : ""}${difference.toFixed(1).replace("-", "−")}${mark ? html` <span class="soft">${mark > 0 ? "better" : "worse"}</span>` : nothing}</td>
-    <td>${one.ends && !apart ? (overlap ? "overlap" : "apart") : ""}</td></tr>`;
+    ${apart ? nothing : html`<td>${one.ends ? (overlap ? "overlap" : "apart") : ""}</td>`}</tr>`;
 }
 
 /** What to call evaluations side by side: model and split, and the number of those that are alike. */

@@ -4,6 +4,7 @@ import { html, nothing, render } from "../vendor/lit-html.js";
 import { ask } from "./api.js";
 import { queryList } from "./queries.js";
 import { queryDetail } from "./querydetail.js";
+import { reliability } from "./reliability.js";
 
 const PAGE = 50; // queries that are asked for at a time
 const PATIENCE_MS = 300; // before a word says that the ranks are being computed
@@ -20,6 +21,7 @@ export function mountExplorer(place, address) {
   let trouble = "";
   let abort = new AbortController();
   let pages = 0; // that are awaited
+  const confidence = reliability(() => paint());
 
   const idOf = (query) => String(address.state.direction === "text_to_image" ? query.caption : query.photo);
   const current = () => address.state.query || (list?.queries.length ? idOf(list.queries[0]) : "");
@@ -173,7 +175,8 @@ export function mountExplorer(place, address) {
     };
     render(
       html`${trouble ? html`<p class="trouble" role="alert">${trouble}</p>` : nothing}
-        ${queryList(list, state, tools, { busy, slow }, list && queryDetail(detail, list, position, tools))}`,
+        ${queryList(list, state, tools, { busy, slow }, list && queryDetail(detail, list, position, tools))}
+        ${list ? confidence(state.direction, split()) : nothing}`,
       place,
     );
   }

@@ -58,6 +58,7 @@ export function mountGrid(element, { addressOf, open, leave }) {
       for (const box of line.boxes ?? []) shown.set(keyOf(all[box.hit]), row.children[box.at - line.boxes[0].at].firstChild);
     }
     while (element.children.length > next.length) element.lastChild.remove();
+    for (const [key, tile] of tiles) if (!shown.has(key)) stopLoading(tile);
     lines = next;
     tiles = shown;
     element.setAttribute("aria-rowcount", more ? -1 : rows().length);
@@ -143,7 +144,7 @@ export function mountGrid(element, { addressOf, open, leave }) {
     event.preventDefault();
   });
   new ResizeObserver(() => {
-    if (element.clientWidth === width) return;
+    if (!element.clientWidth || element.clientWidth === width) return; // 0: it is hidden
     width = element.clientWidth;
     draw();
   }).observe(element);
@@ -169,7 +170,6 @@ export function mountGrid(element, { addressOf, open, leave }) {
     },
     /** The tile of a photo, if it is shown. */
     tileOf: (photo) => [...tiles.values()].find((tile) => tile.dataset.photo === String(photo)),
-    hits,
   };
 }
 
@@ -192,6 +192,12 @@ function tileOf(hit, side) {
   image.src = thumbnail(hit.photo, side * devicePixelRatio <= 340 ? 320 : 640, hit.content);
   tile.append(image);
   return tile;
+}
+
+/** A picture that nobody waits for any more would hold up the next ones: browsers have six lines to a server. */
+function stopLoading(tile) {
+  const image = tile.querySelector("img");
+  if (image && !image.complete) image.removeAttribute("src");
 }
 
 function badge(tile, hit) {

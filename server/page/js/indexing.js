@@ -32,6 +32,7 @@ export function mountIndexing(element, { onChange }) {
   let asked = -Infinity; // when the status was
   let scanned = -Infinity;
   let seen = null; // the version of the library that the status is of, or a later one
+  let turn = 0; // of requests about the run: only the answer to the latest counts
   let timer = 0;
   element.classList.add("library");
 
@@ -54,8 +55,7 @@ export function mountIndexing(element, { onChange }) {
   function resting() {
     const folders = newFolders(status);
     const known = status.folders.length > 0;
-    const facts = [known || status.photos ? count(status.photos, "photo") : "No photos here yet"];
-    if (status.photos || known) facts.push(changesOf(changes));
+    const facts = known ? [count(status.photos - status.failed.length, "photo"), changesOf(changes)] : ["No photos here yet"];
     if (run.report && isFresh()) facts.push(outcomeOf(run.report));
     const away = status.folders.filter((folder) => !folder.reachable);
     if (away.length) facts.push(`${away.map((folder) => nameOf(folder.path)).join(", ")} cannot be reached`);
@@ -122,9 +122,8 @@ export function mountIndexing(element, { onChange }) {
     if (performance.now() - pressed < DOUBLE_CLICK_MS) return;
     pressed = performance.now();
     refused = "";
-    clearTimeout(timer);
     try {
-      await take(await ask("api/index", request));
+      await askAndTake(request);
     } catch (error) {
       refused = error.message;
     }
@@ -148,16 +147,22 @@ export function mountIndexing(element, { onChange }) {
 
   /** Ask how it stands, and again later. */
   async function look() {
-    clearTimeout(timer);
     try {
-      await take(await ask("api/index"));
+      await askAndTake();
       if (!run.running && changes === null) scan();
-      gone = "";
     } catch (error) {
       gone = error.message;
     }
     show();
     later();
+  }
+
+  async function askAndTake(request) {
+    clearTimeout(timer);
+    const mine = ++turn;
+    const now = await ask("api/index", request);
+    gone = "";
+    if (mine === turn) await take(now);
   }
 
   function later() {
@@ -179,6 +184,7 @@ export function mountIndexing(element, { onChange }) {
       await readStatus();
       announceEnd();
       if (now.report && (all || wasCurrent)) changes = NONE; // that is what the run saw to
+      all = false;
     } else if (status === null || (now.library_version !== seen && performance.now() - asked > STATUS_MS)) {
       await readStatus();
     }

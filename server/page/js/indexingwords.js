@@ -47,8 +47,11 @@ function duration(seconds) {
 
 /** The folders of the command line that the library does not know: [{number, path, name}]. */
 export function newFolders(status) {
-  const known = status.folders.map((folder) => folder.path);
+  const known = status.folders.map((folder) => inside(folder.path));
   return status.folders_to_index
     .map((path, number) => ({ number, path, name: nameOf(path) || path }))
-    .filter(({ path }) => !known.some((root) => path === root || path.startsWith(root.replace(/[/\\]?$/, path.includes("\\") ? "\\" : "/"))));
+    .filter(({ path }) => !known.some((root) => inside(path).startsWith(root)));
 }
+
+/** What the paths of all that is in a folder begin with. */
+const inside = (folder) => folder.replaceAll("\\", "/").replace(/\/?$/, "/");

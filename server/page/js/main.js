@@ -64,7 +64,7 @@ async function take(file) {
     const picture = await handIn(file);
     change({ picture, photo: "" });
   } catch (error) {
-    showTrouble(error, error instanceof Gone ? () => take(file) : null);
+    say(error, () => take(file));
   } finally {
     $("asking").classList.remove("busy");
   }
@@ -96,23 +96,31 @@ function showState(state) {
 
 function showPhoto(before, giveBack) {
   const { photo } = page.state;
-  lightbox.show(photo, page.state.in === "images" && answer ? grid.hits() : (answer?.hits.filter((hit) => hit.photo !== null) ?? []));
+  lightbox.show(photo, photosOf(answer?.hits ?? []));
   if (before && !photo && giveBack) grid.tileOf(before)?.focus();
   // Whoever walks from photo to photo comes to the end of the hits as well.
   if (answer?.hits.slice(-5).some((hit) => String(hit.photo) === photo)) grow();
 }
 
+/** Hits with a photo, each photo once: several captions may be about one. */
+function photosOf(hits) {
+  const first = new Map();
+  for (const hit of hits) if (hit.photo !== null && !first.has(hit.photo)) first.set(hit.photo, hit);
+  return [...first.values()];
+}
+
 /** Ask for what the address says. `kept` is how far one had come, when one comes back to it. */
 async function find(kept = null) {
   const { state } = page;
+  const another = asked !== String(question(state));
   asked = String(question(state));
   steps = Math.max(0, STEPS.findIndex((top) => top >= (kept?.top ?? 0)));
   // By date it is not known what comes first until all that may come is known.
   if (state.sort === "date" && isQuery(state)) steps = STEPS.length - 1;
-  const its = await ask(state);
+  const its = await ask(state, showTrouble);
   if (!its) return;
   answer = its;
-  grid.rewind();
+  if (another) grid.rewind();
   showAnswer();
   scrollTo(0, kept?.scroll ?? 0);
   if (state.photo) showPhoto(state.photo, false);
@@ -120,15 +128,15 @@ async function find(kept = null) {
   growIfShort();
 }
 
-/** The answer of the server; null if it failed (which is shown) or is no longer wanted. */
-async function ask(state) {
+/** The answer of the server; null if it is no longer wanted, or it failed: then `failed` is told. */
+async function ask(state, failed) {
   running?.abort();
   const mine = (running = new AbortController());
   const late = setTimeout(() => $("asking").classList.add("busy"), 250);
   try {
     return await search(question(state, STEPS[steps]), mine.signal);
   } catch (error) {
-    if (error.name !== "AbortError") showTrouble(error, error instanceof Gone ? () => find() : null);
+    if (error.name !== "AbortError") failed(error);
     return null;
   } finally {
     clearTimeout(late);
@@ -139,9 +147,14 @@ async function ask(state) {
   }
 }
 
-/** Stands above the hits, which are those of the question before. */
-function showTrouble(error, retry) {
-  render(trouble(error, retry), $("notes"));
+/** Says what went wrong; `again` is offered where nobody answered. */
+function say(error, again) {
+  render(trouble(error, error instanceof Gone ? again : null), $("notes"));
+}
+
+/** Instead of an answer. What was found before is of another question. */
+function showTrouble(error) {
+  say(error, () => find());
   $("count").textContent = "";
   asked = ""; // the same may be asked again
   if (document.activeElement === field) {
@@ -184,10 +197,10 @@ function sectionsOf(hits, n) {
 const mayGrow = () => answer !== null && steps < STEPS.length - 1 && answer.hits.length >= STEPS[steps];
 
 async function grow() {
-  if (running || !mayGrow()) return;
+  const mine = String(question(page.state));
+  if (running || !mayGrow() || mine !== asked) return;
   steps += 1;
-  const mine = asked;
-  const its = await ask(page.state);
+  const its = await ask(page.state, () => (steps -= 1)); // the next scroll tries again
   if (!its || mine !== asked) return;
   // The line stays where it is once it is seen, even if one of the new hits is found likely by its words.
   const line = answer.n_matching;

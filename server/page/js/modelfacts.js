@@ -34,10 +34,10 @@ function facts(status, models) {
         another. <em>Confidence</em> is the probability that a hit really matches. It is learnt from the dev photos of the
         model's training, and made of the score, how high the query scores with training photos that have nothing to do with
         it, how many photos are searched, and how long the sentence is. It never contradicts the order of the hits.</p>
-      <p>What it is good for: hits of 60% confidence are right about six times in ten, to within 2 to 9 points for most kinds of
-        query. Where it fails: single common words ("dog") are under-rated by more; and when a photo is missing from the
-        library, only 22% of captions are noticed to have no match among 1,000 photos, because near-answers abound. It
-        says nothing about what dev photos never showed. A model trained with fewer than 50 dev photos has none.</p>
+      <p>It supposes that half of the questions have no answer here, and knows nothing of what the dev photos never showed. Common
+        single words ("dog") are under-rated, and where near-answers abound a missing photo is rarely noticed. A model trained
+        with fewer than 50 dev photos has no confidence. How well it keeps its word with the captions of this library is
+        counted below, under <a href="#explorer">Query by query</a>.</p>
     </details>`;
 }
 

@@ -74,7 +74,11 @@ export function emptiness(answer, state, change) {
 /** Something that went wrong, as its line of text, and what can be done. */
 export function trouble(error, retry) {
   return html`<div class="trouble" role="alert"><p>${error.message}</p>
-    ${retry ? html`<button class="button" @click=${retry}>Try again</button>` : nothing}</div>`;
+    ${error.status === 401
+      ? html`<button class="button" @click=${() => location.reload()}>Log in</button>` // the server gives that page
+      : retry
+        ? html`<button class="button" @click=${retry}>Try again</button>`
+        : nothing}</div>`;
 }
 
 const big = (title, text) => html`<div class="empty"><h2>${title}</h2><p>${text}</p></div>`;

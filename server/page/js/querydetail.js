@@ -46,8 +46,10 @@ function card(hit, alt) {
       ${hit.true ? html`<strong class="good">true</strong>` : html`<span class="soft" title="Its score less that of the truth">${above(hit.above)}</span>`}</figcaption></figure>`;
 }
 
+/** A photo that leads to itself, large, on the page that searches. */
 function photo(facts, alt, size) {
-  return html`<img src=${thumbnail(facts.photo, size, facts.content)} alt=${alt} width=${facts.width ?? nothing} height=${facts.height ?? nothing}>`;
+  return html`<a href="./?photo=${facts.photo}"><img src=${thumbnail(facts.photo, size, facts.content)} alt=${alt}
+    width=${facts.width ?? nothing} height=${facts.height ?? nothing}></a>`;
 }
 
 function captions(truths, hits) {

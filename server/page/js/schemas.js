@@ -19,15 +19,17 @@ export function kind(schema) {
   if (some) return joined(some.map(kind), " or ");
   if (schema.type === "array") {
     if (schema.prefixItems) return ["[", ...joined(schema.prefixItems.map(kind), ", "), "]"];
-    return ["list of ", ...kind(schema.items).map((part) => part.model ? part : part.replace("number", "numbers"))];
+    return ["list of ", ...many(kind(schema.items))];
   }
   if (schema.type === "object") {
     const values = schema.additionalProperties;
-    return values && typeof values === "object" ? ["object of ", ...kind(values)] : ["object"];
+    return values && typeof values === "object" ? ["object of ", ...many(kind(values))] : ["object"];
   }
   const names = { string: schema.contentMediaType || schema.format === "binary" ? "file" : "text", integer: "whole number", number: "number", boolean: "true or false", null: "null" };
   return [(names[schema.type] ?? schema.type ?? "anything") + limits(schema)];
 }
+
+const many = (parts) => parts.map((part) => (part.model ? part : part.replace("number", "numbers")));
 
 const joined = (lists, between) => lists.flatMap((list, at) => (at ? [between, ...list] : list));
 

@@ -24,7 +24,10 @@ export function parameters(state) {
 }
 
 /** The address of the page in a state, relative to the page. */
-export const address = (state) => `?${parameters(state)}`;
+export function address(state) {
+  const said = String(parameters(state));
+  return said ? `?${said}` : ".";
+}
 
 /** What to ask /api/search for a state. Without hits asked for, the same text for the same question. */
 export function question(state, top) {

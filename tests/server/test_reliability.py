@@ -1,0 +1,90 @@
+"""Confidence beside how often it was right, by hand and over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+import retrieval.reliability
+from indexer.build import update_library
+from retrieval.confidence import FEATURES, KINDS, Bank, Calibration, Fit
+from retrieval.reliability import Group, grouped
+from server.app import create_app
+from server.exploring import Reliability
+from server.settings import Settings
+from tests.fakes import FakeEncoder
+
+
+def test_groups_by_hand() -> None:
+    confidences, right = np.array([0.05, 0.25, 0.21, 1.0]), np.array([False, True, False, True])
+    assert grouped(confidences, right) == [
+        Group(0.0, 0.1, 0.05, 0.0, 1),
+        Group(0.2, 0.3, pytest.approx(0.23), 0.5, 2),
+        Group(0.9, 1.0, 1.0, 1.0, 1),  # certainty is in the last tenth
+    ]
+
+
+def score_alone() -> Calibration:
+    """A model whose confidence is 0.88 (the logistic function of 2) at score 1, and 0.12 at score 0."""
+    weights = np.zeros(1 + len(FEATURES))
+    weights[:2] = -2, 4  # the constant, and the score
+    one = np.array([1.0])
+    fit = Fit(weights, one, one, np.array([[0.5]]))
+    bank = Bank.of(np.eye(4, dtype=np.float32))
+    return Calibration(bank, bank, dict.fromkeys(KINDS, fit))
+
+
+@pytest.fixture
+def indexed(library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder) -> Path:
+    """red.png and green.png with captions that find them, blue.png with one that finds red.png."""
+    captions = tmp_path / "captions.csv"
+    captions.write_text("image,caption\nred.png,red\ngreen.png,green\nblue.png,red\n")
+    update_library(library, [photos], encoder, captions=captions)
+    return library
+
+
+def asked(library: Path, encoder: FakeEncoder, direction: str) -> list[dict[str, float]] | None:
+    with TestClient(create_app(Settings(library), load=lambda model: encoder), "http://127.0.0.1") as client:
+        answer = client.get("/api/explorer/confidence", params={"direction": direction}).json()
+    assert Reliability.model_validate(answer).model_dump() == answer
+    return answer["groups"]
+
+
+def test_each_query_is_put_with_and_without_its_truth(
+    indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval.reliability, "_calibration", lambda model: score_alone())
+    # Captions: "red" and "green" find their photos with a score of 1, and with these taken out photos that
+    # score 0. The "red" of blue.png finds red.png with 1, whether blue.png is there or not: twice wrong.
+    groups = asked(indexed, encoder, "text_to_image")
+    assert groups is not None
+    assert [(group["low"], group["hits"], group["right"]) for group in groups] == [
+        (0.1, 2, 0.0),
+        (0.8, 4, 0.5),
+    ]
+    assert [group["said"] for group in groups] == pytest.approx(
+        [1 / (1 + np.e**2), 1 / (1 + np.e**-2)], abs=1e-3
+    )
+    # Photos: green.png finds "green" with 1, and 0 without it. red.png finds "red" with 1, but so does the
+    # caption of blue.png, and ties count against it: wrong, as without its own. blue.png scores 0 with all.
+    groups = asked(indexed, encoder, "image_to_text")
+    assert groups is not None
+    assert [(group["low"], group["hits"]) for group in groups] == [(0.1, 3), (0.8, 3)]
+    assert groups[1]["right"] == pytest.approx(1 / 3)
+
+
+def test_a_model_without_confidence(indexed: Path, encoder: FakeEncoder) -> None:
+    assert asked(indexed, encoder, "text_to_image") is None  # its folder is not there
+
+
+def test_of_many_queries_some_are_looked_at(
+    indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval.reliability, "_calibration", lambda model: score_alone())
+    monkeypatch.setattr(retrieval.reliability, "_MOST", 2)
+    groups = asked(indexed, encoder, "text_to_image")  # every second of three: two queries, put twice
+    assert groups is not None
+    assert sum(group["hits"] for group in groups) == 4

@@ -1,0 +1,71 @@
+"""A server beside a running ``watch``: photos are found soon after they are indexed, and either goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+
+from starlette.testclient import TestClient
+
+from embedding.progress import SILENT
+from indexer.build import IndexReport, update_library
+from indexer.catalog import Catalog
+from indexer.known import known_roots
+from indexer.watching import Kept, keep_current
+from server.app import create_app
+from server.settings import Settings
+from tests.fakes import FakeEncoder, write_photo
+
+SOON = 2.0  # seconds
+
+
+def test_photos_are_found_soon_after_watch_has_indexed_them(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    update_library(library, [photos], encoder)
+    changed: Queue[Path | None] = Queue()  # what changes on disk, until None
+    indexed: Queue[int] = Queue()  # how many photos were added, run by run
+
+    def source(roots: Sequence[Path]) -> Iterator[set[Path]]:
+        yield set()
+        while (path := changed.get()) is not None:
+            yield {path}
+
+    def refresh(roots: Sequence[Path]) -> IndexReport:
+        report = update_library(library, [], encoder, within=roots)
+        indexed.put(report.added)
+        return report
+
+    def watch() -> None:
+        with closing(Catalog.open(library)) as catalog:
+            keep_current(lambda: known_roots(catalog), refresh, source, Kept(), SILENT)
+
+    watching = Thread(target=watch)
+    watching.start()
+    app = create_app(Settings(library), lambda model: encoder)
+    with TestClient(app, "http://127.0.0.1") as client:
+        try:
+            assert indexed.get(timeout=30) == 0  # it begins as a plain `index` does
+            for number in range(5):
+                path = write_photo(photos / f"rose{number}.png", (200 + number, 0, 0))
+                changed.put(path)
+                while indexed.empty():  # searches go on meanwhile, and none fails
+                    assert names(client)
+                assert indexed.get() == 1
+                since = time.monotonic()
+                while path.name not in names(client):
+                    assert time.monotonic() - since < SOON
+        finally:
+            changed.put(None)
+            watching.join()
+
+
+def names(client: TestClient) -> list[str]:
+    """The photos that a search finds now."""
+    response = client.get("/api/search", params={"q": "red", "fold": False, "top": 20})
+    assert response.status_code == 200, response.text
+    return [Path(hit["path"]).name for hit in response.json()["hits"]]
