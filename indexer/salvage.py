@@ -26,7 +26,7 @@ from indexer.soundness import columns, mend_references, mend_values, tables
 _PAGE = 16384  # of catalogues that this program makes (indexer.migrations)
 _HEADER = 100
 _PAGE_COUNT = 28  # where it is in the header
-_MOST_PAGES = 1 << 22  # 64 GB; a header that says more is taken for a damaged one
+_LONGEST = 4  # times as long a cut file becomes again at most; a damaged header may say anything
 _ADDED = 64  # pages, to a file that was cut; the first ones of most tables come before any rows
 _INTERIOR = 0x05  # the kind of a page that points at others
 _NEEDED = {"roots", "images", "image_vectors"}
@@ -34,6 +34,8 @@ _NEEDED = {"roots", "images", "image_vectors"}
 _HIGHEST = 1 << 18
 _HIGHEST_KNOWN = 1 << 30  # what says more is damaged itself
 _ROWS = 1000  # that are in memory together
+_PROBED = 64  # from so many ids on a range is probed before it is halved, a page holding fewer or few more
+_PROBES = 8
 # Tables that are made anew from the others.
 _DERIVED = ("stale_words",)
 
@@ -44,7 +46,7 @@ class Saved:
 
     table: str
     saved: int
-    lost: int  # as far as it can be known: ids that an index lists, or that lie where nothing can be read
+    lost: int | None  # ids that an index lists, or that lie where nothing can be read; None: nobody knows
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,12 @@ class Salvage:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{one.saved:,} {one.table}" for one in self.tables if one.saved)
-        lost = ", ".join(f"{one.lost:,} {one.table}" for one in self.tables if one.lost) or "nothing"
-        return f"saved {counts}; lost {lost}; the damaged file is {self.kept.name}"
+        lost = ", ".join(
+            f"{'nobody knows how many' if one.lost is None else f'{one.lost:,}'} {one.table}"
+            for one in self.tables
+            if one.lost != 0
+        )
+        return f"saved {counts}; lost {lost or 'nothing'}; the damaged file is {self.kept.name}"
 
 
 def salvage(path: Path) -> Salvage:
@@ -152,9 +158,9 @@ class _Openable:
             for place, piece in pieces.items():
                 file.seek(place)
                 file.write(piece)
-            # SQLite refuses a schema with tables beyond the end of the file. What is added takes no room.
+            # SQLite refuses a schema with tables beyond the end of the file.
             size = file.seek(0, os.SEEK_END)
-            file.truncate(max(size + _ADDED * _PAGE, pages * _PAGE if pages < _MOST_PAGES else 0))
+            file.truncate(max(size + _ADDED * _PAGE, min(pages * _PAGE, _LONGEST * size)))
         return self._open(self._copy)
 
 
@@ -200,11 +206,12 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
     common = ", ".join(f'"{name}"' for name in wanted if name in there)
     places = ", ".join("?" * (len(common.split(", ")) + 1))
     statement = f"INSERT INTO {table} (rowid, {common}) VALUES ({places})"
-    lost = 0
     ids: set[int] = set()
-    for first, last, rows in _readable(source, table, common):
+    highest = _highest(source, table)
+    unread = 0
+    for first, last, rows in _readable(source, table, common, _HIGHEST if highest is None else highest):
         if rows is None:
-            lost += last - first + 1
+            unread += last - first + 1
             continue
         for row in rows:
             try:
@@ -213,10 +220,11 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
             # A value that the column cannot have, a row that is there twice, text that is none.
             # (A full disk is another error, and ends the salvage.)
             except (sqlite3.IntegrityError, sqlite3.DataError, UnicodeError, OverflowError):
-                lost += 1
+                unread += 1
     listed = _listed(source, table)
-    if listed is not None:
-        lost = len(listed - ids)
+    lost: int | None = unread if listed is None else len(listed - ids)
+    if listed is None and highest is None and unread:
+        lost = None  # how many of the ids that were tried were there
     _keep_counting(source, target, table, max(ids | (listed or set()), default=0))
     return Saved(table, len(ids), lost)
 
@@ -226,11 +234,11 @@ def _names(source: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _readable(
-    source: sqlite3.Connection, table: str, names: str
+    source: sqlite3.Connection, table: str, names: str, highest: int
 ) -> Iterator[tuple[int, int, list[tuple[Any, ...]] | None]]:
-    """Ranges of row ids with their rows, or None for one row that cannot be read."""
+    """Ranges of row ids with their rows, or None for those of which none can be read."""
     query = f"SELECT rowid, {names} FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
-    for start in range(1, _highest(source, table) + 1, _ROWS):
+    for start in range(1, highest + 1, _ROWS):
         ranges = [(start, start + _ROWS - 1)]
         while ranges:
             first, last = ranges.pop()
@@ -239,16 +247,28 @@ def _readable(
             except sqlite3.Error as error:  # "malformed", or text that is not UTF-8
                 if "locked" in str(error):  # which says nothing about the rows
                     raise
-                if first == last:
+                if first == last or (last - first > _PROBED and _is_dead(source, table, first, last)):
                     yield first, last, None
                 else:
                     middle = (first + last) // 2
                     ranges += [(middle + 1, last), (first, middle)]
 
 
-def _highest(source: sqlite3.Connection, table: str) -> int:
-    """The highest row id that there can be; a damaged row may have any."""
-    found = [_HIGHEST]
+def _is_dead(source: sqlite3.Connection, table: str, first: int, last: int) -> bool:
+    """Whether of some ids all over a range none can even be looked for: their part of the tree is gone.
+
+    To halve a table whose root is gone down to each id would take minutes.
+    """
+    for id_ in (*range(first, last, (last - first) // _PROBES), last):
+        with suppress(sqlite3.Error):
+            source.execute(f"SELECT 1 FROM {table} NOT INDEXED WHERE rowid = ?", [id_]).fetchone()
+            return False
+    return True
+
+
+def _highest(source: sqlite3.Connection, table: str) -> int | None:
+    """The highest row id that there can be; None where nothing says it. A damaged row may have any."""
+    found = []
     for query, values in (
         ("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]),
         (f"SELECT MAX(rowid) FROM {table} NOT INDEXED", []),
@@ -257,7 +277,7 @@ def _highest(source: sqlite3.Connection, table: str) -> int:
             row = source.execute(query, values).fetchone()
             if row is not None and 0 <= int(row[0] or 0) <= _HIGHEST_KNOWN:
                 found.append(int(row[0] or 0))
-    return min(found[1:], default=found[0])
+    return min(found, default=None)
 
 
 def _listed(source: sqlite3.Connection, table: str) -> set[int] | None:
@@ -284,7 +304,7 @@ def _keep_counting(source: sqlite3.Connection, target: sqlite3.Connection, table
 def _counted(target: sqlite3.Connection, one: Saved) -> Saved:
     """With the rows that are left when those without what they refer to are gone."""
     ((count,),) = target.execute(f"SELECT COUNT(*) FROM {one.table}")
-    return Saved(one.table, count, one.lost + one.saved - count)
+    return Saved(one.table, count, None if one.lost is None else one.lost + one.saved - count)
 
 
 # --- putting it in place ----------------------------------------------------------------------------
