@@ -18,7 +18,7 @@ if any(find_spec(name) is None for name in ("typer", "faiss", "onnxruntime", "sq
     sys.exit("error: twobranch is not installed for this Python; run `make demo` or `pip install .` first")
 
 from commands import register
-from commands.config import config_file
+from commands.config import has_config
 from commands.shared import app
 
 
@@ -54,7 +54,7 @@ def _only_command(arguments: Sequence[str]) -> str | None:
         elif not argument.startswith("-"):
             name = argument
     completing = any(variable.endswith("_COMPLETE") for variable in os.environ)
-    return None if completing or config_file(library).is_file() else name
+    return None if completing or has_config(library) else name
 
 
 def main() -> None:

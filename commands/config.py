@@ -20,15 +20,24 @@ def config_file(library: Path | None) -> Path:
     return library_for_indexing(library) / NAME
 
 
+def has_config(library: Path | None) -> bool:
+    """Whether the library that is meant has the file. Where nobody may look, neither may a command look into
+    the library, which says so itself."""
+    try:
+        return config_file(library).is_file()
+    except OSError:
+        return False
+
+
 def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dict[str, Any]] | None:
     """The defaults in the library that is meant, by command and parameter; None where it has no such file.
 
     A table is called like a command, a key like a long option without its dashes. Raises ``UserError`` naming
     file and key for what no option is called or takes.
     """
-    path = config_file(library)
-    if not path.is_file():
+    if not has_config(library):
         return None
+    path = config_file(library)
     commands: dict[str, Any] = context.command.commands  # type: ignore[attr-defined]
     defaults: dict[str, dict[str, Any]] = {}
     for table, options in _read(path).items():
@@ -60,8 +69,10 @@ def _read(path: Path) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: not a TOML file: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); change that, or delete it") from None
 
 
 def _check(context: typer.Context, path: Path, key: str, parameter: Any, value: Any) -> None:
@@ -72,7 +83,12 @@ def _check(context: typer.Context, path: Path, key: str, parameter: Any, value: 
     for one in values:
         if parameter.is_flag and not isinstance(one, bool):
             raise UserError(f"{path}: {key} is true or false, not {one!r}")
+        if not isinstance(one, (str, int, float)):
+            raise UserError(f"{path}: {key} takes a text or a number, not {one!r}")
         try:
             parameter.type(one, parameter, context)
         except typer.BadParameter as error:
             raise UserError(f"{path}: {key}: {error.message}") from None
+        # A type expects what a command line gives, which is text; 1 is no path and infinity no count.
+        except (TypeError, ValueError, OverflowError):
+            raise UserError(f"{path}: {key}: {one!r} is not a value for it") from None

@@ -54,12 +54,13 @@ def serve(
     import secrets
     import webbrowser
 
-    from embedding.cores import usable_cores
+    from embedding.cores import products_on_one_core, usable_cores
     from embedding.errors import UserError
     from embedding.extras import install_command
     from indexer.database import open_database
     from indexer.library import find_library, library_for_indexing
 
+    products_on_one_core()
     try:
         import python_multipart  # noqa: F401  FastAPI imports it late, and its error names no module
 

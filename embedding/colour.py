@@ -18,10 +18,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if own.profile.xcolor_space.strip() != "RGB":
-            return image
         converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError):
+    except (OSError, ImageCms.PyCMSError):  # also for a profile of grey or of inks
         return image
     assert converted is not None  # only in place there is none
     return converted

@@ -6,12 +6,14 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from embedding.errors import ModelError
 
 FORMAT = 1
 CONFIG = "config.json"
+# As sha256sum writes it. It holds for the checksums of all other files; folders from before it have none.
+CONFIG_CHECKSUM = "config.sha256"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
@@ -98,21 +100,44 @@ def read_config(folder: Path) -> ModelConfig:
         version = data["format"]
     except FileNotFoundError:
         raise ModelError(f"{path}: missing; this is not a model folder that `train` finished") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
         raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
     if version != FORMAT:
         raise ModelError(f"{path}: model format {version}, this program knows {FORMAT}; update twobranch")
     try:
-        return ModelConfig(**data)
+        config = ModelConfig(**data)
+        _check_values(config)
     except TypeError as error:
         raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
+    return config
+
+
+def _check_values(config: ModelConfig) -> None:
+    """Raise ``TypeError`` for a value that is not what the program will take it for."""
+    for kind, names in {
+        str: ("preset", "backbone", "text_kind"),
+        int: ("image_size", "dim", "max_tokens"),
+        dict: ("training", "dev", "files"),
+    }.items():
+        for name in names:
+            value = getattr(config, name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise TypeError(f"{name} is {value!r:.40}")
+    if config.image_size < 1 or config.dim < 1 or config.text_kind not in get_args(TextKind):
+        raise TypeError(f"image_size {config.image_size}, dim {config.dim}, text_kind {config.text_kind!r}")
+    if not all(isinstance(digest, str) for digest in config.files.values()):
+        raise TypeError("a checksum that is no text")
 
 
 def write_config(folder: Path, config: ModelConfig) -> None:
-    """Write ``config.json`` last of all files: a folder that has one is complete."""
-    partial = folder / f"{CONFIG}.part"
-    partial.write_text(_config_text(config), encoding="utf-8")
-    partial.replace(folder / CONFIG)
+    """Write ``config.json`` last of all files: a folder that has one is complete. Its own checksum lies
+    beside it."""
+    text = _config_text(config)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    for name, content in ((CONFIG_CHECKSUM, f"{digest}  {CONFIG}\n"), (CONFIG, text)):
+        partial = folder / f"{name}.part"
+        partial.write_text(content, encoding="utf-8", newline="\n")
+        partial.replace(folder / name)
 
 
 def _config_text(config: ModelConfig) -> str:
@@ -148,7 +173,14 @@ def weights_of(fingerprint: str) -> str:
 
 
 def check_files(folder: Path, config: ModelConfig) -> None:
-    """Raise ``ModelError`` naming the first file that is missing or is not the one that was written."""
+    """Raise ``ModelError`` naming the first file that is missing or is not the one that was written.
+
+    Reads all of them: `index` and `doctor` do, and a search does not, which the library's fingerprint tells
+    whether ``config.json`` is the one it was indexed with.
+    """
+    checksum = folder / CONFIG_CHECKSUM
+    if checksum.is_file() and checksum.read_bytes()[:64] != sha256_file(folder / CONFIG).encode():
+        raise ModelError(f"{folder / CONFIG}: not the file this model was saved with; copy the folder again")
     for name, expected in config.files.items():
         path = folder / name
         if Path(name).name != name:

@@ -37,6 +37,7 @@ from indexer.catalog import (
 )
 from indexer.choices import Choices, Limit, load_choices, store_choices
 from indexer.database import ACTIVE_MODEL, CATALOG
+from indexer.drives import drives_after, load_drives, store_drives
 from indexer.freshness import remember_run
 from indexer.galleries import remove_index_files, update_index
 from indexer.known import Target, changed_captions, known_roots, known_targets
@@ -212,11 +213,13 @@ def _index_photos(
         # The highest first: a root that is made must not adopt one that a scope refers to already.
         ordered = sorted(targets, key=lambda target: len(folder_of(target.path).parts))
         scopes = [scope_of(session, target.path) for target in ordered]
+        drives = load_drives(session)
     lacking = _without_vector(run)
     _say_what_changes(run, len(lacking))
     found_jobs: dict[tuple[int, str], Job] = {}  # by root and path: looks at splits may overlap
     empty: list[Scope] = []
     looks = []
+    drives_now = dict(drives)
     left_out: Counter[str] = Counter()
     for scope, target in zip(scopes, ordered, strict=True):
         rules = choices.rules(scope.root)
@@ -227,19 +230,24 @@ def _index_photos(
             )
             continue
         only = None if target.names is None else NamedPhotos(scope.root, target.names)
-        looks.append(Look(scope, rules, only, drop_hidden))
+        looks.append(Look(scope, rules, only, drop_hidden, drives.get(scope.root_id, frozenset())))
     for look in distinct(looks):
         scope = look.scope
         with run.showing(f"looking for photos in {scope.root / scope.below}", None):
             found = look.scan()
         left_out.update(found.left_out)
         for folder in found.unreadable:
-            run.warn(f"{scope.root / folder}: cannot be listed; what the library has of it is kept as it is")
+            fact = "cannot be reached (is its drive mounted?)" if folder in found.away else "cannot be listed"
+            run.warn(f"{scope.root / folder}: {fact}; what the library has of it is kept as it is")
+        drives_now[scope.root_id] = drives_after(drives_now.get(scope.root_id, frozenset()), scope, found)
         if not (scope.below or found.files or found.unreadable) and is_empty(scope.root):
             empty.append(scope)
         else:
             for job in _compare(run, look, found, lacking, gone):
                 found_jobs[job.root_id, job.file.path] = job
+    if {id: folders for id, folders in drives_now.items() if folders} != drives:
+        with run.catalog.session(write=True) as session:
+            store_drives(session, drives_now)
     for extra, count in left_out.items():
         files = "1 file is" if count == 1 else f"{count:,} files are"
         run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
@@ -251,7 +259,7 @@ def _index_photos(
         _warn_of_empty(run, scope)
     if run.tally.unreachable:
         run.warn(
-            f"{run.tally.unreachable} photos could not be reached and have no vector under this model; "
+            f"{run.tally.unreachable} photos could not be reached and are left as they were; "
             "run `index` again when their folders are back"
         )
 

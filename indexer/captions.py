@@ -41,6 +41,8 @@ class ChosenCaptions:
     captions: tuple[NewCaption, ...]
     splits: frozenset[str | None] | None  # only captions in these were looked at; None: in all
     image_names: tuple[str, ...]
+    size: int  # bytes
+    mtime_ns: int
 
 
 def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
@@ -49,6 +51,7 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
     Where it has none they all get that split's name. Raises ``CaptionFileError``.
     """
     path = path.expanduser().resolve()
+    size, mtime_ns = _state(path)  # before it is read: what is written meanwhile shall count as a change
     corpus = read_corpus(path)
     chosen, splits, label = corpus, None, None
     if split is not None and corpus.has_splits:
@@ -67,7 +70,18 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
         ),
         splits,
         tuple(image.name for image in chosen.images),
+        size,
+        mtime_ns,
     )
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time; zeros where reading it will say what is wrong."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, written_ns(status)
 
 
 def store_captions(run: Run, chosen: ChosenCaptions) -> int:
@@ -109,9 +123,8 @@ def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
         corpus = _moved_corpus(session, chosen) or Corpus(added_at=utcnow())
         corpus.path = str(chosen.path)
         session.add(corpus)
-    status = chosen.path.stat()
     corpus.split, corpus.format = chosen.split, chosen.format
-    corpus.size, corpus.mtime_ns = status.st_size, written_ns(status)
+    corpus.size, corpus.mtime_ns = chosen.size, chosen.mtime_ns
     session.flush()
     return corpus.id
 

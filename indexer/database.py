@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -55,6 +56,8 @@ def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
     return connection
 
 
+_SHARED_MEMORY = 32 << 10  # bytes that SQLite takes at a time for a file in WAL mode
+
 _ADVICE = {
     "disk is full": "free some space and run the command again",
     "readonly database": "the library is read-only; make its folder writable, or name another with --library",
@@ -74,7 +77,16 @@ def has_advice(error: BaseException) -> bool:
 
 def library_error(path: Path, error: BaseException) -> LibraryError:
     """An error of SQLite on the file at ``path``, with what to do about it."""
+    if "disk I/O error" in str(error) and _is_full(path.parent):  # no room for a -shm file
+        return LibraryError(f"{path}: the disk is full; {_ADVICE['disk is full']}")
     return LibraryError(f"{path}: {error}; {_advice(error) or '`doctor` says what is wrong'}")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _SHARED_MEMORY
+    except OSError:
+        return False
 
 
 def _advice(error: BaseException) -> str | None:

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -69,18 +69,20 @@ def examine(library: Path, *, repair: bool = False) -> list[Finding]:
     path = library / CATALOG
     if not path.is_file():
         raise LibraryError(f"{library}: no {CATALOG} in it; `index PATH` creates a library")
-    findings = []
+    findings: list[Finding] = []
 
     def say(diagnosis: _Diagnosis) -> bool:
         """Whether this part is fine, or is now."""
-        mended = repair and diagnosis.mend is not None
-        done = diagnosis.mend() if mended and diagnosis.mend is not None else None
-        findings.append(replace(diagnosis.finding, done=done))
-        return diagnosis.finding.fine or mended
+        finding = diagnosis.finding
+        if repair and diagnosis.mend is not None:
+            finding = replace(finding, done=diagnosis.mend())
+        findings.append(finding)
+        return finding.fine or finding.done is not None
 
     unlocked = say(_lock(library))
     writable = os.access(library, os.W_OK)
-    with indexing_lock(library) if unlocked and writable else nullcontext():
+    held = indexing_lock(library, "doctor", wait=False) if unlocked and writable else nullcontext()
+    with held:
         if say(_catalogue(path.absolute())):
             if repair:
                 open_database(library)  # takes an older schema to the latest
@@ -190,14 +192,11 @@ def _catalogue(path: Path) -> _Diagnosis:
 def _salvage(path: Path) -> str:
     result = salvage(path)
     _remake(path)  # a search looks for words in no table that is not there
-    with closing(CatalogReader(path)) as catalog:
-        for kind in KINDS:
-            for file in sorted(path.parent.glob(f"{kind}-*")):
-                stored = read_vectors(file, verify=True)
-                if stored is not None:
-                    differing = list(_differing(catalog, kind, stored))
-                    _remove_vectors(path, {kind: differing})
-                file.unlink()  # it has vectors of rows that are gone
+    for kind in KINDS:
+        for file in sorted(path.parent.glob(f"{kind}-*")):
+            # What its checksum vouches for shows which vectors were damaged; then it has those of lost rows.
+            _remove_vectors(path, {kind: _differing_from(file, path, kind)})
+            file.unlink()
     return f"{result}; run `index` with the folders of your photos to encode again what was lost"
 
 
@@ -208,22 +207,16 @@ def _mend_rows(path: Path) -> str:
     return f"{emptied + more_emptied:,} values emptied, {deleted + more_deleted:,} rows deleted"
 
 
-class _writing:
+@contextmanager
+def _writing(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to the catalogue in one transaction."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = connect(path)
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._connection.execute("BEGIN IMMEDIATE")
-        return self._connection
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        with closing(self._connection):
-            self._connection.execute("COMMIT" if error is None else "ROLLBACK")
-        if isinstance(error, sqlite3.DatabaseError):
-            raise library_error(self._path, error) from None
+    try:
+        with closing(connect(path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        raise library_error(path, error) from None
 
 
 # --- words and vectors ------------------------------------------------------------------------------
@@ -318,6 +311,15 @@ def _rebuilding(
         return f"rebuilt with {count:,} vectors"
 
     return "rebuilds it from the catalogue", rebuild
+
+
+def _differing_from(file: Path, path: Path, kind: Kind) -> list[int]:
+    """As ``_differing``; none where the file is no whole one of vectors."""
+    stored = read_vectors(file, verify=True)
+    if stored is None:
+        return []
+    with closing(CatalogReader(path)) as catalog:
+        return list(_differing(catalog, kind, stored))
 
 
 def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Iterator[int]:

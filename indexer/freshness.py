@@ -17,6 +17,7 @@ from indexer.captions import NamedPhotos
 from indexer.catalog import Catalog, Corpus, Image, ImageVector, Model, Root, Setting
 from indexer.choices import load_choices
 from indexer.database import CATALOG
+from indexer.drives import load_drives
 from indexer.known import is_folder, known_targets
 from indexer.looking import Look, distinct
 from indexer.reader import KINDS
@@ -41,6 +42,7 @@ def count_changes(catalog: Catalog) -> Changes:
     """Compares the folders within reach with the catalogue, by size and time; no photo is opened."""
     with catalog.session() as session:
         choices = load_choices(session)
+        drives = load_drives(session)
         roots = {Path(root.path): root.id for root in session.scalars(select(Root))}
     targets = known_targets(catalog, choices, warn=lambda _: None)
     new = changed = gone = 0
@@ -50,6 +52,7 @@ def count_changes(catalog: Catalog) -> Changes:
                 Scope(root_id, root, relative_to_root(target.path, root)),
                 choices.rules(root),
                 None if target.names is None else NamedPhotos(root, target.names),
+                drives=drives.get(root_id, frozenset()),
             )
             for target in targets
             if target.path.is_relative_to(root)

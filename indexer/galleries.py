@@ -86,7 +86,7 @@ def update_index(
 ) -> None:
     """Bring the files of one kind and model up to date, and build lists where they are due.
 
-    Their checksums are compared first: 0.2 s for 100,000 vectors of 512 dimensions, when a run takes longer.
+    Their checksums are compared first, which reads all of each.
 
     ``encode_texts`` is the model's. Raises ``LibraryError``.
     """

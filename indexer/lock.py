@@ -14,6 +14,7 @@ from pathlib import Path
 
 from embedding.errors import LibraryBusyError, LibraryError
 from indexer.database import library_error
+from indexer.replacing import replacing
 
 LOCK = "index.lock"
 _HOLDER = "index.lock.json"
@@ -71,7 +72,8 @@ def indexing_lock(
         with suppress(OSError):  # a full disk: then nobody is told who it is, and no wrong one either
             holder.unlink(missing_ok=True)
             facts = Holder(work, os.getpid(), socket.gethostname(), time.time())
-            holder.write_text(json.dumps(asdict(facts)), encoding="utf-8")
+            with replacing(holder) as partial:
+                partial.write_text(json.dumps(asdict(facts)), encoding="utf-8")
         try:
             yield
         finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from embedding.formats import missing_extra
 from indexer.scan import Rules, Scan, found_file, is_there, scan
-from indexer.targets import Scope
+from indexer.targets import Scope, is_empty
 
 
 @dataclass(frozen=True)
@@ -18,18 +20,30 @@ class Look:
     rules: Rules
     only: Container[str] | None  # paths relative to the root; None: all
     drop_hidden: bool = False  # hidden photos go, even where they were once indexed by their own names
+    drives: frozenset[str] = frozenset()  # folders of the root where another drive is mounted, or was
 
     def scan(self) -> Scan:
-        """The photos there; none where nothing is any more. Raises ``OSError`` for a photo out of reach."""
+        """The photos there; none where nothing is any more. What is out of reach is among the unreadable."""
         scope = self.scope
         path = scope.root / scope.below
-        if path.is_dir():
-            return scan(scope.root, scope.below, self.rules, self.only)
-        if not is_there(path) or (self.only is not None and scope.below not in self.only):
+        try:
+            status = path.stat()
+        except OSError:
+            return Scan({}, () if scope.below and self._is_gone(path) else (scope.below,))
+        if stat.S_ISDIR(status.st_mode):
+            return scan(scope.root, scope.below, self.rules, self.only, self.drives)
+        if self.only is not None and scope.below not in self.only:
             return Scan({}, ())
         if (extra := missing_extra(scope.below)) is not None:
             return Scan({}, (), {extra: 1})
-        return Scan({scope.below: found_file(scope.below, path.stat())}, ())
+        return Scan({scope.below: found_file(scope.below, status)}, ())
+
+    def _is_gone(self, path: Path) -> bool:
+        """Whether a path is missing in a root that is there; an empty one may be where its drive was."""
+        try:
+            return not is_there(path) and not is_empty(self.scope.root)
+        except OSError:
+            return False
 
     def keeps(self, path: str) -> bool:
         """Whether a photo stays though this scan passed over it: it was indexed by its own name, or the

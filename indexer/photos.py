@@ -80,7 +80,7 @@ def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
     )
     with run.catalog.session() as session:
         roots = session.scalars(select(Root)).all()
-        vanished = {root.id for root in roots if not Path(root.path).exists()}
+        vanished = {root.id for root in roots if not is_there(Path(root.path))}
         if not gone and not vanished:
             return set()
         rows = session.execute(query)

@@ -34,6 +34,8 @@ _WITH_PHOTO: dict[Kind, str] = {
 }
 # As ``Found`` has them.
 _PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
+# Photos with a word of which all are read to find out which of a few have it.
+_COMMON = 3000
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
 
@@ -215,16 +217,32 @@ class CatalogReader:
 
     def fields_with_words(self, words: Sequence[str], image_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """id -> the fields that have one of the words, of those photos that have any."""
+        if not image_ids:
+            return {}
+        wanted = np.unique(np.asarray(image_ids, dtype=np.int64))
+        found: dict[int, set[str]] = {}
+        common = []
+        for word in words:
+            if self.count_word(word, FIELDS) > _COMMON:
+                common.append(word)
+                continue
+            for name in FIELDS:
+                ids = self.images_with_word(word, (name,))
+                for id_ in wanted[np.isin(wanted, ids)].tolist():
+                    found.setdefault(id_, set()).add(name)
+        for id_, name in self._marked_fields(common, wanted.tolist()) if common else ():
+            found.setdefault(id_, set()).add(name)
+        return {id_: tuple(name for name in FIELDS if name in names) for id_, names in found.items()}
+
+    def _marked_fields(self, words: Sequence[str], image_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """As ``fields_with_words``, by a look into the text of each photo, which takes 40 microseconds."""
         wanted = " OR ".join(match(word, FIELDS) for word in words)
         marked = ", ".join(f"highlight(words, {column}, char(1), '')" for column in range(len(FIELDS)))
-        found: dict[int, tuple[str, ...]] = {}
         for start in range(0, len(image_ids), _IDS_A_STATEMENT):
             ids = ",".join(map(str, image_ids[start : start + _IDS_A_STATEMENT]))
             statement = f"SELECT rowid, {marked} FROM words WHERE words MATCH ? AND rowid IN ({ids})"
             for id_, *texts in self._words(statement, wanted):
-                pairs = zip(FIELDS, texts, strict=True)
-                found[id_] = tuple(name for name, text in pairs if "\1" in text)
-        return found
+                yield from ((id_, name) for name, text in zip(FIELDS, texts, strict=True) if "\1" in text)
 
     def images_of_vectors(self, ids: Sequence[int]) -> dict[int, int]:
         """Vector id -> photo id."""
@@ -254,9 +272,13 @@ class CatalogReader:
             yield from self._all(f"{statement} ({','.join('?' * len(some))})", some)
 
     def _all(self, statement: str, parameters: Sequence[int | str | float]) -> list[Any]:
-        return list(self._execute(statement, parameters))
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise library_error(self.path, error) from None
 
     def _execute(self, statement: str, parameters: Sequence[int | str | float]) -> Iterator[Any]:
+        """As ``_all``, row by row, for more of them than should be in memory."""
         try:
             yield from self._connection.execute(statement, parameters)
         except sqlite3.DatabaseError as error:

@@ -18,7 +18,7 @@ from indexer.exif import PhotoFacts, read_facts
 from indexer.files import open_file
 from indexer.keywords import read_keywords
 from indexer.memory import Memory
-from indexer.scan import FoundFile
+from indexer.scan import FoundFile, can_be_listed
 
 # As large as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel.
 _MAX_BYTES = 1 << 30
@@ -91,15 +91,25 @@ def read_photo(
                     return Read(job, failure="changed while it was read; run `index` again")
                 return _decode(job, data, size, views, known, max_pixels)
     except ImageError as error:
-        return Read(job, failure=error.reason, unreachable=not job.scanned)
+        away = not job.scanned or (job.known_hash is not None and not _leads_anywhere(job.path))
+        return Read(job, failure=error.reason, unreachable=away)
     except MemoryError:
         return Read(job, failure="not enough memory to read it")
     except OSError as error:
         # A photo of another root may lie on a drive that is not mounted; one that was there a moment
-        # ago and is gone now is for the next run.
-        if not job.scanned or isinstance(error, FileNotFoundError):
+        # ago and is gone now, alone or with its drive, is for the next run.
+        if not job.scanned or isinstance(error, FileNotFoundError) or not can_be_listed(job.root):
             return Read(job, unreachable=True)
         return Read(job, failure=(error.strerror or str(error)).lower())
+
+
+def _leads_anywhere(path: Path) -> bool:
+    """Whether there is anything; at the end of a link to a drive that is away, there is not."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _read(file: BinaryIO, size: int) -> bytes | None:

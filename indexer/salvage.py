@@ -19,18 +19,23 @@ from pathlib import Path
 from typing import Any
 
 from embedding.errors import LibraryError
+from indexer.database import library_error
 from indexer.migrations import LATEST, schema_version, upgrade
 from indexer.soundness import columns, mend_references, mend_values, tables
 
 _PAGE = 16384  # of catalogues that this program makes (indexer.migrations)
 _HEADER = 100
 _PAGE_COUNT = 28  # where it is in the header
-_MOST_PAGES = 1 << 22  # 64 GB; a header that says more is taken for a damaged one
+_LONGEST = 4  # times as long a cut file becomes again at most; a damaged header may say anything
 _ADDED = 64  # pages, to a file that was cut; the first ones of most tables come before any rows
 _INTERIOR = 0x05  # the kind of a page that points at others
 _NEEDED = {"roots", "images", "image_vectors"}
 # Where nothing says how high the ids go. Trying as many that are not there takes a few seconds.
 _HIGHEST = 1 << 18
+_HIGHEST_KNOWN = 1 << 30  # what says more is damaged itself
+_ROWS = 1000  # that are in memory together
+_PROBED = 64  # from so many ids on a range is probed before it is halved, a page holding fewer or few more
+_PROBES = 8
 # Tables that are made anew from the others.
 _DERIVED = ("stale_words",)
 
@@ -41,7 +46,7 @@ class Saved:
 
     table: str
     saved: int
-    lost: int  # as far as it can be known: ids that an index lists, or that lie where nothing can be read
+    lost: int | None  # ids that an index lists, or that lie where nothing can be read; None: nobody knows
 
 
 @dataclass(frozen=True)
@@ -57,19 +62,23 @@ class Salvage:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{one.saved:,} {one.table}" for one in self.tables if one.saved)
-        lost = ", ".join(f"{one.lost:,} {one.table}" for one in self.tables if one.lost) or "nothing"
-        return f"saved {counts}; lost {lost}; the damaged file is {self.kept.name}"
+        lost = ", ".join(
+            f"{'nobody knows how many' if one.lost is None else f'{one.lost:,}'} {one.table}"
+            for one in self.tables
+            if one.lost != 0
+        )
+        return f"saved {counts}; lost {lost or 'nothing'}; the damaged file is {self.kept.name}"
 
 
 def salvage(path: Path) -> Salvage:
     """Puts a sound copy of the catalogue at ``path`` in its place; the damaged file stays beside it.
 
-    Raises ``LibraryError``, and changes nothing, when not a single row can be read or what was read belongs
-    to a newer program.
+    Raises ``LibraryError``, and changes nothing, when not a single row can be read, the file is a newer
+    program's, the disk is full or somebody holds it.
     """
     new = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with _openable(path) as source:
+        with _Openable(path) as source:
             new.touch()
             upgrade(new)
             with closing(sqlite3.connect(new, isolation_level=None)) as target:
@@ -88,6 +97,8 @@ def salvage(path: Path) -> Salvage:
             )
         _put_in_place(new, path, result.kept)
         return result
+    except sqlite3.Error as error:  # of the new file, or of a lock that somebody holds
+        raise library_error(path, error) from None
     finally:
         new.unlink(missing_ok=True)
 
@@ -95,7 +106,7 @@ def salvage(path: Path) -> Salvage:
 # --- reading what can be read -----------------------------------------------------------------------
 
 
-class _openable:
+class _Openable:
     """The damaged file as a connection that reads; where its first page is damaged, a mended copy of it."""
 
     def __init__(self, path: Path) -> None:
@@ -147,9 +158,9 @@ class _openable:
             for place, piece in pieces.items():
                 file.seek(place)
                 file.write(piece)
-            # SQLite refuses a schema with tables beyond the end of the file. What is added takes no room.
+            # SQLite refuses a schema with tables beyond the end of the file.
             size = file.seek(0, os.SEEK_END)
-            file.truncate(max(size + _ADDED * _PAGE, pages * _PAGE if pages < _MOST_PAGES else 0))
+            file.truncate(max(size + _ADDED * _PAGE, min(pages * _PAGE, _LONGEST * size)))
         return self._open(self._copy)
 
 
@@ -195,22 +206,25 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
     common = ", ".join(f'"{name}"' for name in wanted if name in there)
     places = ", ".join("?" * (len(common.split(", ")) + 1))
     statement = f"INSERT INTO {table} (rowid, {common}) VALUES ({places})"
-    lost = 0
     ids: set[int] = set()
-    for first, last, rows in _readable(source, table, common):
+    highest = _highest(source, table)
+    unread = 0
+    for first, last, rows in _readable(source, table, common, _HIGHEST if highest is None else highest):
         if rows is None:
-            lost += last - first + 1
+            unread += last - first + 1
             continue
         for row in rows:
             try:
                 target.execute(statement, row)
                 ids.add(row[0])
             # A value that the column cannot have, a row that is there twice, text that is none.
-            except (sqlite3.Error, UnicodeError, OverflowError):
-                lost += 1
+            # (A full disk is another error, and ends the salvage.)
+            except (sqlite3.IntegrityError, sqlite3.DataError, UnicodeError, OverflowError):
+                unread += 1
     listed = _listed(source, table)
-    if listed is not None:
-        lost = len(listed - ids)
+    lost: int | None = unread if listed is None else len(listed - ids)
+    if listed is None and highest is None and unread:
+        lost = None  # how many of the ids that were tried were there
     _keep_counting(source, target, table, max(ids | (listed or set()), default=0))
     return Saved(table, len(ids), lost)
 
@@ -220,36 +234,50 @@ def _names(source: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _readable(
-    source: sqlite3.Connection, table: str, names: str
+    source: sqlite3.Connection, table: str, names: str, highest: int
 ) -> Iterator[tuple[int, int, list[tuple[Any, ...]] | None]]:
-    """Ranges of row ids with their rows, or None for one row that cannot be read."""
+    """Ranges of row ids with their rows, or None for those of which none can be read."""
     query = f"SELECT rowid, {names} FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
-    # The last first; ranges are small enough that their rows fit into memory.
-    ranges = [(first, first + 999) for first in range(1, _highest(source, table) + 1, 1000)][::-1]
-    while ranges:
-        first, last = ranges.pop()
-        try:
-            yield first, last, source.execute(query, [first, last]).fetchall()
-        except sqlite3.Error:  # "malformed", or text that is not UTF-8
-            if first == last:
-                yield first, last, None
-            else:
-                middle = (first + last) // 2
-                ranges += [(middle + 1, last), (first, middle)]
+    for start in range(1, highest + 1, _ROWS):
+        ranges = [(start, start + _ROWS - 1)]
+        while ranges:
+            first, last = ranges.pop()
+            try:
+                yield first, last, source.execute(query, [first, last]).fetchall()
+            except sqlite3.Error as error:  # "malformed", or text that is not UTF-8
+                if "locked" in str(error):  # which says nothing about the rows
+                    raise
+                if first == last or (last - first > _PROBED and _is_dead(source, table, first, last)):
+                    yield first, last, None
+                else:
+                    middle = (first + last) // 2
+                    ranges += [(middle + 1, last), (first, middle)]
 
 
-def _highest(source: sqlite3.Connection, table: str) -> int:
-    """The highest row id that there can be."""
+def _is_dead(source: sqlite3.Connection, table: str, first: int, last: int) -> bool:
+    """Whether of some ids all over a range none can even be looked for: their part of the tree is gone.
+
+    To halve a table whose root is gone down to each id would take minutes.
+    """
+    for id_ in (*range(first, last, (last - first) // _PROBES), last):
+        with suppress(sqlite3.Error):
+            source.execute(f"SELECT 1 FROM {table} NOT INDEXED WHERE rowid = ?", [id_]).fetchone()
+            return False
+    return True
+
+
+def _highest(source: sqlite3.Connection, table: str) -> int | None:
+    """The highest row id that there can be; None where nothing says it. A damaged row may have any."""
+    found = []
     for query, values in (
-        (f"SELECT MAX(rowid) FROM {table} NOT INDEXED", []),
         ("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]),
+        (f"SELECT MAX(rowid) FROM {table} NOT INDEXED", []),
     ):
         with suppress(sqlite3.Error, TypeError, ValueError):
-            rows = source.execute(query, values).fetchone()
-            highest = int(rows[0]) if rows and rows[0] is not None else 0
-            if 0 <= highest < 1 << 40:
-                return highest
-    return _HIGHEST
+            row = source.execute(query, values).fetchone()
+            if row is not None and 0 <= int(row[0] or 0) <= _HIGHEST_KNOWN:
+                found.append(int(row[0] or 0))
+    return min(found, default=None)
 
 
 def _listed(source: sqlite3.Connection, table: str) -> set[int] | None:
@@ -268,7 +296,7 @@ def _keep_counting(source: sqlite3.Connection, target: sqlite3.Connection, table
     """Ids are never given out twice: the new table goes on where the old one was."""
     with suppress(sqlite3.Error, TypeError, ValueError):
         row = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]).fetchone()
-        if row is not None and 0 <= int(row[0]) < 1 << 40:
+        if row is not None and 0 <= int(row[0]) <= _HIGHEST_KNOWN:
             highest = max(highest, int(row[0]))
     target.execute("UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?", [highest, table])
 
@@ -276,7 +304,7 @@ def _keep_counting(source: sqlite3.Connection, target: sqlite3.Connection, table
 def _counted(target: sqlite3.Connection, one: Saved) -> Saved:
     """With the rows that are left when those without what they refer to are gone."""
     ((count,),) = target.execute(f"SELECT COUNT(*) FROM {one.table}")
-    return Saved(one.table, count, one.lost + one.saved - count)
+    return Saved(one.table, count, None if one.lost is None else one.lost + one.saved - count)
 
 
 # --- putting it in place ----------------------------------------------------------------------------

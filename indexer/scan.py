@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import accumulate
@@ -37,6 +37,8 @@ class Scan:
     files: dict[str, FoundFile]
     unreadable: tuple[str, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)  # photos whose kind needs an extra, by that
+    drives: frozenset[str] = frozenset()  # folders where another drive is mounted
+    away: frozenset[str] = frozenset()  # folders where one was; they are among the unreadable
 
 
 @dataclass(frozen=True)
@@ -86,23 +88,39 @@ class Rules:
 EVERYTHING = Rules()
 
 
-def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container[str] | None = None) -> Scan:
+def scan(
+    root: Path,
+    below: str = "",
+    rules: Rules = EVERYTHING,
+    only: Container[str] | None = None,
+    drives: Collection[str] = (),
+) -> Scan:
     """The photo files in ``root/below`` and its subfolders, in the order of their names.
 
     ``rules`` say what is left out, ``only`` holds the paths relative to ``root`` that count. Links to folders
     are not followed (they can make loops), links to files are. What has a photo's name and is none, a pipe
     or a link to nothing, is found too: whoever opens it learns what it is, and can say so. A folder that
-    cannot be listed is reported, not raised.
+    cannot be listed is reported, not raised; so is one of ``drives``, where another drive was mounted, that
+    is missing or empty now.
     """
     files: dict[str, FoundFile] = {}
     unreadable: list[str] = []
     left_out: Counter[str] = Counter()
+    mounted: set[str] = set()
+    filled: set[str] = set()
     folders = [below]
     while folders:
         folder = folders.pop()
         try:
+            before = os.stat(root / folder)
             with os.scandir(root / folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
+            if entries:
+                filled.add(folder)
+            elif not _is_still(root / folder, before):
+                raise FileNotFoundError(folder)  # its drive went
+            if before.st_dev != os.stat((root / folder).parent).st_dev:
+                mounted.add(folder)
             subfolders = []
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
@@ -118,13 +136,13 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
                     except OSError as error:
                         if entry.is_symlink():  # a broken one
                             status = entry.stat(follow_symlinks=False)
-                        elif isinstance(error, FileNotFoundError):
+                        elif isinstance(error, FileNotFoundError) and _is_still(root / folder, before):
                             continue  # deleted since it was listed
                         elif error.errno == errno.ENAMETOOLONG:  # of this name alone: reading it says so
                             files[path] = FoundFile(path, 0, 0)
                             continue
                         else:
-                            raise  # a folder that lists its files but does not let us at them
+                            raise  # a folder that does not let us at what it lists, or whose drive went
                     if (extra := missing_extra(entry.name)) is not None:
                         left_out[extra] += 1
                         continue
@@ -132,7 +150,10 @@ def scan(root: Path, below: str = "", rules: Rules = EVERYTHING, only: Container
             folders += reversed(subfolders)
         except OSError:
             unreadable.append(folder)
-    return Scan(files, tuple(unreadable), left_out)
+    here = {drive for drive in drives if _within(f"{drive}/", below) and rules.lead_to(drive, below)}
+    away = frozenset(here - mounted - filled)
+    unreadable += sorted(away - set(unreadable))
+    return Scan(files, tuple(unreadable), left_out, frozenset(mounted), away)
 
 
 def is_photo_name(name: str) -> bool:
@@ -154,6 +175,24 @@ def is_there(path: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def can_be_listed(folder: Path) -> bool:
+    """Whether there is a folder that we can look into."""
+    try:
+        with os.scandir(folder):
+            return True
+    except OSError:
+        return False
+
+
+def _is_still(folder: Path, before: os.stat_result) -> bool:
+    """Whether this is the folder that it was: not missing, and not the mount point of a drive that went."""
+    try:
+        now = os.stat(folder)
+    except OSError:
+        return False
+    return (now.st_dev, now.st_ino) == (before.st_dev, before.st_ino)
 
 
 def found_file(path: str, status: os.stat_result) -> FoundFile:

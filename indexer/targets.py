@@ -82,8 +82,12 @@ def scope_of(session: Session, target: Path) -> Scope:
 
 
 def folder_of(target: Path) -> Path:
-    """The folder itself, or the one that holds the photo."""
-    return target if target.is_dir() else target.parent
+    """The folder itself, or the one that holds the photo.
+
+    By its name, where it has vanished since it was looked for: a folder that goes with its drive must not be
+    taken for a photo in the folder above.
+    """
+    return target.parent if is_photo_name(target.name) and not target.is_dir() else target
 
 
 def relative_to_root(path: Path, root: Path) -> str:

@@ -17,6 +17,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,10 +60,15 @@ class Bank:
         scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12).astype(np.float32) / 127
         return cls(np.rint(vectors / scales[:, None]).astype(np.int8), scales)
 
+    @cached_property
+    def _vectors(self) -> NDArray[np.float32]:
+        """(B, D): to make them takes longer than to compare a query with them."""
+        return np.asarray(self.rows.astype(np.float32) * self.scales[:, None])
+
     def background(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
         """(Q, 5): mean and standard deviation of each query's scores with the bank, and the mean of its
         highest 1, 5 and 25%. ``queries`` are (Q, D) float32 unit rows."""
-        scores = queries @ (self.rows.astype(np.float32) * self.scales[:, None]).T
+        scores = queries @ self._vectors.T
         scores.sort(axis=1)
         counts = [max(1, round(share * scores.shape[1])) for share in _TOP_SHARES]
         columns = [scores.mean(axis=1), scores.std(axis=1)]

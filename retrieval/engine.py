@@ -18,15 +18,16 @@ from embedding.errors import LibraryError, ModelError, UserError
 from indexer.galleries import Index, open_index
 from indexer.library import find_library
 from indexer.listednames import as_listed
-from indexer.reader import CatalogReader, LibraryModel
+from indexer.reader import CatalogReader, Found, LibraryModel
 from indexer.reader import Kind as Gallery
 from indexer.tokens import runs
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
-from retrieval.folding import folds
-from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused
+from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
 from retrieval.hits import Hits
 from retrieval.query import Query, Term, parse_query
+from retrieval.shown import Shown, first_shown
+from retrieval.words import WrittenWords
 
 Engine = TypeVar("Engine", bound="SearchEngine")
 
@@ -172,9 +173,10 @@ class SearchEngine:
             return []
         return [word for text in query.texts for word in self.encoder.unknown_words(text)]
 
-    def written_words(self, text: str) -> set[str]:
-        """The words of a text that are in names, folders, keywords or captions. Raises ``LibraryError``."""
-        return {word for word in runs(text) if self.catalog.has_word(word)}
+    def written_words(self, text: str) -> Container[str]:
+        """The words of a text that are in names, folders, keywords or captions; each is looked up when it is
+        asked for, which raises ``LibraryError``."""
+        return WrittenWords(self.catalog, frozenset(runs(text)))
 
     def matches_well(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> bool | None:
         """Whether the best of these hits of ``query`` is a likely match; None where nobody can tell."""
@@ -233,7 +235,9 @@ class SearchEngine:
             return Hits()
         if not query.terms:
             ids = self.catalog.newest(within, self.model.id, query.filters, top)
-            return Hits(self._hits([None] * len(ids), ids, within, set()))
+            found = self.catalog.found(within, ids)
+            there = [id_ for id_ in ids if id_ in found]
+            return Hits(_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
         if min_confidence > 0 and not self._has_confidence(query, within):
             fact = (
                 f"the model {self.encoder.name} has no calibration, so its hits have no confidence"
@@ -262,7 +266,7 @@ class SearchEngine:
         index = self.index(within)
         among = self.catalog.matching(within, self.model.id, query.filters) if query.filters else None
         vector = self._encode(query)
-        own = {as_listed(photo.resolve()) for photo in query.photos} if within == "images" else set()
+        own = frozenset(as_listed(photo.resolve()) for photo in query.photos if within == "images")
         wanted = top + len(own)  # the query photos themselves may be found
         if fold:
             wanted += min(top, _MORE_TO_FOLD)
@@ -273,12 +277,12 @@ class SearchEngine:
                 ranked = FusedRanking(*searched.best(wanted))
             else:
                 ranked = fused(query.sentence, searched, wanted, ranking)
-            hits = self._hits(ranked.scores.tolist(), ranked.ids.tolist(), within, own)
-            hits = [replace(hit, **ranked.words_of(hit.id)) for hit in hits]
-            hits = (self._folded(hits, index) if fold else hits)[:top]
+            shown = first_shown(
+                ranked.ids.tolist(), top, self.catalog, within, own, index.vectors if fold else None
+            )
             # Links to the query photos are left out as well: there may be more hits behind them.
-            if len(hits) == top or wanted >= most or len(ranked.ids) < wanted:
-                return self._with_confidence(hits, query, vector, within)
+            if len(shown.folds) == top or wanted >= most or len(ranked.ids) < wanted:
+                return self._hits(ranked, shown, query, vector, within)
             wanted *= 2
 
     def _newest_first(self, hits: Sequence[Hit], within: Gallery) -> list[Hit]:
@@ -297,52 +301,37 @@ class SearchEngine:
         assert self.calibration is not None and kind is not None
         return self.calibration.weakest(kind, query.sentence, len(self.index(within)))
 
-    def _with_confidence(
-        self, hits: list[Hit], query: Query, vector: NDArray[np.float32], within: Gallery
-    ) -> list[Hit]:
-        """The hits with their confidence, where the model is calibrated for this kind of query."""
-        kind = kind_of(query, within)
-        if self.calibration is None or kind is None:
-            return hits
-        confidences = self.calibration.confidences(
-            kind, vector, query.sentence, [hit.score or 0.0 for hit in hits], len(self.index(within))
-        )
-        if confidences is None:
-            return hits
-        pairs = zip(hits, confidences.tolist(), strict=True)
-        return [replace(hit, confidence=confidence) for hit, confidence in pairs]
-
     def _hits(
-        self, scores: Sequence[float | None], ids: Sequence[int], within: Gallery, own: Container[Path]
+        self, ranked: FusedRanking, shown: Shown, query: Query, vector: NDArray[np.float32], within: Gallery
     ) -> list[Hit]:
-        """Ranked hits for scores and vector ids, without the photos that are ``own``."""
-        found = self.catalog.found(within, ids)
-        rows = [(score, id_, found[id_]) for score, id_ in zip(scores, ids, strict=True) if id_ in found]
-        kept = [row for row in rows if row[2].path is None or not own or row[2].path.resolve() not in own]
-        return [
-            Hit(
-                rank,
-                score,
-                item.path,
-                item.caption,
-                id=id_,
-                date=item.taken_at,
-                photo=item.photo,
-                width=item.width,
-                height=item.height,
-                content=item.content,
+        """What is shown of a ranking; with confidence where the model is calibrated for such queries."""
+        ids = [int(ranked.ids[fold.kept]) for fold in shown.folds]
+        scores = [float(ranked.scores[fold.kept]) for fold in shown.folds]
+        worded = [shown.found[id_].photo for id_ in ids if id_ in ranked.words]
+        fields = matched_fields(
+            self.catalog, query.sentence or "", [id_ for id_ in worded if id_ is not None]
+        )
+        kind, confidences = kind_of(query, within), None
+        if self.calibration is not None and kind is not None:
+            n_gallery = len(self.index(within))
+            confidences = self.calibration.confidences(kind, vector, query.sentence, scores, n_gallery)
+        hits = []
+        for at, (id_, score, fold) in enumerate(zip(ids, scores, shown.folds, strict=True)):
+            item = shown.found[id_]
+            alike = (shown.found[int(ranked.ids[other])].path for other in fold.alike)
+            hits.append(
+                _hit(
+                    at + 1,
+                    score,
+                    id_,
+                    item,
+                    confidence=None if confidences is None else float(confidences[at]),
+                    words=ranked.words.get(id_),
+                    matched=fields.get(item.photo or 0, ()),
+                    alike=tuple(path for path in alike if path is not None),
+                )
             )
-            for rank, (score, id_, item) in enumerate(kept, start=1)
-        ]
-
-    def _folded(self, hits: list[Hit], index: Index) -> list[Hit]:
-        """The photos that differ, each with those like it, ranked anew."""
-        groups = folds(index.vectors([hit.id for hit in hits]))
-        alike = [tuple(path for at in group.alike if (path := hits[at].path)) for group in groups]
-        return [
-            replace(hits[group.kept], rank=rank, alike=paths)
-            for rank, (group, paths) in enumerate(zip(groups, alike, strict=True), start=1)
-        ]
+        return hits
 
     def _encode(self, query: Query) -> NDArray[np.float32]:
         """(D,) float32, of length 1: the weighted sum of the terms' vectors."""
@@ -371,6 +360,23 @@ class SearchEngine:
                     "a hit that was liked or not is no longer in the library; search anew"
                 ) from None
         return self.encoder.encode_texts([term.text or ""])[0]
+
+
+def _hit(rank: int, score: float | None, id_: int, item: Found, **known: Any) -> Hit:
+    """The hit that a vector is, with what is ``known`` beside what it stands for."""
+    return Hit(
+        rank,
+        score,
+        item.path,
+        item.caption,
+        id=id_,
+        date=item.taken_at,
+        photo=item.photo,
+        width=item.width,
+        height=item.height,
+        content=item.content,
+        **known,
+    )
 
 
 def kind_of(query: Query, within: Gallery) -> Kind | None:

@@ -13,6 +13,7 @@ ALIKE = 0.95
 # A hit is compared with so many kept ones above it, at most: copies score nearly the same, so their ranks are
 # near; and a list of 100,000 hits takes seconds so, not minutes.
 _WITHIN = 1000
+_BLOCK = 256  # hits that are compared in one product: a product for each takes five times as long
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,21 @@ def folds(vectors: NDArray[np.float32], alike: float = ALIKE) -> list[Fold]:
     """
     kept: list[int] = []
     under: dict[int, list[int]] = {}
-    leaders = np.empty_like(vectors)  # the rows of the kept ones, so that one product compares with all
-    for position, vector in enumerate(vectors):
-        start = max(0, len(kept) - _WITHIN)
-        close = np.flatnonzero(leaders[start : len(kept)] @ vector >= alike)
-        if len(close):
-            under[kept[start + close[0]]].append(position)
-        else:
-            leaders[len(kept)] = vector
-            kept.append(position)
-            under[position] = []
+    for start in range(0, len(vectors), _BLOCK):
+        block = vectors[start : start + _BLOCK]
+        others = [*kept[-_WITHIN:], *range(start, start + len(block))]
+        close = block @ vectors[others].T >= alike
+        above = len(others) - len(block)
+        close[:, above:] = np.tril(close[:, above:], -1)  # of the block itself only what is above
+        has_any = close.any(axis=1)
+        for row, position in enumerate(range(start, start + len(block))):
+            # What is above may be under another one, or too far above by now.
+            oldest = kept[-_WITHIN] if len(kept) >= _WITHIN else 0
+            near = np.flatnonzero(close[row]).tolist() if has_any[row] else []
+            leader = next((others[at] for at in near if others[at] in under and others[at] >= oldest), None)
+            if leader is None:
+                kept.append(position)
+                under[position] = []
+            else:
+                under[leader].append(position)
     return [Fold(position, tuple(under[position])) for position in kept]

@@ -9,8 +9,9 @@ A query none of whose words is found leaves the visual ranking as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,24 +34,12 @@ _Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]  # sc
 
 
 @dataclass(frozen=True)
-class WordEvidence:
-    """What the words of a hit say."""
-
-    words: float  # what they add to its score in the ranking, above 0
-    matched: tuple[str, ...]  # the fields that have words of the query
-
-
-@dataclass(frozen=True)
 class FusedRanking:
     """Photos in their new order. Their scores are inner products as before, and need not fall."""
 
     scores: NDArray[np.float32]  # (k,)
     ids: NDArray[np.int64]  # (k,) of vectors
-    evidence: dict[int, WordEvidence] = field(default_factory=dict)  # by vector, where there is any
-
-    def words_of(self, id_: int) -> dict[str, Any]:
-        """What a hit with this vector has of a ``WordEvidence``; nothing where there is none."""
-        return vars(self.evidence[id_]) if id_ in self.evidence else {}
+    words: dict[int, float] = field(default_factory=dict)  # what is added, by vector, where it is above 0
 
 
 def chosen_ranking(visual_only: bool, words_only: bool, query: Query, within: Kind) -> Ranking:
@@ -114,14 +103,15 @@ def fused(text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused
         return FusedRanking(*photos.best(top))
     find = _by_words if ranking == "words" else _by_both
     scores, ids, added = find(matches, bonus(matches), photos, top)
-    images = reader.images_of_vectors(ids[added > 0].tolist())
-    fields = reader.fields_with_words(content_words(text), list(images.values()))
-    evidence = {
-        id_: WordEvidence(words, fields.get(images[id_], ()))
-        for id_, words in zip(ids.tolist(), added.tolist(), strict=True)
-        if id_ in images
-    }
-    return FusedRanking(scores, ids, evidence)
+    return FusedRanking(
+        scores, ids, dict(zip(ids[added > 0].tolist(), added[added > 0].tolist(), strict=True))
+    )
+
+
+def matched_fields(reader: CatalogReader, text: str, images: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """id -> the fields that have a word of the sentence, of those photos that have any. Raises
+    ``LibraryError``."""
+    return reader.fields_with_words(content_words(text), images)
 
 
 def bonus(matches: WordMatches) -> NDArray[np.float64]:

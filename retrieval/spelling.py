@@ -12,7 +12,7 @@ import gzip
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -49,6 +49,7 @@ def frequent_words() -> Mapping[str, int]:
     return {word: rank for rank, word in enumerate(_list().decode("ascii").split())}
 
 
+@lru_cache(maxsize=4096)
 def _rank(word: str) -> int | None:
     """The word's rank, None for one that is not frequent."""
     at = _list().find(b"\n%s\n" % word.encode())
@@ -63,10 +64,11 @@ def corrections(text: str, also_known: Container[str] = ()) -> list[Correction]:
     """
     found = []
     for word in dict.fromkeys(_WORD.findall(text)):
-        if len(word) < _SHORTEST or word != word.lower() or word in also_known:
+        if len(word) < _SHORTEST or word != word.lower():
             continue
         rank = _rank(word)
-        if _is_form(word) if rank is None else rank < _RARE:
+        # In the library it is looked up last: that takes a statement a word, and most words are known.
+        if (_is_form(word) if rank is None else rank < _RARE) or word in also_known:
             continue
         ranks = frequent_words()
         near = sorted({other for other in _one_step(word) if other in ranks}, key=ranks.__getitem__)

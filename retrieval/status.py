@@ -103,9 +103,9 @@ def _model_facts(name: str) -> dict[str, Any]:
         "folder": str(folder),
         "preset": config.preset,
         "backbone": config.backbone,
-        "rsum": config.dev["rsum"],
-        "text_to_image_R@1": config.dev["text_to_image"]["R@1"],
-        "image_to_text_R@1": config.dev["image_to_text"]["R@1"],
-        "corpus": config.training["corpus"],
+        "rsum": config.dev.get("rsum"),
+        "text_to_image_R@1": config.dev.get("text_to_image", {}).get("R@1"),
+        "image_to_text_R@1": config.dev.get("image_to_text", {}).get("R@1"),
+        "corpus": config.training.get("corpus"),
         "dim": config.dim,
     }

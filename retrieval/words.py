@@ -47,6 +47,18 @@ class WordMatches:
         return len(self.image_ids)
 
 
+@dataclass(frozen=True)
+class WrittenWords:
+    """Those of ``words`` that are in names, folders, keywords or captions: each is looked up when it is asked
+    for, which raises ``LibraryError``."""
+
+    reader: CatalogReader
+    words: frozenset[str]
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.words and self.reader.has_word(str(word))
+
+
 def content_words(text: str) -> list[str]:
     """The words of a sentence that mean something, in lower case, each once."""
     return [word for word in dict.fromkeys(runs(text)) if word not in STOP_WORDS]

@@ -18,7 +18,7 @@ from indexer.photofacts import (
     photo_facts,
     photo_file,
 )
-from indexer.photofile import OpenedFile, PhotoFile, open_photo_file
+from indexer.photofile import PhotoFile, open_photo_file
 from indexer.reader import CatalogReader
 from retrieval.engine import SearchEngine
 from retrieval.folding import ALIKE
@@ -165,15 +165,14 @@ async def thumbnail(
 async def original_file(request: Request, photo: PhotoId, state: Shared) -> Response:
     """The photo's file as it is now, whole or a range of it."""
 
-    def look(reader: CatalogReader) -> tuple[PhotoFile, OpenedFile]:
+    def look(reader: CatalogReader) -> Response:
         file = _file(reader, photo)
-        return file, open_photo_file(file)
+        return original(open_photo_file(file), file.path.name, request.headers)
 
     try:
-        file, opened = await state.readers.run(look)
+        return await state.readers.run(look)
     except ImageError as error:
         raise Refused(404, str(error)) from None
-    return original(opened, file.path.name, request.headers)
 
 
 def _file(reader: CatalogReader, photo: int) -> PhotoFile:

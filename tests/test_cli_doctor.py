@@ -81,5 +81,6 @@ def test_what_only_a_person_can_mend_is_an_error_still(place: Path, indexed: Pat
     shutil.copytree(Path(__file__).parent.parent / "embedding" / "models" / "default", model)
     run("index", indexed / "photos", "--model", model, cwd=place)
     (model / "text.onnx").write_bytes((model / "text.onnx").read_bytes()[:-1] + b"?")
+    assert "text.onnx: not the file" in run("index", cwd=place, code=1).stderr
     answer = run("doctor", "--repair", cwd=place, code=1).stdout
     assert "text.onnx: not the file this model was saved with" in answer

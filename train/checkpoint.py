@@ -54,7 +54,7 @@ def best_epoch(history: Sequence[Epoch]) -> Epoch:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Replace the file at ``path`` in one step: a kill leaves the old one or the new one."""
+    """Replace the file at ``path`` in one step: a kill leaves the old or the new one. Raises ``OSError``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{group}/{name}": tensor.contiguous()
@@ -63,8 +63,20 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     }
     state = {"settings": checkpoint.settings, "history": [asdict(epoch) for epoch in checkpoint.history]}
     partial = path.with_suffix(".part")
-    save_file(tensors, partial, metadata={"state": json.dumps(state)})
-    partial.replace(path)
+    try:
+        write_tensors(tensors, partial, metadata={"state": json.dumps(state)})
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # the disk may be full of it
+        raise
+
+
+def write_tensors(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file. Raises ``OSError``, as for a full disk safetensors itself does not."""
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:
+        raise OSError(f"{path}: cannot be written ({error})") from None
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -14,7 +14,6 @@ import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from embedding.backbones import Backbone
@@ -24,7 +23,7 @@ from embedding.modelfolder import IMAGE_TOWER, ModelConfig, sha256_file, write_c
 from embedding.progress import Progress
 from train.calibrate import write_calibration
 from train.card import write_card
-from train.checkpoint import Epoch, Tensors, best_epoch
+from train.checkpoint import Epoch, Tensors, best_epoch, write_tensors
 from train.curves import draw_curves
 from train.data import CaptionedPhotos
 from train.export import store_float16, store_int8, write_onnx
@@ -96,7 +95,7 @@ def save_model(
     store_float16(folder / IMAGE_TOWER)
     names = [IMAGE_TOWER, *text.save(branches, folder)]
     # Not among the names: a trained model can go on being trained from it, but nothing else reads it.
-    save_file(_half_matrices(network), folder / NETWORK)
+    write_tensors(_half_matrices(network), folder / NETWORK)
     (folder / NETWORK).chmod(0o644)  # safetensors keeps its files to their owner
     best = best_epoch(history)
     config = ModelConfig(

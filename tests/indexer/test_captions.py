@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+import indexer.captions
 from embedding.errors import CaptionFileError, UserError
 from indexer.build import update_library
 from indexer.catalog import (
@@ -15,6 +16,7 @@ from indexer.catalog import (
     Catalog,
     Corpus,
 )
+from indexer.corpus import CaptionCorpus
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, vector_ids, write_captions
 
@@ -373,3 +375,23 @@ def test_a_split_needs_captions(library: Path, photos: Path, encoder: FakeEncode
 def splits(library: Path) -> list[str | None]:
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
         return list(session.scalars(select(Caption.split).order_by(Caption.position)))
+
+
+def test_what_is_written_to_a_caption_file_while_it_is_read_is_not_missed(
+    library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_captions(tmp_path / "captions.csv", {"red.png": "a red wall"})
+    real = indexer.captions.read_corpus
+
+    def read_and_then(path: Path) -> CaptionCorpus:
+        corpus = real(path)
+        with path.open("a") as more:
+            more.write("blue.png,a blue wall\n")
+        return corpus
+
+    with monkeypatch.context() as context:
+        context.setattr(indexer.captions, "read_corpus", read_and_then)
+        index(library, photos, encoder, captions=file)
+    assert set(captions(library)) == {"a red wall"}
+    index(library, [], encoder)
+    assert set(captions(library)) == {"a red wall", "a blue wall"}

@@ -262,7 +262,7 @@ def test_a_migration_that_fails_changes_nothing(library: Path) -> None:
 def test_a_file_that_is_not_sqlite_is_refused(library: Path) -> None:
     library.mkdir()
     (library / CATALOG).write_bytes(b"not a database, but long enough to look like one" * 40)
-    with pytest.raises(LibraryError, match=r"catalog\.sqlite: .*not a database.*run `index` again"):
+    with pytest.raises(LibraryError, match=r"catalog\.sqlite: .*not a database.*`doctor --repair`"):
         Catalog.open(library)
 
 
@@ -281,7 +281,7 @@ def test_damage_inside_the_file_is_one_line(library: Path) -> None:
     data[4096:] = b"\xff" * (len(data) - 4096)  # all but the first page
     path.write_bytes(data)
     with (
-        pytest.raises(LibraryError, match=r"catalog\.sqlite: .*malformed; .*backup"),
+        pytest.raises(LibraryError, match=r"catalog\.sqlite: .*malformed; .*`doctor --repair`"),
         closing(Catalog.open(library)) as catalog,
         catalog.session() as session,
     ):

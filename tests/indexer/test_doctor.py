@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def test_what_is_not_made_yet_is_fine(place: Path, library: Path) -> None:
     assert wrong(examine(library)) == {}
 
 
-def test_a_library_at_work_is_left_alone(place: Path, library: Path) -> None:
+def test_a_library_at_work_is_left_alone(place: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index` is at work"):
         examine(library)
 
@@ -310,3 +312,46 @@ def test_the_log_of_a_killed_process_is_read_and_left_alone(place: Path, library
     assert {name: (library / name).read_bytes() for name in files} == files
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
         assert session.scalars(select(Image.camera).where(Image.id == 1)).all() == ["Canon"]
+
+
+def test_a_full_disk_during_a_salvage_loses_nothing(
+    place: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file may not take the place of the damaged one with the rows that still found room."""
+    sql(library, "DROP TRIGGER words_image_added", "UPDATE captions SET text = hex(zeroblob(20000))")  # 2 MB
+    before = digests(library)
+    real = sqlite3.connect
+
+    def connect(path: object, *args: object, **options: object) -> sqlite3.Connection:
+        connection = real(path, *args, **options)  # type: ignore[arg-type]
+        if str(path).endswith(".part"):
+            connection.execute("PRAGMA max_page_count = 60")  # SQLite then says what it says of a full disk
+        return connection
+
+    monkeypatch.setattr("indexer.salvage.sqlite3.connect", connect)
+    with pytest.raises(LibraryError, match=r"full; free some space"):
+        examine(library, repair=True)
+    assert digests(library) == before
+
+
+def test_a_damaged_id_costs_no_time(place: Path, library: Path) -> None:
+    """A row whose id is 2 to the 60: nobody looks for rows at all the ids below."""
+    sql(library, "INSERT INTO settings (rowid, key, value) VALUES (1 << 60, 'x', '{}')")
+    sql(library, "DROP TRIGGER words_image_added")
+    assert "60 image_vectors, 60 caption_vectors" in repaired(library)["catalogue"]
+
+
+def test_a_table_whose_first_page_is_gone_is_given_up_at_once(place: Path, library: Path) -> None:
+    """With the page that counts ids gone as well nobody knows how high to look, nor how many there were."""
+    path = library / "catalog.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE tbl_name = 'captions' OR name = 'sqlite_sequence'"
+        pages = [page for (page,) in connection.execute(query)]
+    data = bytearray(path.read_bytes())
+    for page in pages:
+        data[(page - 1) * 16384 : page * 16384] = bytes(16384)
+    path.write_bytes(data)
+    started = time.process_time()
+    done = repaired(library)["catalogue"]
+    assert "60 images" in done and "lost nobody knows how many captions" in done
+    assert time.process_time() - started < 5  # down to each id it takes a minute

@@ -125,6 +125,12 @@ def test_ids_that_there_are_not(client: TestClient, what: str) -> None:
         assert client.get(f"/api/photos/{nonsense}{what}").status_code in (404, 422)
 
 
+def test_an_id_that_no_catalogue_can_hold_is_refused_by_searches_too(client: TestClient) -> None:
+    """SQLite's integers end at 2**63: it was a crash."""
+    for name in ("like", "unlike"):
+        assert client.get("/api/search", params={"q": "red", name: 2**63}).status_code == 422
+
+
 # --- captions ---------------------------------------------------------------------------------------
 
 

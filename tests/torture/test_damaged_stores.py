@@ -153,7 +153,7 @@ def test_a_damaged_catalogue_is_salvaged_and_the_next_index_completes_it(
     original = place / ".twobranch"
     good, right = (original / CATALOG).read_bytes(), vectors(original)
     library = place / "damaged"
-    for _ in range(rounds(short=12, long=600)):
+    for _ in range(rounds(short=12, long=400)):
         shutil.rmtree(library, ignore_errors=True)
         shutil.copytree(original, library)
         kind, data = spoil(random, good)
@@ -168,7 +168,8 @@ def test_a_damaged_catalogue_is_salvaged_and_the_next_index_completes_it(
         try:
             findings = examine(library, repair=True)
         except LibraryError as error:
-            assert len(data) < 16384 and "delete the library folder" in str(error)  # no page is left
+            assert "delete the library folder" in str(error)
+            assert kind == "cut" and len(data) < 2 * 16384  # the second page has the first rows
             tally[f"catalogue, {kind}: nothing left"] += 1
             continue
         mended = any(one.done for one in findings if one.part == "catalogue")

@@ -74,7 +74,7 @@ def test_dying_at_every_point(
     place.encoded()
     place.check()
     points = range(1, place.points() + 1)
-    for point in points if rounds.is_long else sorted(random.sample(points, 12)):
+    for point in points if rounds.is_long else sorted(random.sample(points, 8)):
         place.restore()
         assert zygote.run(*story.argv, cwd=tmp_path, action="die", at=point, **how).code == 137
         place.check()
@@ -98,27 +98,24 @@ def test_sigkill_at_random_moments(
     tmp_path: Path, zygote: Zygote, rounds: Rounds, random: Random, tally: Counter[str]
 ) -> None:
     place = Place.make(tmp_path, 60, random)
-    done = 0
-    while done < rounds(short=8, long=400):
+    for _ in range(rounds(short=1, long=40)):
         shutil.rmtree(place.library, ignore_errors=True)
         place.encoded()
         kept: set[str] = set()
-        for _ in range(100):
+        for _ in range(8):
             running = zygote.start(*INDEX, cwd=tmp_path, slow=0.002)
             time.sleep(random.uniform(0, 0.25))
             running.kill()
             ended = running.wait()
+            assert ended.code in (0, KILLED), ended
             assert not kept & set(place.encoded())
             place.check()
             now = place.committed()
             assert kept <= now
             kept = now
-            if ended.code == 0:
-                break
-            assert ended.code == KILLED, ended
-            done += 1
-            tally["SIGKILL at a random moment of `index`"] += 1
+            tally["SIGKILL at a random moment of `index`"] += ended.code == KILLED
         zygote.run(*INDEX, cwd=tmp_path).check()
+        assert not kept & set(place.encoded())
         assert len(place.committed()) == 60 + 60
 
 
@@ -143,7 +140,7 @@ def test_what_is_one_step_is_done_or_not(
     place.keep()
     zygote.run(*argv, cwd=tmp_path, action="die").check()
     after, points = place.committed(), range(1, place.points() + 1)
-    for point in points if rounds.is_long else sorted(random.sample(points, min(len(points), 5))):
+    for point in points if rounds.is_long else sorted(random.sample(points, min(len(points), 4))):
         place.restore()
         assert zygote.run(*argv, cwd=tmp_path, action="die", at=point).code == 137
         place.check()
@@ -163,7 +160,7 @@ def test_a_watcher_that_is_killed_is_started_again(
     zygote.run(*INDEX, cwd=tmp_path).check()
     kept = place.committed()
     place.encoded()
-    for number in range(rounds(short=5, long=100)):
+    for number in range(rounds(short=3, long=80)):
         # What a killed watcher did not get to, the next one begins with.
         for i in range(10):
             write_photo(place.photos / f"round {number}/{i}.png", (number, 10 * i, random.randrange(256)))
@@ -175,11 +172,11 @@ def test_a_watcher_that_is_killed_is_started_again(
         place.check()
         kept = place.committed()
         tally["SIGKILL of `watch`"] += 1
-    ended = zygote.start("watch", "--json", cwd=tmp_path)
+    running = zygote.start("watch", cwd=tmp_path)
     while len(place.committed()) < place.n_photos + 4:
-        assert ended.running()
+        assert running.running()
         time.sleep(0.05)
     assert not kept & set(place.encoded())
     place.check()
-    ended.stop()
-    assert ended.wait().check().json["refreshes"] == 1
+    running.stop()
+    running.wait().check()

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -105,6 +106,12 @@ class Started:
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
 
+    def pause(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """As Ctrl-C does."""
         os.kill(self.pid, signal.SIGINT)
@@ -154,6 +161,7 @@ class Zygote:
         """Begins a command; ``how`` as in ``Order``."""
         self._started += 1
         files = self._folder / f"{self._started}.run"
+        files.with_suffix(".err").touch()
         order = Order(tuple(map(str, argv)), str(cwd), **how)
         return Started(self, int(self.ask({"start": asdict(order), "files": str(files)})), files)
 
@@ -202,14 +210,10 @@ def _serve() -> None:
 
 
 def _import_everything() -> None:
-    import faiss  # noqa: F401
-
-    import cli  # noqa: F401
-    import commands.index
-    import commands.watch  # noqa: F401
-    import retrieval.engine
-    import retrieval.status
-    import retrieval.tables  # noqa: F401
+    for name in ("faiss", "cli", "commands.index", "commands.watch", "embedding.encoder", "indexer.build",
+                 "indexer.moving", "indexer.plan", "indexer.vacuum", "indexer.watching", "retrieval.engine",
+                 "retrieval.status", "retrieval.tables"):  # fmt: skip
+        import_module(name)
 
 
 def _carry_out(order: Order, files: Path) -> None:

@@ -1,0 +1,40 @@
+"""A server's searches share the cores: each product stays on the thread that asks for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from indexer.build import update_library
+from tests.fakes import FakeEncoder
+
+# `serve` as it is typed, with a server that says what it finds instead of listening.
+PROGRAM = """
+import os, sys, types
+fake = types.ModuleType("server.run")
+fake.run = lambda *_: print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
+sys.modules["server.run"] = fake
+import cli
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "1 False"), ("3", "3 False")])
+def test_it_is_said_before_numpy_is_imported(
+    own: str | None, expected: str, library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    """NumPy reads it once, when it is imported."""
+    update_library(library, [photos], encoder)
+    others = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "--library", str(library), "serve"],
+        env=others | ({} if own is None else {"OPENBLAS_NUM_THREADS": own}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout.strip(), ended.returncode) == (expected, 0), ended.stderr
