@@ -157,6 +157,14 @@ def test_a_server_that_is_gone(page: Page, odd: str) -> None:
     expect(page.locator("#grid a")).to_have_count(4)
 
 
+@pytest.mark.parametrize("page", [{"viewport": {"width": 1280, "height": 4500}}], indirect=True)
+def test_a_large_screen_is_filled_without_scrolling(page: Page, long: str) -> None:
+    page.goto(long)
+    # 50 photos are about 12 rows of 220 pixels and do not fill it; the end of 200, after 50 rows, is less than
+    # two screens away.
+    expect(page.locator("#count")).to_have_text("The newest 500 of 520 photos")
+
+
 @pytest.mark.parametrize("page", [{"allow": ["ERR_FAILED"]}], indirect=True)
 def test_more_photos_that_do_not_come_at_once(page: Page, long: str) -> None:
     page.goto(long)

@@ -125,7 +125,8 @@ async function find(kept = null) {
   scrollTo(0, kept?.scroll ?? 0);
   if (state.photo) showPhoto(state.photo, false);
   countFilters();
-  growIfShort();
+  if (kept) growIfNear();
+  else growIfShort();
 }
 
 /** The answer of the server; null if it is no longer wanted, or it failed: then `failed` is told. */
@@ -207,7 +208,7 @@ async function grow() {
   answer = line !== null && line < answer.hits.length ? { ...its, n_matching: line } : its;
   showAnswer();
   if (page.state.photo) showPhoto("", false);
-  growIfShort();
+  growIfNear(); // whoever scrolled to the end meanwhile does not scroll again
 }
 
 /** A screen that all hits do not fill has nothing to scroll. */
@@ -215,10 +216,12 @@ function growIfShort() {
   if (document.documentElement.scrollHeight <= innerHeight * 1.2) grow();
 }
 
-addEventListener("scroll", () => {
-  // Two screens ahead, so that nobody sees the end before it is there.
+/** Two screens ahead, so that nobody sees the end before it is there. */
+function growIfNear() {
   if (scrollY + 3 * innerHeight > document.documentElement.scrollHeight) grow();
-}, { passive: true });
+}
+
+addEventListener("scroll", growIfNear, { passive: true });
 
 async function countFilters() {
   const wanted = String(filtersOf(page.state));
