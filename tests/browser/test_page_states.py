@@ -160,8 +160,8 @@ def test_a_server_that_is_gone(page: Page, odd: str) -> None:
 @pytest.mark.parametrize("page", [{"viewport": {"width": 1280, "height": 4500}}], indirect=True)
 def test_a_large_screen_is_filled_without_scrolling(page: Page, long: str) -> None:
     page.goto(long)
-    # 50 photos are about 12 rows of 220 pixels and do not fill it; the end of 200, after 50 rows, is less than
-    # two screens away.
+    # 50 photos are about 12 rows of 220 pixels and do not fill it; 200 are about 50 rows, whose end is less
+    # than two screens away.
     expect(page.locator("#count")).to_have_text("The newest 500 of 520 photos")
 
 
