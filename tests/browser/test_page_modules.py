@@ -105,3 +105,16 @@ def test_other_spans_are_said_by_their_days(module: Any) -> None:
     assert module("words", "m.spanName('2023-06', '2023-08')") == "2023-06-01 to 2023-07-31"
     assert module("words", "m.spanName('2023', '')") == "since 2023"
     assert module("words", "m.spanName('', '2024')") == "until 2023-12-31"
+
+
+def test_dates_of_an_address_may_be_anything(module: Any) -> None:
+    assert module(
+        "words", "[m.firstDay('2023-06-30 18:00'), m.lastDay('2023-6'), m.dayAfter('2024-02-28')]"
+    ) == [
+        "2023-06-30",
+        "2023-05-31",
+        "2024-02-29",
+    ]
+    assert module("words", "[m.firstDay('soon'), m.firstDay('')]") == ["", ""]
+    assert module("words", "m.spanName('soon', '2024')") == "soon to 2023-12-31"
+    assert module("words", "m.spanName('2023-06-30 18:00', 'later')") == "2023-06-30 to later"

@@ -1,7 +1,7 @@
 // The server's answers. Addresses are relative: the page may live under a prefix of a reverse proxy.
 
 /** The server said no: `message` is its line of text, `status` the HTTP status. */
-export class Refused extends Error {
+class Refused extends Error {
   constructor(status, text) {
     super(text);
     this.status = status;

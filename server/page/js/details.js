@@ -23,7 +23,7 @@ export function details(facts, hit, { open, copy, copied }) {
       ${facts.date ? fact("Taken", momentOf(facts.date)) : nothing}
       ${facts.camera ? fact("Camera", facts.camera) : nothing}
       ${facts.latitude != null ? fact("Place", place(facts)) : nothing}
-      ${facts.keywords?.length ? fact("Keywords", [facts.keywords].flat().join(", ")) : nothing}
+      ${facts.keywords.length ? fact("Keywords", facts.keywords.join(", ")) : nothing}
       ${fact("File", html`${facts.width ? html`${number(facts.width)} × ${number(facts.height)}, ` : nothing}${facts.format}, ${bytes(facts.bytes)}`)}
       ${fact("Path", html`<span class="path">${facts.path}</span>
         <button class="plain" @click=${() => copy(facts.path)}>${copied ? "Copied" : "Copy path"}</button>`)}

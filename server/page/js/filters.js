@@ -108,10 +108,10 @@ export function mountFilters(element, change) {
   }
 
   /** One end of the span moved; the other goes where it would leave nothing. */
-  function between(change_) {
-    const next = { after: firstDay(state.after), before: state.before && dayAfter(lastDay(state.before)), ...change_ };
+  function between(moved) {
+    const next = { after: firstDay(state.after), before: state.before && dayAfter(lastDay(state.before)), ...moved };
     if (next.after && next.before && next.after >= next.before) {
-      if ("after" in change_) next.before = dayAfter(next.after);
+      if ("after" in moved) next.before = dayAfter(next.after);
       else next.after = lastDay(next.before);
     }
     change(next);

@@ -183,7 +183,6 @@ function tileOf(hit, side) {
   image.decoding = "async";
   image.alt = ""; // the link has the name
   image.addEventListener("error", () => {
-    tile.classList.add("gone");
     const text = document.createElement("span");
     text.className = "gone-text";
     text.textContent = `${nameOf(hit.path)} is gone or cannot be read`;

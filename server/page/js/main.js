@@ -238,7 +238,6 @@ field.addEventListener("input", () => page.type(field.value));
 field.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown" && enter()) event.preventDefault();
   else if (event.key === "Backspace" && !field.value && withoutLast(page.state)) change(withoutLast(page.state));
-  else if (event.key === "Escape") field.select();
 });
 field.addEventListener("blur", page.settle);
 

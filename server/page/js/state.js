@@ -3,7 +3,7 @@
 
 const ONE = { q: "", in: "images", picture: "", after: "", before: "", shape: "", sort: "relevance", correct: "true", photo: "" };
 const MANY = ["like", "unlike", "path", "camera", "format"];
-export const FILTERS = ["after", "before", "path", "camera", "shape", "format"];
+const FILTERS = ["after", "before", "path", "camera", "shape", "format"];
 const SETTLED_MS = 1500; // a pause in typing after which the next key begins a new entry in the history
 
 /** The state in the part of an address after "?". What the page does not know is left out. */

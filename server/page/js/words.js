@@ -3,9 +3,6 @@
 /** The last part of a path, of Windows as well. */
 export const nameOf = (path) => (path ?? "").split(/[/\\]/).at(-1);
 
-/** Everything of a path before its last part. */
-export const folderOf = (path) => path.slice(0, Math.max(0, path.length - nameOf(path).length - 1));
-
 export const number = (n) => n.toLocaleString("en");
 
 export const percent = (share) => `${Math.round(share * 100)}%`;
@@ -38,10 +35,10 @@ export function spanOf(value) {
 export const lastDay = (before) => shiftDay(before, -1);
 export const dayAfter = (day) => shiftDay(day, 1);
 
+/** So many days after the first day of a year, month, day or minute; "" where the text, an address's, is none. */
 function shiftDay(text, days) {
-  if (!text) return "";
-  const [year, month = 1, day = 1] = text.split("-").map(Number);
-  return new Date(Date.UTC(year, month - 1, day + days)).toISOString().slice(0, 10);
+  const [, year, month = 1, day = 1] = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?/.exec(text) ?? [];
+  return year ? new Date(Date.UTC(year, month - 1, Number(day) + days)).toISOString().slice(0, 10) : "";
 }
 
 /** The first day of an `after`, as an input of type date takes it. */
@@ -49,12 +46,13 @@ export const firstDay = (after) => shiftDay(after, 0);
 
 /** A span of time in words: "2023", "June 2023", "since 2023-06-05". */
 export function spanName(after, before) {
-  if (after && before && spanOf(after).before === before) {
+  if (/^\d{4}(-\d\d){0,2}$/.test(after) && spanOf(after).before === before) {
     const [year, month, day] = after.split("-");
     return day ? after : month ? `${MONTHS[Number(month) - 1]} ${year}` : year;
   }
   if (!before) return `since ${after}`;
-  return after ? `${firstDay(after)} to ${lastDay(before)}` : `until ${lastDay(before)}`;
+  const last = lastDay(before) || before;
+  return after ? `${firstDay(after) || after} to ${last}` : `until ${last}`;
 }
 
 export const monthName = (value) => MONTHS[Number(value.split("-")[1]) - 1];
