@@ -14,6 +14,7 @@ from indexer.database import connect, library_error, open_database
 from indexer.galleries import LARGE
 from indexer.library import LOCK, indexing_lock
 from indexer.reader import KINDS, CatalogReader
+from indexer.words import compact_words
 
 # VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
 _COPIES = 2
@@ -49,6 +50,7 @@ def vacuum(library: Path) -> Freed:
         try:
             with closing(connect(path)) as connection:
                 _check_room(library, connection)
+                compact_words(connection)
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
