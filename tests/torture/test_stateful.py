@@ -175,7 +175,8 @@ class Library(RuleBasedStateMachine):
         """Photos in two folders and below, some of which are indexed."""
         for path, color in zip(("one/a.png", "one/sub/b.png", "two/a.png", "two/b.png"), colors, strict=True):
             self.put(self.top / path, PNGS[color])
-        self.run([self.top / path for path in named], None, False, 32)
+        self.write_captions({("a.png", "red"): None, ("b.png", "a blue wall"): None})
+        self.run([self.top / path for path in named], None, True, 32)
 
     @happens(path=files, content=contents)
     def write(self, path: str, content: str) -> None:
@@ -241,7 +242,11 @@ class Library(RuleBasedStateMachine):
             del self.written[name, text]
         else:
             self.written[name, text] = None
-        lines = ["image,caption", *(f"{name},{text}" for name, text in self.written)]
+        self.write_captions(self.written)
+
+    def write_captions(self, captions: dict[tuple[str, str], None]) -> None:
+        self.written = captions
+        lines = ["image,caption", *(f"{name},{text}" for name, text in captions)]
         self.caption_file.write_text("\n".join(lines) + "\n")
         self.touched(self.caption_file)
 
