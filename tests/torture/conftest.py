@@ -27,7 +27,7 @@ def rounds(request: pytest.FixtureRequest) -> Rounds:
 
 
 class Rounds:
-    """``rounds(short=3, long=300)``: how often a test does what it does. ``size`` is the share of ``long`` that
+    """``rounds(short=3, long=300)``: how often a test does it. ``size`` is the share of ``long`` that
     is done, None for the short form."""
 
     def __init__(self, size: float | None) -> None:
