@@ -107,4 +107,4 @@ def test_damaged_words_do_not_keep_a_library_from_being_compacted(
     vacuum(library)
     index(library, photos, encoder)  # makes them anew
     with SearchEngine.open(library, load=lambda model: encoder) as engine:  # type: ignore[arg-type,return-value]
-        assert engine.written_words("green") == {"green"}
+        assert "green" in engine.written_words("green")
