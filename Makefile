@@ -44,10 +44,11 @@ bench: .venv-dev/installed
 	$(DEV)/python -m benchmarks.refresh 20000 100000
 	$(DEV)/python -m benchmarks.evalscale 1000 5000 --folder .bench
 
-# An hour or so of kills, faults, garbage and long runs; SEED=… for another one.
+# An hour or two of kills, faults, garbage and long runs; SEED=… for another one, SHARE=0.3 for less.
 SEED ?= 1
+SHARE ?= 1
 torture: .venv-dev/installed
-	$(DEV)/python -m pytest tests/torture --long --seed $(SEED) --torture-report benchmarks/torture.md
+	$(DEV)/python -m pytest tests/torture --long=$(SHARE) --seed $(SEED) --torture-report benchmarks/torture.md
 
 # What a photo owner installs: no torch.
 .venv/installed: setup.cfg pyproject.toml

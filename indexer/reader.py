@@ -228,7 +228,10 @@ class CatalogReader:
                 continue
             for name in FIELDS:
                 ids = self.images_with_word(word, (name,))
-                for id_ in wanted[np.isin(wanted, ids)].tolist():
+                if not len(ids):
+                    continue
+                at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)  # both rise
+                for id_ in wanted[ids[at] == wanted].tolist():
                     found.setdefault(id_, set()).add(name)
         for id_, name in self._marked_fields(common, wanted.tolist()) if common else ():
             found.setdefault(id_, set()).add(name)

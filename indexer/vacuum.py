@@ -16,6 +16,7 @@ from indexer.galleries import LARGE
 from indexer.lock import LOCK, indexing_lock
 from indexer.reader import KINDS, CatalogReader
 from indexer.thumbnailcache import disk_use, remove_orphans
+from indexer.words import compact_words
 
 # VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
 _COPIES = 2
@@ -53,6 +54,7 @@ def vacuum(library: Path) -> Freed:
         try:
             with closing(connect(path)) as connection:
                 _check_room(library, connection)
+                compact_words(connection)
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path, PurePath
 
 from indexer.tokens import name_words
@@ -49,6 +49,14 @@ def drop_damaged_words(connection: sqlite3.Connection) -> None:
         differ = True
     if differ:
         connection.execute("DROP TABLE words")
+
+
+def compact_words(connection: sqlite3.Connection) -> None:
+    """Drops what FTS5 keeps of photos that are gone: it only marks their words as deleted, until it merges
+    them with others some day. A damaged table stays as it is; the next `index` makes it anew."""
+    with suppress(sqlite3.DatabaseError):
+        if _exists(connection):
+            connection.execute("INSERT INTO words (words) VALUES ('optimize')")
 
 
 def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:

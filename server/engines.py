@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
+from indexer.database import open_database
+from indexer.reader import LibraryModel
 from retrieval.engine import SearchEngine
+from server.remembering import RememberingReader
+
+if TYPE_CHECKING:
+    from embedding.encoder import Encoder
 
 # An index over 100,000 photos takes a third of a second to bring up to date, and `index` commits every second
 # or two: searches would do little else. So this share of the time, at most, is spent on it.
@@ -12,15 +21,20 @@ _SHARE = 0.05
 
 
 class ServedEngine(SearchEngine):
-    """An engine that catches up with the library from time to time."""
+    """An engine that catches up with the library from time to time. It belongs to one thread."""
 
-    _not_before = 0.0  # by the monotonic clock
+    def __init__(self, library: Path, load: Callable[[LibraryModel], Encoder]) -> None:
+        """Raises ``LibraryError``."""
+        self._reader = RememberingReader(open_database(library))
+        super().__init__(library, self._reader, load)
+        self._not_before = 0.0  # by the monotonic clock
 
     def catch_up(self) -> bool:
         """Whether the engine knows all that is committed, once it has looked, if it is time to.
 
         Raises ``LibraryError``.
         """
+        self._reader.look()
         if self.is_current:
             return True
         started = monotonic()

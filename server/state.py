@@ -51,7 +51,7 @@ class State:
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 
     def _open_engine(self) -> ServedEngine:
-        return ServedEngine.open(self.settings.library, load=self.models.get)
+        return ServedEngine(self.settings.library, self.models.get)
 
     def version(self) -> int:
         """Changes whenever anybody commits to the catalogue. Only for the thread that takes requests."""

@@ -29,6 +29,13 @@ def photos(tmp_path: Path) -> Path:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For ``tests/torture``; here, where pytest sees them whatever tests are asked for."""
     group = parser.getgroup("torture")
-    group.addoption("--long", action="store_true", help="Torture for an hour rather than for seconds.")
+    group.addoption(
+        "--long",
+        nargs="?",
+        const=1.0,
+        type=float,
+        metavar="SHARE",
+        help="Torture for an hour or two rather than for seconds; --long=0.3 for less of it.",
+    )
     group.addoption("--seed", default="1", help="Of everything random in tests/torture.")
     group.addoption("--torture-report", metavar="FILE", help="Write there what was survived, if all was.")

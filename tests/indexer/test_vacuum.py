@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import namedtuple
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from embedding.errors import LibraryError, UserError
 from indexer import approximate, galleries
 from indexer.build import update_library
+from indexer.catalog import Catalog, sqlite_connection
 from indexer.lock import indexing_lock
 from indexer.moving import forget
 from indexer.vacuum import vacuum
+from retrieval.engine import SearchEngine
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import check, counts, index
 
@@ -79,3 +82,29 @@ def test_a_full_disk_and_a_running_index_are_said(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 1000))
     with pytest.raises(UserError, match="0 MB are free; free some space"):
         vacuum(library)
+
+
+def test_no_word_of_a_removed_photo_stays_in_the_file(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    """FTS5 only marks words as deleted, until it merges them with others."""
+    write_photos(photos, {"secretname.png": "white"})
+    index(library, photos, encoder)
+    (photos / "secretname.png").unlink()
+    index(library, photos, encoder)
+    vacuum(library)
+    assert b"secretname" not in (library / "catalog.sqlite").read_bytes()
+    check(library)
+
+
+def test_damaged_words_do_not_keep_a_library_from_being_compacted(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    index(library, photos, encoder)
+    with closing(Catalog.open(library)) as catalog, catalog.session(write=True) as session:
+        connection = sqlite_connection(session)
+        connection.execute("UPDATE words_data SET block = x'00' WHERE id > 10")
+    vacuum(library)
+    index(library, photos, encoder)  # makes them anew
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:  # type: ignore[arg-type,return-value]
+        assert "green" in engine.written_words("green")

@@ -25,7 +25,7 @@ def test_catching_up_takes_a_twentieth_of_the_time(
             now += 0.5
             super().refresh()
 
-    with Slow.open(library, load=lambda model: encoder) as engine:
+    with Slow(library, lambda model: encoder) as engine:
         assert engine.catch_up()
         write_photo(photos / "rose.png", (200, 0, 0))
         update_library(library, [photos], encoder)

@@ -27,13 +27,18 @@ def rounds(request: pytest.FixtureRequest) -> Rounds:
 
 
 class Rounds:
-    """``rounds(short=3, long=300)``: how often a test does what it does."""
+    """``rounds(short=3, long=300)``: how often a test does it. ``size`` is the share of ``long`` that
+    is done, None for the short form."""
 
-    def __init__(self, is_long: bool) -> None:
-        self.is_long = is_long
+    def __init__(self, size: float | None) -> None:
+        self.size = size
+
+    @property
+    def is_long(self) -> bool:
+        return self.size is not None
 
     def __call__(self, *, short: int, long: int) -> int:
-        return long if self.is_long else short
+        return short if self.size is None else max(short, round(self.size * long))
 
 
 @pytest.fixture
@@ -74,10 +79,11 @@ def pytest_terminal_summary(
     terminalreporter.write_line(table)
     report = config.getoption("--torture-report")
     if report is not None and exitstatus == 0:
-        size = "long" if config.getoption("--long") else "short"
+        size = config.getoption("--long")
+        form = "the short form" if size is None else f"{size:.0%} of the long form"
         Path(report).write_text(
             f"# What was done to a library, and survived\n\n"
-            f"By `make torture`: {size} form, seed {config.getoption('--seed')}, {date.today().isoformat()}, "
+            f"By `make torture`: {form}, seed {config.getoption('--seed')}, {date.today().isoformat()}, "
             f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
             f"{usable_cores()} cores. Data lost: none. Wrong vectors: none. Crashes: none. "
             f"(A test that finds any fails, and then there is no report.)\n\n{table}\n"

@@ -173,8 +173,9 @@ def test_a_watcher_that_is_killed_is_started_again(
         kept = place.committed()
         tally["SIGKILL of `watch`"] += 1
     running = zygote.start("watch", cwd=tmp_path)
+    latest = time.monotonic() + 60
     while len(place.committed()) < place.n_photos + 4:
-        assert running.running()
+        assert running.running() and time.monotonic() < latest, running.said()
         time.sleep(0.05)
     assert not kept & set(place.encoded())
     place.check()

@@ -44,7 +44,7 @@ def test_counts_are_added_up_and_reported_with_the_seed(tmp_path: Path) -> None:
     result = run(tmp_path, passes=True)
 
     assert "| survived | 42 |" in result.stdout  # 2 + 40
-    assert "short form, seed 1" in (tmp_path / "report.md").read_text()
+    assert "the short form, seed 1" in (tmp_path / "report.md").read_text()
 
 
 def test_a_failure_leaves_no_report_and_its_test_no_count(tmp_path: Path) -> None:

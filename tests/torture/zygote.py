@@ -113,8 +113,13 @@ class Started:
         os.kill(self.pid, signal.SIGCONT)
 
     def stop(self) -> None:
-        """As Ctrl-C does."""
-        os.kill(self.pid, signal.SIGINT)
+        """As Ctrl-C does, and again for as long as it runs: Python drops one that comes while it deletes an
+        object. Within 30 seconds it must have ended."""
+        latest = time.monotonic() + 30
+        while self.running():
+            assert time.monotonic() < latest, self.said()
+            os.kill(self.pid, signal.SIGINT)
+            time.sleep(0.5)
 
     def running(self) -> bool:
         return self._zygote.ask({"running": self.pid}) is None
@@ -190,6 +195,7 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 def _serve() -> None:
     _import_everything()
     ended: dict[int, int] = {}
+    started: set[int] = set()
     for line in sys.stdin:
         question = json.loads(line)
         answer = None
@@ -197,16 +203,21 @@ def _serve() -> None:
             answer = os.fork()
             if answer == 0:
                 _carry_out(Order(**question["start"]), Path(question["files"]))
+            started.add(answer)
         elif "wait" in question:
             pid = question["wait"]
             if pid not in ended:
                 ended[pid] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             answer = ended[pid]
         else:
-            pid, status = os.waitpid(question["running"], os.WNOHANG)
-            if pid:
-                answer = ended[pid] = os.waitstatus_to_exitcode(status)
+            answer = ended.get(question["running"])
+            if answer is None:
+                pid, status = os.waitpid(question["running"], os.WNOHANG)
+                if pid:
+                    answer = ended[pid] = os.waitstatus_to_exitcode(status)
         print(json.dumps(answer), flush=True)
+    for pid in started - ended.keys():  # what a test that failed left
+        os.kill(pid, signal.SIGKILL)
 
 
 def _import_everything() -> None:

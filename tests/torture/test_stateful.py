@@ -1,0 +1,545 @@
+"""Whatever happens to photos and library, in whatever order: it holds what a plain dictionary says.
+
+Hypothesis makes up histories of a few photos, folders and captions and of the commands in between, some of
+which are broken off, and shortens one that ends in a contradiction. ``plainlibrary.Plain`` says what must
+come of each.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from numpy.typing import NDArray
+from PIL import Image as Picture
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+from embedding.errors import UserError
+from indexer.build import update_library
+from indexer.catalog import Caption, Catalog, Image, ImageVector, Model, Root, active_model, image_file
+from indexer.choices import load_choices
+from indexer.filters import Filters
+from indexer.moving import forget, relocate
+from indexer.vacuum import vacuum
+from retrieval.engine import SearchEngine
+from retrieval.query import Query, parse_query
+from tests.fakes import FakeEncoder
+from tests.indexing import in_batches
+from tests.torture.conftest import Rounds
+from tests.torture.plainlibrary import Photo, Plain
+
+COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
+BROKEN = "broken"
+FOLDERS = ("one", "one/sub", "one/raw", "two", "two/sub")
+NAMES = ("a.png", "b.png", "c.png")
+FREE = ("three", "four")  # where folders are moved to
+
+folders = st.sampled_from(FOLDERS + FREE)
+files = st.builds("{}/{}".format, folders, st.sampled_from(NAMES))
+paths = st.one_of(folders, folders, files)
+contents = st.sampled_from([*COLORS, *COLORS, BROKEN])
+
+
+class Shifted(FakeEncoder):
+    """A model whose axes are others: its vectors are never those of another one by chance."""
+
+    def __init__(self, name: str, fingerprint: str, shift: int) -> None:
+        super().__init__(name, fingerprint)
+        self.shift = shift
+
+    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.roll(super().encode_pixels(pixels), self.shift, axis=1)
+
+    def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:  # type: ignore[override]
+        return np.roll(super().encode_texts(texts), self.shift, axis=1)
+
+
+MODELS = {"fake-1": ("fake", 0), "fake-2": ("fake", 1), "other-1": ("other", 2)}
+
+
+def encoder_of(fingerprint: str) -> FakeEncoder:
+    name, shift = MODELS[fingerprint]
+    return Shifted(name, fingerprint, shift)
+
+
+def png(color: str) -> bytes:
+    file = io.BytesIO()
+    Picture.new("RGB", (8, 8), COLORS[color]).save(file, "PNG")
+    return file.getvalue()
+
+
+PNGS = {color: png(color) for color in COLORS}
+
+
+class Crash(Exception):
+    """What is thrown in at a commit."""
+
+
+@contextmanager
+def crash_at_commit(n: int) -> Iterator[None]:
+    """The ``n``-th transaction from now on fails as it is about to be committed."""
+    commits = itertools.count(1)
+
+    def before_commit(session: Session) -> None:
+        if next(commits) == n:
+            raise Crash
+
+    event.listen(Session, "before_commit", before_commit)
+    try:
+        yield
+    finally:
+        event.remove(Session, "before_commit", before_commit)
+
+
+def happens(**arguments: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
+    """A rule for what happens to the disk; every other time a plain `index` follows."""
+
+    def decorate(happen: Callable[..., None]) -> Any:
+        @rule(index_after=st.booleans(), **arguments)
+        def happen_and_index(self: Library, index_after: bool, **values: Any) -> None:
+            happen(self, **values)
+            if index_after and self.is_made:
+                self.run([], None, False, 32)
+
+        return happen_and_index
+
+    return decorate
+
+
+class Library(RuleBasedStateMachine):
+    """A disk, a library over it, and the plain one that says what it must hold."""
+
+    parent: Path
+    tally: Counter[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.top = Path(tempfile.mkdtemp(dir=self.parent))
+        self.library = self.top / ".twobranch"
+        self.clock = itertools.count(1_600_000_000)
+        self.plain = Plain(self.top, {data: color for color, data in PNGS.items()})
+        self.caption_file = self.top / "captions.csv"
+        self.written: dict[tuple[str, str], None] = {}
+        self.fingerprint = "fake-1"
+        self.engine: SearchEngine | None = None  # kept open over all that happens
+
+    def teardown(self) -> None:
+        if self.engine is not None:
+            self.engine.close()
+        shutil.rmtree(self.top)
+
+    # --- the disk -----------------------------------------------------------------------------------
+
+    def put(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        self.touched(path)
+
+    def touched(self, path: Path) -> None:
+        """Gives a file a time that none had before: clocks are coarser than this test is fast."""
+        time = next(self.clock) * 10**9
+        os.utime(path, ns=(time, time))
+
+    def file(self, pick: int) -> Path | None:
+        """One of the photo files."""
+        found = sorted(path for path in self.top.rglob("*.png"))
+        return found[pick % len(found)] if found else None
+
+    @initialize(
+        colors=st.lists(st.sampled_from([*COLORS]), min_size=4, max_size=4),
+        named=st.sampled_from([["one", "two"], ["one", "two"], ["one/sub", "two"], ["one/a.png"]]),
+    )
+    def begin(self, colors: list[str], named: list[str]) -> None:
+        """Photos in two folders and below, some of which are indexed."""
+        for path, color in zip(("one/a.png", "one/sub/b.png", "two/a.png", "two/b.png"), colors, strict=True):
+            self.put(self.top / path, PNGS[color])
+        self.write_captions({("a.png", "red"): None, ("b.png", "a blue wall"): None})
+        self.run([self.top / path for path in named], None, True, 32)
+
+    @happens(path=files, content=contents)
+    def write(self, path: str, content: str) -> None:
+        self.put(self.top / path, PNGS.get(content, b"no picture"))
+
+    @happens(colors=st.lists(st.sampled_from([*COLORS]), min_size=2, max_size=4), folder=folders)
+    def fill(self, colors: list[str], folder: str) -> None:
+        for name, color in zip(NAMES, colors, strict=False):
+            self.put(self.top / folder / name, PNGS[color])
+
+    @happens(pick=st.integers(0, 30))
+    def touch(self, pick: int) -> None:
+        if (path := self.file(pick)) is not None:
+            self.touched(path)
+
+    @happens(pick=st.integers(0, 30))
+    def remove(self, pick: int) -> None:
+        if (path := self.file(pick)) is not None:
+            path.unlink()
+
+    @happens(pick=st.integers(0, 30), to=files)
+    def rename(self, pick: int, to: str) -> None:
+        if (path := self.file(pick)) is not None:
+            (self.top / to).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(self.top / to)
+
+    @happens(pick=st.integers(0, 30), to=files)
+    def copy(self, pick: int, to: str) -> None:
+        path = self.file(pick)
+        if path is not None and path != self.top / to:
+            self.put(self.top / to, path.read_bytes())
+
+    @happens(folder=folders)
+    def remove_folder(self, folder: str) -> None:
+        shutil.rmtree(self.top / folder, ignore_errors=True)
+
+    @happens(folder=folders, to=folders)
+    def rename_folder(self, folder: str, to: str) -> None:
+        if (self.top / folder).is_dir() and not (self.top / to).exists() and not to.startswith(f"{folder}/"):
+            (self.top / to).parent.mkdir(parents=True, exist_ok=True)
+            (self.top / folder).rename(self.top / to)
+
+    @happens(folder=folders, mount_point=st.booleans())
+    def drive_goes(self, folder: str, mount_point: bool) -> None:
+        away = self.top / ".away" / folder.replace("/", "-")
+        if (self.top / folder).is_dir() and not away.exists():
+            away.parent.mkdir(exist_ok=True)
+            (self.top / folder).rename(away)
+            if mount_point:
+                (self.top / folder).mkdir()
+
+    @happens(folder=folders)
+    def drive_comes_back(self, folder: str) -> None:
+        away, here = self.top / ".away" / folder.replace("/", "-"), self.top / folder
+        if away.exists() and not (here.exists() and any(here.iterdir())):
+            here.parent.mkdir(parents=True, exist_ok=True)
+            away.rename(here)
+
+    @happens(name=st.sampled_from(NAMES), text=st.sampled_from(["red", "a blue wall", "green"]))
+    def caption(self, name: str, text: str) -> None:
+        """Adds a caption, or takes away the one that is there."""
+        if (name, text) in self.written and len(self.written) > 1:
+            del self.written[name, text]
+        else:
+            self.written[name, text] = None
+        self.write_captions(self.written)
+
+    def write_captions(self, captions: dict[tuple[str, str], None]) -> None:
+        self.written = captions
+        lines = ["image,caption", *(f"{name},{text}" for name, text in captions)]
+        self.caption_file.write_text("\n".join(lines) + "\n")
+        self.touched(self.caption_file)
+
+    # --- commands -----------------------------------------------------------------------------------
+
+    @property
+    def is_made(self) -> bool:
+        return (self.library / "catalog.sqlite").exists()
+
+    @rule(
+        named=st.lists(paths, min_size=1, max_size=2),
+        exclude=st.sampled_from([None, None, None, ["raw"], ["b.png"], [""]]),
+        with_captions=st.booleans(),
+        batch=st.sampled_from([1, 2, 32]),
+    )
+    def index(self, named: list[str], exclude: list[str] | None, with_captions: bool, batch: int) -> None:
+        self.run([self.top / path for path in named], exclude, with_captions, batch)
+
+    @precondition(lambda self: self.is_made)
+    @rule(batch=st.sampled_from([1, 32]))
+    def index_all(self, batch: int) -> None:
+        self.run([], None, False, batch)
+
+    @precondition(lambda self: self.is_made)
+    @rule(model=st.sampled_from([*MODELS]))
+    def index_with_model(self, model: str) -> None:
+        self.fingerprint = model
+        self.run([], None, False, 32)
+
+    @rule(
+        folder=st.sampled_from(FOLDERS),
+        colors=st.lists(st.sampled_from([*COLORS]), min_size=2, max_size=3),
+        all_of_it=st.booleans(),
+        photos=st.sampled_from([None, None, None, 1, 2]),
+        commit=st.integers(1, 40),
+    )
+    def index_is_broken_off(
+        self, folder: str, colors: list[str], all_of_it: bool, photos: int | None, commit: int
+    ) -> None:
+        """With new photos, at one of them or at a commit."""
+        for name, color in zip(NAMES, colors, strict=False):
+            self.put(self.top / folder / name, PNGS[color])
+        self.break_off([] if all_of_it else [self.top / folder], photos, commit)
+
+    def break_off(self, targets: list[Path], photos: int | None, commit: int) -> bool:
+        """Whether a run was broken off; what is there then is of before or of after, and is gone on from."""
+        after, time = self.told_of_captions()
+        encoder = encoder_of(self.fingerprint)
+        encoder.interrupt_after = photos
+        try:
+            after.index(targets, encoder, captions_time=time)
+        except UserError:
+            return False
+        try:
+            with crash_at_commit(commit):
+                update_library(self.library, targets, encoder, effort=in_batches(1))
+        except (Crash, KeyboardInterrupt):
+            self.tally["an `index` broken off at a photo or a commit"] += 1
+            self.take_what_is_there(after)
+            self.compare()
+            return True
+        self.plain = after
+        self.compare()
+        return False
+
+    def told_of_captions(self) -> tuple[Plain, int | None]:
+        """A copy of the plain library that knows the caption file as it is, and when that was written."""
+        plain = self.plain.copy()
+        exists = self.caption_file.exists()
+        plain.captions_on_disk = dict(self.written) if exists else None
+        return plain, self.caption_file.stat().st_mtime_ns if exists else None
+
+    def run(self, targets: list[Path], exclude: list[str] | None, with_captions: bool, batch: int) -> None:
+        plain, time = self.told_of_captions()
+        encoder = encoder_of(self.fingerprint)
+        given = self.caption_file if with_captions and self.written else None
+        expected: UserError | None = None
+        try:
+            plain.index(targets, encoder, exclude, dict(self.written) if given else None, time)
+        except UserError as error:
+            expected = error
+        try:
+            update_library(
+                self.library, targets, encoder, captions=given, exclude=exclude, effort=in_batches(batch)
+            )
+        except UserError as error:
+            assert expected is not None, error
+        else:
+            assert expected is None, expected
+            self.plain = plain
+        self.tally["`index` of a folder, a photo or all, after changes"] += 1
+        self.compare()
+
+    @precondition(lambda self: self.is_made)
+    @rule(pick=st.integers(0, 30))
+    def forget(self, pick: int) -> None:
+        """One of the photos or folders that the library has, or a folder it has not."""
+        known = {way for path in self.plain.held() for way in (path, path.parent)} | self.plain.roots
+        known.add(self.top / "nowhere")
+        path = sorted(known)[pick % len(known)]
+        plain = self.plain.copy()
+        try:
+            plain.forget(path)
+        except UserError:
+            with pytest.raises(UserError):
+                forget(self.library, [path])
+        else:
+            forget(self.library, [path])
+            self.plain = plain
+            self.tally["`forget`"] += 1
+        self.compare()
+
+    @precondition(lambda self: self.is_made)
+    @rule(pick=st.integers(0, 30), new=folders)
+    def relocate(self, pick: int, new: str) -> None:
+        """A folder that was indexed, or one in or above it, gets another name, and the library is told."""
+        known = {way for root in self.plain.roots for way in (root, root.parent, root / "sub")}
+        known = {way for way in known if way.is_dir() and way != self.top}
+        after = self.top / new
+        if not known or after.exists() or not after.parent.is_dir():
+            return
+        before = sorted(known)[pick % len(known)]
+        if before in after.parents:
+            return
+        plain = self.plain.copy()
+        before.rename(after)
+        try:
+            plain.relocate(before, after)
+        except UserError:
+            with pytest.raises(UserError):
+                relocate(self.library, before, after, force=True)
+        else:
+            relocate(self.library, before, after, force=True)
+            self.plain = plain
+            self.tally["`relocate`"] += 1
+        self.compare()
+
+    @precondition(lambda self: self.is_made)
+    @rule()
+    def vacuum(self) -> None:
+        vacuum(self.library)
+        self.compare()
+
+    @precondition(lambda self: self.is_made)
+    @rule(what=st.sampled_from(["images-*", "captions-*"]))
+    def lose_index_files(self, what: str) -> None:
+        for file in self.library.glob(what):
+            file.unlink()
+        self.compare()
+
+    # --- what must hold -------------------------------------------------------------------------------
+
+    def take_what_is_there(self, after: Plain) -> None:
+        """A run was broken off: nothing is lost, nothing wrong; the plain library goes on from there."""
+        if not self.is_made:
+            return
+        before, now = self.plain, self.stored()
+        for path, (content, models) in now.held().items():
+            versions = [one.held()[path] for one in (before, after) if path in one.held()]
+            assert content in {version[0] for version in versions}, path
+            without_vector = content is not None and not models
+            assert not without_vector or (content, models) in versions, f"{path} has no vector"
+        for path in before.held().keys() & after.held().keys():
+            assert path in now.held(), f"{path} was lost"
+            if before.held()[path] == after.held()[path]:
+                assert now.held()[path] == before.held()[path]
+        self.plain = now
+
+    def stored(self) -> Plain:
+        """What the catalogue holds, as a plain library. Each vector is that of its photo's content."""
+        plain = self.plain.copy()
+        digests = {sha256(data).digest(): color for data, color in self.plain.contents.items()}
+        with closing(Catalog.open(self.library)) as catalog, catalog.session() as session:
+            models: dict[int, set[str]] = {}
+            vectors = select(ImageVector.vector, Image.id, Image.content_hash, Model.fingerprint)
+            for vector, id, digest, fingerprint in session.execute(vectors.join(Image).join(Model)):
+                assert vector == self.vector(digests[digest or b""], fingerprint).tobytes()
+                models.setdefault(id, set()).add(fingerprint)
+            plain.roots = set(map(Path, session.scalars(select(Root.path))))
+            plain.photos = {
+                image.id: Photo(
+                    image_file(image),
+                    None if image.failure is not None else digests[image.content_hash or b""],
+                    frozenset(models.get(image.id, ())),
+                )
+                for image in session.scalars(select(Image).order_by(Image.id))
+            }
+            plain.last_id = max(plain.photos, default=0)
+            plain.captions = {
+                (caption.image_name or "", caption.text): caption.image_id
+                for caption in session.scalars(select(Caption))
+            }
+            choices = load_choices(session)
+            plain.named = set(map(Path, choices.named))
+            plain.exclude = {Path(path): tuple(globs) for path, globs in choices.exclude.items()}
+            plain.forgotten = set(map(Path, choices.forgotten))
+            model = active_model(session)
+            plain.active = model and model.fingerprint
+            plain.names_of_models = {
+                model.fingerprint: model.name for model in session.scalars(select(Model))
+            }
+        return plain
+
+    def compare(self) -> None:
+        """Rows, vectors, ties and hits are what the plain library says."""
+        if not self.is_made:
+            return
+        stored = self.stored()
+        assert stored.roots == self.plain.roots
+        assert stored.held() == self.plain.held()
+        assert stored.ties() == self.plain.ties()
+        if self.engine is None:
+            self.engine = SearchEngine.open(self.library, load=lambda model: encoder_of(model.fingerprint))  # type: ignore[arg-type,return-value]
+        self.engine.refresh()
+        self.search(self.engine)
+        with SearchEngine.open(self.library, load=lambda model: encoder_of(model.fingerprint)) as fresh:  # type: ignore[arg-type,return-value]
+            self.search(fresh)
+
+    def vector(self, content: str, model: str) -> NDArray[np.float32]:
+        pixels = np.full((1, 1, 8, 8, 3), COLORS[content], dtype=np.uint8)
+        return encoder_of(model).encode_views(pixels)[0]
+
+    def search(self, engine: SearchEngine) -> None:
+        """By words, by a photo, through filters, and in the words beside the photos."""
+        photos = self.plain.searchable()
+        model = self.plain.active
+        hits = engine.search("red", top=100, ranking="visual")
+        wanted = encoder_of(model or "fake-1").encode_texts(["red"])[0]
+        assert {hit.path: pytest.approx(hit.score, abs=1e-5) for hit in hits} == {
+            path: float(self.vector(content, model or "") @ wanted) for path, content in photos.items()
+        }
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)  # type: ignore[type-var]
+        assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+        self.tally["searches that found what they must, and no more"] += 4
+        if model is None:
+            return
+        in_sub = engine.search(Query((), Filters(paths=("sub",))), top=100)
+        below = {path for path in photos if "sub" in path.relative_to(self.top).parts}
+        assert {hit.path for hit in in_sub} == below
+        for path in sorted(path for path in photos if path.is_file())[:1]:
+            if self.plain.content(path) is None:
+                continue
+            alike = engine.search(path, top=100)
+            assert {hit.path for hit in alike} == photos.keys() - {path}
+            content = self.plain.content(path)
+            best = [hit for hit in alike if hit.score and hit.score > 0.999]
+            assert {hit.path for hit in best} == {p for p, c in photos.items() if c == content and p != path}
+        # "wall" stands in no name: only captions that are tied to a photo have it.
+        with_wall = engine.search("blue wall", top=100, ranking="words")
+        tied = {
+            path
+            for (_, text), path in self.plain.ties().items()
+            if path in photos and ("wall" in text or "blue" in text)
+        }
+        assert {hit.path for hit in with_wall} == tied
+        sentences = engine.search(parse_query(["red"]), top=100, within="captions")
+        assert Counter(hit.caption for hit in sentences) == Counter(text for _, text in self.plain.captions)
+
+
+def test_a_library_holds_what_a_plain_dictionary_says(
+    tmp_path: Path, rounds: Rounds, random: Random, tally: Counter[str]
+) -> None:
+    machine = type("Once", (Library,), {"parent": tmp_path, "tally": tally})
+    seed(random.randrange(2**32))(machine)
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=rounds(short=15, long=600),
+            stateful_step_count=25,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+        ),
+    )
+
+
+def test_a_run_that_is_broken_off_at_any_commit_goes_on(tmp_path: Path, tally: Counter[str]) -> None:
+    """Photos are new, changed, moved and gone; the run fails at its first commit, its second, and so on."""
+    machine = type("Once", (Library,), {"parent": tmp_path, "tally": tally})
+    for commit in itertools.count(1):
+        library = machine()
+        one, two = library.top / "one", library.top / "two"
+        for path, color in ((one / "a.png", "red"), (one / "b.png", "green"), (two / "c.png", "blue")):
+            library.put(path, PNGS[color])
+        library.run([one, two], None, False, 1)
+        library.put(one / "a.png", PNGS["yellow"])
+        (one / "b.png").rename(two / "b.png")
+        (two / "c.png").unlink()
+        library.put(two / "new.png", PNGS["red"])
+        broken_off = library.break_off([], None, commit)
+        library.run([], None, False, 1)
+        library.teardown()
+        if not broken_off:
+            break
+    assert commit > 10  # of as many there are at least
