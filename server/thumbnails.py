@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_native_id
 
 from embedding.cores import usable_cores
 from embedding.errors import ImageError
@@ -17,6 +20,7 @@ from indexer.photofile import PhotoFile, open_photo_file
 from indexer.thumbnailcache import ThumbnailCache
 
 _QUALITY = 80  # of WebP, 0 to 100
+_NICENESS = 10
 _MAX_BYTES = 1 << 30  # of a file; `index` reads no larger ones
 _DECODING = 1 << 30  # bytes that the photos which are being decoded take together
 
@@ -35,7 +39,9 @@ class Thumbnails:
     def __init__(self, library: Path) -> None:
         self._cache = ThumbnailCache(library)
         # Decoding and searching share the cores; with more threads searches would wait longer for no gain.
-        self._makers = ThreadPoolExecutor(usable_cores(), thread_name_prefix="thumbnail")
+        self._makers = ThreadPoolExecutor(
+            usable_cores(), thread_name_prefix="thumbnail", initializer=_let_searches_go_first
+        )
         self._memory = Memory(_DECODING)
         self._making: dict[tuple[PhotoFile, int], asyncio.Future[Thumbnail]] = {}
 
@@ -85,3 +91,10 @@ class Thumbnails:
     def close(self) -> None:
         """Waits for the pictures that are being made; those that wait for a thread are not made."""
         self._makers.shutdown(cancel_futures=True)
+
+
+def _let_searches_go_first() -> None:
+    """Lowers the priority of the calling thread, where threads have one of their own: somebody who types
+    waits for hits, and pictures come after them."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)

@@ -12,9 +12,7 @@ fails when the page writes an error to the console, throws one, or asks another 
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.chromium import chromium_arguments, chromium_path
 from indexer.build import update_library
 from tests.fakes import FakeEncoder
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:  # only the tests that need it wait for playwright
     from playwright.sync_api import Browser, Page
 
 DESKTOP = {"width": 1280, "height": 800}
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE = 15_000  # milliseconds, of a test whose machine is busy
 _HERE = Path(__file__).parent
 
@@ -38,12 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """These tests come last: as long as Playwright runs, its event loop is the thread's own, and
     ``asyncio.run`` of another test would be refused."""
     items.sort(key=lambda item: _HERE in item.path.parents)
-
-
-def chromium_path() -> str | None:
-    """The browser's program: ``TWOBRANCH_CHROMIUM``, else the first that is installed."""
-    named = os.environ.get("TWOBRANCH_CHROMIUM")
-    return named or next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +47,8 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=_PATIENCE)
-    # Chromium's sandbox refuses to work for root, as whom containers run.
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"] if as_root else []
-        )
+        browser = playwright.chromium.launch(executable_path=program, args=chromium_arguments())
         yield browser
         browser.close()
 

@@ -13,7 +13,7 @@ import { mountPicture } from "./picture.js";
 import { address, filtersOf, isQuery, openHistory, question } from "./state.js";
 
 const STEPS = [50, 200, 500]; // hits, as one scrolls
-const DEBOUNCE_MS = 40; // a search takes a few milliseconds; this is for keys that come in bursts
+const DEBOUNCE_MS = 25; // a search takes a few milliseconds; this is for keys that come in bursts
 const WEAK = "Nothing below here matches well";
 
 const $ = (id) => document.getElementById(id);
