@@ -99,8 +99,11 @@ def _decode(path: Path, data: bytes) -> str:
         raise not_text
     try:
         return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
+    except UnicodeDecodeError as error:
+        # Letters beyond ASCII were right up to there, which they hardly ever are in another encoding.
+        if "unexpected end" in error.reason and not data[: error.start].isascii():
+            cut = f"{path}: ends in the middle of a letter, so the end of it is missing; copy the file again"
+            raise CaptionFileError(cut) from None
     try:
         return data.decode("cp1252")
     except UnicodeDecodeError:  # cp1252 leaves five bytes undefined

@@ -63,6 +63,8 @@ _ADVICE = {
     "readonly database": "the library is read-only; make its folder writable, or name another with --library",
     "unable to open": "check the permissions of the library folder",
     "database is locked": "another program is writing to it; try again when it has finished",
+    # another program has stopped in the middle of taking or leaving a lock
+    "locking protocol": "another program is writing to it; try again when it has finished",
     "disk I/O error": "check the disk, or restore the library folder from a backup",
     "malformed": "damaged; `doctor --repair` saves what can be read",
     "not a database": "damaged, or not a catalogue; `doctor --repair` saves what can be read",

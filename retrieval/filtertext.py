@@ -89,8 +89,9 @@ def parse_pixels(text: str) -> int:
     """Pixels in ``2MP``, ``2`` (megapixels) or ``1920x1080``. Raises ``UserError``."""
     sides, megapixels = _SIDES.fullmatch(text.strip()), _MEGAPIXELS.fullmatch(text.strip())
     if sides is not None:
-        # not int(), which takes no more than 4,300 digits
-        return round(min(float(sides["width"]) * float(sides["height"]), _MOST_PIXELS))
+        # Not int(), which takes no more than 4,300 digits; and not infinity, of which 0 times is no number.
+        width, height = (min(float(side), _MOST_PIXELS) for side in sides.groups())
+        return round(min(width * height, _MOST_PIXELS))
     if megapixels is not None:
         return round(min(float(megapixels["number"]) * 1_000_000, _MOST_PIXELS))
     raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")

@@ -164,6 +164,7 @@ def test_a_model_without_calibration_searches_as_before(tmp_path: Path) -> None:
     config = json.loads((model / "config.json").read_text())
     config["files"].pop("calibration.npz", None)
     (model / "config.json").write_text(json.dumps(config))
+    (model / "config.sha256").unlink()  # as folders have none that an earlier version wrote
     (model / "calibration.npz").unlink(missing_ok=True)
     write_photo(tmp_path / "photos" / "a.png", "red")
     run("index", "photos", "--model", model, cwd=tmp_path)
@@ -354,6 +355,7 @@ def test_int8_and_cuda_where_there_is_none(place: Path, tmp_path: Path) -> None:
     config = json.loads((model / "config.json").read_text())
     del config["files"]["image-int8.onnx"]
     (model / "config.json").write_text(json.dumps(config))
+    (model / "config.sha256").unlink()  # as folders have none that an earlier version wrote
     error = run("index", place / "photos", "--model", model, "--int8", cwd=tmp_path, code=1).stderr
     assert "this model has no int8 tower; make it with `python -m train.quantise`" in error
     assert "no CUDA" in run("index", place / "photos", "--device", "cuda", cwd=tmp_path, code=1).stderr

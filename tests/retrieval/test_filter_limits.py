@@ -77,3 +77,7 @@ def test_a_date_filter_means_the_local_time_of_this_computer(
     ):
         monkeypatch.setenv("TZ", place)
         assert len(run_json("search", "--after", edge, cwd=tmp_path)["hits"]) == found
+
+
+def test_nothing_times_more_than_a_number_holds() -> None:
+    assert parse_pixels("0x" + "9" * 400) == 0

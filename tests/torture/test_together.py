@@ -112,7 +112,9 @@ def test_who_comes_second_waits_and_then_says_who_is_there(
         wait_until_held(place, first)
         first.pause()
         told = no_lock_shows(zygote.run(*argv, cwd=tmp_path, patience=0)).complaint()
-        assert f"another `index` is at work on it (process {first.pid}, since" in told
+        # Once in a hundred times the pause comes while SQLite itself takes a lock, and that is what is told.
+        who = f"another `index` is at work on it (process {first.pid}, since"
+        assert who in told or "another program is writing to it" in told
         second = zygote.start(*argv, cwd=tmp_path, patience=60)
         if work == "index":
             wait_until_said(second, "waiting for up to 60 seconds")
