@@ -23,7 +23,7 @@ from retrieval.tables import counted
 
 if TYPE_CHECKING:
     from retrieval.answer import Answer
-    from retrieval.engine import Hit
+    from retrieval.hits import Hit
 
 Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, one a line.")]
 Null = Annotated[bool, typer.Option("--null", "-0", help="Print bare paths, ended by NUL, for xargs -0.")]

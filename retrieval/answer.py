@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.reader import Kind
-    from retrieval.engine import Hit
+    from retrieval.hits import Hit
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from embedding.progress import SILENT, Progress, showing
 from retrieval.tables import day, percent
 
 if TYPE_CHECKING:
-    from retrieval.engine import Hit
+    from retrieval.hits import Hit
 
 _SIDE = 480  # pixels, the longer side: sharp on screens with two pixels a point; about 30 kB
 _NOTEBOOK_SIDE = 160

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +23,7 @@ from indexer.tokens import runs
 from indexer.vectors import VectorIndex
 from retrieval.confidence import Calibration, Kind
 from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
-from retrieval.hits import Hits
+from retrieval.hits import Hit, Hits
 from retrieval.query import Query, Term, parse_query
 from retrieval.shown import Shown, first_shown
 from retrieval.words import WrittenWords
@@ -34,48 +33,6 @@ Engine = TypeVar("Engine", bound="SearchEngine")
 _MOST_BY_DATE = 1000
 # So many hits more than were asked for are looked at, to find what is like the last of them.
 _MORE_TO_FOLD = 100
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One result: ``rank`` from 1, ``score`` the inner product of two unit vectors, higher is closer.
-
-    Hits are in the order of score + words; confidence goes by the score alone.
-    """
-
-    rank: int
-    score: float | None  # None where nothing but filters was asked for
-    path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
-    caption: str | None  # the sentence, when captions were searched
-    confidence: float | None = None  # probability that it matches; None without a calibration
-    id: int = 0  # of its vector
-    words: float | None = None  # what names, captions and the like add to the score in the ranking
-    matched: tuple[str, ...] = ()  # which of them have words of the query
-    date: datetime | None = None  # when the photo was taken, by its camera's clock
-    alike: tuple[Path, ...] = ()  # photos that show almost the same and are folded under this one
-    photo: int | None = None  # the id of the photo
-    width: int | None = None  # of the upright photo, in pixels
-    height: int | None = None
-    content: str | None = None  # names what is in the photo's file: another content, another name
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape of a hit in ``search --json``."""
-        path = None if self.path is None else str(self.path)
-        return {
-            "rank": self.rank,
-            "score": None if self.score is None else round(self.score, 6),
-            "confidence": None if self.confidence is None else round(self.confidence, 4),
-            "date": None if self.date is None else self.date.isoformat(),
-            "path": path,
-            "caption": self.caption,
-            "alike": [str(path) for path in self.alike],
-            "words": None if self.words is None else round(self.words, 4),
-            "matched": list(self.matched),
-            "photo": self.photo,
-            "width": self.width,
-            "height": self.height,
-            "content": self.content,
-        }
 
 
 class SearchEngine:

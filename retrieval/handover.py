@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from embedding.errors import UserError
 
 if TYPE_CHECKING:
-    from retrieval.engine import Hit
+    from retrieval.hits import Hit
 
 MOST_OPENED = 10  # each may be a window
 _PATIENCE = 2.0  # seconds for a viewer to fail; one that is still running then is showing its photo

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from indexer.run import Effort
     from indexer.vacuum import Freed
     from retrieval.duplicates import Duplicates
-    from retrieval.engine import Hit
+    from retrieval.hits import Hit
 
 _SHOWN = 5  # of the photos without a vector
 

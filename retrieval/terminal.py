@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-    from retrieval.engine import Hit
+    from retrieval.hits import Hit
 
 MOST_SHOWN = 20  # thumbnails; the table below goes on
 _TILE = 16  # columns of a thumbnail

@@ -17,8 +17,7 @@ from PIL import ExifTags, Image
 from embedding.errors import UserError
 from retrieval import contactsheet
 from retrieval.contactsheet import write_sheet
-from retrieval.engine import Hit
-from retrieval.hits import Hits
+from retrieval.hits import Hit, Hits
 from tests.fakes import write_photo
 
 EVIL = "<img src=x onerror=alert(1)>.jpg"

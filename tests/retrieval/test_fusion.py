@@ -11,8 +11,9 @@ import pytest
 from embedding.errors import LibraryError
 from indexer.build import update_library
 from indexer.catalog import Catalog
-from retrieval.engine import Hit, SearchEngine
+from retrieval.engine import SearchEngine
 from retrieval.fusion import Ranking, SearchedPhotos, bonus, fused
+from retrieval.hits import Hit
 from retrieval.words import match_words
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import write_captions

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.engine import Hit
 from retrieval.handover import copy_photos, hit_photos
+from retrieval.hits import Hit
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from retrieval.engine import Hit
+from retrieval.hits import Hit
 from retrieval.tables import hit_table
 
 

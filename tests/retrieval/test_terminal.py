@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.engine import Hit
+from retrieval.hits import Hit
 from retrieval.sixel import sixel
 from retrieval.terminal import MOST_SHOWN, Graphics, cell_width, graphics, thumbnail_rows
 from tests.fakes import write_photo
