@@ -19,12 +19,14 @@ ifeq ($(PHOTOS),)
 	  $(BIN)/twobranch --library .demo/.twobranch search -k 3 "$$query" || exit 1; done
 	@echo; echo 'Now your own photos:'
 	@echo '  ./cli.py index ~/Pictures && ./cli.py search "red car on a street"'
+	@echo '  ./cli.py serve --open              # a page to look at them'
 else
 	$(BIN)/twobranch index "$(PHOTOS)"
 	@for query in "people outdoors" "a dog" "a street with cars"; do echo; echo "search \"$$query\""; \
 	  $(BIN)/twobranch search -k 3 "$$query" || exit 1; done
 	@echo; echo 'Now in your own words, from this folder:'
 	@echo '  ./cli.py search "red car on a street"'
+	@echo '  ./cli.py serve --open              # a page to look at them'
 endif
 
 test: .venv-dev/installed
