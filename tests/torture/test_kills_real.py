@@ -1,23 +1,28 @@
-"""The whole program with the shipped model and real photographs, killed while it indexes."""
+"""The whole program with the shipped model and real photographs, killed while it indexes or serves."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from embedding.encoder import Encoder
 from indexer.database import CATALOG
+from indexer.lock import indexing_lock
 from retrieval.status import library_status
 from tests.torture.conftest import Rounds
 from tests.wheelphotos import wheel_photo
@@ -79,3 +84,48 @@ def test_sigkill_with_the_real_model(
             assert name not in kept or vector.tobytes() == kept[name].tobytes()
             assert np.allclose(vector, alone[name], atol=1e-5)
         tally["SIGKILL of `index` with the real model"] += 1
+
+
+def ask(url: str, method: str = "GET") -> Any:
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as response:
+        return json.load(response)
+
+
+def test_sigkill_of_a_server_that_indexes(
+    tmp_path: Path, rounds: Rounds, random: Random, tally: Counter[str]
+) -> None:
+    """Its run ends by itself, nothing that was committed is lost, and the next server goes on."""
+    tiles(tmp_path / "photos")
+    command = [sys.executable, str(ROOT / "cli.py"), "serve", "photos", "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TWOBRANCH_")}
+    library = tmp_path / ".twobranch"
+    encoder = Encoder.load("default")
+    alone = {path.name: encoder.encode_images([path])[0] for path in (tmp_path / "photos").iterdir()}
+    for _ in range(rounds(short=1, long=15)):
+        shutil.rmtree(library, ignore_errors=True)
+        for is_killed in (True, False):
+            server = subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+            )
+            assert server.stdout is not None
+            announced = re.search(r"http://\S+/", server.stdout.readline())
+            assert announced is not None
+            known = vectors(library)
+            assert ask(f"{announced[0]}api/index", "POST")["running"]
+            if is_killed:
+                while not vectors(library):  # until the first commit
+                    time.sleep(0.01)
+                time.sleep(random.uniform(0, 0.1))
+            else:
+                while ask(f"{announced[0]}api/index")["running"]:
+                    time.sleep(0.05)
+            server.kill()
+            server.communicate()
+            with indexing_lock(library):  # waits for the run, which finishes what it is writing
+                found = vectors(library)
+            assert known.keys() <= found.keys()
+            for name, vector in found.items():
+                assert np.allclose(vector, alone[name], atol=1e-5)
+        assert found.keys() == alone.keys()
+        assert subprocess.run([*command[:2], "doctor"], cwd=tmp_path, env=environment).returncode == 0
+        tally["SIGKILL of `serve` while it indexes"] += 2
