@@ -21,7 +21,7 @@ from embedding.modelfolder import Variant, check_files, fingerprint, read_config
 from indexer.approximate import lists_file, load_lists
 from indexer.database import CATALOG, connect, library_error, open_database
 from indexer.lock import LOCK, indexing_lock
-from indexer.migrations import LATEST, schema_version
+from indexer.migrations import LATEST, check_not_newer, is_possible, schema_version
 from indexer.reader import KINDS, CatalogReader, Kind, LibraryModel
 from indexer.salvage import salvage
 from indexer.soundness import (
@@ -156,11 +156,9 @@ def _catalogue(path: Path) -> _Diagnosis:
     try:
         with closing(connect(path, write=False)) as connection:
             version = schema_version(connection)
-            if version > LATEST:
-                raise LibraryError(
-                    f"{path}: written by a newer twobranch (schema {version}, this program knows {LATEST}); "
-                    "update twobranch"
-                )
+            check_not_newer(path, version)
+            if not is_possible(version):
+                return _wrong("catalogue", f"damaged: schema {version}", copy, mend)
             rows = connection.execute("PRAGMA integrity_check").fetchall()
             # The words are looked at on their own: they can be made anew.
             messages = [text for (text,) in rows if text != "ok" and "FTS5" not in text]

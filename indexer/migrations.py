@@ -204,12 +204,27 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 LATEST = MIGRATIONS[-1].version
 _TIMEOUT = 30.0  # seconds to wait for another process
+_MOST = 1000  # no program will have so many versions; a catalogue that says so is damaged there
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
     """The schema version of an open file; 0 for an empty one. Raises ``sqlite3.Error``."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def is_possible(version: int) -> bool:
+    """Whether this is the schema version of some program, and not of a damaged file."""
+    return 0 <= version <= _MOST
+
+
+def check_not_newer(path: Path, version: int, latest: int = LATEST) -> None:
+    """Raises ``LibraryError`` for the schema version of a newer program."""
+    if is_possible(version) and version > latest:
+        raise LibraryError(
+            f"{path}: written by a newer twobranch (schema {version}, this program knows {latest}); "
+            "update twobranch"
+        )
 
 
 def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
@@ -223,10 +238,10 @@ def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         connection.execute("BEGIN")  # version and tables of one moment: another process may be making them
         version, has_tables = schema_version(connection), _has_tables(connection)
         connection.execute("COMMIT")
-        if version > latest:
+        check_not_newer(path, version, latest)
+        if not is_possible(version):
             raise LibraryError(
-                f"{path}: written by a newer twobranch (schema {version}, this program knows {latest}); "
-                "update twobranch"
+                f"{path}: damaged (schema {version}); `doctor --repair` saves what can be read"
             )
         if version == 0 and has_tables:
             raise LibraryError(

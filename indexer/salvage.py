@@ -20,7 +20,7 @@ from typing import Any
 
 from embedding.errors import LibraryError
 from indexer.database import library_error
-from indexer.migrations import LATEST, schema_version, upgrade
+from indexer.migrations import check_not_newer, schema_version, upgrade
 from indexer.soundness import columns, mend_references, mend_values, tables
 
 _PAGE = 16384  # of catalogues that this program makes (indexer.migrations)
@@ -133,9 +133,7 @@ class _Openable:
         """A connection to a file in which SQLite finds the tables of a catalogue."""
         connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
         try:
-            version = schema_version(connection)
-            if version > LATEST:
-                raise LibraryError(f"{path}: written by a newer twobranch; update twobranch")
+            check_not_newer(path, schema_version(connection))
             connection.execute("PRAGMA cell_size_check = ON")
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             names = {name for (name,) in rows}

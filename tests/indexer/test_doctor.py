@@ -355,3 +355,13 @@ def test_a_table_whose_first_page_is_gone_is_given_up_at_once(place: Path, libra
     done = repaired(library)["catalogue"]
     assert "60 images" in done and "lost nobody knows how many captions" in done
     assert time.process_time() - started < 5  # down to each id it takes a minute
+
+
+@pytest.mark.parametrize("version", [32770, -2147483646])
+def test_a_flipped_bit_in_the_schema_version_is_damage(place: Path, library: Path, version: int) -> None:
+    sql(library, f"PRAGMA user_version = {version}")  # of 2
+    with pytest.raises(LibraryError, match="doctor --repair"):
+        Catalog.open(library)
+    assert wrong(examine(library)) == {"catalogue": f"damaged: schema {version}"}
+    assert "lost nothing" in repaired(library)["catalogue"]
+    check(library)

@@ -164,10 +164,14 @@ def test_a_damaged_catalogue_is_salvaged_and_the_next_index_completes_it(
                 look(library)
             except LibraryError as error:
                 noticed = True
-                assert "doctor" in str(error)
+                assert "doctor" in str(error) or "update twobranch" in str(error)
         try:
             findings = examine(library, repair=True)
         except LibraryError as error:
+            if "update twobranch" in str(error):  # a bit flipped in the schema version: who can know
+                assert kind in ("bits", "header")
+                tally[f"catalogue, {kind}: taken for a newer one and refused"] += 1
+                continue
             assert "delete the library folder" in str(error)
             assert kind == "cut" and len(data) < 2 * 16384  # the second page has the first rows
             tally[f"catalogue, {kind}: nothing left"] += 1
