@@ -207,6 +207,7 @@ def _serve() -> None:
             if answer == 0:
                 _carry_out(Order(**question["start"]), Path(question["files"]))
             started.add(answer)
+            ended.pop(answer, None)  # another process, long ago, had the same number
         elif "wait" in question:
             pid = question["wait"]
             if pid not in ended:
