@@ -119,7 +119,8 @@ def disk_use(library: Path) -> dict[str, int]:
 def remember_run(catalog: Catalog, tally: Tally) -> None:
     """Keeps when a run of `index` came to its end, and what it changed."""
     facts = {
-        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        # A page tells runs apart by it, and two may end within a second.
+        "ended": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "added": tally.added,
         "updated": tally.updated,
         "moved": tally.moved,

@@ -190,7 +190,8 @@ def _no_ctrl_c() -> Iterator[None]:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    """To the millisecond: a page tells runs apart by when they began."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _ending(code: int | None) -> str:

@@ -63,6 +63,14 @@ def test_when_the_last_run_ended_and_what_it_did(library: Path, photos: Path, en
     assert line.endswith(" (3 added)")
 
 
+def test_two_runs_within_a_second_are_told_apart(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    ends = set()
+    for _ in range(3):
+        index(library, photos, encoder)
+        ends.add(library_status(library)["last_index"]["ended"])
+    assert len(ends) == 3
+
+
 def test_photos_that_the_model_has_not_seen_yet(library: Path, photos: Path, encoder: FakeEncoder) -> None:
     index(library, photos, encoder)
     photos.rename(photos.parent / "unplugged")
