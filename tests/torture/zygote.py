@@ -169,7 +169,8 @@ class Zygote:
         """Begins a command; ``how`` as in ``Order``."""
         self._started += 1
         files = self._folder / f"{self._started}.run"
-        files.with_suffix(".err").touch()
+        for suffix in (".out", ".err"):  # it may be killed before it opens them
+            files.with_suffix(suffix).touch()
         order = Order(tuple(map(str, argv)), str(cwd), **how)
         return Started(self, int(self.ask({"start": asdict(order), "files": str(files)})), files)
 
