@@ -1,8 +1,7 @@
-"""Every caption format as an example, then the splits, then what a user gets to read when it fails."""
+"""Every caption format as an example, then what a user gets to read when it fails."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -12,36 +11,10 @@ from hypothesis import strategies as st
 
 from embedding.errors import CaptionFileError
 from indexer.corpus import Caption, CorpusImage, read_corpus
+from tests.captionfiles import TOKEN, failure, pairs, write
 
 REPO = Path(__file__).resolve().parents[2]
 FLICKR8K = Path(os.environ.get("TWOBRANCH_FLICKR8K", REPO.parent / "shared" / "flickr8k"))
-
-TOKEN = "a.jpg#0\tA dog .\na.jpg#1\tA brown dog .\nb.jpg#0\tTwo cats .\n"
-
-
-def write(folder: Path, name: str, content: str | bytes | list | dict) -> Path:
-    """A file with this text, these bytes or this JSON."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, list | dict):
-        content = json.dumps(content)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def pairs(path: Path) -> list[tuple[str | None, str]]:
-    return [(caption.image, caption.text) for caption in read_corpus(path).captions]
-
-
-def failure(path: Path, **options) -> str:
-    """The one line that the user reads; it always names the file."""
-    with pytest.raises(CaptionFileError) as error:
-        read_corpus(path, **options)
-    message = str(error.value)
-    assert "\n" not in message
-    assert str(path.name) in message
-    return message
-
 
 # --- formats --------------------------------------------------------------------------------------
 
@@ -223,85 +196,6 @@ def test_backslashes_become_slashes(tmp_path):
     assert pairs(write(tmp_path, "c.csv", "image,caption\nsub\\a.jpg,A dog\n")) == [("sub/a.jpg", "A dog")]
 
 
-# --- splits ---------------------------------------------------------------------------------------
-
-
-def test_split_column_and_the_names_of_dev(tmp_path):
-    path = write(
-        tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,Train\nb.jpg,A cat,validation\nc.jpg,x,odd One\n"
-    )
-    corpus = read_corpus(path)
-    assert [caption.split for caption in corpus.captions] == ["train", "dev", "odd One"]
-    for name in ("val", "valid", "validation", "dev", "VAL"):
-        assert [caption.image for caption in corpus.in_split(name).captions] == ["b.jpg"]
-    assert corpus.in_split("dev").images == (CorpusImage("b.jpg", "dev"),)
-
-
-def test_unknown_split_lists_those_there_are(tmp_path):
-    corpus = read_corpus(
-        write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,train\nb.jpg,A cat,val\n")
-    )
-    with pytest.raises(CaptionFileError, match=r"c\.csv.*'test'.*train \(1 images\), dev \(1 images\)"):
-        corpus.in_split("test")
-    with pytest.raises(CaptionFileError, match="knows no splits"):
-        read_corpus(write(tmp_path, "t.txt", TOKEN)).in_split("train")
-
-
-def test_an_image_belongs_to_one_split(tmp_path):
-    # Otherwise half of its captions train the model that the other half tests.
-    path = write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,train\na.jpg,Rex,test\n")
-    assert "line 3: a.jpg is in split train and in test" in failure(path)
-
-
-def test_official_lists_beside_the_file(tmp_path):
-    path = write(tmp_path, "Flickr8k.token.txt", TOKEN + "c.jpg#0\tA cow\n")
-    write(tmp_path, "Flickr_8k.trainImages.txt", "a.jpg\nmissing.jpg\n")
-    write(tmp_path, "Flickr_8k.devImages.txt", "b.jpg\n")
-    write(tmp_path, "Flickr_8k.testImages.txt", "someone-elses.jpg\n")  # no name matches: ignored
-    corpus = read_corpus(path)
-    assert corpus.splits == {"train": 2, "dev": 1}
-    assert [caption.split for caption in corpus.captions] == ["train", "train", "dev", None]
-    assert corpus.images_without_captions == ("missing.jpg",)
-    assert corpus.in_split("train").images_without_captions == ("missing.jpg",)
-
-
-def test_flickr30k_lists_leave_out_the_suffix(tmp_path):
-    path = write(tmp_path, "results.token", "10.jpg#0\tA dog\n11.jpg#0\tA cat\n")
-    write(tmp_path, "train.txt", "10\n")
-    write(tmp_path, "val.txt", "11\n")
-    write(tmp_path, "test.txt", b"\0\0 not text")  # nobody said that it is a split list
-    assert read_corpus(path).splits == {"train": 1, "dev": 1}
-
-
-def test_lists_beside_a_file_that_has_splits_are_left_alone(tmp_path):
-    path = write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,test\n")
-    write(tmp_path, "train.txt", "a\n")
-    assert read_corpus(path).splits == {"test": 1}
-
-
-def test_given_lists_win_over_the_file(tmp_path):
-    path = write(tmp_path, "c.csv", "image,caption,split\na.jpg,A dog,train\nb.jpg,A cat,train\n")
-    lists = {"val": write(tmp_path, "my.txt", "b\n")}
-    assert [caption.split for caption in read_corpus(path, lists).captions] == [None, "dev"]
-
-
-def test_given_list_that_names_no_image(tmp_path):
-    path = write(tmp_path, "t.txt", TOKEN)
-    other = write(tmp_path, "other.txt", "x.jpg\n")
-    message = failure(path, split_lists={"train": other})
-    assert "other.txt names no image of" in message
-    with pytest.raises(CaptionFileError, match=r"gone\.txt does not exist"):
-        read_corpus(path, {"train": tmp_path / "gone.txt"})
-
-
-def test_lists_that_overlap(tmp_path):
-    path = write(tmp_path, "t.txt", TOKEN)
-    write(tmp_path, "train.txt", "a\nb\n")
-    write(tmp_path, "test.txt", "b\n")
-    with pytest.raises(CaptionFileError, match=r"test\.txt: b\.jpg is in split train and in test"):
-        read_corpus(path)
-
-
 # --- errors ---------------------------------------------------------------------------------------
 
 
@@ -369,13 +263,6 @@ def test_image_names_may_not_lead_out(tmp_path, name):
 
 def test_a_colon_in_an_image_name_is_no_drive(tmp_path):
     assert pairs(write(tmp_path, "c.csv", "image,caption\na: cat.jpg,x\n")) == [("a: cat.jpg", "x")]
-
-
-def test_split_lists_may_not_lead_out(tmp_path):
-    path = write(tmp_path, "t.txt", TOKEN)
-    write(tmp_path, "train.txt", "a.jpg\n../b.jpg\n")
-    with pytest.raises(CaptionFileError, match=r"train\.txt.*'\.\./b\.jpg' leads out"):
-        read_corpus(path)
 
 
 # Pieces of every format, so that the text often begins like a caption file and then goes wrong.

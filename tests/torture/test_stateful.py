@@ -7,20 +7,17 @@ come of each.
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from hashlib import sha256
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
@@ -31,66 +28,30 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from numpy.typing import NDArray
-from PIL import Image as Picture
-from sqlalchemy import event, select
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
 from indexer.build import update_library
-from indexer.catalog import Caption, Catalog, Image, ImageVector, Model, Root, active_model, image_file
-from indexer.choices import load_choices
-from indexer.filters import Filters
 from indexer.moving import forget, relocate
 from indexer.vacuum import vacuum
 from retrieval.engine import SearchEngine
-from retrieval.query import Query, parse_query
-from tests.fakes import FakeEncoder
 from tests.indexing import in_batches
 from tests.torture.conftest import Rounds
-from tests.torture.plainlibrary import Photo, Plain
+from tests.torture.holding import check_hits, stored_in
+from tests.torture.plainlibrary import Plain
+from tests.torture.plainmodels import COLORS, MODELS, PNGS, encoder_of
 
-COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
 BROKEN = "broken"
 FOLDERS = ("one", "one/sub", "one/raw", "two", "two/sub")
 NAMES = ("a.png", "b.png", "c.png")
 FREE = ("three", "four")  # where folders are moved to
+SEARCHES = "searches that found what they must, and no more"
 
 folders = st.sampled_from(FOLDERS + FREE)
 files = st.builds("{}/{}".format, folders, st.sampled_from(NAMES))
 paths = st.one_of(folders, folders, files)
 contents = st.sampled_from([*COLORS, *COLORS, BROKEN])
-
-
-class Shifted(FakeEncoder):
-    """A model whose axes are others: its vectors are never those of another one by chance."""
-
-    def __init__(self, name: str, fingerprint: str, shift: int) -> None:
-        super().__init__(name, fingerprint)
-        self.shift = shift
-
-    def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.roll(super().encode_pixels(pixels), self.shift, axis=1)
-
-    def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:  # type: ignore[override]
-        return np.roll(super().encode_texts(texts), self.shift, axis=1)
-
-
-MODELS = {"fake-1": ("fake", 0), "fake-2": ("fake", 1), "other-1": ("other", 2)}
-
-
-def encoder_of(fingerprint: str) -> FakeEncoder:
-    name, shift = MODELS[fingerprint]
-    return Shifted(name, fingerprint, shift)
-
-
-def png(color: str) -> bytes:
-    file = io.BytesIO()
-    Picture.new("RGB", (8, 8), COLORS[color]).save(file, "PNG")
-    return file.getvalue()
-
-
-PNGS = {color: png(color) for color in COLORS}
 
 
 class Crash(Exception):
@@ -403,7 +364,7 @@ class Library(RuleBasedStateMachine):
         """A run was broken off: nothing is lost, nothing wrong; the plain library goes on from there."""
         if not self.is_made:
             return
-        before, now = self.plain, self.stored()
+        before, now = self.plain, stored_in(self.library, self.plain)
         for path, (content, models) in now.held().items():
             versions = [one.held()[path] for one in (before, after) if path in one.held()]
             assert content in {version[0] for version in versions}, path
@@ -415,97 +376,20 @@ class Library(RuleBasedStateMachine):
                 assert now.held()[path] == before.held()[path]
         self.plain = now
 
-    def stored(self) -> Plain:
-        """What the catalogue holds, as a plain library. Each vector is that of its photo's content."""
-        plain = self.plain.copy()
-        digests = {sha256(data).digest(): color for data, color in self.plain.contents.items()}
-        with closing(Catalog.open(self.library)) as catalog, catalog.session() as session:
-            models: dict[int, set[str]] = {}
-            vectors = select(ImageVector.vector, Image.id, Image.content_hash, Model.fingerprint)
-            for vector, id, digest, fingerprint in session.execute(vectors.join(Image).join(Model)):
-                assert vector == self.vector(digests[digest or b""], fingerprint).tobytes()
-                models.setdefault(id, set()).add(fingerprint)
-            plain.roots = set(map(Path, session.scalars(select(Root.path))))
-            plain.photos = {
-                image.id: Photo(
-                    image_file(image),
-                    None if image.failure is not None else digests[image.content_hash or b""],
-                    frozenset(models.get(image.id, ())),
-                )
-                for image in session.scalars(select(Image).order_by(Image.id))
-            }
-            plain.last_id = max(plain.photos, default=0)
-            plain.captions = {
-                (caption.image_name or "", caption.text): caption.image_id
-                for caption in session.scalars(select(Caption))
-            }
-            choices = load_choices(session)
-            plain.named = set(map(Path, choices.named))
-            plain.exclude = {Path(path): tuple(globs) for path, globs in choices.exclude.items()}
-            plain.forgotten = set(map(Path, choices.forgotten))
-            model = active_model(session)
-            plain.active = model and model.fingerprint
-            plain.names_of_models = {
-                model.fingerprint: model.name for model in session.scalars(select(Model))
-            }
-        return plain
-
     def compare(self) -> None:
         """Rows, vectors, ties and hits are what the plain library says."""
         if not self.is_made:
             return
-        stored = self.stored()
+        stored = stored_in(self.library, self.plain)
         assert stored.roots == self.plain.roots
         assert stored.held() == self.plain.held()
         assert stored.ties() == self.plain.ties()
         if self.engine is None:
             self.engine = SearchEngine.open(self.library, load=lambda model: encoder_of(model.fingerprint))  # type: ignore[arg-type,return-value]
         self.engine.refresh()
-        self.search(self.engine)
+        self.tally[SEARCHES] += check_hits(self.engine, self.plain)
         with SearchEngine.open(self.library, load=lambda model: encoder_of(model.fingerprint)) as fresh:  # type: ignore[arg-type,return-value]
-            self.search(fresh)
-
-    def vector(self, content: str, model: str) -> NDArray[np.float32]:
-        pixels = np.full((1, 1, 8, 8, 3), COLORS[content], dtype=np.uint8)
-        return encoder_of(model).encode_views(pixels)[0]
-
-    def search(self, engine: SearchEngine) -> None:
-        """By words, by a photo, through filters, and in the words beside the photos."""
-        photos = self.plain.searchable()
-        model = self.plain.active
-        hits = engine.search("red", top=100, ranking="visual")
-        wanted = encoder_of(model or "fake-1").encode_texts(["red"])[0]
-        assert {hit.path: pytest.approx(hit.score, abs=1e-5) for hit in hits} == {
-            path: float(self.vector(content, model or "") @ wanted) for path, content in photos.items()
-        }
-        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)  # type: ignore[type-var]
-        assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
-        self.tally["searches that found what they must, and no more"] += 4
-        if model is None:
-            return
-        in_sub = engine.search(Query((), Filters(paths=("sub",))), top=100)
-        below = {path for path in photos if "sub" in path.relative_to(self.top).parts}
-        assert {hit.path for hit in in_sub} == below
-        for path in sorted(path for path in photos if path.is_file())[:1]:
-            if self.plain.content(path) is None:
-                continue
-            alike = engine.search(path, top=100)
-            assert {hit.path for hit in alike} == photos.keys() - {path}
-            content = self.plain.content(path)
-            best = [hit for hit in alike if hit.score and hit.score > 0.999]
-            assert {hit.path for hit in best} == {p for p, c in photos.items() if c == content and p != path}
-        # "wall" stands in no name: only captions that are tied to a photo have it.
-        with_wall = engine.search("blue wall", top=100, ranking="words")
-        tied = set()
-        for word in ("blue", "wall"):
-            having = {
-                path for (_, text), path in self.plain.ties().items() if path in photos and word in text
-            }
-            if len(having) <= max(0.9 * len(photos), 1):  # what nearly all photos have says nothing
-                tied |= having
-        assert {hit.path for hit in with_wall} == tied
-        sentences = engine.search(parse_query(["red"]), top=100, within="captions")
-        assert Counter(hit.caption for hit in sentences) == Counter(text for _, text in self.plain.captions)
+            self.tally[SEARCHES] += check_hits(fresh, self.plain)
 
 
 def test_a_library_holds_what_a_plain_dictionary_says(
