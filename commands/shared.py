@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from functools import wraps
 from pathlib import Path
@@ -69,8 +70,26 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             kept = "; what was finished is kept, run the same command to go on"
             print("stopped" + kept * (function.__name__ == "index"), file=sys.stderr)
             raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception:
+            damage = _damage()
+            if damage is None:
+                raise
+            _print_error(damage)
+            raise typer.Exit(1) from None
 
     return app.command(name=function.__name__.rstrip("_"))(run)
+
+
+def _damage() -> str | None:
+    """What is wrong with the catalogue, which may then hold anything and fail any command anywhere."""
+    from indexer.doctor import catalogue_damage
+    from indexer.library import find_library
+
+    with suppress(UserError):
+        return catalogue_damage(find_library(Given.library))
+    return None
 
 
 def _print_error(error: object) -> None:

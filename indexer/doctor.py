@@ -100,6 +100,21 @@ def examine(library: Path, *, repair: bool = False) -> list[Finding]:
     return findings
 
 
+def catalogue_damage(library: Path) -> str | None:
+    """What is wrong with a library's catalogue and what to do, in a line; None if nothing is wrong.
+
+    For a program that has failed and asks whether this is why: it reads the whole catalogue.
+    """
+    path = library.absolute() / CATALOG
+    if not path.is_file():
+        return None
+    try:
+        finding = _catalogue(path).finding
+    except LibraryError as error:
+        return str(error)
+    return None if finding.fine else f"{path}: {finding.found}; `doctor --repair` saves what can be read"
+
+
 def _fine(part: str, found: str) -> _Diagnosis:
     return _Diagnosis(Finding(part, True, found))
 

@@ -115,6 +115,10 @@ class CatalogReader:
         )
         return None if not row else LibraryModel(row[0][0], _text(row[0][1]), *row[0][2:])
 
+    def has_models(self) -> bool:
+        """Whether it knows any. A sound catalogue that does also knows which is active."""
+        return bool(self._all("SELECT 1 FROM models LIMIT 1", []))
+
     def count_vectors(self, kind: Kind, model_id: int, after: int = 0) -> int:
         """How many vectors of one kind a model has with ids above ``after``, without reading a vector."""
         statement = f"SELECT COUNT(*) FROM {TABLES[kind]} WHERE model_id = ? AND id > ?"

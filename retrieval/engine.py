@@ -104,10 +104,15 @@ class SearchEngine:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The encoder of the library's model. Raises ``LibraryError`` when that is gone or has changed."""
-        if self.model is None:
-            raise LibraryError(f"{self.library}: nothing is indexed yet; run `index PATH`")
-        return self._load(self.model)
+        """The encoder of the library's model. Raises ``LibraryError`` when it is gone, changed or unknown."""
+        if self.model is not None:
+            return self._load(self.model)
+        if self.catalog.has_models():
+            raise LibraryError(
+                f"{self.library}: it is lost which model this was indexed with; `doctor` says what else is, "
+                "and the next `index` sets it"
+            )
+        raise LibraryError(f"{self.library}: nothing is indexed yet; run `index PATH`")
 
     @cached_property
     def calibration(self) -> Calibration | None:

@@ -76,4 +76,4 @@ def add_error_handlers(app: FastAPI) -> None:
     async def crash(request: Request, error: Exception) -> JSONResponse:
         # uvicorn logs the traceback.
         log.error("%s %r was not answered: %s", request.method, request.url.path, type(error).__name__)
-        return problem(500, "this is a defect of the server; its log says more")
+        return problem(500, "a defect of the server or of the library; its log and `doctor` say more")

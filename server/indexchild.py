@@ -51,8 +51,12 @@ def index_and_tell(
     except OSError as error:  # a full disk, a folder that may not be written
         last = (FAILED, f"{error.filename or library}: {error.strerror or error}")
     except Exception:
-        traceback.print_exc()
-        last = (FAILED, "this is a defect of the program; the server's log says more")
+        from indexer.doctor import catalogue_damage
+
+        damage = catalogue_damage(library)  # which may be why
+        if damage is None:
+            traceback.print_exc()
+        last = (FAILED, damage or "this is a defect of the program; the server's log says more")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop
     with suppress(OSError):  # the server may be gone
         tell.send(last)

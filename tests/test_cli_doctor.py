@@ -76,6 +76,26 @@ def test_a_damaged_catalogue_is_recognised_salvaged_and_completed(place: Path) -
     assert run_json("doctor", cwd=place)["sound"] is True
 
 
+@pytest.mark.parametrize(
+    ("damage", "command"),
+    [
+        ("UPDATE settings SET value = '[' WHERE key = 'last_index'", ("status",)),
+        ("UPDATE settings SET value = '[' WHERE key = 'folders'", ("index",)),
+        ("UPDATE images SET taken_at = 'never'", ("search", "a motorcycle")),
+    ],
+)
+def test_a_value_that_no_program_wrote_is_damage_and_no_defect(
+    place: Path, damage: str, command: tuple[str, ...]
+) -> None:
+    """SQLite reads what is in a column, whatever that is, and a command fails on it somewhere."""
+    with closing(sqlite3.connect(place / ".twobranch" / "catalog.sqlite")) as connection:
+        connection.execute(damage)
+        connection.commit()
+    said = run(*command, cwd=place, code=1).stderr
+    assert said.startswith("error: ") and said.count("\n") == 1
+    assert "`doctor --repair` saves what can be read" in said
+
+
 def test_what_only_a_person_can_mend_is_an_error_still(place: Path, indexed: Path) -> None:
     model = place / "model"
     shutil.copytree(Path(__file__).parent.parent / "embedding" / "models" / "default", model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,16 @@ def test_an_empty_library_gives_no_hits(library: Path, tmp_path: Path, encoder: 
     update_library(library, [tmp_path / "nothing"], encoder)
     with SearchEngine.open(library, load=lambda model: encoder) as engine:
         assert engine.search("red") == []
+
+
+def test_a_library_that_lost_which_model_is_its_own(engine: SearchEngine, encoder: FakeEncoder) -> None:
+    with sqlite3.connect(engine.library / "catalog.sqlite") as connection:
+        connection.execute("DELETE FROM settings")
+    with (
+        SearchEngine.open(engine.library, load=lambda model: encoder) as damaged,
+        pytest.raises(LibraryError, match=r"lost which model.*`doctor`"),
+    ):
+        _ = damaged.encoder
 
 
 def test_no_library_at_all(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,6 +127,15 @@ def test_without_a_number_a_new_library_takes_all_folders(
     with serving(library, folders=(photos, tmp_path / "phone")) as client:
         client.post("/api/index")
         assert wait(client, ended)["report"]["added"] == 4
+
+
+def test_a_damaged_catalogue_is_said(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    update_library(library, [photos], encoder)
+    with sqlite3.connect(library / "catalog.sqlite") as connection:
+        connection.execute("UPDATE settings SET value = '[' WHERE key = 'folders'")
+    with serving(library) as client:
+        client.post("/api/index")
+        assert "`doctor --repair`" in wait(client, ended)["error"]
 
 
 def test_nothing_to_index(library: Path) -> None:

@@ -240,6 +240,7 @@ def _carry_out(order: Order, files: Path) -> None:
             file = os.open(files.with_suffix(f".{name}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(file, descriptor)
         os.chdir(order.cwd)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which what runs in the background ignores
         _prepare(order)
         points = Points(order.at, die if order.action == "die" else fail_full)
         if order.action is not None:
