@@ -219,7 +219,11 @@ export function mountIndexing(element, { onChange }) {
     if (kept && kept.ended === ended && Date.now() - kept.at < SCAN_MS) changes = kept.changes;
     else {
       const now = await ask("api/status?scan=1").catch(() => null); // what is wrong, the next look says
-      if (!now || run.running || (now.last_index?.ended ?? null) !== ended) return;
+      if (!now) return;
+      if (run.running || (now.last_index?.ended ?? null) !== ended) {
+        scanned = -Infinity; // a run came between, and this says nothing of what it left
+        return;
+      }
       changes = now.changes;
       sessionStorage.setItem(SCANNED, JSON.stringify({ at: Date.now(), ended, changes }));
     }
