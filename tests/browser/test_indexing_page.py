@@ -96,6 +96,19 @@ def test_what_changed_on_disk(page: Page, library: Path, photos: Path, encoder: 
         expect(page.get_by_text("3 photos · up to date · 1 added, 1 removed")).to_be_visible()
 
 
+def test_a_look_at_the_folders_that_a_run_overtakes_is_done_again(
+    page: Page, library: Path, pictures: Path
+) -> None:
+    held: list[Route] = []
+    open_database(library, create=True)
+    page.route("**/api/status?scan=1", lambda route: route.continue_() if held else held.append(route))
+    with bar(page, library, (pictures,)):
+        page.get_by_role("button", name="Index “Pictures”").click()
+        expect(page.get_by_text("100 photos · 100 added")).to_be_visible()
+        held[0].continue_()
+        expect(page.get_by_text("100 photos · up to date · 100 added")).to_be_visible()
+
+
 def test_stopping_and_going_on(page: Page, library: Path, pictures: Path) -> None:
     open_database(library, create=True)
     with bar(page, library, (pictures,), indexwith.slow):
