@@ -8,21 +8,16 @@ come of each.
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     precondition,
     rule,
@@ -37,21 +32,15 @@ from indexer.moving import forget, relocate
 from indexer.vacuum import vacuum
 from retrieval.engine import SearchEngine
 from tests.indexing import in_batches
+from tests.torture.changingdisk import FOLDERS, NAMES, Disk, files, folders
 from tests.torture.conftest import Rounds
 from tests.torture.holding import check_hits, stored_in
 from tests.torture.plainlibrary import Plain
 from tests.torture.plainmodels import COLORS, MODELS, PNGS, encoder_of
 
-BROKEN = "broken"
-FOLDERS = ("one", "one/sub", "one/raw", "two", "two/sub")
-NAMES = ("a.png", "b.png", "c.png")
-FREE = ("three", "four")  # where folders are moved to
 SEARCHES = "searches that found what they must, and no more"
 
-folders = st.sampled_from(FOLDERS + FREE)
-files = st.builds("{}/{}".format, folders, st.sampled_from(NAMES))
 paths = st.one_of(folders, folders, files)
-contents = st.sampled_from([*COLORS, *COLORS, BROKEN])
 
 
 class Crash(Exception):
@@ -74,59 +63,26 @@ def crash_at_commit(n: int) -> Iterator[None]:
         event.remove(Session, "before_commit", before_commit)
 
 
-def happens(**arguments: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
-    """A rule for what happens to the disk; every other time a plain `index` follows."""
-
-    def decorate(happen: Callable[..., None]) -> Any:
-        @rule(index_after=st.booleans(), **arguments)
-        def happen_and_index(self: Library, index_after: bool, **values: Any) -> None:
-            happen(self, **values)
-            if index_after and self.is_made:
-                self.run([], None, False, 32)
-
-        return happen_and_index
-
-    return decorate
-
-
-class Library(RuleBasedStateMachine):
+class Library(Disk):
     """A disk, a library over it, and the plain one that says what it must hold."""
 
-    parent: Path
     tally: Counter[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.top = Path(tempfile.mkdtemp(dir=self.parent))
         self.library = self.top / ".twobranch"
-        self.clock = itertools.count(1_600_000_000)
         self.plain = Plain(self.top, {data: color for color, data in PNGS.items()})
-        self.caption_file = self.top / "captions.csv"
-        self.written: dict[tuple[str, str], None] = {}
         self.fingerprint = "fake-1"
         self.engine: SearchEngine | None = None  # kept open over all that happens
 
     def teardown(self) -> None:
         if self.engine is not None:
             self.engine.close()
-        shutil.rmtree(self.top)
+        super().teardown()
 
-    # --- the disk -----------------------------------------------------------------------------------
-
-    def put(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        self.touched(path)
-
-    def touched(self, path: Path) -> None:
-        """Gives a file a time that none had before: clocks are coarser than this test is fast."""
-        time = next(self.clock) * 10**9
-        os.utime(path, ns=(time, time))
-
-    def file(self, pick: int) -> Path | None:
-        """One of the photo files."""
-        found = sorted(path for path in self.top.rglob("*.png"))
-        return found[pick % len(found)] if found else None
+    def index_again(self) -> None:
+        if self.is_made:
+            self.run([], None, False, 32)
 
     @initialize(
         colors=st.lists(st.sampled_from([*COLORS]), min_size=4, max_size=4),
@@ -138,78 +94,6 @@ class Library(RuleBasedStateMachine):
             self.put(self.top / path, PNGS[color])
         self.write_captions({("a.png", "red"): None, ("b.png", "a blue wall"): None})
         self.run([self.top / path for path in named], None, True, 32)
-
-    @happens(path=files, content=contents)
-    def write(self, path: str, content: str) -> None:
-        self.put(self.top / path, PNGS.get(content, b"no picture"))
-
-    @happens(colors=st.lists(st.sampled_from([*COLORS]), min_size=2, max_size=4), folder=folders)
-    def fill(self, colors: list[str], folder: str) -> None:
-        for name, color in zip(NAMES, colors, strict=False):
-            self.put(self.top / folder / name, PNGS[color])
-
-    @happens(pick=st.integers(0, 30))
-    def touch(self, pick: int) -> None:
-        if (path := self.file(pick)) is not None:
-            self.touched(path)
-
-    @happens(pick=st.integers(0, 30))
-    def remove(self, pick: int) -> None:
-        if (path := self.file(pick)) is not None:
-            path.unlink()
-
-    @happens(pick=st.integers(0, 30), to=files)
-    def rename(self, pick: int, to: str) -> None:
-        if (path := self.file(pick)) is not None:
-            (self.top / to).parent.mkdir(parents=True, exist_ok=True)
-            path.rename(self.top / to)
-
-    @happens(pick=st.integers(0, 30), to=files)
-    def copy(self, pick: int, to: str) -> None:
-        path = self.file(pick)
-        if path is not None and path != self.top / to:
-            self.put(self.top / to, path.read_bytes())
-
-    @happens(folder=folders)
-    def remove_folder(self, folder: str) -> None:
-        shutil.rmtree(self.top / folder, ignore_errors=True)
-
-    @happens(folder=folders, to=folders)
-    def rename_folder(self, folder: str, to: str) -> None:
-        if (self.top / folder).is_dir() and not (self.top / to).exists() and not to.startswith(f"{folder}/"):
-            (self.top / to).parent.mkdir(parents=True, exist_ok=True)
-            (self.top / folder).rename(self.top / to)
-
-    @happens(folder=folders, mount_point=st.booleans())
-    def drive_goes(self, folder: str, mount_point: bool) -> None:
-        away = self.top / ".away" / folder.replace("/", "-")
-        if (self.top / folder).is_dir() and not away.exists():
-            away.parent.mkdir(exist_ok=True)
-            (self.top / folder).rename(away)
-            if mount_point:
-                (self.top / folder).mkdir()
-
-    @happens(folder=folders)
-    def drive_comes_back(self, folder: str) -> None:
-        away, here = self.top / ".away" / folder.replace("/", "-"), self.top / folder
-        if away.exists() and not (here.exists() and any(here.iterdir())):
-            here.parent.mkdir(parents=True, exist_ok=True)
-            away.rename(here)
-
-    @happens(name=st.sampled_from(NAMES), text=st.sampled_from(["red", "a blue wall", "green"]))
-    def caption(self, name: str, text: str) -> None:
-        """Adds a caption, or takes away the one that is there."""
-        if (name, text) in self.written and len(self.written) > 1:
-            del self.written[name, text]
-        else:
-            self.written[name, text] = None
-        self.write_captions(self.written)
-
-    def write_captions(self, captions: dict[tuple[str, str], None]) -> None:
-        self.written = captions
-        lines = ["image,caption", *(f"{name},{text}" for name, text in captions)]
-        self.caption_file.write_text("\n".join(lines) + "\n")
-        self.touched(self.caption_file)
 
     # --- commands -----------------------------------------------------------------------------------
 
