@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import lru_cache
+from threading import Event
 from typing import TYPE_CHECKING
 
 from commands.shared import Given, Json, command, print_json
@@ -41,7 +43,8 @@ def watch(as_json: Json = False) -> None:
     from indexer.watching import Kept, changes_on_disk, keep_current
 
     library = find_library(Given.library)
-    source = changes_on_disk(library)
+    stop = Event()
+    source = changes_on_disk(library, stop)
     model = library_model(library)
     if model is None:
         raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
@@ -58,14 +61,29 @@ def watch(as_json: Json = False) -> None:
             library, [], encoder, within=roots, chosen_for=now.fingerprint, progress=progress
         )
 
+    _heed_ctrl_c(stop)
     with closing(Catalog.open(library)) as catalog:
         load(model.name, model.variant)
         n = len(known_roots(catalog))
-        progress.note(f"watching {n} {'folder' if n == 1 else 'folders'}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):  # that is how it ends
+            progress.note(f"watching {n} {'folder' if n == 1 else 'folders'}; Ctrl-C ends it")
             keep_current(lambda: known_roots(catalog), refresh, source, kept, progress)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C would cut short what follows
     if as_json:
         print_json(asdict(kept))
         return
     counts = ", ".join(f"{n:,} {name}" for name, n in asdict(kept).items() if name != "refreshes")
     print(f"{kept.refreshes:,} refreshes: {counts}")
+
+
+def _heed_ctrl_c(stop: Event) -> None:
+    """From now on Ctrl-C sets ``stop``, besides raising ``KeyboardInterrupt``: what is raised while Python
+    deletes an object is printed and dropped, and the watch would go on."""
+
+    def interrupt(number: int, frame: object) -> None:
+        stop.set()
+        raise KeyboardInterrupt
+
+    # A shell lets what runs in the background ignore it.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from embedding.errors import UserError
 from embedding.extras import install_command
@@ -105,8 +106,9 @@ def _tell(report: IndexReport, progress: Progress) -> None:
         progress.note(f"{time.strftime('%H:%M:%S')} {changes}")
 
 
-def changes_on_disk(library: Path) -> Source:
-    """The source of changes that concern photos. It never ends. Raises ``UserError`` without watchfiles.
+def changes_on_disk(library: Path, stop: Event) -> Source:
+    """The source of changes that concern photos. It ends within a second of ``stop`` being set. Raises
+    ``UserError`` without watchfiles.
 
     Changes within a second of one another come together, and after 30 seconds in any case. The library's own
     folder may lie in a root; what is written there does not count.
@@ -127,10 +129,11 @@ def changes_on_disk(library: Path) -> Source:
         return is_photo_name(name) or change is watchfiles.Change.deleted or path.is_dir()
 
     def changes(roots: Sequence[Path]) -> Iterator[set[Path]]:
-        while True:
+        while not stop.is_set():
             try:
                 for found in watchfiles.watch(
                     *roots,
+                    stop_event=stop,
                     watch_filter=concerns,
                     debounce=_LATEST_MS,
                     step=_QUIET_MS,

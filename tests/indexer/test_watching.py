@@ -143,7 +143,18 @@ def test_without_watchfiles_the_line_to_type_is_named(library: Path, monkeypatch
     with pytest.raises(
         UserError, match=r"watching needs the package watchfiles; install it with: .*\[watch\]'"
     ):
-        changes_on_disk(library)
+        changes_on_disk(library, threading.Event())
+
+
+def test_the_disk_is_watched_until_it_is_asked_to_stop(library: Path, two: Path) -> None:
+    """As ``watch`` asks when a Ctrl-C was dropped by Python, in the midst of a refresh perhaps."""
+    pytest.importorskip("watchfiles")
+    stop = threading.Event()
+    disk = changes_on_disk(library, stop)([two / "one"])
+    assert next(iter(disk)) == set()
+    threading.Timer(0.1, stop.set).start()
+    assert not any(disk)  # and it ends
+    assert list(changes_on_disk(library, stop)([two / "one"])) == []
 
 
 def test_a_real_burst_of_files_is_few_refreshes(library: Path, two: Path, encoder: FakeEncoder) -> None:
@@ -152,7 +163,7 @@ def test_a_real_burst_of_files_is_few_refreshes(library: Path, two: Path, encode
     library.rename(two / "one/.twobranch")
     library = two / "one/.twobranch"
     watched = Watched(library, encoder, [])
-    disk = changes_on_disk(library)
+    disk = changes_on_disk(library, threading.Event())
 
     def until_done(roots: Sequence[Path]) -> Iterator[set[Path]]:
         ticks = 0

@@ -181,3 +181,18 @@ def test_a_watcher_that_is_killed_is_started_again(
     place.check()
     running.stop()
     running.wait().check()
+
+
+def test_ctrl_c_ends_a_watch_however_often_it_is_pressed(
+    tmp_path: Path, zygote: Zygote, rounds: Rounds, random: Random
+) -> None:
+    pytest.importorskip("watchfiles")
+    place = Place.make(tmp_path, 4, random)
+    zygote.run(*INDEX, cwd=tmp_path).check()
+    for _ in range(rounds(short=2, long=40)):
+        running = zygote.start("watch", cwd=tmp_path)
+        while "Ctrl-C ends it" not in running.said():
+            time.sleep(0.01)
+        running.stop(times=1000)
+        assert running.wait().check().out.endswith(" refreshes: 0 added, 0 updated, 0 moved, 0 removed\n")
+        place.check()

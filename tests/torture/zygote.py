@@ -91,8 +91,7 @@ class Ended:
         return errors[0]
 
     def check(self, code: int = 0) -> Ended:
-        # A Ctrl-C that comes while Python calls a weak reference's function is printed and lost; the tests
-        # send another.
+        # A Ctrl-C that comes while Python calls a weak reference's function is printed, and not raised.
         err = self.err.partition("Exception ignored in: <function _collection_gced")[0]
         assert self.code == code and "Traceback" not in err, (self.code, self.out, self.err)
         return self
@@ -115,14 +114,15 @@ class Started:
     def go_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    def stop(self) -> None:
-        """As Ctrl-C does, and again for as long as it runs: Python drops one that comes while it deletes an
-        object. Within 30 seconds it must have ended."""
+    def stop(self, times: int = 1) -> None:
+        """As Ctrl-C does, which may be pressed more than once. Within 30 seconds it must have ended."""
         latest = time.monotonic() + 30
         while self.running():
             assert time.monotonic() < latest, self.said()
-            os.kill(self.pid, signal.SIGINT)
-            time.sleep(0.5)
+            if times:
+                os.kill(self.pid, signal.SIGINT)
+                times -= 1
+            time.sleep(0.01)
 
     def running(self) -> bool:
         return self._zygote.ask({"running": self.pid}) is None
