@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,8 @@ def photo_activations(
     """The (V, h, w, C) activations of ``n_views`` views of each photo; only new contents are computed.
 
     ``extract`` builds the function from (n, S, S, 3) uint8 pixels to (n, h, w, C) float16 activations of
-    ``shape``, and is called only when something is missing. ``extractor`` must change whenever the
-    activations of a view would. Raises ``UserError`` when the cache is damaged.
+    ``shape``, and is called only for a photo that can be read and is missing. ``extractor`` must change
+    whenever the activations of a view would. Raises ``UserError`` when the cache is damaged.
     """
     failed: list[ImageError] = []
     keys = content_hashes(photos, failed)
@@ -100,7 +101,7 @@ def photo_activations(
         known = store.rows()
         missing = {key: photo for photo, key in keys.items() if key not in known}
         if missing:
-            compute = extract()
+            built = lru_cache(maxsize=1)(extract)
             progress.start(f"{n_views} view{'s' * (n_views > 1)} of each photo", len(missing))
             views = decoded(
                 missing.items(),
@@ -111,7 +112,7 @@ def photo_activations(
             )
             for batch in batched(views, PHOTOS_AT_A_TIME):
                 pixels = np.concatenate([photo for _, photo in batch])  # (n * V, S, S, 3)
-                store.put([key for key, _ in batch], compute(pixels).reshape(-1, n_views, *shape))
+                store.put([key for key, _ in batch], built()(pixels).reshape(-1, n_views, *shape))
                 progress.advance(len(batch))
             progress.finish()
             known = store.rows()

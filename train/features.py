@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -84,7 +85,7 @@ def image_features(
     """(N, C) features of ``photos``; only those whose content is not in the cache are computed.
 
     ``extract`` builds the function from (n, S, S, 3) uint8 pixels to (n, C) features, and is called
-    only when something is missing: loading a backbone takes seconds. ``extractor`` names backbone,
+    only for a photo that can be read and is missing: building it takes seconds. ``extractor`` names backbone,
     weights and input size: it must change whenever the features would.
     """
     failed: list[ImageError] = []
@@ -93,7 +94,7 @@ def image_features(
         known = store.get(list(set(keys.values())))
         missing = {key: photo for photo, key in keys.items() if key not in known}
         if missing:
-            compute = extract()
+            built = lru_cache(maxsize=1)(extract)
             progress.start("photos", len(missing))
             pixels_of = decoded(
                 missing.items(),
@@ -103,7 +104,7 @@ def image_features(
                 progress=progress,
             )
             for batch in batched(pixels_of, IMAGE_BATCH):
-                features = compute(np.stack([pixels for _, pixels in batch]))
+                features = built()(np.stack([pixels for _, pixels in batch]))
                 batch_keys = [key for key, _ in batch]
                 store.put(batch_keys, features)
                 known.update(zip(batch_keys, features, strict=True))

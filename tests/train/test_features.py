@@ -57,6 +57,13 @@ def test_a_second_run_computes_nothing_and_loads_nothing(tmp_path: Path) -> None
     assert (extractor.loaded, extractor.photos) == (1, 2)
 
 
+def test_for_a_photo_that_cannot_be_read_nothing_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"")
+    extractor = Extractor()
+    assert features_of([tmp_path / "bad.png"], extractor, tmp_path / "cache").shape == (0, 0)
+    assert extractor.loaded == 0
+
+
 def test_the_key_is_the_content_not_the_name(tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "a.png", "red")
     extractor = Extractor()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,9 @@ from embedding.modelfolder import check_files, read_config
 from embedding.progress import SILENT, Silent
 from tests.fakes import write_photo
 from train.presets import PRESETS
-from train.run import TrainOptions, train
+from train.run import TrainOptions, TrainReport, train
 
+Whole = Callable[[str], tuple[Path, TrainReport]]
 COLORS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "white": (250, 250, 250)}
 
 
@@ -58,10 +61,21 @@ def options(corpus: Path, out: Path, name: str, **changes: object) -> TrainOptio
     return replace(basic, **changes)  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Trains a preset without a break, once: the folder, and what was reported."""
+
+    @cache
+    def train_it(name: str) -> tuple[Path, TrainReport]:
+        out = tmp_path_factory.mktemp(name) / "model"
+        return out, train(options(corpus, out, name), SILENT)
+
+    return train_it
+
+
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_trained_folder_is_all_that_is_needed(corpus: Path, tmp_path: Path, name: str) -> None:
-    out = tmp_path / "model"
-    report = train(options(corpus, out, name), SILENT)
+def test_a_trained_folder_is_all_that_is_needed(corpus: Path, whole: Whole, name: str) -> None:
+    out, report = whole(name)
     epochs = 3 + 2 * (PRESETS[name].tuning is not None)
     assert (report.epochs, report.dev["n_images"], report.dev["n_captions"]) == (epochs, 8, 16)
     config = read_config(out)
@@ -107,8 +121,8 @@ class StopAtEpoch(Silent):
         self.warnings.append(message)
 
 
-def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path: Path) -> None:
-    out, whole = tmp_path / "cut", tmp_path / "whole"
+def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path: Path, whole: Whole) -> None:
+    out = tmp_path / "cut"
     progress = StopAtEpoch(3)
     with pytest.raises(KeyboardInterrupt):
         train(options(corpus, out, "seed"), progress)
@@ -122,23 +136,22 @@ def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path:
     with pytest.raises(UserError, match=r"other settings \(seed\)"):
         train(options(corpus, out, "seed", resume=True, seed=2), SILENT)
     resumed = train(options(corpus, out, "seed", resume=True), SILENT)
-    uninterrupted = train(options(corpus, whole, "seed"), SILENT)
+    folder, uninterrupted = whole("seed")
     assert resumed.dev == uninterrupted.dev
-    assert read_config(out).files["image.onnx"] == read_config(whole).files["image.onnx"]
+    assert read_config(out).files["image.onnx"] == read_config(folder).files["image.onnx"]
     with pytest.raises(UserError, match="its training is finished"):
         train(options(corpus, out, "seed", resume=True), SILENT)
 
 
-@pytest.mark.parametrize("epoch", [2, 4, 5])  # among the branches', before and in the middle of tuning
-def test_tuning_resumes_to_the_very_same_towers(corpus: Path, tmp_path: Path, epoch: int) -> None:
-    out, whole = tmp_path / "cut", tmp_path / "whole"
-    with pytest.raises(KeyboardInterrupt):
-        train(options(corpus, out, "default"), StopAtEpoch(epoch))
-    assert read_config(out).training["epochs"] == epoch - 1
-    assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16)
+def test_tuning_resumes_to_the_very_same_towers(corpus: Path, tmp_path: Path, whole: Whole) -> None:
+    out = tmp_path / "cut"
+    for epoch in (2, 4, 5):  # among the branches', before and in the middle of tuning
+        with pytest.raises(KeyboardInterrupt):
+            train(options(corpus, out, "default", resume=epoch > 2), StopAtEpoch(epoch))
+        assert read_config(out).training["epochs"] == epoch - 1
+        assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16)
     train(options(corpus, out, "default", resume=True), SILENT)
-    train(options(corpus, whole, "default"), SILENT)
-    assert read_config(out).files == read_config(whole).files
+    assert read_config(out).files == read_config(whole("default")[0]).files
 
 
 def test_photos_that_cannot_be_read_may_leave_too_few(corpus: Path, tmp_path: Path) -> None:
