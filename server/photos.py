@@ -24,6 +24,7 @@ from retrieval.engine import SearchEngine
 from retrieval.folding import ALIKE
 from server.engines import ServedEngine
 from server.errors import Problem, Refused, not_found
+from server.leaving import Left, unless_left
 from server.originals import matches, original
 from server.state import State, state_of
 from server.thumbnails import Thumbnail
@@ -142,9 +143,11 @@ async def thumbnail(
             if matches(headers["ETag"], request.headers.get("if-none-match")):
                 return Response(status_code=304, headers=headers)
         if made is None:
-            made = await state.thumbnails.make(file, size)
+            made = await unless_left(request, state.thumbnails.make(file, size))
     except ImageError as error:
         raise Refused(404, str(error)) from None
+    except Left:
+        return Response(status_code=499)  # as nginx counts them
     headers = _thumbnail_headers(made.content_hash, size, v)
     if matches(headers["ETag"], request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)

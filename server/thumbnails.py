@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_native_id
@@ -33,6 +33,16 @@ class Thumbnail:
     data: bytes
 
 
+class _Making:
+    """A picture that is asked for, and how many wait for it."""
+
+    def __init__(self, work: Future[Thumbnail]) -> None:
+        self.work = work
+        self.answer = asyncio.wrap_future(work)
+        self.answer.add_done_callback(_look_at)  # asyncio complains of errors that nobody has waited for
+        self.n_waiting = 0
+
+
 class Thumbnails:
     """The pictures of one library. ``make`` and ``close`` are for the thread that takes requests."""
 
@@ -43,7 +53,7 @@ class Thumbnails:
             usable_cores(), thread_name_prefix="thumbnail", initializer=_let_searches_go_first
         )
         self._memory = Memory(_DECODING)
-        self._making: dict[tuple[PhotoFile, int], asyncio.Future[Thumbnail]] = {}
+        self._making: dict[tuple[PhotoFile, int], _Making] = {}
 
     def current(self, photo: PhotoFile) -> bytes | None:
         """The sha256 of the photo's file, where it is as it was when it was indexed; None: nobody knows it.
@@ -62,15 +72,27 @@ class Thumbnails:
     async def make(self, photo: PhotoFile, side: int) -> Thumbnail:
         """The picture of what is in the photo's file now; whoever asks meanwhile gets the same one.
 
-        Raises ``ImageError`` for what cannot be read.
+        What no thread has begun when the last of them is cancelled is not made: somebody who types leaves
+        the pictures of every letter behind, and those of the last would wait for them all. Raises
+        ``ImageError`` for what cannot be read.
         """
         key = photo, side
         making = self._making.get(key)
         if making is None:
-            making = asyncio.get_running_loop().run_in_executor(self._makers, self._make, photo, side)
+            making = _Making(self._makers.submit(self._make, photo, side))
             self._making[key] = making
-            making.add_done_callback(lambda _: self._making.pop(key))
-        return await asyncio.shield(making)  # one visitor who leaves must not take it from the others
+            making.answer.add_done_callback(lambda _: self._forget(key, making))
+        making.n_waiting += 1
+        try:
+            return await asyncio.shield(making.answer)  # who leaves must not take it from the others
+        finally:
+            making.n_waiting -= 1
+            if not making.n_waiting and making.work.cancel():
+                self._forget(key, making)
+
+    def _forget(self, key: tuple[PhotoFile, int], making: _Making) -> None:
+        if self._making.get(key) is making:
+            del self._making[key]
 
     def _make(self, photo: PhotoFile, side: int) -> Thumbnail:
         opened = open_photo_file(photo)
@@ -91,6 +113,11 @@ class Thumbnails:
     def close(self) -> None:
         """Waits for the pictures that are being made; those that wait for a thread are not made."""
         self._makers.shutdown(cancel_futures=True)
+
+
+def _look_at(answer: asyncio.Future[Thumbnail]) -> None:
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _let_searches_go_first() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
+from time import monotonic, sleep
 
 import httpx
 import pytest
@@ -26,6 +28,7 @@ from server.settings import Settings
 from server.thumbnails import Thumbnail, Thumbnails
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images
+from tests.server.serving import receive, request, serving
 
 YEAR = "private, max-age=31536000, immutable"
 
@@ -157,18 +160,28 @@ def test_a_library_that_cannot_be_written_shows_them_all_the_same(client: TestCl
     assert [client.get(url).status_code for _ in range(2)] == [200, 200]
 
 
+class Slow:
+    """Pictures that take until ``go_on`` is set, made in one thread, one after another."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[str] = []
+        self.begun = Event()
+        self.go_on = Event()
+        monkeypatch.setattr(thumbnails, "load_thumbnail", self._load)
+        monkeypatch.setattr(thumbnails, "usable_cores", lambda: 1)
+
+    def _load(self, data: bytes, side: int, *, name: Path) -> Image.Image:
+        self.made.append(name.name)
+        self.begun.set()
+        assert self.go_on.wait(10)
+        return load_thumbnail(data, side, name=name)
+
+
 def test_whoever_asks_while_it_is_made_gets_the_same_one(
     library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update_library(library, [photos], encoder)
-    made, may_go_on = [], Event()
-
-    def slow(data: bytes, side: int, *, name: Path) -> Image.Image:
-        made.append(name.name)
-        assert may_go_on.wait(10)
-        return load_thumbnail(data, side, name=name)
-
-    monkeypatch.setattr(thumbnails, "load_thumbnail", slow)
+    slow = Slow(monkeypatch)
     with closing(CatalogReader.open(library)) as reader:
         file = photo_file(reader, images(library)["photos/red.png"].id)
     assert file is not None
@@ -179,13 +192,70 @@ def test_whoever_asks_while_it_is_made_gets_the_same_one(
             await asyncio.sleep(0)
             asked[0].cancel()  # who asked first leaves
             await asyncio.sleep(0)
-            may_go_on.set()
+            slow.go_on.set()
             return await asyncio.gather(*asked, return_exceptions=True)
 
     first, *others = asyncio.run(ask())
-    assert made == ["red.png"]
+    assert slow.made == ["red.png"]
     assert isinstance(first, asyncio.CancelledError)
     assert len({other.data for other in others if isinstance(other, Thumbnail)}) == 1
+
+
+def test_what_nobody_waits_for_any_more_is_not_made(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update_library(library, [photos], encoder)
+    slow = Slow(monkeypatch)
+    with closing(CatalogReader.open(library)) as reader:
+        red, green, blue = (
+            photo_file(reader, images(library)[f"photos/{name}.png"].id) for name in ("red", "green", "blue")
+        )
+    assert red is not None and green is not None and blue is not None
+
+    async def ask() -> list[Thumbnail]:
+        with closing(Thumbnails(library)) as small:
+            asked = [asyncio.create_task(small.make(photo, 320)) for photo in (red, green, green, blue, blue)]
+            await asyncio.get_running_loop().run_in_executor(None, slow.begun.wait, 10)
+            for n in (0, 1, 2, 3):  # all leave but the second who asked for the blue one
+                asked[n].cancel()
+            await asyncio.wait(asked[:4])
+            again = asyncio.create_task(small.make(red, 320))  # comes back while it is being made
+            await asyncio.sleep(0)
+            slow.go_on.set()
+            pictures = [await again, await asked[4]]
+            assert slow.made == ["red.png", "blue.png"]
+            return [*pictures, await small.make(green, 320)]
+
+    assert len({picture.data for picture in asyncio.run(ask())}) == 3
+    assert slow.made == ["red.png", "blue.png", "green.png"]
+
+
+def test_a_browser_that_leaves_takes_back_what_it_asked_for(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update_library(library, [photos], encoder)
+    slow = Slow(monkeypatch)
+    app = create_app(Settings(library), load=lambda model: encoder)
+    with serving(app) as port:
+        first, left, last = (
+            socket.create_connection(("127.0.0.1", port), 10) for _ in ("red", "green", "blue")
+        )
+        with first, left, last:
+            first.sendall(request("GET", url_of(library, "red.png")))
+            assert slow.begun.wait(10)
+            left.sendall(request("GET", url_of(library, "green.png")))
+            last.sendall(request("GET", url_of(library, "blue.png")))
+            latest = monotonic() + 10
+            while len(app.state.shared.thumbnails._making) < 3 and monotonic() < latest:
+                sleep(0.01)
+            left.close()
+            while len(app.state.shared.thumbnails._making) > 2 and monotonic() < latest:
+                sleep(0.01)
+            slow.go_on.set()
+            assert [receive(one).status for one in (first, last)] == [200, 200]
+        counts = app.state.counts.requests
+    assert slow.made == ["red.png", "blue.png"]
+    assert sorted(status for (_, _, status) in counts) == [200, 499]
 
 
 def test_an_error_is_for_all_who_wait_and_not_kept(library: Path, photos: Path, encoder: FakeEncoder) -> None:
