@@ -98,7 +98,7 @@ def test_sigkill_at_random_moments(
     tmp_path: Path, zygote: Zygote, rounds: Rounds, random: Random, tally: Counter[str]
 ) -> None:
     place = Place.make(tmp_path, 60, random)
-    for _ in range(rounds(short=1, long=40)):
+    for _ in range(rounds(short=1, long=100)):
         shutil.rmtree(place.library, ignore_errors=True)
         place.encoded()
         kept: set[str] = set()
