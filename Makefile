@@ -29,8 +29,11 @@ else
 	@echo '  ./cli.py serve --open              # a page to look at them'
 endif
 
+# Two tests at a time, wherever there are cores for them; each takes gigabytes while it trains.
+TWO := -n 2 --dist worksteal
+
 test: .venv-dev/installed
-	$(DEV)/python -m pytest
+	$(DEV)/python -m pytest $(TWO)
 
 lint: .venv-dev/installed
 	$(DEV)/ruff check .
@@ -50,7 +53,7 @@ bench: .venv-dev/installed
 SEED ?= 1
 SHARE ?= 1
 torture: .venv-dev/installed
-	$(DEV)/python -m pytest tests/torture --long=$(SHARE) --seed $(SEED) --torture-report benchmarks/torture.md
+	$(DEV)/python -m pytest $(TWO) tests/torture --long=$(SHARE) --seed $(SEED) --torture-report benchmarks/torture.md
 
 # What a photo owner installs: no torch.
 .venv/installed: setup.cfg pyproject.toml

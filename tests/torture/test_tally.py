@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent.parent
 CONFTEST = Path(__file__).with_name("conftest.py")
 
@@ -19,7 +21,7 @@ def test_failing(tally):
 """
 
 
-def run(folder: Path, *, passes: bool) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *options: str, passes: bool) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text(
         (ROOT / "tests" / "conftest.py").read_text()
         + CONFTEST.read_text().replace("from __future__ import annotations", "")
@@ -36,12 +38,16 @@ def run(folder: Path, *, passes: bool) -> subprocess.CompletedProcess[str]:
         str(folder),
     ]
     return subprocess.run(
-        [*command, "--torture-report", str(folder / "report.md")], cwd=ROOT, capture_output=True, text=True
+        [*command, *options, "--torture-report", str(folder / "report.md")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
 
 
-def test_counts_are_added_up_and_reported_with_the_seed(tmp_path: Path) -> None:
-    result = run(tmp_path, passes=True)
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_counts_are_added_up_and_reported_with_the_seed(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    result = run(tmp_path, *workers, passes=True)
 
     assert "| survived | 42 |" in result.stdout  # 2 + 40
     assert "the short form, seed 1" in (tmp_path / "report.md").read_text()
