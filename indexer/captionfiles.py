@@ -46,6 +46,9 @@ class Record:
     image: str | None
     texts: tuple[str, ...]
     split: str | None
+    kinds: tuple[str | None, ...] = ()  # of the texts (caption, query, word …), where the file says so
+    source: str | None = None  # the collection that the image is from
+    objects: tuple[str, ...] | None = None  # all that is in it, where the file lists that
 
 
 @dataclass(frozen=True)
@@ -335,16 +338,29 @@ def _required(path: Path, where: str, entry: Mapping[str, Any], key: str) -> str
 
 
 def _karpathy_records(path: Path, document: Mapping[str, Any]) -> Iterator[Record]:
+    """Records; ``kind`` of a sentence, ``source`` and ``objects`` of an image are additions of ours."""
     for where, image in _objects(path, "images", document["images"]):
         name = _required(path, where, image, "filename")
         folder = _string(path, where, "filepath", image.get("filepath"))
-        sentences = _objects(path, f"{where}.sentences", image.get("sentences", []))
+        sentences = list(_objects(path, f"{where}.sentences", image.get("sentences", [])))
         yield Record(
             where,
             f"{folder}/{name}" if folder else name,
             tuple(_required(path, place, sentence, "raw") for place, sentence in sentences),
             _string(path, where, "split", image.get("split")),
+            tuple(_string(path, place, "kind", sentence.get("kind")) for place, sentence in sentences),
+            _string(path, where, "source", image.get("source")),
+            _object_names(path, where, image.get("objects")),
         )
+
+
+def _object_names(path: Path, where: str, value: Any) -> tuple[str, ...] | None:
+    """A list of names, or None where there is none: an empty list says that nobody looked."""
+    if not value:
+        return None
+    if not isinstance(value, list):
+        raise _bad_entry(path, where, f'"objects" is not a list: {_shown_value(value)}')
+    return tuple(_string(path, where, "object", name) or "" for name in value)
 
 
 def _coco_records(path: Path, document: Mapping[str, Any]) -> Iterator[Record]:

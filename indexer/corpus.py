@@ -31,6 +31,7 @@ class Caption:
     image: str | None
     text: str
     split: str | None
+    kind: str | None = None  # caption, query, word …, where the file says so
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class CorpusImage:
 
     name: str
     split: str | None
+    source: str | None = None  # the collection that it is from, where the file names one
+    objects: tuple[str, ...] | None = None  # the complete list of what is in it, where the file has one
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def read_corpus(path: Path, split_lists: Mapping[str, Path] | None = None) -> Ca
 
 def _corpus(path: Path, format_name: str, records: Iterable[Record]) -> CaptionCorpus:
     splits: dict[str, str | None] = {}
+    about: dict[str, Record] = {}
     captions: list[Caption] = []
     for record in records:
         split = canonical_split(record.split)
@@ -118,9 +122,15 @@ def _corpus(path: Path, format_name: str, records: Iterable[Record]) -> CaptionC
         name = record.image if on_disk else _image_name(path, record.where, record.image)
         if name is not None:
             _assign(splits, name, split, f"{path}, {record.where}")
-        texts = (_one_line(text) for text in record.texts)
-        captions += (Caption(name, text, split) for text in texts if text)
-    return CaptionCorpus(path, format_name, *_placed(captions, splits))
+            about.setdefault(name, record)
+        kinds = record.kinds or (None,) * len(record.texts)
+        texts = ((_one_line(text), kind) for text, kind in zip(record.texts, kinds, strict=True))
+        captions += (Caption(name, text, split, kind) for text, kind in texts if text)
+    placed, images = _placed(captions, splits)
+    images = tuple(
+        replace(image, source=about[image.name].source, objects=about[image.name].objects) for image in images
+    )
+    return CaptionCorpus(path, format_name, placed, images)
 
 
 def _placed(
@@ -129,7 +139,7 @@ def _placed(
     """Captions and images with the split of each image; captions without image keep their own."""
     return (
         tuple(
-            caption if caption.image is None else Caption(caption.image, caption.text, splits[caption.image])
+            caption if caption.image is None else replace(caption, split=splits[caption.image])
             for caption in captions
         ),
         tuple(CorpusImage(name, split) for name, split in splits.items()),
@@ -250,9 +260,11 @@ def _stem(name: str) -> str:
 def _with_splits(corpus: CaptionCorpus, lists: Iterable[_SplitList]) -> CaptionCorpus:
     """The corpus with the splits of the lists alone; images that only a list names join it."""
     splits: dict[str, str | None] = {image.name: None for image in corpus.images}
+    known = {image.name: image for image in corpus.images}
     for one in lists:
         for name, images in one.found.items():
             for image in images or [_image_name(one.path, "split list", name) or name]:
                 _assign(splits, image, one.split, str(one.path))
     captions, images_now = _placed(corpus.captions, splits)
+    images_now = tuple(replace(known.get(image.name, image), split=image.split) for image in images_now)
     return replace(corpus, captions=captions, images=images_now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -312,3 +313,32 @@ def test_flickr8k():
     assert corpus.splits == {"train": 6_000, "dev": 1_000}
     assert corpus.images_without_captions == ()
     assert len(corpus.in_split("val").captions) == 5_000
+
+
+def test_karpathy_files_may_say_where_photos_are_from_and_what_is_in_them(tmp_path: Path) -> None:
+    images = [
+        {
+            "filename": "a.jpg",
+            "split": "val",
+            "source": "coco",
+            "objects": ["dog", "cat"],
+            "sentences": [{"raw": "A dog and a cat.", "kind": "caption"}, {"raw": "pets", "kind": "query"}],
+        },
+        {"filename": "b.jpg", "objects": [], "sentences": [{"raw": "A street."}]},
+    ]
+    corpus = read_corpus(write(tmp_path, "dataset.json", json.dumps({"images": images})))
+    assert [(image.source, image.objects) for image in corpus.images] == [
+        ("coco", ("dog", "cat")),
+        (None, None),  # an empty list says that nobody looked
+    ]
+    assert [caption.kind for caption in corpus.captions] == ["caption", "query", None]
+    # Split lists change splits and nothing else.
+    (tmp_path / "dev.txt").write_text("b.jpg\n")
+    again = read_corpus(tmp_path / "dataset.json", {"dev": tmp_path / "dev.txt"})
+    assert [(image.split, image.source) for image in again.images] == [(None, "coco"), ("dev", None)]
+    assert again.captions[1].kind == "query"
+
+    images[1]["objects"] = "dog"
+    path = write(tmp_path, "wrong.json", json.dumps({"images": images}))
+    with pytest.raises(CaptionFileError, match='"objects" is not a list'):
+        read_corpus(path)
