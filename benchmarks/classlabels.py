@@ -85,16 +85,6 @@ def class_probabilities(
     return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def average_precision(scores: NDArray[np.float32], relevant: NDArray[np.bool_]) -> float:
-    """Average precision (0..1) of (G,) scores: the mean, over the relevant, of precision at their ranks.
-
-    Ties count against us: among equal scores the relevant come last.
-    """
-    order = np.lexsort((relevant, -scores))
-    positions = np.flatnonzero(relevant[order])
-    return float(np.mean(np.arange(1, len(positions) + 1) / (positions + 1)))
-
-
 def chance_precision(gallery: int, relevant: int) -> float:
     """The expected average precision of a random order."""
     if relevant == gallery:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from embedding.encoder import Encoder
 from indexer.corpus import read_corpus
+from retrieval.metrics import average_precision
 
 PHOTOS = 1000
 FEWEST = 10  # photos that a topic must have
@@ -61,12 +62,6 @@ def wishes(captions: list[list[str]]) -> dict[str, list[Wish]]:
         if word != other and FEWEST <= (photos & others).sum() <= photos.sum() / 2
     ]
     return {"one word": [Wish(word, photos) for word, photos in topics.items()], "two words": pairs}
-
-
-def average_precision(scores: NDArray[np.float32], meant: NDArray[np.bool_]) -> float:
-    """Of the ranking by these (N,) scores."""
-    hits = meant[np.argsort(-scores, kind="stable")]
-    return float((np.cumsum(hits)[hits] / (1 + np.flatnonzero(hits))).mean())
 
 
 def mean_ap(

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from benchmarks.classlabels import (
     GROUPS,
-    average_precision,
     caption_words,
     chance_precision,
     class_probabilities,
@@ -35,7 +34,7 @@ from benchmarks.wheelphotos import read_photos
 from embedding.encoder import Encoder
 from embedding.progress import Console, Progress
 from indexer.corpus import read_corpus
-from retrieval.metrics import ranks_from_scores
+from retrieval.metrics import average_precision, ranks_from_scores
 from train.classnames import imagenet_class_names
 from train.data import CaptionedPhotos, training_and_dev
 from train.features import default_cache, image_features

@@ -54,6 +54,16 @@ def recall_at(ranks: ArrayLike, k: int) -> float:
     return float(100.0 * np.mean(ranks <= k))
 
 
+def average_precision(scores: NDArray[np.float32], relevant: NDArray[np.bool_]) -> float:
+    """Average precision (0..1) of (G,) scores: the mean, over the relevant, of precision at their ranks.
+
+    Ties count against us: among equal scores the relevant come last.
+    """
+    order = np.lexsort((relevant, -scores))
+    positions = np.flatnonzero(relevant[order])
+    return float(np.mean(np.arange(1, len(positions) + 1) / (positions + 1)))
+
+
 def retrieval_metrics(
     image_ranks: ArrayLike,
     image_items: ArrayLike,
