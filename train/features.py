@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -173,14 +174,19 @@ def decoded(
         except ImageError as error:
             return key, error
 
+    waiting: deque[Future[tuple[bytes, NDArray[np.uint8] | ImageError]]] = deque()
+    rest = iter(photos)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for block in batched(photos, ahead):
-            for key, pixels in pool.map(load, block):
-                if isinstance(pixels, ImageError):
-                    failed.append(pixels)
-                    progress.advance()
-                else:
-                    yield key, pixels
+        while True:
+            waiting.extend(pool.submit(load, item) for item in islice(rest, ahead - len(waiting)))
+            if not waiting:
+                return
+            key, pixels = waiting.popleft().result()
+            if isinstance(pixels, ImageError):
+                failed.append(pixels)
+                progress.advance()
+            else:
+                yield key, pixels
 
 
 def batched(items: Iterable[T], n: int) -> Iterator[list[T]]:
