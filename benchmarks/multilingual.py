@@ -243,7 +243,7 @@ def export(folder: Path, backbone: Backbone, network: TwoBranchNetwork, *, latin
         [pixels],
         folder / IMAGE_TOWER,
         inputs=["pixels"],
-        output="embeddings",
+        outputs=["embeddings"],
         dynamic=[["batch"]],
     )
     store_float16(folder / IMAGE_TOWER)
@@ -254,7 +254,7 @@ def export(folder: Path, backbone: Backbone, network: TwoBranchNetwork, *, latin
         [ids, torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])],
         folder / TEXT_TOWER,
         inputs=["input_ids", "attention_mask"],
-        output="embeddings",
+        outputs=["embeddings"],
         dynamic=[["batch", "tokens"]] * 2,
     )
     store_int8(folder / TEXT_TOWER)

@@ -17,19 +17,20 @@ from pathlib import Path
 import numpy as np
 
 from embedding.encoder import Encoder
+from embedding.modelfolder import resolve_model
 from embedding.progress import Console
 from train.checkpoint import Epoch
 from train.features import default_cache
 from train.presets import PRESETS, Preset, Tuning
-from train.run import TrainOptions, train
+from train.run import CorpusPlace, TrainOptions, train
 
-_DEFAULT = PRESETS["default"]
-_FROZEN = replace(_DEFAULT, views=1, tuning=None)
-_TUNING = _DEFAULT.tuning or Tuning(epochs=0)
+_FLICKR8K = PRESETS["flickr8k"]
+_FROZEN = replace(_FLICKR8K, views=1, tuning=None)
+_TUNING = _FLICKR8K.tuning or Tuning(epochs=0)
 
 
 def _tuned(**changes: float) -> Preset:
-    return replace(_DEFAULT, tuning=replace(_TUNING, **changes))  # type: ignore[arg-type]
+    return replace(_FLICKR8K, tuning=replace(_TUNING, **changes))  # type: ignore[arg-type]
 
 
 ROWS: dict[str, tuple[str, Preset]] = {
@@ -42,15 +43,16 @@ ROWS: dict[str, tuple[str, Preset]] = {
     ),
     "frozen-warm": ("frozen, temperature 0.05", replace(_FROZEN, temperature=0.05)),
     "frozen-cool": ("frozen, temperature 0.015", replace(_FROZEN, temperature=0.015)),
-    "default": ("late stages, sentence encoder and branches tuned, 6 views", _DEFAULT),
-    "no-drop": ("default, no cells and words dropped", _tuned(drop_cells=0.0, drop_words=0.0)),
-    "no-crops": ("default, no crops of activations", _tuned(crops=0.0)),
-    "text-only": ("default, backbone not tuned", _tuned(backbone_rate=0.0)),
-    "photos-only": ("default, sentence encoder not tuned", _tuned(text_rate=0.0)),
-    "no-blend": ("default, weights before tuning not mixed in", _tuned(blend=1.0)),
-    "no-classes": ("default, without class-name pairs", replace(_DEFAULT, class_share=0.0)),
-    "small": ("default, at the backbone's own input size", replace(_DEFAULT, image_size=None)),
-    "warm": ("default, temperature 0.05", replace(_DEFAULT, temperature=0.05)),
+    "default": ("photos of everything, on from `flickr8k`; the last grid tuned", PRESETS["default"]),
+    "flickr8k": ("late stages, sentence encoder and branches tuned, 6 views", _FLICKR8K),
+    "no-drop": ("flickr8k, no cells and words dropped", _tuned(drop_cells=0.0, drop_words=0.0)),
+    "no-crops": ("flickr8k, no crops of activations", _tuned(crops=0.0)),
+    "text-only": ("flickr8k, backbone not tuned", _tuned(backbone_rate=0.0)),
+    "photos-only": ("flickr8k, sentence encoder not tuned", _tuned(text_rate=0.0)),
+    "no-blend": ("flickr8k, weights before tuning not mixed in", _tuned(blend=1.0)),
+    "no-classes": ("flickr8k, without class-name pairs", replace(_FLICKR8K, class_share=0.0)),
+    "small": ("flickr8k, at the backbone's own input size", replace(_FLICKR8K, image_size=None)),
+    "warm": ("flickr8k, temperature 0.05", replace(_FLICKR8K, temperature=0.05)),
 }
 
 
@@ -58,8 +60,9 @@ def main() -> None:
     """Train the row and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("row", choices=ROWS)
-    parser.add_argument("--captions", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--captions", type=Path, required=True, action="append")
+    parser.add_argument("--images", type=Path, required=True, action="append")
+    parser.add_argument("--start", help="a model to go on from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="keep the model in this folder")
     arguments = parser.parse_args()
@@ -68,14 +71,14 @@ def main() -> None:
         out = arguments.out or Path(folder, "model")
         report = train(
             TrainOptions(
-                captions=arguments.captions,
-                images=arguments.images,
+                corpora=tuple(map(CorpusPlace, arguments.captions, arguments.images)),
                 out=out,
                 preset=preset,
                 backbone="efficientnet-lite2",
                 weights=None,
                 word_vectors=None,
                 split_lists=None,
+                start=None if arguments.start is None else resolve_model(arguments.start),
                 seed=arguments.seed,
                 resume=False,
                 cache=default_cache(),

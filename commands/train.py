@@ -12,14 +12,20 @@ import typer
 from commands.shared import Given, Json, command, print_json
 from embedding.errors import UserError
 from embedding.extras import install_command
+from embedding.modelfolder import resolve_model
 
 
 @command
 def train(
-    captions: Annotated[Path, typer.Argument(help="A caption file, or a folder of sidecars.")],
-    images: Annotated[Path, typer.Option(help="The folder the captions' photos are in.")],
+    captions: Annotated[list[Path], typer.Argument(help="Caption files, or folders of sidecars.")],
+    images: Annotated[
+        list[Path], typer.Option(help="The folder of each caption file's photos, in the same order.")
+    ],
     out: Annotated[Path, typer.Option(help="The model folder to write.")],
-    preset: Annotated[str, typer.Option(help="The recipe: default, seed or paper.")] = "default",
+    preset: Annotated[str, typer.Option(help="The recipe: default, flickr8k, seed or paper.")] = "default",
+    start: Annotated[
+        str | None, typer.Option(help="Go on from this model (a name or a folder), not from ImageNet alone.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the preset's number.")] = None,
     backbone: Annotated[
         str, typer.Option(help="efficientnet-lite0, -lite1, -lite2 or resnet50.")
@@ -47,6 +53,8 @@ def train(
       twobranch train captions.csv --images photos --out my-model
       twobranch train captions.csv --images photos --out my-model --resume
       twobranch train captions.csv --images photos --out baseline --preset seed
+      twobranch train captions.csv --images photos --out my-model --start default
+      twobranch train a.csv b.json --images a --images b --out my-model
       twobranch index photos --model my-model            and search with it
     """
     from dataclasses import replace
@@ -56,7 +64,7 @@ def train(
     try:
         from train.features import default_cache
         from train.presets import PRESETS
-        from train.run import TrainOptions
+        from train.run import CorpusPlace, TrainOptions
         from train.run import train as run
     except ModuleNotFoundError as error:
         raise UserError(
@@ -64,18 +72,22 @@ def train(
         ) from None
     if preset not in PRESETS:
         raise typer.BadParameter(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
+    if len(captions) != len(images):
+        raise typer.BadParameter(
+            f"{len(captions)} caption files and {len(images)} folders of photos; give --images for each"
+        )
     recipe = PRESETS[preset] if epochs is None else replace(PRESETS[preset], epochs=epochs)
     lists = {name: path for name, path in (("train", train_list), ("dev", dev_list)) if path is not None}
     report = run(
         TrainOptions(
-            captions=captions,
-            images=images,
+            corpora=tuple(map(CorpusPlace, captions, images)),
             out=out,
             preset=recipe,
             backbone=backbone,
             weights=weights,
             word_vectors=word_vectors,
             split_lists=lists or None,
+            start=None if start is None else resolve_model(start),
             seed=seed,
             resume=resume,
             cache=cache or default_cache(),

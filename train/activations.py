@@ -1,4 +1,4 @@
-"""What the frozen part of the backbone makes of each photo, kept on disk while the rest is tuned."""
+"""A cache of what the untuned backbone makes of each photo: the stem's activations, and pooled features."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Activations:
     keys: dict[Path, bytes]  # photo -> the hash of its content
     rows: dict[Path, int]  # photo -> its row
     array: NDArray[np.float16]  # (rows, V, h, w, C), memory-mapped; row order is the cache's
+    features: dict[Path, NDArray[np.float32]]  # photo -> (V, F) features of its views, before any tuning
     failed: tuple[ImageError, ...]
 
 
@@ -44,22 +45,33 @@ class ActivationCache:
         self._path = folder / f"{extractor}.f16"
         self._path.touch()
         self._db = sqlite3.connect(folder / f"{extractor}.rows.sqlite", timeout=60, isolation_level=None)
-        self._db.execute('CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, "row" INTEGER UNIQUE)')
+        self._db.execute(
+            'CREATE TABLE IF NOT EXISTS blocks (key BLOB PRIMARY KEY, "row" INTEGER UNIQUE, features BLOB)'
+        )
 
     def rows(self) -> dict[bytes, int]:
         """Content hash -> row of every block."""
         return dict(self._db.execute('SELECT key, "row" FROM blocks'))
 
-    def put(self, keys: Sequence[bytes], blocks: NDArray[np.float16]) -> None:
-        """Add (N, V, h, w, C) blocks under their keys."""
+    def features(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """Content hash -> (V, F) float32 features of the views, for those of ``keys`` that are there."""
+        wanted = set(keys)
+        return {
+            key: np.frombuffer(blob, dtype=np.float32).reshape(self._shape[0], -1)
+            for key, blob in self._db.execute("SELECT key, features FROM blocks")
+            if key in wanted
+        }
+
+    def put(self, keys: Sequence[bytes], blocks: NDArray[np.float16], features: NDArray[np.float32]) -> None:
+        """Add (N, V, h, w, C) blocks and (N, V, F) features under their keys."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             (row,) = self._db.execute('SELECT COALESCE(MAX("row") + 1, 0) FROM blocks').fetchone()
             with self._path.open("r+b") as file:
                 file.seek(row * self._block)
                 file.write(np.ascontiguousarray(blocks).tobytes())
-            new = [(key, row + i) for i, key in enumerate(keys)]
-            self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?)", new)
+            new = [(key, row + i, features[i].tobytes()) for i, key in enumerate(keys)]
+            self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", new)
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
@@ -80,7 +92,7 @@ class ActivationCache:
 
 def photo_activations(
     photos: Sequence[Path],
-    extract: Callable[[], Callable[[NDArray[np.uint8]], NDArray[np.float16]]],
+    extract: Callable[[], Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]],
     *,
     shape: tuple[int, int, int],
     size: int,
@@ -89,11 +101,12 @@ def photo_activations(
     cache: Path,
     progress: Progress,
 ) -> Activations:
-    """The (V, h, w, C) activations of ``n_views`` views of each photo; only new contents are computed.
+    """The activations and features of ``n_views`` views of each photo; only new contents are computed.
 
     ``extract`` builds the function from (n, S, S, 3) uint8 pixels to (n, h, w, C) float16 activations of
-    ``shape``, and is called only for a photo that can be read and is missing. ``extractor`` must change
-    whenever the activations of a view would. Raises ``UserError`` when the cache is damaged.
+    ``shape`` and (n, F) float32 features, and is called only for a photo that can be read and is missing.
+    ``extractor`` must change whenever the activations of a view would. Raises ``UserError`` when the cache
+    is damaged.
     """
     failed: list[ImageError] = []
     keys = content_hashes(photos, failed)
@@ -112,10 +125,22 @@ def photo_activations(
             )
             for batch in batched(views, PHOTOS_AT_A_TIME):
                 pixels = np.concatenate([photo for _, photo in batch])  # (n * V, S, S, 3)
-                store.put([key for key, _ in batch], built()(pixels).reshape(-1, n_views, *shape))
+                blocks, features = built()(pixels)
+                store.put(
+                    [key for key, _ in batch],
+                    blocks.reshape(-1, n_views, *shape),
+                    features.reshape(len(batch), n_views, -1),
+                )
                 progress.advance(len(batch))
             progress.finish()
             known = store.rows()
         array = store.array()
+        features_of = store.features([key for key in keys.values() if key in known])
     keys = {photo: key for photo, key in keys.items() if key in known}
-    return Activations(keys, {photo: known[key] for photo, key in keys.items()}, array, tuple(failed))
+    return Activations(
+        keys,
+        {photo: known[key] for photo, key in keys.items()},
+        array,
+        {photo: features_of[key] for photo, key in keys.items()},
+        tuple(failed),
+    )

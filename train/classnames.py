@@ -47,6 +47,11 @@ class DrawnPairs:
     rows: NDArray[np.int64]  # (n,) rows of `ClassPairs.sentences` and `.texts`
     items: NDArray[np.int64]  # (n,) negative, so that they never equal those of a photo
 
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """(n,) the classifier's numbers of the classes."""
+        return -1 - self.items
+
 
 def class_pairs(
     classifier: NDArray[np.float32],

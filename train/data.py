@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +28,61 @@ class CaptionedPhotos:
     photos: tuple[Path, ...]
     texts: tuple[str, ...]
     items: NDArray[np.int64]  # (len(texts),)
+    kinds: tuple[str | None, ...] = ()  # of each text: caption, query, word …; empty where no file says so
+    sources: tuple[str, ...] = ()  # the collection of each photo; empty where there is only one
+    objects: tuple[frozenset[str] | None, ...] = ()  # all that is in each photo; None where nobody listed it
 
     def restrict(self, readable: Collection[Path]) -> CaptionedPhotos:
         """Without the photos that are not in ``readable``, and without their captions."""
-        kept = [item for item, photo in enumerate(self.photos) if photo in readable]
+        return self._only([item for item, photo in enumerate(self.photos) if photo in readable])
+
+    def by_source(self) -> dict[str, CaptionedPhotos]:
+        """The photos of each source with their captions; {} where there is only one."""
+        names = sorted(set(self.sources))
+        if len(names) < 2:
+            return {}
+        return {
+            name: self._only([item for item, source in enumerate(self.sources) if source == name])
+            for name in names
+        }
+
+    def of_kind(self, kind: str) -> CaptionedPhotos:
+        """All photos, and only the texts of one kind."""
+        rows = [row for row, of in enumerate(self.kinds) if of == kind]
+        return replace(
+            self,
+            texts=tuple(self.texts[row] for row in rows),
+            items=self.items[rows],
+            kinds=tuple(self.kinds[row] for row in rows),
+        )
+
+    def _only(self, kept: Sequence[int]) -> CaptionedPhotos:
+        """These photos, in this order, with their captions."""
         renumbered = {item: new for new, item in enumerate(kept)}
         rows = [row for row, item in enumerate(self.items) if int(item) in renumbered]
         return CaptionedPhotos(
             tuple(self.photos[item] for item in kept),
             tuple(self.texts[row] for row in rows),
             np.array([renumbered[int(self.items[row])] for row in rows], dtype=np.int64),
+            tuple(self.kinds[row] for row in rows) if self.kinds else (),
+            tuple(self.sources[item] for item in kept) if self.sources else (),
+            tuple(self.objects[item] for item in kept) if self.objects else (),
         )
+
+
+def joined(parts: Sequence[CaptionedPhotos]) -> CaptionedPhotos:
+    """Several corpora as one, in their order; a lone one as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = np.cumsum([0, *(len(part.photos) for part in parts)])
+    return CaptionedPhotos(
+        tuple(photo for part in parts for photo in part.photos),
+        tuple(text for part in parts for text in part.texts),
+        np.concatenate([part.items + start for part, start in zip(parts, starts[:-1], strict=True)]),
+        tuple(kind for part in parts for kind in part.kinds or (None,) * len(part.texts)),
+        tuple(source for part in parts for source in part.sources),
+        tuple(found for part in parts for found in part.objects or (None,) * len(part.photos)),
+    )
 
 
 def training_and_dev(
@@ -69,31 +113,31 @@ def training_and_dev(
         progress.note(
             f"no dev split: {len({c.image for c in dev})} images are held out to choose the best epoch"
         )
-    train_part, dev_part = _pairs(train, found), _pairs(dev, found)
-    check_enough(train_part, dev_part, corpus)
+    train_part, dev_part = _pairs(corpus, train, found), _pairs(corpus, dev, found)
+    check_enough(train_part, dev_part, corpus.path)
     return train_part, dev_part
 
 
 def captioned_photos(corpus: CaptionCorpus, images: Path, progress: Progress = SILENT) -> CaptionedPhotos:
     """All captions of a corpus (or of a split) whose photos lie in ``images``."""
-    return _pairs(corpus.captions, _find_photos(corpus, images, progress))
+    return _pairs(corpus, corpus.captions, _find_photos(corpus, images, progress))
 
 
-def check_enough(train: CaptionedPhotos, dev: CaptionedPhotos, corpus: CaptionCorpus) -> None:
+def check_enough(train: CaptionedPhotos, dev: CaptionedPhotos, corpus: Path) -> None:
     """Raise ``UserError`` when there are too few photos to learn from or to choose the best epoch by."""
     for name, part in (("train", train), ("dev", dev)):
         if len(part.photos) < 2:
             raise UserError(
-                f"{corpus.path}: only {len(part.photos)} photos with captions to {name} on; "
+                f"{corpus}: only {len(part.photos)} photos with captions to {name} on; "
                 "training takes at least 2, and 2 others as dev split"
             )
 
 
-def data_fingerprint(train: CaptionedPhotos, dev: CaptionedPhotos, images: Path) -> str:
+def data_fingerprint(train: CaptionedPhotos, dev: CaptionedPhotos) -> str:
     """A sha256 of which photos and sentences are trained on, and which are dev."""
     digest = hashlib.sha256()
     for part in (train, dev):
-        names = [photo.relative_to(images).as_posix() for photo in part.photos]
+        names = [photo.name for photo in part.photos]
         record = [names, part.texts, part.items.tolist()]
         digest.update(json.dumps(record).encode())
     return digest.hexdigest()
@@ -126,16 +170,22 @@ def _hold_out(captions: Sequence[Caption], seed: int) -> tuple[tuple[Caption, ..
     )
 
 
-def _pairs(captions: Sequence[Caption], found: dict[str, Path]) -> CaptionedPhotos:
+def _pairs(corpus: CaptionCorpus, captions: Sequence[Caption], found: dict[str, Path]) -> CaptionedPhotos:
     usable = [caption for caption in captions if caption.image in found]
     rows: dict[str, int] = {}
     for caption in usable:
         assert caption.image is not None  # `None in found` is False
         rows.setdefault(caption.image, len(rows))
+    about = {image.name: image for image in corpus.images}
+    name = corpus.path.name.split(".")[0]  # of the whole corpus, for images that name no source
+    objects = tuple(None if (seen := about[image].objects) is None else frozenset(seen) for image in rows)
     return CaptionedPhotos(
         tuple(found[name] for name in rows),
         tuple(caption.text for caption in usable),
         np.array([rows[caption.image or ""] for caption in usable], dtype=np.int64),
+        tuple(caption.kind for caption in usable) if any(caption.kind for caption in usable) else (),
+        tuple(about[image].source or name for image in rows),
+        objects if any(seen is not None for seen in objects) else (),
     )
 
 

@@ -22,7 +22,7 @@ def write_onnx(
     path: Path,
     *,
     inputs: Sequence[str],
-    output: str,
+    outputs: Sequence[str],
     dynamic: Sequence[Sequence[str]],
 ) -> None:
     """Write ``module`` as one ONNX file. ``dynamic`` names, per input, the leading axes that vary."""
@@ -32,7 +32,7 @@ def write_onnx(
             module.eval(),
             tuple(example),
             input_names=list(inputs),
-            output_names=[output],
+            output_names=list(outputs),
             dynamic_shapes=shapes,
             dynamo=True,
             optimize=True,

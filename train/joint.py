@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from embedding.branches import TwoBranchNetwork
+from train.evidence import PhotoEvidence
 from train.latestages import LateStages, Stem
 from train.sentences import SentenceEncoder, padded
 
@@ -52,14 +53,17 @@ class JointNetwork(nn.Module):
 class TunedImageTower(nn.Module):
     """Stem, late stages and image branch: (N, S, S, 3) uint8 pixels to (N, D) unit rows."""
 
-    def __init__(self, stem: Stem, network: JointNetwork) -> None:
+    def __init__(self, stem: Stem, network: JointNetwork, evidence: PhotoEvidence | None = None) -> None:
         super().__init__()
         self.stem = stem
         self.late = network.late
         self.branches = network.branches
+        self.evidence = evidence
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.branches.embed_images(self.late(self.stem(pixels)).mean(dim=1))
+        features = self.late(self.stem(pixels)).mean(dim=1)  # (N, C)
+        rows = self.branches.embed_images(features)
+        return rows if self.evidence is None else self.evidence(rows, features)
 
 
 def fast_arithmetic() -> Any:

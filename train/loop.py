@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from train.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from train.classnames import ClassPairs
+from train.knowledge import Knowledge
 from train.losses import bidirectional_ranking_loss, info_nce_loss, two_branch_loss
 from train.presets import Preset
 
@@ -42,6 +42,7 @@ class FeatureSplit:
     images: NDArray[np.float32]  # (N, V, C_image): V views of each photo, the first as it is searched
     texts: NDArray[np.float32]  # (M, C_text)
     items: NDArray[np.int64]  # (M,)
+    sources: tuple[str, ...] = ()  # (N,) the collection of each photo; empty where there is only one
 
 
 def fit(
@@ -49,7 +50,7 @@ def fit(
     dev: FeatureSplit,
     preset: Preset,
     *,
-    classes: ClassPairs | None,
+    knowledge: Knowledge,
     seed: int,
     checkpoint: Path,
     settings: dict[str, Any],
@@ -60,9 +61,10 @@ def fit(
 
     Writes ``checkpoint`` after every epoch; ``resume`` goes on from it and gives the network that an
     uninterrupted run would have given: every epoch draws from a generator of its own, seeded with
-    (seed, epoch), so no random state needs saving. ``classes`` are mixed into the batches in the share
+    (seed, epoch), so no random state needs saving. Class-name pairs are mixed into the batches in the share
     that the preset asks for. ``settings`` are kept in the checkpoint.
     """
+    classes = knowledge.classes
     torch.manual_seed(seed)
     network = new_network(train, preset)
     optimizer = _optimizer(network, preset)
@@ -92,8 +94,15 @@ def fit(
                 group["lr"] = preset.learning_rate * _schedule(preset, done)
             text_features, item = texts[batch], items[batch]
             image_features = images[item, _views(len(batch), images.shape[1], rng)]
+            said = (
+                knowledge.classifier.log_probabilities(image_features.numpy())
+                if knowledge.classifier
+                else None
+            )
+            drawn_classes = np.empty(0, dtype=np.int64)
             if classes is not None:
                 drawn = classes.draw(int(preset.class_share * len(batch)), rng)
+                drawn_classes = drawn.classes
                 image_features = torch.cat([image_features, torch.from_numpy(drawn.images)])
                 text_features = torch.cat([text_features, torch.from_numpy(classes.texts[drawn.rows])])
                 item = torch.cat([item, torch.from_numpy(drawn.items)])
@@ -102,7 +111,8 @@ def fit(
             if preset.loss == "ranking":
                 loss = bidirectional_ranking_loss(image_rows, text_rows, item, preset.margin)
             elif preset.loss == "info-nce":
-                loss = info_nce_loss(image_rows, text_rows, item, preset.temperature)
+                wrong = knowledge.negatives(train.items[batch], batch.numpy(), drawn_classes, said)
+                loss = info_nce_loss(image_rows, text_rows, item, preset.temperature, wrong)
             else:
                 more = network.embed_texts(texts[siblings[batch]])
                 loss = two_branch_loss(image_rows, text_rows, more, item, margin=preset.margin)
@@ -112,8 +122,8 @@ def fit(
             total += loss.item()
             progress.advance()
         progress.finish()
-        text_ranks, image_ranks = dev_ranks(network, dev)
-        epoch = measured_epoch(number, total / steps_per_epoch, text_ranks, image_ranks, started)
+        recalls = dev_recalls(*dev_rows(network, dev), dev.items, dev.sources)
+        epoch = Epoch(number, total / steps_per_epoch, *recalls, time.perf_counter() - started)
         if epoch.rsum > max((earlier.rsum for earlier in history), default=-1.0):
             best = network_tensors(network)
         history = (*history, epoch)
@@ -137,40 +147,37 @@ def new_network(train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
     )
 
 
-def dev_ranks(network: TwoBranchNetwork, dev: FeatureSplit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks of the first positive: (M,) text to image, (N,) image to text."""
+def dev_rows(network: TwoBranchNetwork, dev: FeatureSplit) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, D) photos and (M, D) texts as unit rows."""
     network.eval()
     with torch.inference_mode():
         images = network.embed_images(torch.from_numpy(dev.images[:, 0])).numpy()
-        texts = network.embed_texts(torch.from_numpy(dev.texts)).numpy()
-    return both_ranks(images, texts, dev.items)
+        return images, network.embed_texts(torch.from_numpy(dev.texts)).numpy()
 
 
-def both_ranks(
-    images: NDArray[np.float32], texts: NDArray[np.float32], items: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks of the first positive, (M,) text to image and (N,) image to text, of (N, D) and (M, D) rows."""
-    return ranks_both_ways(texts, images, items, np.arange(len(images)))
+def dev_recalls(
+    images: NDArray[np.float32],
+    texts: NDArray[np.float32],
+    items: NDArray[np.int64],
+    sources: Sequence[str] = (),
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Recall in percent by k, text to image and image to text, of (N, D) photos and (M, D) texts.
 
-
-def measured_epoch(
-    number: int,
-    loss: float,
-    text_ranks: NDArray[np.int64],
-    image_ranks: NDArray[np.int64],
-    started: float,
-    *,
-    tuned: bool = False,
-) -> Epoch:
-    """An epoch that began at ``started`` (of ``time.perf_counter``) and is over now."""
-    return Epoch(
-        number,
-        loss,
-        {k: recall_at(text_ranks, k) for k in KS},
-        {k: recall_at(image_ranks, k) for k in KS},
-        time.perf_counter() - started,
-        tuned,
+    With several sources the mean over them, each in a gallery of its own: a gain on one that costs another is
+    none.
+    """
+    names = np.array(sources if sources else ("",) * len(images))
+    both: list[tuple[dict[int, float], dict[int, float]]] = []
+    for name in sorted(set(names)):
+        photos = np.flatnonzero(names == name)
+        rows = np.flatnonzero(names[items] == name)
+        own = np.searchsorted(photos, items[rows])
+        text_ranks, image_ranks = ranks_both_ways(texts[rows], images[photos], own, np.arange(len(photos)))
+        both.append(tuple({k: recall_at(ranks, k) for k in KS} for ranks in (text_ranks, image_ranks)))  # type: ignore[arg-type]
+    text_to_image, image_to_text = (
+        {k: float(np.mean([ways[way][k] for ways in both])) for k in KS} for way in (0, 1)
     )
+    return text_to_image, image_to_text
 
 
 def root_mean_square(features: NDArray[np.float32]) -> float:

@@ -26,17 +26,32 @@ def bidirectional_ranking_loss(images: Tensor, texts: Tensor, items: Tensor, mar
     return (per_image.sum() + per_text.sum()) / len(items)
 
 
-def info_nce_loss(images: Tensor, texts: Tensor, items: Tensor, temperature: float) -> Tensor:
+def info_nce_loss(
+    images: Tensor, texts: Tensor, items: Tensor, temperature: float, negatives: Tensor | None = None
+) -> Tensor:
     """Symmetric InfoNCE: each pair against the batch's other pairs, same-image pairs masked out.
 
     Radford et al., *Learning Transferable Visual Models from Natural Language Supervision*, 2021,
-    figure 3, with the mask added: a batch may hold several captions of one image.
+    figure 3, with the mask added: a batch may hold several captions of one image. ``negatives`` (B, B) bool,
+    row = image, column = text, says what else is certainly wrong; the others are left out too.
     """
     logits = images @ texts.T / temperature  # (B, B)
-    other_positive = (items[:, None] == items[None, :]).fill_diagonal_(False)
-    logits = logits.masked_fill(other_positive, -torch.inf)
+    left_out = items[:, None] == items[None, :]
+    if negatives is not None:
+        left_out = left_out | ~negatives
+    logits = logits.masked_fill(left_out.fill_diagonal_(False), -torch.inf)
     target = torch.arange(len(items))
     return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
+
+
+def classifier_loss(features: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """KL divergence of what a frozen classifier says of tuned features from what it said before tuning.
+
+    Li and Hoiem, *Learning without Forgetting*, 2016, with the classifier itself held still: ``features``
+    (B, C), ``targets`` (B, K) log-probabilities, ``weight`` (K, C), ``bias`` (K,).
+    """
+    now = functional.log_softmax(features @ weight.T + bias, dim=1)
+    return functional.kl_div(now, targets, log_target=True, reduction="batchmean")
 
 
 def two_branch_loss(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.metrics import ranks_both_ways, retrieval_metrics
+from retrieval.metrics import average_precision, ranks_both_ways, recall_at, retrieval_metrics
 from train.data import CaptionedPhotos
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+SENTENCES = "caption"  # the kind of a text of which no file says what it is
+FEWEST = 10  # texts of a kind, for a figure of their own
 
 
 def dev_metrics(
@@ -25,6 +30,79 @@ def dev_metrics(
         "n_images": len(images),
         "n_captions": len(texts),
     }
+
+
+def first_source(
+    dev: CaptionedPhotos,
+) -> tuple[CaptionedPhotos, NDArray[np.int64], NDArray[np.int64]]:
+    """The part of ``dev`` from its first source, with its rows among the photos and among the texts.
+
+    A model's headline figures speak of one collection, so that they can be compared between models.
+    """
+    parts = dev.by_source()
+    if not parts:
+        return dev, np.arange(len(dev.photos)), np.arange(len(dev.texts))
+    name, sources = dev.sources[0], np.array(dev.sources)
+    return parts[name], np.flatnonzero(sources == name), np.flatnonzero(sources[dev.items] == name)
+
+
+def source_metrics(
+    images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos, embed: Embed
+) -> dict[str, dict[str, Any]]:
+    """What is found on each source of ``dev``, in a gallery of that source alone: rsum of all its texts both
+    ways, and text to image for each kind of them.
+
+    ``images`` (I, D) and ``texts`` (C, D) are those of ``dev``. Where the objects of photos are listed, the
+    mean average precision of their names as queries is added; every photo with the object is right.
+    """
+    sources = np.array(dev.sources)
+    report: dict[str, dict[str, Any]] = {}
+    for name, part in dev.by_source().items():
+        photos = np.flatnonzero(sources == name)
+        rows = np.flatnonzero(sources[dev.items] == name)
+        figures: dict[str, Any] = {
+            "n_images": len(photos),
+            "n_texts": len(rows),
+            "rsum": dev_metrics(images[photos], texts[rows], part)["rsum"],
+        }
+        kinds = np.array([kind or SENTENCES for kind in part.kinds or (None,) * len(part.texts)])
+        for kind in sorted(set(kinds)):
+            chosen = kinds == kind
+            if chosen.sum() >= FEWEST:
+                figures[kind] = text_to_image(images[photos], texts[rows[chosen]], part.items[chosen])
+        if (precision := _objects_map(images[photos], part, embed)) is not None:
+            figures["object_names_mAP"] = precision
+        report[name] = figures
+    return report
+
+
+def text_to_image(
+    images: NDArray[np.float32], texts: NDArray[np.float32], items: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Recall, mean reciprocal rank (percent) and median rank of the texts."""
+    described = np.unique(items)
+    scores = texts @ images.T  # (M, N)
+    own = scores[np.arange(len(items)), items]
+    ranks = (scores >= own[:, None]).sum(axis=1)  # the text's own photo counts itself
+    return {
+        "n_texts": len(items),
+        "n_described": len(described),
+        **{f"R@{k}": round(recall_at(ranks, k), 1) for k in (1, 5, 10)},
+        "MRR": round(float(100 * np.mean(1 / ranks)), 1),
+        "median_rank": float(np.median(ranks)),
+    }
+
+
+def _objects_map(images: NDArray[np.float32], part: CaptionedPhotos, embed: Embed) -> float | None:
+    """Mean average precision (percent) of the names of listed objects; None where no photo lists any."""
+    listed = [row for row, objects in enumerate(part.objects) if objects is not None]
+    names = sorted({name for row in listed for name in part.objects[row] or ()})
+    if not names:
+        return None
+    scores = embed(names) @ images[listed].T
+    right = np.array([[name in (part.objects[row] or ()) for row in listed] for name in names])
+    precisions = [average_precision(row, relevant) for row, relevant in zip(scores, right, strict=True)]
+    return round(100 * float(np.mean(precisions)), 1)
 
 
 def _recalls(direction: Any) -> dict[str, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+Cut = Literal["sixteenth", "last grid"]  # of a photo's side; see train.latestages
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,21 @@ class Tuning:
     crops: float = 0.5  # share of batches whose photos are cropped to a window of their activations
     average: float = 0.99  # decay of the moving average of the weights
     blend: float = 1.0  # of that average in what is kept; the rest are the weights before tuning
+    cut: Cut = "sixteenth"  # where the late stages begin, which are tuned
+    rehearsal: float = 0.0  # weight of the loss that holds the backbone to its own classifier
+
+
+@dataclass(frozen=True)
+class EvidencePreset:
+    """How much the classifier's words count beside the branches; see train.evidence."""
+
+    dim: int = 128  # of the words' part of a vector
+    likeliest: int = 10  # classes that have a say
+    photo: float = 0.4  # b / a of a photo
+    short: float = 0.6  # b / a of a query of ``short_pieces`` word pieces or fewer
+    long: float = 0.2  # and of ``long_pieces`` or more; between them in proportion
+    short_pieces: int = 2
+    long_pieces: int = 6
 
 
 @dataclass(frozen=True)
@@ -49,7 +66,30 @@ class Preset:
     class_share: float = 0.0  # class-name pairs added to a batch, as a share of its size
     views: int = 1  # of each training photo: itself, its mirror image, random ones
     tuning: Tuning | None = None  # after the branches have settled
+    object_texts: bool = False  # made of the names of a photo's objects, where they are listed
+    known_truth: bool = False  # texts that are right for another photo too are no negatives of it
+    evidence: EvidencePreset | None = None  # the classifier's words as part of every vector
+    start_share: float = 1.0  # of the weights that a run starts from; the rest are as pretrained
 
+
+_FLICKR8K = Preset(
+    name="flickr8k",
+    text="wordpiece",
+    order="seed",
+    loss="info-nce",
+    optimizer="adamw",
+    learning_rate=1e-3,
+    schedule="cosine",
+    epochs=8,
+    batch_size=512,
+    hidden=2048,
+    dropout=0.5,
+    image_size=320,
+    temperature=0.025,
+    class_share=0.25,
+    views=6,
+    tuning=Tuning(epochs=12, blend=0.7),
+)
 
 PRESETS = {
     preset.name: preset
@@ -85,23 +125,21 @@ PRESETS = {
         ),
         # A pretrained sentence encoder under the text branch, every in-batch pair as a negative, the
         # classifier's class names beside the captions; then everything above the backbone's stem is tuned.
-        Preset(
+        _FLICKR8K,
+        # Several corpora with sentences, queries, names and objects, on from `flickr8k`: what is right for
+        # several photos is nobody's negative, the backbone is held to its own classifier, and only the layers
+        # on the last grid are tuned.
+        replace(
+            _FLICKR8K,
             name="default",
-            text="wordpiece",
-            order="seed",
-            loss="info-nce",
-            optimizer="adamw",
-            learning_rate=1e-3,
-            schedule="cosine",
-            epochs=8,
-            batch_size=512,
-            hidden=2048,
-            dropout=0.5,
-            image_size=320,
-            temperature=0.025,
-            class_share=0.25,
-            views=6,
-            tuning=Tuning(epochs=12, blend=0.7),
+            epochs=10,
+            views=2,
+            dim=384,
+            object_texts=True,
+            known_truth=True,
+            evidence=EvidencePreset(),
+            start_share=0.7,
+            tuning=Tuning(epochs=6, captions=1, blend=0.5, cut="last grid", rehearsal=0.3),
         ),
     )
 }

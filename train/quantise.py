@@ -46,7 +46,7 @@ from train.card import write_card
 from train.data import CaptionedPhotos, training_and_dev
 from train.export import forget_source
 from train.finished import run_on_model
-from train.metrics import dev_metrics
+from train.metrics import dev_metrics, first_source
 
 _CALIBRATION_PHOTOS = 128
 _QUANTISED = ("Conv", "Clip", "Add")
@@ -87,7 +87,8 @@ def int8_rsum(
 ) -> dict[str, float]:
     """The dev rsum with the int8 tower, as an entry of ``config.dev``; ``texts`` are (C, D)."""
     encoder = Encoder(folder, config, variant=Variant(int8=True))
-    return {RSUM_INT8: dev_metrics(encoder.encode_images(dev.photos), texts, dev)["rsum"]}
+    dev, _, rows = first_source(dev)
+    return {RSUM_INT8: dev_metrics(encoder.encode_images(dev.photos), texts[rows], dev)["rsum"]}
 
 
 class _Photos(CalibrationDataReader):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,25 @@ from typing import Any
 from torch import nn
 
 from embedding.backbones import Backbone, load_backbone
+from embedding.branches import TwoBranchNetwork
 from embedding.errors import UserError
 from embedding.modelfolder import CONFIG, sha256_file
 from embedding.progress import Progress
 from indexer.corpus import CaptionCorpus, read_corpus
 from train.checkpoint import Checkpoint, Epoch, best_epoch, load_checkpoint
 from train.classnames import class_pairs
-from train.data import CaptionedPhotos, check_enough, data_fingerprint, training_and_dev
+from train.data import CaptionedPhotos, check_enough, data_fingerprint, joined, training_and_dev
+from train.evidence import evidence
 from train.imageside import FrozenPhotos, TunedPhotos
-from train.joint import JointNetwork
+from train.knowledge import Classifier, Knowledge
+from train.latestages import split_backbone
 from train.loop import FeatureSplit, fit, new_network
-from train.presets import Preset
+from train.presets import EvidencePreset, Preset
 from train.save import save_model
 from train.sentences import tokenize
-from train.textside import EncoderTower, TextSide, WordPieceSide, WordsSide
+from train.start import StartWeights, mixed, read_start
+from train.textside import EncoderTower, TextSide, TextTower, WordPieceSide, WordsSide
+from train.truth import Truth, with_object_texts
 from train.tune import tune
 
 UNFINISHED = ".training"  # folder inside --out, until the run is finished
@@ -34,17 +39,25 @@ TUNING_CHECKPOINT = "tuning.safetensors"
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """What a person chose on the command line."""
+class CorpusPlace:
+    """A caption file and the folder that its photos are in."""
 
     captions: Path
     images: Path
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a person chose on the command line."""
+
+    corpora: tuple[CorpusPlace, ...]
     out: Path
     preset: Preset
     backbone: str
     weights: Path | None  # of the backbone, instead of its package's
     word_vectors: Path | None
-    split_lists: Mapping[str, Path] | None
+    split_lists: Mapping[str, Path] | None  # of the first corpus
+    start: Path | None  # a model folder to go on from, instead of pretrained weights
     seed: int
     resume: bool
     cache: Path
@@ -79,26 +92,31 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     checkpoint = options.out / UNFINISHED / CHECKPOINT
     tuning_checkpoint = options.out / UNFINISHED / TUNING_CHECKPOINT
     _check_out(options, checkpoint)
-    corpus = read_corpus(options.captions, options.split_lists)
-    train_part, dev_part = training_and_dev(corpus, options.images, seed=options.seed, progress=progress)
+    if options.start is not None and preset.tuning is None:
+        raise UserError(
+            f"the preset {preset.name} trains branches alone; only one that tunes can --start from a model"
+        )
+    corpora = read_corpora(options.corpora, options.split_lists)
+    train_part, dev_part = _training_and_dev(corpora, options, progress)
     settings = _settings(options, train_part, dev_part)
     if options.resume:
         _check_settings(load_checkpoint(checkpoint).settings, settings, checkpoint)
 
     backbone = load_backbone(options.backbone, options.weights, size=preset.image_size)
-    photos = _read_photos(options, backbone, train_part, dev_part, progress)
+    start = None if options.start is None else read_start(options.start, backbone)
+    photos = _read_photos(options, backbone, start, train_part, dev_part, progress)
     for failure in photos.failed:
         progress.warn(f"left out: {failure}")
     train_part, dev_part = train_part.restrict(photos.readable), dev_part.restrict(photos.readable)
-    check_enough(train_part, dev_part, corpus)
-    text = _text_side(options, train_part, progress)
+    check_enough(train_part, dev_part, corpora[0].path)
+    text = _text_side(options, start, train_part, progress)
     train_split = FeatureSplit(
         photos.train(train_part.photos), text.features(train_part.texts), train_part.items
     )
-    dev_split = FeatureSplit(photos.dev(dev_part.photos), text.features(dev_part.texts), dev_part.items)
-    classes = None
-    if preset.class_share:
-        classes = class_pairs(backbone.classifier.numpy(), train_split.images[:, 0], text.features)
+    dev_split = FeatureSplit(
+        photos.dev(dev_part.photos), text.features(dev_part.texts), dev_part.items, dev_part.sources
+    )
+    knowledge = _knowledge(preset, backbone, train_part, train_split, text)
     progress.note(
         f"{preset.name}: {len(train_part.photos):,} photos with {len(train_part.texts):,} captions; "
         f"dev {len(dev_part.photos):,} with {len(dev_part.texts):,}"
@@ -107,16 +125,12 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     def finish(state: Checkpoint, *, tuned: bool) -> dict[str, Any]:
         progress.note(f"writing {options.out}")
         branches = new_network(train_split, preset)
-        network: nn.Module = branches
-        if tuned and isinstance(photos, TunedPhotos):
-            network = photos.joint(branches)
-        network.load_state_dict(state.best)
-        network.eval()
+        trained = _trained(state, branches, photos, text, preset.evidence, tuned=tuned)
         return save_model(
             options.out,
-            network,
-            photos.tower(network),
-            EncoderTower(network.sentences) if isinstance(network, JointNetwork) else text,
+            trained.network,
+            trained.image_tower,
+            trained.text_tower,
             branches=branches,
             backbone=backbone,
             preset=preset,
@@ -124,7 +138,7 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
             train=train_part,
             dev=dev_part,
             training={
-                **_data_facts(corpus, train_part, dev_part),
+                **_data_facts(corpora, train_part, dev_part),
                 "command": options.command,
                 "settings": settings,
             },
@@ -137,7 +151,7 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
             train_split,
             dev_split,
             preset,
-            classes=classes,
+            knowledge=knowledge,
             seed=options.seed,
             checkpoint=checkpoint,
             settings=settings,
@@ -148,13 +162,12 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
             branches = new_network(train_split, preset)
             branches.load_state_dict(state.best)
             state = tune(
-                photos.joint(branches),
+                photos.joint(branches, text.encoder()),
                 photos.tuning_split(train_part, train=True),
                 photos.tuning_split(dev_part, train=False),
                 preset,
                 preset.tuning,
-                classes=classes,
-                class_sentences=tokenize(classes.sentences) if classes is not None else [],
+                knowledge=knowledge,
                 earlier=state.history,
                 seed=options.seed,
                 checkpoint=tuning_checkpoint,
@@ -202,10 +215,11 @@ def _settings(
 ) -> dict[str, Any]:
     """What a resumed run must share with its beginning."""
     return {
-        "data": data_fingerprint(train_part, dev_part, options.images),
+        "data": data_fingerprint(train_part, dev_part),
         "backbone": options.backbone,
         "weights": None if options.weights is None else sha256_file(options.weights),
         "word_vectors": None if options.word_vectors is None else sha256_file(options.word_vectors),
+        "start": None if options.start is None else _model_digest(options.start),
         "seed": options.seed,
         "preset": asdict(options.preset),
     }
@@ -220,40 +234,139 @@ def _check_settings(before: dict[str, Any], now: dict[str, Any], checkpoint: Pat
         )
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """A network with its best weights, and the two towers over it."""
+
+    network: nn.Module
+    image_tower: nn.Module
+    text_tower: TextTower
+
+
+def _trained(
+    state: Checkpoint,
+    branches: TwoBranchNetwork,
+    photos: FrozenPhotos | TunedPhotos,
+    text: TextSide,
+    preset: EvidencePreset | None,
+    *,
+    tuned: bool,
+) -> _Trained:
+    """The network of a checkpoint, of the branches alone or of all that is ``tuned``."""
+    if isinstance(photos, FrozenPhotos):
+        branches.load_state_dict(state.best)
+        return _Trained(branches.eval(), photos.tower(branches), text)
+    joint = photos.joint(branches, text.encoder())
+    (joint if tuned else branches).load_state_dict(state.best)
+    joint.eval()
+    seen, asked = (None, None) if preset is None else evidence(photos.backbone, joint.sentences, preset)
+    return _Trained(joint, photos.tower(joint, seen), EncoderTower(joint.sentences, asked))
+
+
+def _model_digest(folder: Path) -> str:
+    """What identifies a model folder: the checksum of the checksums in its configuration."""
+    return sha256_file(folder / CONFIG)
+
+
+def read_corpora(
+    places: Sequence[CorpusPlace], split_lists: Mapping[str, Path] | None = None
+) -> tuple[CaptionCorpus, ...]:
+    """The corpora at ``places``; ``split_lists`` belong to the first. Raises ``CaptionFileError``."""
+    return tuple(
+        read_corpus(place.captions, split_lists if number == 0 else None)
+        for number, place in enumerate(places)
+    )
+
+
+def _training_and_dev(
+    corpora: Sequence[CaptionCorpus], options: TrainOptions, progress: Progress
+) -> tuple[CaptionedPhotos, CaptionedPhotos]:
+    """All corpora as one, and the texts made of the names of objects."""
+    parts = [
+        training_and_dev(corpus, place.images, seed=options.seed, progress=progress)
+        for corpus, place in zip(corpora, options.corpora, strict=True)
+    ]
+    train_part = joined([train for train, _ in parts])
+    if options.preset.object_texts:
+        train_part = with_object_texts(train_part, options.seed)
+    return train_part, joined([dev for _, dev in parts])
+
+
 def _read_photos(
     options: TrainOptions,
     backbone: Backbone,
+    start: StartWeights | None,
     train_part: CaptionedPhotos,
     dev_part: CaptionedPhotos,
     progress: Progress,
 ) -> FrozenPhotos | TunedPhotos:
+    preset = options.preset
     origin = "imagenet" if options.weights is None else sha256_file(options.weights)[:12]
-    kind = TunedPhotos if options.preset.tuning is not None else FrozenPhotos
-    return kind.read(
+    if preset.tuning is None:
+        return FrozenPhotos.read(
+            train_part.photos,
+            dev_part.photos,
+            backbone,
+            origin=origin,
+            n_views=preset.views,
+            cache=options.cache,
+            progress=progress,
+        )
+    tuned = None
+    if start is not None and options.start is not None:
+        own = split_backbone(backbone)[1].state_dict()
+        tuned = mixed(own, start.late, preset.start_share)
+        origin += f"-{_model_digest(options.start)[:12]}-{preset.start_share:g}"
+    return TunedPhotos.read(
         train_part.photos,
         dev_part.photos,
         backbone,
+        split_backbone(backbone, preset.tuning.cut, tuned),
         origin=origin,
-        n_views=options.preset.views,
+        n_views=preset.views,
         cache=options.cache,
         progress=progress,
     )
 
 
-def _text_side(options: TrainOptions, train_part: CaptionedPhotos, progress: Progress) -> TextSide:
+def _text_side(
+    options: TrainOptions, start: StartWeights | None, train_part: CaptionedPhotos, progress: Progress
+) -> TextSide:
     if options.preset.text == "words":
         return WordsSide(train_part.texts, options.word_vectors)
-    return WordPieceSide(options.cache, progress)
+    if start is None or options.start is None:
+        return WordPieceSide(options.cache, progress)
+    share = options.preset.start_share
+    origin = f"{_model_digest(options.start)[:12]}-{share:g}"
+    return WordPieceSide(options.cache, progress, start.sentences, share=share, origin=origin)
+
+
+def _knowledge(
+    preset: Preset, backbone: Backbone, part: CaptionedPhotos, split: FeatureSplit, text: TextSide
+) -> Knowledge:
+    """What this preset takes from beside the captions."""
+    classes = None
+    if preset.class_share:
+        classes = class_pairs(backbone.classifier.numpy(), split.images[:, 0], text.features)
+    return Knowledge(
+        Truth.of(part) if preset.known_truth else None,
+        classes,
+        tokenize(classes.sentences) if classes is not None else [],
+        Classifier.of(backbone) if preset.known_truth else None,
+    )
 
 
 def _data_facts(
-    corpus: CaptionCorpus, train_part: CaptionedPhotos, dev_part: CaptionedPhotos
+    corpora: Sequence[CaptionCorpus], train_part: CaptionedPhotos, dev_part: CaptionedPhotos
 ) -> dict[str, Any]:
+    names = sorted(set(train_part.sources))
+    counts = {name: sum(source == name for source in train_part.sources) for name in names}
     return {
-        "corpus": corpus.path.name,
-        "corpus_format": corpus.format,
+        "corpus": ", ".join(corpus.path.name for corpus in corpora),
+        "corpus_format": ", ".join(corpus.format for corpus in corpora),
         "train_images": len(train_part.photos),
         "train_captions": len(train_part.texts),
+        **({"train_images_by_source": counts} if len(names) > 1 else {}),
         "dev_images": len(dev_part.photos),
         "dev_captions": len(dev_part.texts),
     }

@@ -28,8 +28,8 @@ from train.curves import draw_curves
 from train.data import CaptionedPhotos
 from train.export import store_float16, store_int8, write_onnx
 from train.joint import JointNetwork
-from train.latestages import Stem
-from train.metrics import dev_metrics
+from train.latestages import LateStages, Stem
+from train.metrics import dev_metrics, first_source, source_metrics
 from train.presets import Preset
 from train.quantise import int8_rsum, write_int8_tower
 from train.textside import TextTower
@@ -56,13 +56,37 @@ def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDAr
     The towers run there too, so branches are trained on the very features they will meet; and it is
     about twice as fast as PyTorch on a CPU.
     """
-    return _onnx_function(backbone, backbone.size)
+    session = _session(backbone, backbone.size, ["features"])
+    return lambda pixels: session.run(None, {"pixels": pixels})[0]
 
 
-def stem_extractor(stem: Stem, size: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float16]]:
-    """The function from (N, S, S, 3) uint8 pixels to (N, h, w, C) float16 activations, in ONNX Runtime."""
-    run = _onnx_function(stem, size)
-    return lambda pixels: run(pixels).transpose(0, 2, 3, 1).astype(np.float16)
+def halves_extractor(
+    stem: Stem, late: LateStages, size: int
+) -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]:
+    """The function from pixels to what both halves of a backbone make of them, in ONNX Runtime.
+
+    (N, S, S, 3) uint8 pixels to (N, h, w, C) float16 activations of the stem and (N, F) float32 features.
+    """
+    session = _session(_Halves(stem, late), size, ["activations", "features"])
+
+    def run(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        activations, features = session.run(None, {"pixels": pixels})
+        return activations.transpose(0, 2, 3, 1).astype(np.float16), features
+
+    return run
+
+
+class _Halves(nn.Module):
+    """A backbone that also returns what lies between its halves."""
+
+    def __init__(self, stem: Stem, late: LateStages) -> None:
+        super().__init__()
+        self.stem = stem
+        self.late = late
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        activations = self.stem(pixels)
+        return activations, self.late(activations).mean(dim=1)
 
 
 def save_model(
@@ -89,7 +113,7 @@ def save_model(
     export costs is in them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_image_onnx(image_tower, backbone.size, folder / IMAGE_TOWER, "embeddings")
+    _write_image_onnx(image_tower, backbone.size, folder / IMAGE_TOWER, ["embeddings"])
     if isinstance(network, JointNetwork):
         store_int8(folder / IMAGE_TOWER)  # only the branch has matrices: 3.7 MB less
     store_float16(folder / IMAGE_TOWER)
@@ -102,7 +126,7 @@ def save_model(
         preset=preset.name,
         backbone=backbone.name,
         image_size=backbone.size,
-        dim=preset.dim,
+        dim=preset.dim + (preset.evidence.dim if preset.evidence is not None else 0),
         text_kind=text.kind,
         max_tokens=text.max_tokens,
         training={
@@ -119,7 +143,10 @@ def save_model(
     draw_curves(history, folder / CURVES, title=f"{preset.name}, {backbone.name}")
     encoder = Encoder(folder, config)
     images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
-    metrics = dev_metrics(images, texts, dev)
+    first, photos, rows = first_source(dev)
+    metrics = dev_metrics(images[photos], texts[rows], first)
+    if sources := source_metrics(images, texts, dev, encoder.encode_texts):
+        metrics["by_source"] = sources
     config = replace(
         config, files={**config.files, **write_int8_tower(folder, train.photos, config.image_size)}
     )
@@ -139,15 +166,17 @@ def _half_matrices(network: nn.Module) -> Tensors:
     }
 
 
-def _onnx_function(module: nn.Module, size: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """``module`` as a function of (N, S, S, 3) uint8 pixels, in ONNX Runtime."""
+def _session(module: nn.Module, size: int, outputs: Sequence[str]) -> onnxruntime.InferenceSession:
+    """``module``, a function of (N, S, S, 3) uint8 pixels, in ONNX Runtime."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "module.onnx")
-        _write_image_onnx(module, size, path, "out")
-        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+        _write_image_onnx(module, size, path, outputs)
+        options = onnxruntime.SessionOptions()
+        # Threads that wait for decoding would spin, and slow down the decoding that they wait for.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
-def _write_image_onnx(module: nn.Module, size: int, path: Path, output: str) -> None:
+def _write_image_onnx(module: nn.Module, size: int, path: Path, outputs: Sequence[str]) -> None:
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    write_onnx(module, [example], path, inputs=["pixels"], output=output, dynamic=[["batch"]])
+    write_onnx(module, [example], path, inputs=["pixels"], outputs=outputs, dynamic=[["batch"]])

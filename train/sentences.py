@@ -75,14 +75,23 @@ class SentenceEncoder(nn.Module):
 class SentenceTower(nn.Module):
     """Sentence encoder and text branch as one network, for export: token ids to (N, D) unit rows."""
 
-    def __init__(self, encoder: SentenceEncoder, branch: Branch, scale: Tensor) -> None:
+    def __init__(
+        self,
+        encoder: SentenceEncoder,
+        branch: Branch,
+        scale: Tensor,
+        evidence: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.branch = branch
+        self.evidence = evidence
         self.register_buffer("scale", scale)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return self.branch(self.encoder(input_ids, attention_mask) / self.scale)
+        features = self.encoder(input_ids, attention_mask)  # (N, C)
+        rows = self.branch(features / self.scale)
+        return rows if self.evidence is None else self.evidence(rows, features, attention_mask)
 
 
 def tokenize(texts: Sequence[str]) -> list[list[int]]:

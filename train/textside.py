@@ -16,6 +16,8 @@ from embedding.branches import TwoBranchNetwork
 from embedding.modelfolder import TEXT_TOWER, TOKENIZER, TextKind
 from embedding.progress import Progress
 from embedding.text import SifEncoder, training_vocabulary
+from train.checkpoint import Tensors
+from train.evidence import QueryEvidence
 from train.export import store_float16, store_int8, write_onnx
 from train.features import text_features
 from train.sentences import (
@@ -25,6 +27,7 @@ from train.sentences import (
     SentenceTower,
     sentence_encoder_folder,
 )
+from train.start import mixed
 from train.wordvectors import load_word_vectors
 
 
@@ -44,6 +47,9 @@ class TextSide(TextTower, Protocol):
     def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, C) float32 features."""
 
+    def encoder(self) -> SentenceEncoder:
+        """The sentence encoder that tuning starts from. Raises ``ValueError`` where there is none."""
+
 
 class WordsSide:
     """SIF over word vectors, fitted on the training captions."""
@@ -58,6 +64,9 @@ class WordsSide:
     def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._sif.features(texts)
 
+    def encoder(self) -> SentenceEncoder:
+        raise ValueError("word vectors are not tuned")
+
     def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
         dim = len(self._sif.component)
         write_onnx(
@@ -65,7 +74,7 @@ class WordsSide:
             [torch.zeros(2, dim)],
             folder / TEXT_TOWER,
             inputs=["features"],
-            output="embeddings",
+            outputs=["embeddings"],
             dynamic=[["batch"]],
         )
         store_float16(folder / TEXT_TOWER)
@@ -73,26 +82,45 @@ class WordsSide:
 
 
 class WordPieceSide:
-    """The pretrained sentence encoder, frozen."""
+    """The sentence encoder, frozen: as pretrained, or mixed with one that an earlier run tuned."""
 
     kind: TextKind = "wordpiece"
     max_tokens = MAX_TOKENS
 
-    def __init__(self, cache: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        progress: Progress,
+        tuned: Tensors | None = None,
+        *,
+        share: float = 0.0,
+        origin: str = "",
+    ) -> None:
+        """``share`` of the weights ``tuned``, which ``origin`` names."""
         self._cache = cache
         self._progress = progress
+        self._tuned = tuned
+        self._share = share
+        self._extractor = f"{SENTENCE_ENCODER}-{MAX_TOKENS}" + (f"-{origin}" if origin else "")
+
+    def encoder(self) -> SentenceEncoder:
+        """A new one, in evaluation mode."""
+        encoder = SentenceEncoder.pretrained()
+        if self._tuned is not None:
+            encoder.load_state_dict(mixed(encoder.state_dict(), self._tuned, self._share))
+        return encoder
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return text_features(
             texts,
-            lambda: SentenceEncoder.pretrained().features,
-            extractor=f"{SENTENCE_ENCODER}-{MAX_TOKENS}",
+            lambda: self.encoder().features,
+            extractor=self._extractor,
             cache=self._cache,
             progress=self._progress,
         )
 
     def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
-        return EncoderTower(SentenceEncoder.pretrained()).save(network, folder)
+        return EncoderTower(self.encoder()).save(network, folder)
 
 
 class EncoderTower:
@@ -101,18 +129,19 @@ class EncoderTower:
     kind: TextKind = "wordpiece"
     max_tokens = MAX_TOKENS
 
-    def __init__(self, encoder: SentenceEncoder) -> None:
+    def __init__(self, encoder: SentenceEncoder, evidence: QueryEvidence | None = None) -> None:
         self._encoder = encoder
+        self._evidence = evidence
 
     def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
-        tower = SentenceTower(self._encoder, network.text_branch, network.text_scale)
+        tower = SentenceTower(self._encoder, network.text_branch, network.text_scale, self._evidence)
         ids = torch.tensor([[101, 2417, 2482, 102], [101, 3899, 102, 0]])  # "red car", "dog"
         write_onnx(
             tower,
             [ids, (ids > 0).long()],
             folder / TEXT_TOWER,
             inputs=["input_ids", "attention_mask"],
-            output="embeddings",
+            outputs=["embeddings"],
             dynamic=[["batch", "tokens"]] * 2,
         )
         store_int8(folder / TEXT_TOWER)

@@ -23,10 +23,10 @@ from train.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from train.classnames import ClassPairs
 from train.joint import JointNetwork
-from train.loop import both_ranks, epoch_line, measured_epoch, warm_cosine
-from train.losses import info_nce_loss
+from train.knowledge import Knowledge
+from train.loop import dev_recalls, epoch_line, warm_cosine
+from train.losses import classifier_loss, info_nce_loss
 from train.presets import Preset, Tuning
 
 SMALLEST_CROP = 0.7  # of the activations' side
@@ -41,6 +41,8 @@ class TuningSplit:
     rows: NDArray[np.int64]  # (N,) the row of each photo
     sentences: Sequence[Sequence[int]]  # (M,) token ids
     items: NDArray[np.int64]  # (M,)
+    features: NDArray[np.float32] | None = None  # (N, V, F) of the photos, before tuning
+    sources: tuple[str, ...] = ()  # (N,) the collection of each photo; empty where there is only one
 
     def photos(self, items: NDArray[np.int64], views: NDArray[np.int64]) -> Tensor:
         """(n, C, h, w) float32 activations of one view of each of these photos."""
@@ -55,8 +57,7 @@ def tune(
     preset: Preset,
     tuning: Tuning,
     *,
-    classes: ClassPairs | None,
-    class_sentences: Sequence[Sequence[int]],
+    knowledge: Knowledge,
     earlier: tuple[Epoch, ...],
     seed: int,
     checkpoint: Path,
@@ -74,7 +75,8 @@ def tune(
     every epoch; ``resume`` goes on from it as ``train.loop.fit`` does.
     """
     torch.manual_seed(seed)
-    network.sentences.requires_grad_(True)
+    network.sentences.requires_grad_(bool(tuning.text_rate))
+    classes = knowledge.classes
     optimizer = _optimizer(network, tuning)
     before = network_tensors(network)
     average = network_tensors(network)
@@ -104,28 +106,39 @@ def tune(
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * warm_cosine(done, tuning.warm_up)
             photos = order[step * size : (step + 1) * size]
-            activations = train.photos(photos, rng.integers(train.activations.shape[1], size=size))
+            views = rng.integers(train.activations.shape[1], size=size)
+            activations = train.photos(photos, views)
             if rng.random() < tuning.crops:
                 activations = _crop(activations, rng)
             captions = [
                 rng.choice(captions_of[photo], min(tuning.captions, len(captions_of[photo])), replace=False)
                 for photo in photos
             ]
-            pieces = [
-                _drop_pieces(train.sentences[row], tuning.drop_words, rng) for row in np.concatenate(captions)
-            ]
+            rows = np.concatenate(captions)
+            pieces = [_drop_pieces(train.sentences[row], tuning.drop_words, rng) for row in rows]
             photo_of = torch.from_numpy(np.repeat(np.arange(size), [len(rows) for rows in captions]))
             item = torch.from_numpy(photos)[photo_of]
             image_features = network.photo_features(activations, tuning.drop_cells)  # (size, C)
+            said = _said(knowledge, train, photos, views)
+            kept_knowledge = image_features.new_zeros(())
+            if tuning.rehearsal and said is not None and knowledge.classifier is not None:
+                weight, bias = knowledge.classifier.weight, knowledge.classifier.bias
+                kept_knowledge = tuning.rehearsal * classifier_loss(image_features, said, weight, bias)
+            drawn_classes = np.empty(0, dtype=np.int64)
             if classes is not None:
                 drawn = classes.draw(int(preset.class_share * size), rng)
+                drawn_classes = drawn.classes
                 image_features = torch.cat([image_features, torch.from_numpy(drawn.images)])
-                pieces += [list(class_sentences[row]) for row in drawn.rows]
+                pieces += [list(knowledge.class_sentences[row]) for row in drawn.rows]
                 photo_of = torch.cat([photo_of, size + torch.arange(len(drawn.rows))])
                 item = torch.cat([item, torch.from_numpy(drawn.items)])
             image_rows = network.branches.embed_images(image_features)
             text_rows = network.branches.embed_texts(network.sentence_features(pieces))
-            loss = info_nce_loss(image_rows[photo_of], text_rows, item, preset.temperature)
+            own = photo_of[: len(rows)]
+            wrong = knowledge.negatives(photos[own], rows, drawn_classes, None if said is None else said[own])
+            loss = kept_knowledge + info_nce_loss(
+                image_rows[photo_of], text_rows, item, preset.temperature, wrong
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -136,8 +149,8 @@ def tune(
             progress.advance()
         progress.finish()
         kept = _blend(before, average, tuning.blend)
-        text_ranks, image_ranks = _dev_ranks(network, kept, dev)
-        epoch = measured_epoch(number, total / steps_per_epoch, text_ranks, image_ranks, started, tuned=True)
+        recalls = dev_recalls(*_dev_rows(network, kept, dev), dev.items, dev.sources)
+        epoch = Epoch(number, total / steps_per_epoch, *recalls, time.perf_counter() - started, tuned=True)
         if epoch.rsum > max((past.rsum for past in history[len(earlier) :]), default=-1.0):
             best = kept
         history = (*history, epoch)
@@ -202,10 +215,19 @@ def _blend(before: dict[str, Tensor], after: dict[str, Tensor], share: float) ->
     }
 
 
-def _dev_ranks(
+def _said(
+    knowledge: Knowledge, train: TuningSplit, photos: NDArray[np.int64], views: NDArray[np.int64]
+) -> Tensor | None:
+    """(n, K) log-probabilities that the classifier gave these views before tuning."""
+    if knowledge.classifier is None or train.features is None:
+        return None
+    return knowledge.classifier.log_probabilities(train.features[photos, views])
+
+
+def _dev_rows(
     network: JointNetwork, weights: dict[str, Tensor], dev: TuningSplit
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks of the first positive with ``weights`` in the network, which then gets its own back."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, D) photos and (M, D) texts with ``weights`` in the network, which then gets its own back."""
     own = network_tensors(network)
     network.load_state_dict(weights)
     network.eval()
@@ -217,4 +239,4 @@ def _dev_ranks(
         images = network.branches.embed_images(torch.cat(rows)).numpy()
         texts = network.branches.embed_texts(network.sentence_features(dev.sentences)).numpy()
     network.load_state_dict(own)
-    return both_ranks(images, texts, dev.items)
+    return images, texts

@@ -18,7 +18,7 @@ from PIL import Image, ImageEnhance
 from embedding.preprocess import load_photo
 
 # Part of the cache's name: raise it when a view of the same photo would look different.
-VIEWS_VERSION = 1
+VIEWS_VERSION = 2
 
 _AREA = (0.4, 1.0)  # of the photo that is kept
 _ASPECT = (3 / 4, 4 / 3)  # of the kept part, against the photo's own
@@ -27,18 +27,18 @@ _SHARPNESS = (0.5, 3.0)  # Flickr8k's photos are enlarged and soft, a user's are
 
 
 def photo_views(path: Path, size: int, n_views: int) -> NDArray[np.uint8]:
-    """(n_views, S, S, 3) uint8 RGB: the photo as it is searched, its mirror image, then random views.
+    """(n_views, S, S, 3) uint8 RGB: the photo as it is searched, then random views.
 
     The same file gives the same views. Raises ``ImageError``.
     """
     whole = load_photo(path, size).pixels  # (S, S, 3)
-    views = [whole, whole[:, ::-1]][:n_views]
-    if n_views > 2:
+    views = [whole]
+    if n_views > 1:
         # Twice the size, so that a part of it is not enlarged; a smaller photo is enlarged either way.
         photo = Image.fromarray(load_photo(path, 2 * size).pixels)
         seed = int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "little")
         rng = np.random.default_rng(seed)
-        views += [_random_view(photo, size, rng) for _ in range(n_views - 2)]
+        views += [_random_view(photo, size, rng) for _ in range(n_views - 1)]
     return np.stack(views)
 
 

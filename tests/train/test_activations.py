@@ -14,6 +14,7 @@ from tests.fakes import write_photo
 from train.activations import ActivationCache, Activations, photo_activations
 
 SHAPE = (2, 2, 3)
+FEATURES = np.zeros((1, 2, 3), np.float32)
 
 
 def brightness(pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
@@ -23,10 +24,10 @@ def brightness(pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
 
 
 def activations(photos: list[Path], cache: Path, calls: list[int] | None = None) -> Activations:
-    def extract(pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+    def extract(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         if calls is not None:
             calls.append(len(pixels))
-        return brightness(pixels)
+        return brightness(pixels), pixels.mean(axis=(1, 2), dtype=np.float32)
 
     return photo_activations(
         photos,
@@ -52,23 +53,25 @@ def test_every_photo_gets_its_own_block_and_only_new_ones_are_computed(tmp_path:
     for photo, color in zip(photos, colors, strict=True):
         block = found.array[found.rows[photo]]
         assert block.shape == (3, *SHAPE)
-        # The photo and its mirror image have its colour; the third view is relit.
-        assert np.allclose(block[:2], color, atol=1)
+        # The photo has its colour, and so have its features; the other views are relit.
+        assert np.allclose(block[0], color, atol=1)
+        assert np.allclose(found.features[photo][0], color, atol=1)
+        assert found.features[photo].shape == (3, 3)
 
 
 def test_a_block_whose_row_was_never_committed_is_written_over(tmp_path: Path) -> None:
     cache = ActivationCache(tmp_path, "mean", SHAPE)
-    cache.put([b"a"], np.full((1, *SHAPE), 1, np.float16))
+    cache.put([b"a"], np.full((1, *SHAPE), 1, np.float16), FEATURES)
     with (tmp_path / "mean.f16").open("ab") as file:  # killed between writing and committing
         file.write(b"\x00" * 24)
-    cache.put([b"b"], np.full((1, *SHAPE), 2, np.float16))
+    cache.put([b"b"], np.full((1, *SHAPE), 2, np.float16), FEATURES)
     rows, array = cache.rows(), cache.array()
     assert (array[rows[b"a"]].max(), array[rows[b"b"]].min(), len(array)) == (1, 2, 2)
 
 
 def test_a_file_that_was_cut_is_noticed(tmp_path: Path) -> None:
     cache = ActivationCache(tmp_path, "mean", SHAPE)
-    cache.put([b"a"], np.ones((1, *SHAPE), np.float16))
+    cache.put([b"a"], np.ones((1, *SHAPE), np.float16), FEATURES)
     (tmp_path / "mean.f16").write_bytes(b"")
     with pytest.raises(UserError, match="delete the cache folder"):
         cache.array()

@@ -33,7 +33,7 @@ def words(tmp_path: Path) -> tuple[Words, Path]:
     torch.manual_seed(0)
     module, path = Words(), tmp_path / "words.onnx"
     example = torch.zeros(2, 3, dtype=torch.int64)
-    write_onnx(module, [example], path, inputs=["ids"], output="out", dynamic=[["batch", "tokens"]])
+    write_onnx(module, [example], path, inputs=["ids"], outputs=["out"], dynamic=[["batch", "tokens"]])
     return module, path
 
 

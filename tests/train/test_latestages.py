@@ -30,7 +30,7 @@ def test_resnet_is_cut_where_its_cells_are_an_eighth_of_the_side() -> None:
     torch.manual_seed(0)
     network = torchvision.models.resnet50().eval()
     grid = torch.nn.Sequential(*list(network.children())[:-2])
-    backbone = Backbone("resnet50", grid, network.fc.weight, 64, 2048, _TORCHVISION).eval()
+    backbone = Backbone("resnet50", grid, network.fc, 64, 2048, _TORCHVISION).eval()
     pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     stem, late = split_backbone(backbone)
     with torch.no_grad():
@@ -38,6 +38,33 @@ def test_resnet_is_cut_where_its_cells_are_an_eighth_of_the_side() -> None:
         assert activations.shape == (2, 512, 8, 8)
         # In training too: batch norm keeps ImageNet's statistics.
         torch.testing.assert_close(late.train()(activations).mean(dim=1), backbone(pixels))
+
+
+def test_the_last_grid_is_a_cut_further_down_the_same_function() -> None:
+    backbone = load_backbone("efficientnet-lite0")
+    pixels = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    stem, late = split_backbone(backbone, "last grid")
+    with torch.no_grad():
+        activations = stem(pixels)
+        assert activations.shape == (2, 192, 2, 2)  # a thirty-second of 64
+        torch.testing.assert_close(
+            late.eval()(activations).mean(dim=1), backbone(pixels), atol=1e-4, rtol=1e-4
+        )
+
+
+def test_weights_that_were_tuned_before_take_the_place_of_the_backbones_own() -> None:
+    backbone = load_backbone("efficientnet-lite0")
+    _, late = split_backbone(backbone)
+    with torch.no_grad():
+        for weight in late.parameters():
+            weight.mul_(0.9)
+    pixels = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        stem, _ = split_backbone(backbone)
+        expected = late.eval()(stem(pixels))
+        # The second half of the tuned stages moved into the stem.
+        deeper, last = split_backbone(backbone, "last grid", late.state_dict())
+        torch.testing.assert_close(last.eval()(deeper(pixels)), expected)
 
 
 def test_the_stem_and_depthwise_kernels_are_frozen() -> None:

@@ -11,9 +11,9 @@ import torch
 
 from embedding.branches import TwoBranchNetwork
 from embedding.progress import SILENT, Silent
-from retrieval.metrics import recall_at
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.loop import FeatureSplit, _another_text, dev_ranks, fit
+from train.knowledge import Knowledge
+from train.loop import FeatureSplit, _another_text, dev_recalls, dev_rows, fit
 from train.presets import PRESETS, Preset
 
 N = 48
@@ -42,7 +42,7 @@ def run(
         split(1),
         split(2),
         preset,
-        classes=None,
+        knowledge=Knowledge(),
         seed=seed,
         checkpoint=folder / "checkpoint.safetensors",
         settings={"why": "test"},
@@ -99,8 +99,8 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     state = run(tmp_path, preset)
     network = TwoBranchNetwork(10, 6, hidden=32, dim=8, order="seed", dropout=0.1)
     network.load_state_dict(state.best)
-    text_ranks, image_ranks = dev_ranks(network, split(2))
-    rsum = sum(recall_at(ranks, k) for ranks in (text_ranks, image_ranks) for k in (1, 5, 10))
+    ways = dev_recalls(*dev_rows(network, split(2)), split(2).items)
+    rsum = sum(recall for way in ways for recall in way.values())
     assert rsum == pytest.approx(max(epoch.rsum for epoch in state.history))
 
 
@@ -110,3 +110,15 @@ def test_another_text_is_of_the_same_image_and_not_the_same_one() -> None:
     assert items[another].tolist() == items.tolist()
     assert all(another[row] != row for row in (0, 1, 2, 4, 5))
     assert another[3] == 3  # image 2 has only one sentence
+
+
+def test_several_sources_count_alike_each_in_its_own_gallery() -> None:
+    # Photos 0-2 are of one source and point along axis 0, 1, 2; photo 3 alone is of the other.
+    images = np.eye(4, dtype=np.float32)
+    texts = images[[0, 1, 1, 3]]  # the text of photo 2 points to photo 1
+    items = np.array([0, 1, 2, 3])
+    to_images, to_texts = dev_recalls(images, texts, items, ("a", "a", "a", "b"))
+    # a: two of three texts find their photo first; b: its only photo. (2/3 + 1) / 2
+    assert to_images[1] == pytest.approx(100 * (2 / 3 + 1) / 2)
+    # Photo 1 ties with the text of photo 2 (ties count against us), photo 2 scores 0 with all: 1/3 and 1.
+    assert to_texts[1] == pytest.approx(100 * (1 / 3 + 1) / 2)

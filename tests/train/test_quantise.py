@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [example],
         folder / "image.onnx",
         inputs=["pixels"],
-        output="embeddings",
+        outputs=["embeddings"],
         dynamic=[["batch"]],
     )
     rng = np.random.default_rng(0)

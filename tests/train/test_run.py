@@ -17,7 +17,7 @@ from embedding.modelfolder import check_files, read_config
 from embedding.progress import SILENT, Silent
 from tests.fakes import write_photo
 from train.presets import PRESETS
-from train.run import TrainOptions, TrainReport, train
+from train.run import CorpusPlace, TrainOptions, TrainReport, train
 
 Whole = Callable[[str], tuple[Path, TrainReport]]
 COLORS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "white": (250, 250, 250)}
@@ -45,14 +45,14 @@ def options(corpus: Path, out: Path, name: str, **changes: object) -> TrainOptio
         tuning = replace(preset.tuning, epochs=2, photos=8)
         preset = replace(preset, views=3, image_size=None, tuning=tuning)
     basic = TrainOptions(
-        captions=corpus / "captions.csv",
-        images=corpus / "photos",
+        corpora=(CorpusPlace(corpus / "captions.csv", corpus / "photos"),),
         out=out,
         preset=preset,
         backbone="efficientnet-lite0",
         weights=None,
         word_vectors=None,
         split_lists=None,
+        start=None,
         seed=1,
         resume=False,
         cache=corpus / "cache",
@@ -162,7 +162,54 @@ def test_photos_that_cannot_be_read_may_leave_too_few(corpus: Path, tmp_path: Pa
         "image,caption,split\n" + "".join(f"{i}.jpg,photo,{'train' if i < 2 else 'dev'}\n" for i in range(4))
     )
     with pytest.raises(UserError, match="only 0 photos with captions to train on"):
-        train(options(corpus, tmp_path / "model", "seed", captions=captions, images=tmp_path), SILENT)
+        train(options(corpus, tmp_path / "model", "seed", corpora=(CorpusPlace(captions, tmp_path),)), SILENT)
+
+
+def test_several_corpora_are_trained_on_together_from_an_earlier_model(
+    corpus: Path, tmp_path: Path, whole: Whole
+) -> None:
+    """The second corpus lists objects, as Karpathy JSON with ``source``, ``objects`` and kinds of texts."""
+    rng = np.random.default_rng(1)
+    images = []
+    for i in range(24):
+        name = list(COLORS)[i % 4]
+        write_photo(tmp_path / "more" / f"{i}.png", tuple(int(c) for c in rng.integers(0, 256, 3)))  # type: ignore[arg-type]
+        texts = [(f"a {name} thing", "caption"), (name, "word")]
+        images.append(
+            {
+                "filename": f"{i}.png",
+                "split": "train" if i < 12 else "val",
+                "source": "things",
+                "objects": [name, "thing"],
+                "sentences": [{"raw": raw, "kind": kind} for raw, kind in texts],
+            }
+        )
+    (tmp_path / "more.json").write_text(json.dumps({"images": images}))
+    places = (
+        CorpusPlace(corpus / "captions.csv", corpus / "photos"),
+        CorpusPlace(tmp_path / "more.json", tmp_path / "more"),
+    )
+    start, _ = whole("flickr8k")
+    out = tmp_path / "model"
+    train(options(corpus, out, "default", corpora=places, start=start), SILENT)
+
+    config = read_config(out)
+    assert config.training["train_images_by_source"] == {"captions": 15, "things": 12}
+    # 30 and 24 texts of their own, and two of the objects of each of the 12 photos that list them.
+    assert config.training["train_captions"] == 30 + 24 + 24
+    assert config.dev["n_images"] == 8  # the headline is that of the first corpus
+    things = config.dev["by_source"]["things"]
+    assert (things["n_images"], things["caption"]["n_texts"], things["word"]["n_texts"]) == (12, 12, 12)
+    assert 0 < things["object_names_mAP"] <= 100
+    assert "| things | word | 12 | 12 |" in (out / "MODEL_CARD.md").read_text()
+    encoder = Encoder.load(out, verify=True)
+    rows = encoder.encode_texts(["red", "a red thing on a white wall beside a blue one"])
+    assert rows.shape == (2, 16 + 128)  # the branch, and what the classifier says
+    # In a name the words have a larger part than in a sentence.
+    assert np.linalg.norm(rows[0, 16:]) > 1.5 * np.linalg.norm(rows[1, 16:])
+
+    with pytest.raises(UserError, match="only one that tunes can --start"):
+        train(options(corpus, tmp_path / "seed", "seed", start=start), SILENT)
 
 
 def test_what_is_in_the_way_is_not_overwritten(corpus: Path, tmp_path: Path) -> None:

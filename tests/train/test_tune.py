@@ -14,6 +14,7 @@ from embedding.branches import TwoBranchNetwork
 from embedding.progress import SILENT
 from train.checkpoint import Checkpoint, network_tensors
 from train.joint import JointNetwork
+from train.knowledge import Knowledge
 from train.latestages import LateStages
 from train.presets import PRESETS, Tuning
 from train.tune import TuningSplit, _captions_by_photo, _crop, _drop_pieces, _move_towards, tune
@@ -57,8 +58,7 @@ def tuned(folder: Path, joint: JointNetwork, **changes: float) -> Checkpoint:
         split(),
         PRESETS["default"],
         tuning,
-        classes=None,
-        class_sentences=[],
+        knowledge=Knowledge(),
         earlier=(),
         seed=1,
         checkpoint=folder / "tuning.safetensors",

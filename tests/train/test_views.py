@@ -13,14 +13,13 @@ from embedding.preprocess import load_photo
 from train.views import photo_views, random_box
 
 
-def test_the_photo_its_mirror_image_and_random_views(tmp_path: Path) -> None:
+def test_the_photo_then_random_views_the_same_every_time(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     views = photo_views(tmp_path / "a.png", 16, 5)
     assert views.shape == (5, 16, 16, 3)
     whole = load_photo(tmp_path / "a.png", 16).pixels
     assert np.array_equal(views[0], whole)
-    assert np.array_equal(views[1], whole[:, ::-1])
     assert len({view.tobytes() for view in views}) == 5
     assert np.array_equal(views, photo_views(tmp_path / "a.png", 16, 5))
     assert np.array_equal(views[:1], photo_views(tmp_path / "a.png", 16, 1))

@@ -1,0 +1,109 @@
+"""What is true of training photos beyond their own captions, so that no true answer is pushed away.
+
+A batch holds other photos' captions as negatives, and some of them are right: two photos are called "living
+room", a photo of a pizza beside a fork is right for "a fork". Three facts are known and kept out of the
+negatives: captions of one photo, equal texts, and texts that name objects where the objects of photos are
+listed completely (as COCO's 80 classes are). A photo whose objects nobody listed says nothing of such a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.data import CaptionedPhotos
+
+OBJECTS = "objects"  # the kind of a text made of the names of a photo's objects
+_TEMPLATES = {
+    1: ("{}", "{}", "a {}", "a photo of a {}"),
+    2: ("{} and {}", "a {} and a {}", "a {} next to a {}"),
+    3: ("{}, {} and {}", "a {}, a {} and a {}", "a photo of a {}, a {} and a {}"),
+}
+_A_PHOTO = 2  # such texts
+
+
+def with_object_texts(part: CaptionedPhotos, seed: int) -> CaptionedPhotos:
+    """``part`` with two more texts for each photo whose objects are listed: one to three of their names."""
+    rng = np.random.default_rng(seed)
+    texts: list[str] = []
+    items: list[int] = []
+    for item, objects in enumerate(part.objects):
+        if not objects:
+            continue
+        for _ in range(_A_PHOTO):
+            n = min(int(rng.integers(1, 4)), len(objects))
+            names = rng.choice(sorted(objects), n, replace=False)
+            templates = _TEMPLATES[n]
+            texts.append(templates[rng.integers(len(templates))].format(*names))
+            items.append(item)
+    return replace(
+        part,
+        texts=(*part.texts, *texts),
+        items=np.concatenate([part.items, np.array(items, dtype=np.int64)]),
+        kinds=(*(part.kinds or (None,) * len(part.texts)), *(OBJECTS,) * len(texts)),
+    )
+
+
+@dataclass(frozen=True)
+class Truth:
+    """N photos and M texts: which photo is certainly no answer to which text."""
+
+    texts: NDArray[np.int64]  # (M,) a number for each text; the same for equal ones
+    named: NDArray[np.bool_]  # (M, K) objects that a text names; only where that is all it says
+    present: NDArray[np.bool_]  # (N, K) objects in each photo
+    listed: NDArray[np.bool_]  # (N,) whether the list of a photo's objects is complete
+
+    @classmethod
+    def of(cls, part: CaptionedPhotos) -> Truth:
+        """What ``part`` tells."""
+        numbers: dict[str, int] = {}
+        texts = [numbers.setdefault(_plain(text), len(numbers)) for text in part.texts]
+        lists = part.objects or (None,) * len(part.photos)
+        columns = {
+            name: column for column, name in enumerate(sorted({n for some in lists for n in some or ()}))
+        }
+        present = np.zeros((len(part.photos), len(columns)), dtype=bool)
+        for row, some in enumerate(lists):
+            present[row, [columns[name] for name in some or ()]] = True
+        named = np.zeros((len(part.texts), len(columns)), dtype=bool)
+        kinds = part.kinds or (None,) * len(part.texts)
+        for row, (text, kind) in enumerate(zip(part.texts, kinds, strict=True)):
+            named[row, _columns_named(_plain(text), kind, columns)] = True
+        return cls(
+            np.array(texts, dtype=np.int64), named, present, np.array([some is not None for some in lists])
+        )
+
+    def negatives(self, items: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(A, B): False where photo ``items[a]`` may be right for text ``rows[b]``, by the objects of both.
+
+        A photo's own captions are the caller's business.
+        """
+        named = self.named[rows]
+        about_objects = named.any(axis=1)  # (B,)
+        absent = ~self.present[items]
+        lacks = absent.astype(np.float32) @ named.astype(np.float32).T > 0  # (A, B)
+        return np.where(about_objects[None, :], lacks & self.listed[items][:, None], True)
+
+    def same_text(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(B, B): True where two texts are equal."""
+        numbers = self.texts[rows]
+        return numbers[:, None] == numbers[None, :]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().strip(" .!").split())
+
+
+def _columns_named(text: str, kind: str | None, columns: dict[str, int]) -> Sequence[int]:
+    """The objects that a text names and says nothing else about."""
+    if kind == OBJECTS:
+        words = f" {text.replace(',', ' ')} "
+        found = [name for name in columns if f" {name} " in words]
+        # "teddy bear" names no bear, "hot dog" no dog.
+        return [
+            columns[name] for name in found if not any(name != other and name in other for other in found)
+        ]
+    return [columns[text]] if text in columns else []
