@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv-dev/bin
 PHOTOS ?=
 
-.PHONY: demo test lint bench torture clean
+.PHONY: demo test lint bench torture model clean
 
 # The photographs in scikit-image's wheel; what is drawn or printed there is left out.
 DEMO_PHOTOS = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage.data").submodule_search_locations[0])')
@@ -54,6 +54,17 @@ SEED ?= 1
 SHARE ?= 1
 torture: .venv-dev/installed
 	$(DEV)/python -m pytest $(TWO) tests/torture --long=$(SHARE) --seed $(SEED) --torture-report benchmarks/torture.md
+
+# The shipped model again, from folders as DATA names them: an hour or two without a GPU.
+DATA ?= ../shared
+FLICKR8K := $(DATA)/flickr8k
+WIDER := $(DATA)/wider
+MODEL ?= .models
+model: .venv-dev/installed
+	$(DEV)/python cli.py train $(FLICKR8K)/Flickr8k.token.txt --images $(FLICKR8K)/images \
+	  --preset flickr8k --out $(MODEL)/flickr8k
+	$(DEV)/python cli.py train $(FLICKR8K)/Flickr8k.token.txt $(WIDER)/dataset.json \
+	  --images $(FLICKR8K)/images --images $(WIDER)/images --start $(MODEL)/flickr8k --out $(MODEL)/default
 
 # What a photo owner installs: no torch.
 .venv/installed: setup.cfg pyproject.toml
