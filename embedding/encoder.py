@@ -29,7 +29,7 @@ from embedding.modelfolder import (
     resolve_model,
 )
 from embedding.preprocess import TTA, WHOLE, View, load_views
-from embedding.text import SifEncoder
+from embedding.text import SifEncoder, well_formed
 
 T = TypeVar("T")
 
@@ -198,6 +198,7 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) float32, unit rows, in the order of ``texts``; by all cores."""
+        texts = [well_formed(text) for text in texts]
         embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
         # Sentences of like length share a batch: padding is work.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
@@ -212,11 +213,11 @@ class Encoder:
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of ``text`` that mean nothing to this model."""
-        return self._text_input.unknown_words(text)
+        return self._text_input.unknown_words(well_formed(text))
 
     def knows(self, text: str) -> bool:
         """Whether anything in ``text`` means something to this model."""
-        return self._text_input.knows(text)
+        return self._text_input.knows(well_formed(text))
 
     @property
     def _image_session(self) -> Any:
