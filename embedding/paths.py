@@ -1,7 +1,8 @@
-"""Paths as people type them."""
+"""Paths as people type them, and the cache folder."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -30,3 +31,19 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def cache_folder(name: str) -> Path:
+    """Our folder of this name in the platform's cache folder, safe to delete at any time."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("twobranch", appauthor=False)) / name
+
+
+def keep_matplotlib_in_cache() -> None:
+    """Have matplotlib, if it is not imported yet, write into our cache folder alone.
+
+    Left alone it makes ``~/.config/matplotlib`` and ``~/.cache/matplotlib``, for a list of fonts. A value of
+    the user's own is left as it is.
+    """
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_folder("matplotlib")))
