@@ -192,8 +192,12 @@ def test_a_server_opens_nothing_but_its_own_socket(fresh: Fresh) -> None:
         assert sockets.beside(server.port) == []
     if under:
         calls = traced_sockets(trace, pid)
-        assert [call.split("(")[0] for call in calls] == ["listen"], calls
+        # Once when it is made, and once by the event loop: the same descriptor.
+        descriptors = {call.split(",")[0] for call in calls}
+        assert len(descriptors) == 1 and descriptors.pop().startswith("listen("), calls
     assert fresh.written("home") == fresh.written("tmpdir") == []
+    if not under:  # a name server that answers at once leaves nothing to see in /proc
+        pytest.skip("sockets that are open for long there were none; for the others strace is needed")
 
 
 def _use(port: int | None, until: float) -> None:

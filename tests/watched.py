@@ -20,7 +20,7 @@ def strace(to: Path) -> list[str]:
 
     With ``-D`` the process that is started is the command's own, not strace's.
     """
-    words = ["strace", "-D", "-f", "-qq", "-e", "trace=%network"]
+    words = ["strace", "-D", "-f", "-q", "-e", "trace=%network"]
     for fast in (["--seccomp-bpf"], []):  # only the calls that are asked for stop the process
         check = [*words, *fast, "-e", "signal=none", "-o", "/dev/null", "true"]
         if shutil.which("strace") and subprocess.run(check, capture_output=True).returncode == 0:
@@ -49,8 +49,8 @@ def traced_sockets(trace: Path, pid: int) -> list[str]:
 class SocketsInProc:
     """Looks at a process's sockets again and again, as long as the block lasts (Linux).
 
-    One that is open for less than a few milliseconds may be missed; a question to a name server that does not
-    answer at once is open for seconds.
+    One that is open for less than a few milliseconds may be missed, such as a question to a name server that
+    answers at once; a connection, or one that does not answer, is open for longer.
     """
 
     def __init__(self, pid: int) -> None:
