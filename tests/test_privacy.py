@@ -197,7 +197,7 @@ def test_a_server_opens_nothing_but_its_own_socket(fresh: Fresh) -> None:
         assert len(descriptors) == 1 and descriptors.pop().startswith("listen("), calls
     assert fresh.written("home") == fresh.written("tmpdir") == []
     if not under:  # a name server that answers at once leaves nothing to see in /proc
-        pytest.skip("sockets that are open for long there were none; for the others strace is needed")
+        pytest.skip("nothing was open for long; to see what is open briefly strace is needed")
 
 
 def _use(port: int | None, until: float) -> None:
