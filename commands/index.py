@@ -126,6 +126,7 @@ def index(
     from embedding.modelfolder import model_label
     from embedding.preprocess import MAX_PIXELS
     from embedding.progress import one_line
+    from embedding.text import well_formed
     from indexer.build import update_library
     from indexer.known import has_folders
     from indexer.library import library_for_indexing
@@ -154,7 +155,7 @@ def index(
         paths or [],
         encoder,
         captions=captions,
-        split=split,
+        split=None if split is None else well_formed(split),
         exclude=exclude or None,
         include_hidden=include_hidden,
         chosen_for=chosen_for,

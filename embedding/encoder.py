@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -29,7 +30,7 @@ from embedding.modelfolder import (
     resolve_model,
 )
 from embedding.preprocess import TTA, WHOLE, View, load_views
-from embedding.text import SifEncoder
+from embedding.text import SifEncoder, well_formed
 
 T = TypeVar("T")
 
@@ -198,6 +199,7 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) float32, unit rows, in the order of ``texts``; by all cores."""
+        texts = [well_formed(text) for text in texts]
         embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
         # Sentences of like length share a batch: padding is work.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
@@ -212,11 +214,11 @@ class Encoder:
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of ``text`` that mean nothing to this model."""
-        return self._text_input.unknown_words(text)
+        return self._text_input.unknown_words(well_formed(text))
 
     def knows(self, text: str) -> bool:
         """Whether anything in ``text`` means something to this model."""
-        return self._text_input.knows(text)
+        return self._text_input.knows(well_formed(text))
 
     @property
     def _image_session(self) -> Any:
@@ -274,6 +276,8 @@ def _session(path: Path, device: Device = "cpu") -> Any:
     """
     import onnxruntime
 
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":  # for Windows, where it is the system that sends
+        onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: what the optimiser has to say is not for users
     options.intra_op_num_threads = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from embedding.errors import ModelError
+from embedding.paths import expanded
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -67,7 +68,7 @@ def resolve_model(name_or_dir: str | Path) -> Path:
     shipped = SHIPPED_MODELS / str(name_or_dir)
     if (shipped / CONFIG).is_file() and shipped.parent == SHIPPED_MODELS:
         return shipped
-    folder = Path(name_or_dir).expanduser()
+    folder = expanded(name_or_dir)
     if (folder / CONFIG).is_file():
         return folder.resolve()
     names = ", ".join(sorted(path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}"))) or "none"

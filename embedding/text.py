@@ -27,6 +27,14 @@ def tokenize(text: str) -> list[str]:
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
+def well_formed(text: str) -> str:
+    """The text with a replacement character for each lone surrogate.
+
+    A byte of a command line that is not UTF-8, or half a pair in JSON, is one; no tokeniser or file takes it.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 @dataclass(frozen=True)
 class WordVectors:
     """Word vectors, most useful words first: ``rows[word]`` is the word's row in ``vectors``."""

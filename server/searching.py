@@ -18,7 +18,7 @@ from retrieval.asking import Asked, put_right
 from retrieval.engine import SearchEngine
 from retrieval.filtertext import parse_filters
 from retrieval.fusion import Ranking
-from retrieval.query import Item, Term, parse_query, with_feedback
+from retrieval.query import MOST_CHARACTERS, Item, Term, parse_query, with_feedback
 from retrieval.query import Query as AskedQuery
 from server.engines import ServedEngine
 from server.errors import Problem, Refused
@@ -68,7 +68,7 @@ class SearchParameters(FilterParameters):
 
     q: str = Field(
         "",
-        max_length=2000,
+        max_length=MOST_CHARACTERS,
         description="Sentences; + and - stand alone between them, `2:` before one is its weight.",
         examples=["red car on a street", "2:golden retriever + snow - fruit"],
     )

@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -55,12 +55,20 @@ class Serve:
 
 
 @contextmanager
-def serve(library: Path, *options: str, token: str | None = None) -> Iterator[Serve]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TWOBRANCH_")}
+def serve(
+    library: Path,
+    *options: str,
+    token: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+    under: Sequence[str] = (),
+) -> Iterator[Serve]:
+    """``serve``, with ``under`` before the command, which becomes it: ``strace -D``."""
+    environment = {name: value for name, value in environment.items() if not name.startswith("TWOBRANCH_")}
     if token is not None:
         environment["TWOBRANCH_TOKEN"] = token
+    command = [sys.executable, str(ROOT / "cli.py")]
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "cli.py"), "--library", str(library), "serve", "--port", "0", *options],
+        [*under, *command, "--library", str(library), "serve", "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
