@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import statistics
 import time
 import zlib
@@ -26,9 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embedding.atomic import replacing
 from embedding.progress import Progress, showing
 from indexer.reader import CatalogReader, Kind
-from indexer.replacing import replacing
 from indexer.vectors import BLOCK, VectorIndex, as_matrix, best_of
 
 _FORMAT = 2  # 1 had no checksum over the facts
@@ -347,8 +346,6 @@ def _write(index: Any, path: Path) -> tuple[int, int, int]:
             faiss.write_index(index, str(partial))
         except RuntimeError as error:  # FAISS's own, for a full disk
             raise OSError(f"{path}: cannot be written ({error})") from None
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
         status, crc32 = partial.stat(), _crc32(partial)
     return status.st_size, status.st_mtime_ns, crc32
 

@@ -12,8 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedding.atomic import replacing
 from embedding.errors import LibraryError
-from indexer.replacing import replacing
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.replacing import replacing
+from embedding.atomic import replacing
 
 _MAGIC = b"2brvec\x00\x01"
 _FIELDS = struct.Struct("<8sqqq32sIq")  # magic, N, D, newest id, digest, crc32 of rows and ids, time
@@ -76,8 +76,6 @@ def write_vectors(
             fields = _FIELDS.pack(_MAGIC, len(every), dim, stamp.newest, stamp.digest, crc, written)
             file.seek(0)
             file.write(fields + struct.pack("<I", zlib.crc32(fields)))
-            file.flush()
-            os.fsync(file.fileno())
         os.utime(partial, ns=(written, written))
 
 
