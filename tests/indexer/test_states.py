@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import galleries, states
+from indexer import galleries, states, vectors
 from indexer.approximate import LargeIndex, lists_file
 from indexer.build import update_library
 from indexer.catalog import sqlite_connection
@@ -127,6 +127,28 @@ def test_lists_of_another_history(
     found = scores(library)
     monkeypatch.setattr(galleries, "LARGE", 10**6)  # looked through exactly
     assert found == pytest.approx(fresh(many, tmp_path))
+
+
+def test_of_a_library_of_schema_2_every_index_file_is_made_again_once(
+    many: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files may be of any history: that is what they could not tell."""
+    with closing(sqlite3.connect(library / CATALOG)) as connection:
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%vector%'"
+        ).fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("DROP TABLE vector_states")
+        connection.execute("DROP TABLE past_vector_states")
+        connection.execute("PRAGMA user_version = 2")
+    file = index_file(library, "images", 1)
+    data = bytearray(file.read_bytes())
+    data[7] = 1  # the format before
+    data[128:144] = data[144:160]  # one photo's vector is another's
+    file.write_bytes(data)
+    index(library, many, FakeEncoder())  # which compares what is searched with the pixels
+    monkeypatch.setattr(vectors, "write_vectors", None)  # calling it would raise
+    assert len(scores(library)) == N
 
 
 # --- states -------------------------------------------------------------------------------------------
