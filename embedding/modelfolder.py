@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from embedding.atomic import replacing
 from embedding.errors import ModelError
 from embedding.paths import expanded
 
@@ -136,9 +137,8 @@ def write_config(folder: Path, config: ModelConfig) -> None:
     text = _config_text(config)
     digest = hashlib.sha256(text.encode()).hexdigest()
     for name, content in ((CONFIG_CHECKSUM, f"{digest}  {CONFIG}\n"), (CONFIG, text)):
-        partial = folder / f"{name}.part"
-        partial.write_text(content, encoding="utf-8", newline="\n")
-        partial.replace(folder / name)
+        with replacing(folder / name) as partial:
+            partial.write_text(content, encoding="utf-8", newline="\n")
 
 
 def _config_text(config: ModelConfig) -> str:

@@ -23,16 +23,19 @@ from indexer.database import CATALOG, connect, library_error, open_database
 from indexer.lock import LOCK, indexing_lock
 from indexer.migrations import LATEST, check_not_newer, is_possible, schema_version
 from indexer.reader import KINDS, CatalogReader, Kind, LibraryModel
+from indexer.replacing import LEFT_OVERS
 from indexer.salvage import salvage
 from indexer.soundness import (
     broken_vectors,
     delete_vectors,
+    likely_version,
     mend_references,
     mend_values,
     reference_faults,
     schema_faults,
     value_faults,
 )
+from indexer.states import note_states
 from indexer.vectorfile import StoredVectors, read_vectors
 from indexer.vectors import BLOCK, index_file, open_exact, stamp
 from indexer.words import drop_damaged_words, refresh_words, words_are_sound
@@ -143,7 +146,7 @@ def _lock(library: Path) -> _Diagnosis:
 
 def _leftovers(library: Path) -> _Diagnosis:
     """Files that a killed process did not finish; nobody writes any now, since we hold the lock."""
-    files = sorted(library.glob("*.part"))
+    files = sorted(library.glob(LEFT_OVERS))
     if not files:
         return _fine("leftovers", "none")
     size = sum(file.stat().st_size for file in files)
@@ -181,11 +184,14 @@ def _catalogue(path: Path) -> _Diagnosis:
                 more = ["…"] if len(messages) > _MOST_MESSAGES else []
                 said = "; ".join(messages[:_MOST_MESSAGES] + more)
                 return _wrong("catalogue", f"damaged: {said}", copy, mend)
+            if (likely := likely_version(connection, version)) != version:
+                said = f"damaged: schema {version}, with the tables of schema {likely}"
+                return _wrong("catalogue", said, copy, mend)
+            if faults := schema_faults(connection, version):
+                return _wrong("catalogue", f"not as it should be: {', '.join(faults)}", copy, mend)
             if version < LATEST:
                 next_ = f"schema {version}; the next command takes it to {LATEST}, and keeps a copy"
                 return _fine("catalogue", next_ if version else "empty")
-            if faults := schema_faults(connection):
-                return _wrong("catalogue", f"not as it should be: {', '.join(faults)}", copy, mend)
             rows_wrong = [*value_faults(connection), *reference_faults(connection)]
             if rows_wrong:
                 return _wrong(
@@ -227,6 +233,7 @@ def _writing(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            note_states(connection)
             connection.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         raise library_error(path, error) from None
@@ -327,12 +334,13 @@ def _rebuilding(
 
 
 def _differing_from(file: Path, path: Path, kind: Kind) -> list[int]:
-    """As ``_differing``; none where the file is no whole one of vectors."""
-    stored = read_vectors(file, verify=True)
-    if stored is None:
+    """As ``_differing``; none where the file is no whole one of vectors, or of another history."""
+    stored, model_id = read_vectors(file, verify=True), file.stem.rpartition("-")[2]
+    if stored is None or not model_id.isdecimal():
         return []
     with closing(CatalogReader(path)) as catalog:
-        return list(_differing(catalog, kind, stored))
+        ours = catalog.was_state(kind, int(model_id), stored.stamp.state)
+        return list(_differing(catalog, kind, stored)) if ours else []
 
 
 def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Iterator[int]:
