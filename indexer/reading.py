@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.errors import ImageError, LargeImageError
+from embedding.patience import Patience
 from embedding.preprocess import MAX_PIXELS, View, decoding_bytes, load_views
 from indexer.exif import PhotoFacts, read_facts
 from indexer.files import open_file
@@ -22,6 +23,9 @@ from indexer.scan import FoundFile, can_be_listed
 
 # As large as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel.
 _MAX_BYTES = 1 << 30
+# Of a thread's time for one photo that is no larger than usual. One of 128 megapixels takes 5 on the machine
+# where this was written; what takes more was made to.
+_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,10 @@ def _decode(
     if digest == job.known_hash or digest in known:
         return Read(job, digest)
     try:
-        photo = load_views(data, size, views, name=job.path, max_pixels=max_pixels)
+        patience = Patience(_SECONDS * max(1.0, max_pixels / MAX_PIXELS))
+        photo = load_views(
+            data, size, views, name=job.path, max_pixels=max_pixels, patience=patience
+        )
         facts, keywords = read_facts(photo.exif), read_keywords(data, photo.exif)
     except LargeImageError as error:
         advice = f"`index --max-megapixels {-(-error.pixels // 1_000_000)}` takes it"

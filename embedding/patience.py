@@ -1,0 +1,53 @@
+"""How long the decoding of a photo may take, and that somebody may no longer want it.
+
+A thread that decodes cannot be stopped; but decoders ask for a file's bytes piece by piece, and then it can be
+told that there are no more.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+
+from embedding.errors import ImageError
+
+
+class GivenUp(Exception):
+    """Nobody waits for the photo any more."""
+
+
+class Patience:
+    """What a decoding is given: some seconds of its thread's time, and until ``give_up`` is called.
+
+    Belongs to the thread that makes it; any other may give it up. Kinds whose decoders take the whole file at
+    once (WebP, TIFF, HEIC, AVIF) notice when they are done.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = seconds
+        # Of this thread alone: a busy machine, or one that slept, makes no photo a slow one.
+        self._until = None if seconds is None else time.thread_time() + seconds
+        self._given_up = False
+
+    def give_up(self) -> None:
+        """What asks from now on is told so."""
+        self._given_up = True
+
+    def check(self) -> None:
+        """Raise ``GivenUp``, or ``ImageError`` when it has taken too long."""
+        if self._given_up:
+            raise GivenUp
+        if self._until is not None and time.thread_time() > self._until:
+            raise ImageError("", f"takes more than {self._seconds:.0f} s to decode")
+
+
+class PatientBytes(io.BytesIO):
+    """A file's bytes for as long as there is patience."""
+
+    def __init__(self, data: bytes, patience: Patience) -> None:
+        super().__init__(data)
+        self._patience = patience
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._patience.check()
+        return super().read(size)
