@@ -48,8 +48,8 @@ def missing_extra(name: str) -> str | None:
 def open_photo(data: bytes, name: Path | str = "", patience: Patience | None = None) -> Opened:
     """The photo in a file's bytes; ``name`` tells raw ones, the rest is told by content.
 
-    Raises ``ImageError`` when its kind needs a package that is not there, or it is made to take long, and what
-    Pillow and ``patience`` raise.
+    Raises ``ImageError`` when its kind needs a package that is not there, or it is made to take long, and
+    what Pillow and ``patience`` raise.
     """
     from PIL import Image
 

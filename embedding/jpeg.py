@@ -17,15 +17,15 @@ import numpy as np
 
 from embedding.errors import ImageError
 
-# libjpeg writes 10 scans, of CMYK 18; mozjpeg, which tries many ways, comes to about 20 at most. libtiff draws
-# the same line for the JPEGs in TIFF files; the format itself would take thousands.
+# libjpeg writes 10 scans, of CMYK 18; mozjpeg, which tries many ways, comes to about 20 at most. libtiff
+# draws the same line for the JPEGs in TIFF files; the format itself would take thousands.
 MOST_SCANS = 100
 # A scan takes about 2 ns a pixel, so 100 are allowed up to 25 megapixels, which is 5 s, and beyond them as
 # many as take as long; but always the 20 that programs write.
 _MOST_SCANNED = MOST_SCANS * 25_600_000  # pixels, over all scans
 _USUAL_SCANS = 20
-# Of a colour profile there may be 255 segments. The largest headers that phones write hold a second photo or a
-# depth map with a sound as base64 in extended XMP (Google's camera): up to some 20 MB, in 300 segments.
+# Of a colour profile there may be 255 segments. The largest headers that phones write hold a second photo or
+# a depth map with a sound as base64 in extended XMP (Google's camera): up to some 20 MB, in 300 segments.
 MOST_SEGMENTS = 2000
 MOST_HEADER = 64 << 20  # bytes of all segments before the pixels
 # EXIF is one segment of 64 kB by its specification; of the few programs that go on in a second, none writes
@@ -75,7 +75,7 @@ def check_jpeg(data: bytes) -> None:
     # What looks like the beginning of a scan is one, but for some in what comes after the photo, such as a
     # film: a quick count of all that do so is enough for nearly every file.
     if _count_pairs(data, header.scan - 2) > most and _has_more_scans(data, header.scan, most):
-        raise ImageError("", f"a progressive JPEG of more than {most} scans; programs write about 10")
+        raise ImageError("", f"a JPEG of more than {most} scans; programs write about 10")
 
 
 def _read_header(file: BinaryIO) -> _Header | None:

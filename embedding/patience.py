@@ -1,7 +1,7 @@
 """How long the decoding of a photo may take, and that somebody may no longer want it.
 
-A thread that decodes cannot be stopped; but decoders ask for a file's bytes piece by piece, and then it can be
-told that there are no more.
+A thread that decodes cannot be stopped; but decoders ask for a file's bytes piece by piece, and may then be
+told to stop.
 """
 
 from __future__ import annotations

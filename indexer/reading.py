@@ -134,9 +134,7 @@ def _decode(
         return Read(job, digest)
     try:
         patience = Patience(_SECONDS * max(1.0, max_pixels / MAX_PIXELS))
-        photo = load_views(
-            data, size, views, name=job.path, max_pixels=max_pixels, patience=patience
-        )
+        photo = load_views(data, size, views, name=job.path, max_pixels=max_pixels, patience=patience)
         facts, keywords = read_facts(photo.exif), read_keywords(data, photo.exif)
     except LargeImageError as error:
         advice = f"`index --max-megapixels {-(-error.pixels // 1_000_000)}` takes it"

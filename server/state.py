@@ -59,6 +59,7 @@ class State:
 
     def close(self) -> None:
         self.indexing.close()
+        self.uploads.close()
         self.engines.close()
         self.readers.close()
         self.explorers.close()

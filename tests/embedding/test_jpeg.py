@@ -16,29 +16,7 @@ from embedding.errors import ImageError
 from embedding.jpeg import MOST_SCANS, MOST_SEGMENTS, check_header, check_jpeg
 from embedding.patience import GivenUp, Patience
 from embedding.preprocess import WHOLE, decoding_bytes, load_photo, load_thumbnail, load_views
-
-
-def jpeg(mode: str = "RGB", side: int = 64, **options: object) -> bytes:
-    noise = np.random.default_rng(0).integers(0, 256, (side, side, 4), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise, "RGBA").convert(mode).save(file, "JPEG", **options)
-    return file.getvalue()
-
-
-def segment(marker: int, data: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
-
-
-def with_segments(photo: bytes, *segments: bytes) -> bytes:
-    return photo[:2] + b"".join(segments) + photo[2:]
-
-
-def with_scans(n: int, before: bytes = b"", side: int = 64) -> bytes:
-    """A progressive JPEG with its last scan ``n`` times more, ``before`` each of them."""
-    photo = jpeg(side=side, progressive=True)
-    last = photo[photo.rindex(b"\xff\xc4") : -2]
-    return photo[:-2] + (before + last) * n + photo[-2:]
-
+from tests.pictures import jpeg, segment, with_scans, with_segments
 
 EXIF = segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + bytes(65_000))
 XMP = segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(65_000))
@@ -108,9 +86,7 @@ def test_a_scan_too_many_is_refused_before_it_is_decoded(photo: bytes, tmp_path:
     for load in (lambda: load_photo(tmp_path / "a.jpg", 8), lambda: load_thumbnail(tmp_path / "a.jpg", 8)):
         with pytest.raises(ImageError) as caught:
             load()
-        assert caught.value.reason == (
-            f"a progressive JPEG of more than {MOST_SCANS} scans; programs write about 10"
-        )
+        assert caught.value.reason == f"a JPEG of more than {MOST_SCANS} scans; programs write about 10"
     assert time.thread_time() - started < 2
 
 
