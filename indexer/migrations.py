@@ -201,6 +201,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
+    # Which file it was that was read, so that a server hands out no other: `indexer.files.identity_of`.
+    Migration(4, ("ALTER TABLE images ADD COLUMN identity TEXT",)),
 )
 LATEST = MIGRATIONS[-1].version
 _TIMEOUT = 30.0  # seconds to wait for another process

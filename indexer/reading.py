@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,13 +16,11 @@ from embedding.errors import ImageError, LargeImageError
 from embedding.patience import Patience
 from embedding.preprocess import MAX_PIXELS, View, decoding_bytes, load_views
 from indexer.exif import PhotoFacts, read_facts
-from indexer.files import open_file
+from indexer.files import MAX_BYTES, identity_of, open_file
 from indexer.keywords import read_keywords
 from indexer.memory import Memory
 from indexer.scan import FoundFile, can_be_listed
 
-# As large as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel.
-_MAX_BYTES = 1 << 30
 # Of a thread's time for one photo that is no larger than usual. One of 128 megapixels takes 5 on the machine
 # where this was written; what takes more was made to.
 _SECONDS = 120.0
@@ -65,6 +63,7 @@ class Read:
     decoded: Decoded | None = None
     failure: str | None = None
     unreachable: bool = False
+    identity: str | None = None  # of the file that it was; None where nothing was read
 
 
 def read_photo(
@@ -83,8 +82,8 @@ def read_photo(
         with open_file(job.path) as file:
             # Header and content come from one open file, whatever the name stands for by then.
             before = os.fstat(file.fileno())
-            if before.st_size > _MAX_BYTES:
-                return Read(job, failure=f"larger than {_MAX_BYTES >> 30} GB")
+            if before.st_size > MAX_BYTES:
+                return Read(job, failure=f"larger than {MAX_BYTES >> 30} GB")
             with memory.room_for(before.st_size):  # for the header alone, of some kinds all is read
                 needed = before.st_size + decoding_bytes(file, job.path, size, views, max_pixels)
             with memory.room_for(needed):
@@ -93,7 +92,8 @@ def read_photo(
                 after = os.fstat(file.fileno())
                 if data is None or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
                     return Read(job, failure="changed while it was read; run `index` again")
-                return _decode(job, data, size, views, known, max_pixels)
+                identity = identity_of(before, job.path.is_symlink())
+                return replace(_decode(job, data, size, views, known, max_pixels), identity=identity)
     except ImageError as error:
         away = not job.scanned or (job.known_hash is not None and not _leads_anywhere(job.path))
         return Read(job, failure=error.reason, unreachable=away)
