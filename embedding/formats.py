@@ -51,15 +51,21 @@ def open_photo(data: bytes, name: Path | str = "", patience: Patience | None = N
     Raises ``ImageError`` when its kind needs a package that is not there, or it is made to take long, and
     what Pillow and ``patience`` raise.
     """
-    from PIL import Image
+    from PIL import Image, ImageFile
 
     if _suffix(str(name)) in RAW_SUFFIXES:  # Pillow would take many for TIFF and show a thumbnail
         _check_installed(_suffix(str(name)), name)
         return _open_raw(data)
+    file = io.BytesIO(data) if patience is None else PatientBytes(data, patience)
     if is_jpeg(data):
         check_jpeg(data)
-    file = io.BytesIO(data) if patience is None else PatientBytes(data, patience)
-    image = Image.open(file, formats=_formats(data[:12], name))
+        # What comes before the pixels is known to be short, and read in a hundred pieces: not by our class.
+        image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
+        if isinstance(image, ImageFile.ImageFile) and image.fp is not None:
+            file.seek(image.fp.tell())
+            image.fp = file
+    else:
+        image = Image.open(file, formats=_formats(data[:12], name))
     try:
         exif = image.getexif()
     except Exception:  # damaged in whatever way: the picture need not be

@@ -7,6 +7,7 @@ told to stop.
 from __future__ import annotations
 
 import io
+import math
 import time
 
 from embedding.errors import ImageError
@@ -17,16 +18,18 @@ class GivenUp(Exception):
 
 
 class Patience:
-    """What a decoding is given: some seconds of its thread's time, and until ``give_up`` is called.
+    """What a decoding is given: some seconds, if they are said, and until ``give_up`` is called.
 
-    Belongs to the thread that makes it; any other may give it up. Kinds whose decoders take the whole file at
-    once (WebP, TIFF, HEIC, AVIF) notice when they are done.
+    When they have passed by the clock, as many more of its thread's own time: a busy machine, or one that
+    slept, makes no photo a slow one. (Asking for that time takes as long as reading a header, so it is asked
+    late.) Belongs to the thread that decodes; any other may give it up. Kinds whose decoders take the whole
+    file at once (WebP, TIFF, HEIC, AVIF) notice when they are done.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = seconds
-        # Of this thread alone: a busy machine, or one that slept, makes no photo a slow one.
-        self._until = None if seconds is None else time.thread_time() + seconds
+        self._clock = math.inf if seconds is None else time.monotonic() + seconds
+        self._until: float | None = None  # by the time of the thread
         self._given_up = False
 
     def give_up(self) -> None:
@@ -37,8 +40,11 @@ class Patience:
         """Raise ``GivenUp``, or ``ImageError`` when it has taken too long."""
         if self._given_up:
             raise GivenUp
-        if self._until is not None and time.thread_time() > self._until:
-            raise ImageError("", f"takes more than {self._seconds:.0f} s to decode")
+        if self._seconds is not None and time.monotonic() > self._clock:
+            if self._until is None:
+                self._until = time.thread_time() + self._seconds
+            elif time.thread_time() > self._until:
+                raise ImageError("", f"takes more than {self._seconds:.0f} s to decode")
 
 
 class PatientBytes(io.BytesIO):

@@ -21,9 +21,9 @@ from indexer.keywords import read_keywords
 from indexer.memory import Memory
 from indexer.scan import FoundFile, can_be_listed
 
-# Of a thread's time for one photo that is no larger than usual. One of 128 megapixels takes 5 on the machine
-# where this was written; what takes more was made to.
-_SECONDS = 120.0
+# For one photo that is no larger than usual. One of 128 megapixels takes 5 on the machine where this was
+# written; what takes more was made to.
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -164,13 +164,14 @@ def test_decoding_ends_when_it_is_given_up(kind: str, load: Callable[[bytes, Pat
     asked = Impatient(1 << 60)
     load(file.getvalue(), asked)
     n = (1 << 60) - asked.left
-    assert n > 10  # it is asked all along
+    assert n > 4  # it is asked all along
     with pytest.raises(GivenUp):
         load(file.getvalue(), Impatient(n // 2))
 
 
 def test_no_photo_takes_longer_than_its_time() -> None:
+    photo = jpeg(side=1000, quality=95)
     with pytest.raises(ImageError) as caught:
-        load_views(jpeg(), 8, WHOLE, patience=Patience(0.0))
+        load_views(photo, 1000, WHOLE, patience=Patience(0.0))
     assert caught.value.reason == "takes more than 0 s to decode"
-    assert load_views(jpeg(), 8, WHOLE, patience=Patience(60)).width == 64
+    assert load_views(photo, 1000, WHOLE, patience=Patience(60)).width == 1000
