@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from embedding.errors import ImageError
 from embedding.extras import install_command
+from embedding.jpeg import check_header, check_jpeg, is_jpeg
+from embedding.patience import Patience, PatientBytes
 
 if TYPE_CHECKING:
     import rawpy
@@ -43,17 +45,27 @@ def missing_extra(name: str) -> str | None:
     return _missing(_suffix(name))
 
 
-def open_photo(data: bytes, name: Path | str = "") -> Opened:
+def open_photo(data: bytes, name: Path | str = "", patience: Patience | None = None) -> Opened:
     """The photo in a file's bytes; ``name`` tells raw ones, the rest is told by content.
 
-    Raises ``ImageError`` when its kind needs a package that is not there, and what Pillow raises.
+    Raises ``ImageError`` when its kind needs a package that is not there, or it is made to take long, and
+    what Pillow and ``patience`` raise.
     """
-    from PIL import Image
+    from PIL import Image, ImageFile
 
     if _suffix(str(name)) in RAW_SUFFIXES:  # Pillow would take many for TIFF and show a thumbnail
         _check_installed(_suffix(str(name)), name)
         return _open_raw(data)
-    image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
+    file = io.BytesIO(data) if patience is None else PatientBytes(data, patience)
+    if is_jpeg(data):
+        check_jpeg(data)
+        # What comes before the pixels is known to be short, and read in a hundred pieces: not by our class.
+        image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
+        if isinstance(image, ImageFile.ImageFile) and image.fp is not None:
+            file.seek(image.fp.tell())
+            image.fp = file
+    else:
+        image = Image.open(file, formats=_formats(data[:12], name))
     try:
         exif = image.getexif()
     except Exception:  # damaged in whatever way: the picture need not be
@@ -67,6 +79,9 @@ def open_header(file: BinaryIO, name: Path | str) -> Image.Image:
 
     file.seek(0)
     head = file.read(12)
+    if is_jpeg(head):
+        check_header(file)
+        file.seek(0)
     return Image.open(file, formats=_formats(head, name))
 
 
@@ -151,6 +166,7 @@ def _preview(raw: rawpy.RawPy) -> Image.Image | None:
     except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
         return None
     if thumb.format == rawpy.ThumbFormat.JPEG:
+        check_jpeg(thumb.data)
         image: Image.Image = Image.open(io.BytesIO(thumb.data), formats=("JPEG",))
     else:
         image = Image.fromarray(thumb.data)

@@ -130,6 +130,7 @@ class Image(Base):
     keywords: Mapped[str | None] = mapped_column(Text)  # and title and description, as the file has them
     indexed_at: Mapped[datetime]
     failure: Mapped[str | None] = mapped_column(OsText)
+    identity: Mapped[str | None] = mapped_column(Text)  # of the file that was read; None: not known
 
     root: Mapped[Root] = relationship(lazy="joined", innerjoin=True)
 

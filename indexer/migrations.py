@@ -254,6 +254,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             "INSERT INTO vector_states SELECT 'captions', id, randomblob(16) FROM models",
         ),
     ),
+    # Which file it was that was read, so that a server hands out no other: `indexer.files.identity_of`.
+    Migration(4, ("ALTER TABLE images ADD COLUMN identity TEXT",)),
 )
 LATEST = MIGRATIONS[-1].version
 _TIMEOUT = 30.0  # seconds to wait for another process

@@ -19,6 +19,7 @@ from embedding.atomic import replacing
 from embedding.errors import ImageError, UserError
 from embedding.preprocess import load_thumbnail
 from embedding.progress import SILENT, Progress, showing
+from indexer.files import read_file
 from retrieval.tables import day, percent
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ def _picture(hit: Hit, side: int, style: str = "") -> str:
     try:
         if hit.path is None:
             raise ImageError("", "the photo is not in the library")
-        image = load_thumbnail(hit.path, side)
+        # Not what somebody put in its place: pages are given away.
+        image = load_thumbnail(read_file(hit.path, hit.content), side, name=hit.path)
     except ImageError as error:
         return f'<span class="none"{styled}>{escape(error.reason)}</span>'
     jpeg = io.BytesIO()

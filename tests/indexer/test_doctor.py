@@ -20,6 +20,7 @@ from indexer.build import update_library
 from indexer.catalog import Catalog, Image
 from indexer.doctor import Finding, examine
 from indexer.lock import LOCK, indexing_lock
+from indexer.migrations import LATEST
 from indexer.vectors import index_file
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import captions, check, images, index, photo_index, write_captions
@@ -78,7 +79,7 @@ def test_a_sound_library_is_fine_and_stays_as_it_is(place: Path, library: Path) 
     findings = examine(library)
     assert {one.part: one.found for one in findings if one.part != "model"} == {
         "lock": "nobody holds it",
-        "catalogue": "60 photos, 60 captions, schema 3",
+        "catalogue": f"60 photos, 60 captions, schema {LATEST}",
         "words": "those of every photo",
         "vectors": "120, all of length 1",
         "index of images": "60 vectors, those of the catalogue",
