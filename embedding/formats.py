@@ -125,10 +125,10 @@ def _register_heif() -> None:
 def _silence_libtiff() -> None:
     """Keep libtiff's errors off stderr, where each is a line without the name of the file.
 
-    Pillow switches off its warnings and nothing else, and raises an error of its own for what cannot be read.
-    Of the ways to do it this one disturbs least: stderr itself belongs to all threads, and a handler in Python
-    would be called for each of the million errors that a file can hold. It counts for the whole process; where
-    Pillow's libtiff cannot be reached, as on Windows, the lines stay.
+    Pillow switches off its warnings and nothing else, and raises an error of its own for what cannot be
+    read. Of the ways to do it this one disturbs least: stderr itself belongs to all threads, and a handler in
+    Python would be called for each of the million errors that a file can hold. It counts for the whole
+    process; where Pillow's libtiff cannot be reached, as on Windows, the lines stay.
     """
     import ctypes
 
