@@ -34,7 +34,6 @@ from embedding.modelfolder import (
 )
 from embedding.preprocess import TTA, WHOLE, View, load_views
 from embedding.text import WORD_VECTORS, SifEncoder
-from embedding.tower import DEVICES as DEVICES
 from embedding.tower import PROVIDERS, Device, Input, Tower
 
 T = TypeVar("T")

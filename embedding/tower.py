@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from embedding.errors import ModelError
 from embedding.modelfolder import ADVICE, CONFIG, first_line
 
 Device = Literal["cpu", "cuda"]
-DEVICES: tuple[Device, ...] = get_args(Device)
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 _OUTPUT = "tensor(float)"
@@ -55,17 +54,22 @@ class Tower:
         try:
             (rows,) = self._session.run(None, dict(inputs))
         except Exception as error:  # onnxruntime's own exception types share no public base
-            taken = (
+            taken = ", ".join(
                 f"{name} of {_sizes(array.shape)} ({self._sources[name]})" for name, array in inputs.items()
             )
-            raise self._wrong(f"fails on {', '.join(taken)}: {first_line(error)}") from None
+            if isinstance(error, MemoryError) or "allocate memory" in str(error):
+                raise ModelError(
+                    f"{self._path}: not enough memory for {taken}; close other programs"
+                ) from None
+            raise self._wrong(f"fails on {taken}: {first_line(error)}") from None
         if rows.shape != (n, self._dim):
             raise self._wrong(
                 f"gives {_sizes(rows.shape)} numbers for {n} rows, and {CONFIG} says dim {self._dim}"
             )
         squares = np.einsum("ij,ij->i", rows, rows)
-        if not (np.abs(squares - 1) < 0.01).all():  # nor for NaN
-            raise self._wrong(f"gives vectors of length {np.sqrt(squares.max()):g} rather than 1")
+        off = np.abs(squares - 1)
+        if not (off < 0.01).all():  # nor for NaN
+            raise self._wrong(f"gives vectors of length {np.sqrt(squares[off.argmax()]):g} rather than 1")
         return np.asarray(rows)
 
     def _check_inputs(self, inputs: Sequence[Input]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -332,3 +333,17 @@ def test_a_tokenizer_of_whatever_json(tmp_path: Path) -> None:
             refused += 1
             assert str(error).startswith((f"{folder / 'tokenizer.json'}: ", f"{folder / 'text.onnx'}: "))
     assert 250 < refused < 500
+
+
+def test_too_little_memory_is_not_the_model_s_fault(tmp_path: Path) -> None:
+    encoder = Encoder.load(write_model(tmp_path / "model"))
+
+    def run(outputs: object, inputs: object) -> object:
+        raise RuntimeError("[ONNXRuntimeError] : Failed to allocate memory for requested buffer of size 7")
+
+    encoder.prepare()
+    encoder._image_tower._session = SimpleNamespace(run=run)
+    with pytest.raises(
+        ModelError, match=r"image\.onnx: not enough memory for pixels of 1 x 8 x 8 x 3 \(image"
+    ):
+        encoder.encode_images([Image.new("RGB", (8, 8))])
