@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 # Seconds. Whatever takes longer hangs, also on two cores with fifteen programs at work; a test that passes
 # never waits so long.
-PATIENCE = 120.0
+PATIENCE = 300.0
 _PAUSE = 0.01  # seconds between two looks
 
 

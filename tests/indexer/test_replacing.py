@@ -13,6 +13,7 @@ from indexer.replacing import remove_left_overs, replacing
 from indexer.vacuum import vacuum
 from tests.fakes import FakeEncoder
 from tests.indexing import index
+from tests.waiting import PATIENCE
 
 
 def test_the_old_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_the_old_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:
 
 def test_two_threads_of_one_process_do_not_write_the_same_partial_file(tmp_path: Path) -> None:
     names = []
-    both = threading.Barrier(2)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def write() -> None:
         with replacing(tmp_path / "a") as partial:
