@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -66,6 +67,8 @@ def open_photo(data: bytes, name: Path | str = "", patience: Patience | None = N
             image.fp = file
     else:
         image = Image.open(file, formats=_formats(data[:12], name))
+    if image.format == "TIFF":
+        _silence_libtiff()
     try:
         exif = image.getexif()
     except Exception:  # damaged in whatever way: the picture need not be
@@ -131,6 +134,26 @@ def _register_heif() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Keep libtiff's errors off stderr, where each is a line without the name of the file.
+
+    Pillow switches off its warnings and nothing else, and raises an error of its own for what cannot be
+    read. Of the ways to do it this one disturbs least: stderr itself belongs to all threads, and a handler in
+    Python would be called for each of the million errors that a file can hold. It counts for the whole
+    process; where Pillow's libtiff cannot be reached, as on Windows, the lines stay.
+    """
+    import ctypes
+
+    from PIL import Image
+
+    with suppress(AttributeError, OSError, TypeError):
+        # A symbol is looked for in all that the module is linked with, so in that very libtiff.
+        silence = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        silence.argtypes, silence.restype = [ctypes.c_void_p], ctypes.c_void_p
+        silence(None)
 
 
 def _open_raw(data: bytes) -> Opened:

@@ -14,10 +14,9 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedding.errors import LibraryError, ModelError
-from embedding.modelfolder import Variant, check_files, fingerprint, read_config, resolve_model
 from indexer.approximate import lists_file, load_lists
 from indexer.database import CATALOG, connect, library_error, open_database
 from indexer.lock import LOCK, indexing_lock
@@ -39,6 +38,9 @@ from indexer.states import note_states
 from indexer.vectorfile import StoredVectors, read_vectors
 from indexer.vectors import BLOCK, index_file, open_exact, stamp
 from indexer.words import drop_damaged_words, refresh_words, words_are_sound
+
+if TYPE_CHECKING:
+    from embedding.encoder import Encoder
 
 _MOST_MESSAGES = 3  # of SQLite's
 
@@ -64,9 +66,12 @@ class _Diagnosis:
     mend: Callable[[], str] | None = None  # does it, and says what it did
 
 
-def examine(library: Path, *, repair: bool = False) -> list[Finding]:
+def examine(
+    library: Path, *, repair: bool = False, check_model: Callable[[Encoder], object] = lambda encoder: None
+) -> list[Finding]:
     """What is wrong with a library, part by part; ``repair`` mends each before the next is looked at.
 
+    ``check_model`` raises ``ModelError`` for what else is wrong with the model, beyond what its vectors need.
     Raises ``LibraryError`` for one that is missing, newer than this program, or at work.
     """
     path = library / CATALOG
@@ -98,7 +103,7 @@ def examine(library: Path, *, repair: bool = False) -> list[Finding]:
                         assert model is not None
                         say(_index(catalog, kind, model))
                     if model is not None:
-                        say(_model(model))
+                        say(_model(model, check_model))
         say(_leftovers(library))
     return findings
 
@@ -356,11 +361,14 @@ def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Ite
 # --- the model --------------------------------------------------------------------------------------
 
 
-def _model(model: LibraryModel) -> _Diagnosis:
+def _model(model: LibraryModel, check_model: Callable[[Encoder], object]) -> _Diagnosis:
+    from embedding.encoder import Encoder
+
     try:
-        folder = resolve_model(model.name)
-        check_files(folder, read_config(folder))
-        same = fingerprint(folder, Variant.of_fingerprint(model.fingerprint)) == model.fingerprint
+        encoder = Encoder.load(model.name, verify=True, **asdict(model.variant))
+        same = encoder.fingerprint == model.fingerprint
+        encoder.check()
+        check_model(encoder)
     except ModelError as error:
         advice = "copy the model folder again, or encode everything with another: `index --model default`"
         return _wrong("model", str(error), advice)
@@ -370,4 +378,4 @@ def _model(model: LibraryModel) -> _Diagnosis:
             f"{model.label} has changed since the library was indexed",
             f"encode everything again: `index --model {model.name}`",
         )
-    return _fine("model", f"{model.label}, its files have their checksums")
+    return _fine("model", f"{model.label}, its files have their checksums and fit together")

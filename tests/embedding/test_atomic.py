@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from embedding.atomic import replacing
+from tests.waiting import PATIENCE
 
 
 def test_the_old_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_the_old_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:
 
 def test_two_threads_of_one_process_do_not_write_the_same_partial_file(tmp_path: Path) -> None:
     names = []
-    both = threading.Barrier(2)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def write() -> None:
         with replacing(tmp_path / "a") as partial:

@@ -26,6 +26,7 @@ from server.settings import Settings
 from tests.fakes import FakeEncoder
 from tests.pictures import jpeg, segment, with_scans, with_segments
 from tests.server.serving import Reply, form, receive, request, send, serving
+from tests.waiting import PATIENCE, wait_for
 
 MOST = 100_000  # bytes of a picture, here
 
@@ -175,7 +176,7 @@ def test_one_picture_is_decoded_at_a_time_and_few_wait(port: int, monkeypatch: p
         with lock:
             at_work[0] += 1
             at_work[1] = max(at_work)
-        go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         with lock:
             at_work[0] -= 1
         return take(self, data, encoder, patience)
@@ -185,14 +186,11 @@ def test_one_picture_is_decoded_at_a_time_and_few_wait(port: int, monkeypatch: p
     threads = [Thread(target=lambda: replies.append(hand_in(port, image("PNG")))) for _ in range(5)]
     for thread in threads:
         thread.start()
-    for _ in range(200):
-        if len(replies) == 2:  # of five the first is at work, two wait, two are refused
-            break
-        threads[0].join(0.05)
+    wait_for(lambda: len(replies) == 2, "of five the first is at work, two wait, two are refused")
     assert [reply.status for reply in replies] == [503, 503]
     go_on.set()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert sorted(reply.status for reply in replies) == [200, 200, 200, 503, 503]
     assert at_work == [0, 1]
 
@@ -288,7 +286,7 @@ def test_a_body_that_comes_too_slowly(port: int, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bodies, "_GRACE", 0.2)
     monkeypatch.setattr(bodies, "_LINGER", 0.1)
     header, _ = form(b"")
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(request("POST", "/api/search", header, "Content-Length: 1000") + b"--b")
         assert receive(connection).status == 408
         assert connection.recv(1) == b""  # and the connection is closed
@@ -297,7 +295,7 @@ def test_a_body_that_comes_too_slowly(port: int, monkeypatch: pytest.MonkeyPatch
 def test_a_body_that_breaks_off(port: int) -> None:
     header, _ = form(b"")
     broken = request("POST", "/api/search", header, "Content-Length: 1000") + b"--b"
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(broken)
     assert hand_in(port, image("PNG")).status == 200
 
