@@ -53,7 +53,7 @@ bench: .venv-dev/installed
 SEED ?= 1
 SHARE ?= 1
 torture: .venv-dev/installed
-	$(DEV)/python -m pytest $(TWO) tests/torture --long=$(SHARE) --seed $(SEED) --torture-report benchmarks/torture.md
+	$(DEV)/python -m pytest $(TWO) tests/torture -o faulthandler_timeout=43200 --long=$(SHARE) --seed $(SEED) --torture-report benchmarks/torture.md
 
 # The shipped model again, from folders as DATA names them: an hour or two without a GPU.
 DATA ?= ../shared

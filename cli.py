@@ -17,6 +17,19 @@ if any(find_spec(name) is None for name in ("typer", "faiss", "onnxruntime", "sq
         os.execv(_python, [str(_python), __file__, *sys.argv[1:]])
     sys.exit("error: twobranch is not installed for this Python; run `make demo` or `pip install .` first")
 
+# Installed, our packages stand behind PYTHONPATH under everyday names: something else may be found instead.
+if _others := [
+    Path(spec.origin or next(iter(spec.submodule_search_locations or ())))
+    for name in ("commands", "embedding", "indexer", "retrieval", "server", "train")
+    if (spec := find_spec(name)) is not None
+    and Path(spec.origin or "/").resolve().parent.parent != Path(__file__).resolve().parent
+]:
+    _other = _others[0].parent if _others[0].name == "__init__.py" else _others[0]
+    sys.exit(
+        f"error: {_other} is found instead of twobranch's own {_other.stem}; "
+        f"rename it, or take {_other.parent} off Python's path (PYTHONPATH)"
+    )
+
 from commands import register
 from commands.config import has_config
 from commands.shared import app

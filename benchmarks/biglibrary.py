@@ -39,7 +39,8 @@ PHOTOS_A_FOLDER = 1_000
 
 def synthetic_vectors(n: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
     """(b, D) float32 unit rows, ``n`` in all. Block i is the same whatever ``n`` is."""
-    calibration = Calibration.load(Encoder.load("default").folder)
+    encoder = Encoder.load("default")
+    calibration = Calibration.load(encoder.folder, encoder.dim)
     assert calibration is not None
     bank = calibration.images.rows.astype(np.float32) * calibration.images.scales[:, None]
     for number, start in enumerate(range(0, n, BLOCK)):

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.encoder import Encoder
+from embedding.paths import keep_matplotlib_in_cache
 from embedding.progress import Console
 from indexer.corpus import CaptionCorpus, read_corpus
 from retrieval.confidence import FEATURES, KINDS, Bank, Calibration, Kind
@@ -150,6 +151,7 @@ def _percent(values: NDArray[np.generic]) -> str:
 
 def draw_reliability(measured: dict[tuple[Kind, str], Measured], path: Path) -> None:
     """A PNG: how many of the hits that were given a probability are right, by kind and gallery size."""
+    keep_matplotlib_in_cache()
     from matplotlib.figure import Figure
 
     closer = ("topic", "answers")

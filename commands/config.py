@@ -1,16 +1,30 @@
-"""``config.toml`` in the library folder: a person's own defaults for options."""
+"""``config.toml`` in the library folder: a person's own defaults for options.
+
+A library may be somebody else's, or have come with the photos: its configuration is read only where it
+belongs to who runs the command (as git does, ``safe.directory``), and sets only options that were declared
+with ``SETTABLE``. None of these names a file to write or to open, an address, or a token.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import typer
 
 from embedding.errors import UserError
+from embedding.progress import one_line
 
 NAME = "config.toml"
+
+
+class _Settable:
+    """Marks an option that config.toml may set, in its ``Annotated``."""
+
+
+SETTABLE = _Settable()
 
 
 def config_file(library: Path | None) -> Path:
@@ -33,11 +47,15 @@ def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dic
     """The defaults in the library that is meant, by command and parameter; None where it has no such file.
 
     A table is called like a command, a key like a long option without its dashes. Raises ``UserError`` naming
-    file and key for what no option is called or takes.
+    file and key for what no option is called or takes, or what only a command line may say. Says so where the
+    file is another user's, which is as if it were not there.
     """
     if not has_config(library):
         return None
     path = config_file(library)
+    if not (_is_ours(path.parent) and _is_ours(path)):
+        print(one_line(f"warning: {path}: belongs to another user and is not obeyed"), file=sys.stderr)
+        return None
     commands: dict[str, Any] = context.command.commands  # type: ignore[attr-defined]
     defaults: dict[str, dict[str, Any]] = {}
     for table, options in _read(path).items():
@@ -51,15 +69,41 @@ def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dic
             for name in parameter.opts
             if name.startswith("--")
         }
+        settable = _settable(commands[table])
         defaults[table] = {}
         for key, value in options.items():
             parameter = known.get(key.replace("_", "-"))
             if parameter is None or key == "help":
-                names = ", ".join(name for name in known if name != "help")
+                names = ", ".join(name for name, one in known.items() if one.name in settable) or "none"
                 raise UserError(f"{path}: `{table}` has no option {key!r}; keys in [{table}] are {names}")
+            if parameter.name not in settable:
+                option = f"--{key.replace('_', '-')}"
+                raise UserError(
+                    f"{path}: {table}.{key} is not for a configuration file; give {option} to the command"
+                )
             _check(context, path, f"{table}.{key}", parameter, value)
             defaults[table][parameter.name] = value
     return defaults
+
+
+def _settable(command: Any) -> set[str]:
+    """The names of a command's parameters that were declared to be."""
+    hints = get_type_hints(command.callback, include_extras=True)
+    return {name for name, hint in hints.items() if SETTABLE in getattr(hint, "__metadata__", ())}
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file or folder belongs to who runs the command; with sudo, to who called it."""
+    if not hasattr(os, "geteuid"):  # Windows, where no owner says who may write
+        return True
+    ours = {os.geteuid()}
+    caller = os.environ.get("SUDO_UID", "")
+    if os.geteuid() == 0 and caller.isdecimal():
+        ours.add(int(caller))
+    try:
+        return path.stat().st_uid in ours
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -28,10 +28,13 @@ def doctor(
     """
     from indexer.doctor import examine
     from indexer.library import find_library
+    from retrieval.confidence import Calibration
     from retrieval.tables import doctor_text
 
     library = find_library(Given.library)
-    findings = examine(library, repair=repair)
+    findings = examine(
+        library, repair=repair, check_model=lambda model: Calibration.load(model.folder, model.dim)
+    )
     sound = all(finding.fine or finding.done is not None for finding in findings)
     if as_json:
         checks = [finding.as_json() for finding in findings]

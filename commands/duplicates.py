@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.shared import Given, Json, command, print_json
 
 _SKIPPED_SHOWN = 5
@@ -16,10 +17,12 @@ _SKIPPED_SHOWN = 5
 def duplicates(
     as_json: Json = False,
     paths: Annotated[
-        bool, typer.Option("--paths", "-f", help="Print bare paths of all but the kept ones, for xargs.")
+        bool,
+        typer.Option("--paths", "-f", help="Print bare paths of all but the kept ones, for xargs."),
+        SETTABLE,
     ] = False,
     null: Annotated[
-        bool, typer.Option("--null", "-0", help="As --paths, each ended by a NUL, for xargs -0.")
+        bool, typer.Option("--null", "-0", help="As --paths, each ended by a NUL, for xargs -0."), SETTABLE
     ] = False,
 ) -> None:
     """Near-duplicate photos: copies, re-encoded, resized or slightly cropped, and which of them to keep.

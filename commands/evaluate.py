@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.shared import Given, Json, command, print_json
 from embedding.errors import UserError
 
@@ -28,8 +29,8 @@ def _ks(text: str) -> list[int]:
 
 @command
 def eval_(
-    recall: Annotated[str, typer.Option(help="The K of Recall@K, comma-separated.")] = "1,5,10",
-    split: Annotated[str | None, typer.Option(help="Only the pairs of this split.")] = None,
+    recall: Annotated[str, typer.Option(help="The K of Recall@K, comma-separated."), SETTABLE] = "1,5,10",
+    split: Annotated[str | None, typer.Option(help="Only the pairs of this split."), SETTABLE] = None,
     history: Annotated[bool, typer.Option("--history", help="Show earlier evaluations instead.")] = False,
     plot: Annotated[
         Path | None, typer.Option(help="Draw recall against K into this PNG.", metavar="FILE")
@@ -39,6 +40,7 @@ def eval_(
         typer.Option(
             "--fused", help="Also the recall of sentences with and without the words beside photos."
         ),
+        SETTABLE,
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.shared import Gallery, Given, Json, command, print_json
 
 
@@ -29,10 +30,10 @@ class Precision(str, Enum):
 @command
 def export(
     out: Annotated[Path, typer.Option(help="The folder to write, new or empty.", metavar="DIR")],
-    form: Annotated[Format, typer.Option("--format", help="How; see above.")] = Format.npy,
-    within: Annotated[Gallery, typer.Option("--in", help="What to write.")] = Gallery.images,
+    form: Annotated[Format, typer.Option("--format", help="How; see above."), SETTABLE] = Format.npy,
+    within: Annotated[Gallery, typer.Option("--in", help="What to write."), SETTABLE] = Gallery.images,
     precision: Annotated[
-        Precision, typer.Option("--dtype", help="float16 takes half the space.")
+        Precision, typer.Option("--dtype", help="float16 takes half the space."), SETTABLE
     ] = Precision.float32,
     as_json: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.shared import Given, Json, command, print_json
 
 
@@ -45,6 +46,7 @@ def index(
             help="A photo's vector is the mean over two views of it: better hits for half the speed "
             "[default: as the library is, at first --no-tta].",
         ),
+        SETTABLE,
     ] = None,
     int8: Annotated[
         bool | None,
@@ -53,6 +55,7 @@ def index(
             help="Encode photos in arithmetic of 8 bits: faster, nearly the same hits; on processors "
             "with VNNI (most since 2020) [default: as the library is, at first --no-int8].",
         ),
+        SETTABLE,
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -61,6 +64,7 @@ def index(
             "folders; given again it replaces what was given before, and --exclude '' clears it.",
             metavar="GLOB",
         ),
+        SETTABLE,
     ] = None,
     include_hidden: Annotated[
         bool | None,
@@ -69,22 +73,25 @@ def index(
             help="Look at hidden files and folders too, now and in later runs over these folders "
             "[default: as it was, at first --no-include-hidden].",
         ),
+        SETTABLE,
     ] = None,
     device: Annotated[
-        Device, typer.Option(help="Where photos are encoded: cuda needs onnxruntime-gpu.")
+        Device, typer.Option(help="Where photos are encoded: cuda needs onnxruntime-gpu."), SETTABLE
     ] = Device.cpu,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Threads that read and encode photos [default: one for each core]."),
+        SETTABLE,
     ] = None,
     memory: Annotated[
-        int, typer.Option(min=100, help="Keep the whole program below about this.", metavar="MB")
+        int, typer.Option(min=100, help="Keep the whole program below about this.", metavar="MB"), SETTABLE
     ] = 400,
     batch_size: Annotated[
         int | None,
         typer.Option(
             min=1, help="Photos that a thread encodes at a time [default: the fastest, as measured]."
         ),
+        SETTABLE,
     ] = None,
     max_megapixels: Annotated[
         int | None,
@@ -94,6 +101,7 @@ def index(
             "beyond --memory is decoded alone. For good: write it into config.toml [default: 128].",
             metavar="N",
         ),
+        SETTABLE,
     ] = None,
     plan: Annotated[
         int | None,
@@ -126,6 +134,7 @@ def index(
     from embedding.modelfolder import model_label
     from embedding.preprocess import MAX_PIXELS
     from embedding.progress import one_line
+    from embedding.text import well_formed
     from indexer.build import update_library
     from indexer.known import has_folders
     from indexer.library import library_for_indexing
@@ -154,7 +163,7 @@ def index(
         paths or [],
         encoder,
         captions=captions,
-        split=split,
+        split=None if split is None else well_formed(split),
         exclude=exclude or None,
         include_hidden=include_hidden,
         chosen_for=chosen_for,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.shared import print_json
 from embedding.errors import UserError
 from embedding.progress import Progress
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from retrieval.answer import Answer
     from retrieval.hits import Hit
 
-Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, one a line.")]
-Null = Annotated[bool, typer.Option("--null", "-0", help="Print bare paths, ended by NUL, for xargs -0.")]
-Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, one a line."), SETTABLE]
+Null = Annotated[
+    bool, typer.Option("--null", "-0", help="Print bare paths, ended by NUL, for xargs -0."), SETTABLE
+]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV."), SETTABLE]
 Html = Annotated[
     Path | None,
     typer.Option("--html", help="Write the photos as one web page, for any browser.", metavar="FILE"),
@@ -44,6 +47,7 @@ Thumbnails = Annotated[
         help="Show thumbnails above the table [default: where the terminal can].",
         show_default=False,
     ),
+    SETTABLE,
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.results import CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
 from commands.shared import Gallery, Given, Json, command
 
@@ -42,58 +43,75 @@ def search(
         list[int] | None, typer.Option(help="Less like this hit of the last search.", metavar="RANK")
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="The last search again.")] = False,
-    top: Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="How many hits.")] = 10,
-    within: Annotated[Gallery | None, typer.Option("--in", help="What to search [default: images].")] = None,
-    after: Annotated[
-        str | None, typer.Option(help="Taken then or later: 2023, 2023-06, 2023-06-30.", metavar="DATE")
+    top: Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="How many hits."), SETTABLE] = 10,
+    within: Annotated[
+        Gallery | None, typer.Option("--in", help="What to search [default: images]."), SETTABLE
     ] = None,
-    before: Annotated[str | None, typer.Option(help="Taken before that.", metavar="DATE")] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(help="Taken then or later: 2023, 2023-06, 2023-06-30.", metavar="DATE"),
+        SETTABLE,
+    ] = None,
+    before: Annotated[str | None, typer.Option(help="Taken before that.", metavar="DATE"), SETTABLE] = None,
     path: Annotated[
         list[str] | None,
         typer.Option(help="Only files or folders of this name, such as 'holiday/**'.", metavar="GLOB"),
+        SETTABLE,
     ] = None,
-    not_path: Annotated[list[str] | None, typer.Option(help="None of these.", metavar="GLOB")] = None,
+    not_path: Annotated[
+        list[str] | None, typer.Option(help="None of these.", metavar="GLOB"), SETTABLE
+    ] = None,
     camera: Annotated[
-        list[str] | None, typer.Option(help="Only this camera, such as 'Pixel*'.", metavar="GLOB")
+        list[str] | None, typer.Option(help="Only this camera, such as 'Pixel*'.", metavar="GLOB"), SETTABLE
     ] = None,
     near: Annotated[
-        str | None, typer.Option(help="Taken near this place: 48.85,2.35.", metavar="LAT,LON")
+        str | None, typer.Option(help="Taken near this place: 48.85,2.35.", metavar="LAT,LON"), SETTABLE
     ] = None,
     around: Annotated[
         str | None,
         typer.Option("--within", help="How near: 20km, 500m, 3mi [default: 10km].", metavar="DISTANCE"),
+        SETTABLE,
     ] = None,
-    portrait: Annotated[bool, typer.Option("--portrait", help="Only what is higher than wide.")] = False,
-    landscape: Annotated[bool, typer.Option("--landscape", help="Only what is wider than high.")] = False,
-    square: Annotated[bool, typer.Option("--square", help="Only square photos.")] = False,
+    portrait: Annotated[
+        bool, typer.Option("--portrait", help="Only what is higher than wide."), SETTABLE
+    ] = False,
+    landscape: Annotated[
+        bool, typer.Option("--landscape", help="Only what is wider than high."), SETTABLE
+    ] = False,
+    square: Annotated[bool, typer.Option("--square", help="Only square photos."), SETTABLE] = False,
     min_size: Annotated[
-        str | None, typer.Option(help="At least so many pixels: 2MP, 1920x1080.", metavar="SIZE")
+        str | None, typer.Option(help="At least so many pixels: 2MP, 1920x1080.", metavar="SIZE"), SETTABLE
     ] = None,
     format_: Annotated[
-        list[str] | None, typer.Option("--format", help="Only such files: png.", metavar="SUFFIX")
+        list[str] | None, typer.Option("--format", help="Only such files: png.", metavar="SUFFIX"), SETTABLE
     ] = None,
     sort: Annotated[
-        Sort, typer.Option(help="The best first, or of those that match well the newest.")
+        Sort, typer.Option(help="The best first, or of those that match well the newest."), SETTABLE
     ] = Sort.relevance,
     min_confidence: Annotated[
         float,
         typer.Option(
             min=0, max=1, help="Leave out hits that match with a lower probability than this.", metavar="P"
         ),
+        SETTABLE,
     ] = 0.0,
     exact: Annotated[
         bool,
         typer.Option("--exact", help="Look at every vector, even among 200,000 photos or more."),
+        SETTABLE,
     ] = False,
     no_fold: Annotated[
         bool,
         typer.Option("--no-fold", help="Show every photo, also those that look almost like a better hit."),
+        SETTABLE,
     ] = False,
     visual_only: Annotated[
-        bool, typer.Option("--visual-only", help="Only by what photos show, not by the words beside them.")
+        bool,
+        typer.Option("--visual-only", help="Only by what photos show, not by the words beside them."),
+        SETTABLE,
     ] = False,
     words_only: Annotated[
-        bool, typer.Option("--words-only", help="Only by names, folders, keywords and captions.")
+        bool, typer.Option("--words-only", help="Only by names, folders, keywords and captions."), SETTABLE
     ] = False,
     as_json: Json = False,
     as_csv: Csv = False,

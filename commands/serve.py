@@ -57,6 +57,7 @@ def serve(
     from embedding.cores import products_on_one_core, usable_cores
     from embedding.errors import UserError
     from embedding.extras import install_command
+    from embedding.paths import expanded
     from indexer.database import open_database
     from indexer.library import find_library, library_for_indexing
 
@@ -70,7 +71,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise UserError(f"`serve` needs {error.name}: {install_command('serve')}") from None
 
-    folders = tuple(path.expanduser().resolve() for path in paths or ())
+    folders = tuple(expanded(path).resolve() for path in paths or ())
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name folders of photos")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.config import read_defaults
+from commands.config import SETTABLE, read_defaults
 from embedding.errors import UserError
 from embedding.progress import Console, one_line
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON."), SETTABLE]
 
 
 class Gallery(str, Enum):

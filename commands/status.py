@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.shared import Given, Json, command, print_json
 
 
@@ -14,6 +15,7 @@ def status(
     no_scan: Annotated[
         bool,
         typer.Option("--no-scan", help="Do not look whether the folders have changed since the last index."),
+        SETTABLE,
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from commands.config import SETTABLE
 from commands.shared import Given, Json, command, print_json
 from embedding.errors import UserError
 from embedding.extras import install_command
@@ -22,11 +23,15 @@ def train(
         list[Path], typer.Option(help="The folder of each caption file's photos, in the same order.")
     ],
     out: Annotated[Path, typer.Option(help="The model folder to write.")],
-    preset: Annotated[str, typer.Option(help="The recipe: default, flickr8k, seed or paper.")] = "default",
+    preset: Annotated[
+        str, typer.Option(help="The recipe: default, flickr8k, seed or paper."), SETTABLE
+    ] = "default",
     start: Annotated[
         str | None, typer.Option(help="Go on from this model (a name or a folder), not from ImageNet alone.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the preset's number.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the preset's number."), SETTABLE
+    ] = None,
     backbone: Annotated[
         str, typer.Option(help="efficientnet-lite0, -lite1, -lite2 or resnet50.")
     ] = "efficientnet-lite2",
@@ -36,7 +41,7 @@ def train(
     ] = None,
     train_list: Annotated[Path | None, typer.Option(help="Names of the training photos, one a line.")] = None,
     dev_list: Annotated[Path | None, typer.Option(help="Names of the dev photos, one a line.")] = None,
-    seed: Annotated[int, typer.Option(help="Of all randomness.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of all randomness."), SETTABLE] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
     cache: Annotated[
         Path | None, typer.Option(help="Where features are kept [default: the cache folder].")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from PIL import Image
 from embedding.cores import usable_cores
 from embedding.errors import ModelError
 from embedding.modelfolder import (
+    ADVICE,
+    CONFIG,
     IMAGE_TOWER,
     IMAGE_TOWER_INT8,
     TEXT_TOWER,
@@ -24,12 +27,14 @@ from embedding.modelfolder import (
     Variant,
     check_files,
     fingerprint,
+    first_line,
     model_name,
     read_config,
     resolve_model,
 )
 from embedding.preprocess import TTA, WHOLE, View, load_views
-from embedding.text import SifEncoder
+from embedding.text import WORD_VECTORS, SifEncoder, well_formed
+from embedding.tower import PROVIDERS, Device, Input, Tower
 
 T = TypeVar("T")
 
@@ -39,14 +44,14 @@ TEXT_BATCH = 16  # on one core; larger ones take longer a sentence, and padding 
 # fifth of the memory (benchmarks/scale.md).
 _GPU_BATCH = 32
 
-Device = Literal["cpu", "cuda"]
-DEVICES: tuple[Device, ...] = get_args(Device)
-_PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _UNKNOWN_PIECE = "[UNK]"  # WordPiece's own
 
 
 class TextInput(Protocol):
-    """Sentences to what the ONNX text tower takes."""
+    """Sentences to what the ONNX text tower takes, which is ``takes``."""
+
+    @property
+    def takes(self) -> Sequence[Input]: ...
 
     def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]: ...
 
@@ -60,6 +65,8 @@ class WordsInput:
 
     def __init__(self, folder: Path) -> None:
         self._sif = SifEncoder.load(folder)
+        shape = (None, self._sif.words.vectors.shape[1])
+        self.takes = (Input("features", "tensor(float)", shape, f"the vectors in {WORD_VECTORS}"),)
 
     def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
         return {"features": self._sif.features(texts)}
@@ -74,15 +81,35 @@ class WordsInput:
 class WordPieceInput:
     """Token ids for a sentence-encoder tower: ``input_ids`` and ``attention_mask`` (N, T) int64."""
 
+    takes = tuple(
+        Input(name, "tensor(int64)", (None, None), f"from {TOKENIZER}")
+        for name in ("input_ids", "attention_mask")
+    )
+
     def __init__(self, folder: Path, max_tokens: int) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        self._tokenizer.enable_truncation(max_tokens)
-        self._tokenizer.enable_padding()
+        self._path = folder / TOKENIZER
+        with self._errors():
+            self._tokenizer = Tokenizer.from_file(str(self._path))
+            self._tokenizer.enable_truncation(max_tokens)
+            self._tokenizer.enable_padding()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Errors of the tokenizer as ``ModelError``. It raises bare ``Exception``, and for a panic of its
+        Rust code, which prints a line of its own as well, a ``BaseException``."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            reason = first_line(error) if self._path.is_file() else "no such file"
+            raise ModelError(f"{self._path}: the tokenizer cannot be used ({reason}); {ADVICE}") from None
 
     def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
-        encodings = self._tokenizer.encode_batch(list(texts))
+        with self._errors():
+            encodings = self._tokenizer.encode_batch(list(texts))
         return {
             "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
             "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
@@ -90,14 +117,18 @@ class WordPieceInput:
 
     def unknown_words(self, text: str) -> list[str]:
         # Words fall into pieces, down to letters; what has none is a script or sign that was never seen.
-        encoding = self._tokenizer.encode(text)
+        encoding = self._encode(text)
         unknown = zip(encoding.offsets, encoding.tokens, strict=True)
         return [text[start:end] for (start, end), token in unknown if token == _UNKNOWN_PIECE]
 
     def knows(self, text: str) -> bool:
-        encoding = self._tokenizer.encode(text)
+        encoding = self._encode(text)
         pieces = zip(encoding.tokens, encoding.special_tokens_mask, strict=True)
         return any(not special and token != _UNKNOWN_PIECE for token, special in pieces)
+
+    def _encode(self, text: str) -> Any:
+        with self._errors():
+            return self._tokenizer.encode(text)
 
 
 class Encoder:
@@ -119,7 +150,7 @@ class Encoder:
         self.name = model_name(folder)
         self.dim = config.dim
         self.image_size = config.image_size
-        self._sessions: dict[str, Any] = {}
+        self._towers: dict[str, Tower] = {}
         self._loading = Lock()
 
     @classmethod
@@ -169,7 +200,14 @@ class Encoder:
 
     def prepare(self) -> None:
         """Loads the image tower now rather than with the first photo. Raises ``ModelError``."""
-        _ = self._image_session
+        _ = self._image_tower
+
+    def check(self) -> None:
+        """Encode a grey photo, a short sentence and the longest one. Raises ``ModelError`` for a model whose
+        parts do not fit together."""
+        side = self.image_size
+        self.encode_views(np.full((1, len(self.views), side, side, 3), 128, dtype=np.uint8))
+        self.encode_texts(["a dog", "dog " * max(1, self.config.max_tokens)])
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows; by all
@@ -184,8 +222,7 @@ class Encoder:
         return mean_over_views(self._run_image_tower, pixels)
 
     def _run_image_tower(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        (embeddings,) = self._image_session.run(None, {"pixels": pixels})
-        return embeddings
+        return self._image_tower.run({"pixels": pixels})
 
     def _in_parallel(self, encode: Callable[[int], NDArray[np.float32]], n: int) -> NDArray[np.float32]:
         """(n, D): the rows that ``encode`` gives for the photos from each start on."""
@@ -198,49 +235,49 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) float32, unit rows, in the order of ``texts``; by all cores."""
+        texts = [well_formed(text) for text in texts]
+        text_input, tower = self._text_input, self._text_tower
         embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
         # Sentences of like length share a batch: padding is work.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
 
         def encode(start: int) -> None:
             batch = order[start : start + TEXT_BATCH]
-            inputs = self._text_input.inputs([texts[i] for i in batch])
-            (embeddings[batch],) = self._text_session.run(None, inputs)
+            embeddings[batch] = tower.run(text_input.inputs([texts[i] for i in batch]))
 
         _in_threads(encode, range(0, len(texts), TEXT_BATCH))
         return embeddings
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of ``text`` that mean nothing to this model."""
-        return self._text_input.unknown_words(text)
+        return self._text_input.unknown_words(well_formed(text))
 
     def knows(self, text: str) -> bool:
         """Whether anything in ``text`` means something to this model."""
-        return self._text_input.knows(text)
+        return self._text_input.knows(well_formed(text))
 
     @property
-    def _image_session(self) -> Any:
-        return self._session(IMAGE_TOWER_INT8 if self.variant.int8 else IMAGE_TOWER, self.device)
+    def _image_tower(self) -> Tower:
+        side = self.image_size
+        pixels = Input("pixels", "tensor(uint8)", (None, side, side, 3), f"image_size {side} in {CONFIG}")
+        return self._tower(IMAGE_TOWER_INT8 if self.variant.int8 else IMAGE_TOWER, (pixels,), self.device)
 
     @property
-    def _text_session(self) -> Any:
-        return self._session(TEXT_TOWER, "cpu")
+    def _text_tower(self) -> Tower:
+        return self._tower(TEXT_TOWER, self._text_input.takes, "cpu")
 
-    def _session(self, tower: str, device: Device) -> Any:
-        """The ONNX Runtime session of a tower, loaded once, whichever thread asks first."""
+    def _tower(self, name: str, inputs: Sequence[Input], device: Device) -> Tower:
+        """A tower, loaded once, whichever thread asks first."""
         with self._loading:
-            if tower not in self._sessions:
-                self._sessions[tower] = _session(self.folder / tower, device)
-            return self._sessions[tower]
+            if name not in self._towers:
+                self._towers[name] = Tower(self.folder / name, inputs, self.dim, device)
+            return self._towers[name]
 
     @cached_property
     def _text_input(self) -> TextInput:
-        try:
-            if self.config.text_kind == "words":
-                return WordsInput(self.folder)
-            return WordPieceInput(self.folder, self.config.max_tokens)
-        except Exception as error:  # tokenizers raises bare Exception
-            raise ModelError(f"{self.folder}: its text files cannot be read ({error})") from None
+        if self.config.text_kind == "words":
+            return WordsInput(self.folder)
+        return WordPieceInput(self.folder, self.config.max_tokens)
 
 
 def mean_over_views(
@@ -266,35 +303,11 @@ def _in_threads(work: Callable[[int], T], items: Sequence[int]) -> list[T]:
         return list(threads.map(work, items))
 
 
-def _session(path: Path, device: Device = "cpu") -> Any:
-    """An ONNX Runtime session for the tower at ``path``. Raises ``ModelError`` naming the file.
-
-    A run keeps to the thread that calls it. Batches are encoded side by side instead, which leaves no core
-    waiting, and no thread of the runtime's spins for more work while NumPy looks through the vectors.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only: what the optimiser has to say is not for users
-    options.intra_op_num_threads = 1
-    options.enable_mem_pattern = False  # plans for each batch size that comes: memory, and no time gained
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
-    except Exception as error:  # onnxruntime's own exception types share no public base
-        reason = str(error).splitlines()[0] if path.is_file() else "no such file"
-        raise ModelError(
-            f"{path}: the tower cannot be loaded ({reason}); copy the model folder again"
-        ) from None
-    if _PROVIDERS[device] not in session.get_providers():  # ONNX Runtime falls back without a word
-        raise ModelError(f"{path}: the tower does not run on {device} here; use --device cpu")
-    return session
-
-
 def _check_cuda() -> None:
     """Raise ``ModelError`` where ONNX Runtime was not built for CUDA."""
     import onnxruntime
 
-    if _PROVIDERS["cuda"] not in onnxruntime.get_available_providers():
+    if PROVIDERS["cuda"] not in onnxruntime.get_available_providers():
         raise ModelError(
             "this ONNX Runtime has no CUDA; replace it: pip uninstall onnxruntime, then "
             "pip install 'onnxruntime-gpu[cuda,cudnn]' (or use --device cpu)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from embedding.errors import ImageError
 from embedding.extras import install_command
+from embedding.jpeg import check_header, check_jpeg, is_jpeg
+from embedding.patience import Patience, PatientBytes
 
 if TYPE_CHECKING:
     import rawpy
@@ -43,17 +46,29 @@ def missing_extra(name: str) -> str | None:
     return _missing(_suffix(name))
 
 
-def open_photo(data: bytes, name: Path | str = "") -> Opened:
+def open_photo(data: bytes, name: Path | str = "", patience: Patience | None = None) -> Opened:
     """The photo in a file's bytes; ``name`` tells raw ones, the rest is told by content.
 
-    Raises ``ImageError`` when its kind needs a package that is not there, and what Pillow raises.
+    Raises ``ImageError`` when its kind needs a package that is not there, or it is made to take long, and
+    what Pillow and ``patience`` raise.
     """
-    from PIL import Image
+    from PIL import Image, ImageFile
 
     if _suffix(str(name)) in RAW_SUFFIXES:  # Pillow would take many for TIFF and show a thumbnail
         _check_installed(_suffix(str(name)), name)
         return _open_raw(data)
-    image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
+    file = io.BytesIO(data) if patience is None else PatientBytes(data, patience)
+    if is_jpeg(data):
+        check_jpeg(data)
+        # What comes before the pixels is known to be short, and read in a hundred pieces: not by our class.
+        image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
+        if isinstance(image, ImageFile.ImageFile) and image.fp is not None:
+            file.seek(image.fp.tell())
+            image.fp = file
+    else:
+        image = Image.open(file, formats=_formats(data[:12], name))
+    if image.format == "TIFF":
+        _silence_libtiff()
     try:
         exif = image.getexif()
     except Exception:  # damaged in whatever way: the picture need not be
@@ -67,6 +82,9 @@ def open_header(file: BinaryIO, name: Path | str) -> Image.Image:
 
     file.seek(0)
     head = file.read(12)
+    if is_jpeg(head):
+        check_header(file)
+        file.seek(0)
     return Image.open(file, formats=_formats(head, name))
 
 
@@ -118,6 +136,26 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener()
 
 
+@cache
+def _silence_libtiff() -> None:
+    """Keep libtiff's errors off stderr, where each is a line without the name of the file.
+
+    Pillow switches off its warnings and nothing else, and raises an error of its own for what cannot be
+    read. Of the ways to do it this one disturbs least: stderr itself belongs to all threads, and a handler in
+    Python would be called for each of the million errors that a file can hold. It counts for the whole
+    process; where Pillow's libtiff cannot be reached, as on Windows, the lines stay.
+    """
+    import ctypes
+
+    from PIL import Image
+
+    with suppress(AttributeError, OSError, TypeError):
+        # A symbol is looked for in all that the module is linked with, so in that very libtiff.
+        silence = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        silence.argtypes, silence.restype = [ctypes.c_void_p], ctypes.c_void_p
+        silence(None)
+
+
 def _open_raw(data: bytes) -> Opened:
     """The preview that the camera put into a raw file; where that is small, the sensor at half its size."""
     import rawpy
@@ -151,6 +189,7 @@ def _preview(raw: rawpy.RawPy) -> Image.Image | None:
     except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
         return None
     if thumb.format == rawpy.ThumbFormat.JPEG:
+        check_jpeg(thumb.data)
         image: Image.Image = Image.open(io.BytesIO(thumb.data), formats=("JPEG",))
     else:
         image = Image.fromarray(thumb.data)

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from embedding.atomic import replacing
 from embedding.errors import ModelError
+from embedding.paths import expanded
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -24,6 +26,12 @@ _INT8 = "+int8-"
 RSUM_INT8 = "rsum_int8"  # among the dev figures
 CALIBRATION = "calibration.npz"  # what a score means, where it is known (retrieval.confidence)
 SHIPPED_MODELS = Path(__file__).parent / "models"
+
+ADVICE = "copy the model folder again, or make the model anew"  # after what is wrong with a file of it
+# Far beyond any model there is, and nothing that would fill the memory before a tower says what it takes.
+_MOST = {"image_size": 4096, "dim": 65_536, "max_tokens": 8192}
+_LEAST_TOKENS = 3  # a sentence's own two signs, and a piece of it
+_LONGEST_REASON = 300  # characters of what a library says
 
 TextKind = Literal["words", "wordpiece"]
 
@@ -67,7 +75,7 @@ def resolve_model(name_or_dir: str | Path) -> Path:
     shipped = SHIPPED_MODELS / str(name_or_dir)
     if (shipped / CONFIG).is_file() and shipped.parent == SHIPPED_MODELS:
         return shipped
-    folder = Path(name_or_dir).expanduser()
+    folder = expanded(name_or_dir)
     if (folder / CONFIG).is_file():
         return folder.resolve()
     names = ", ".join(sorted(path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}"))) or "none"
@@ -107,7 +115,8 @@ def read_config(folder: Path) -> ModelConfig:
     try:
         config = ModelConfig(**data)
         _check_values(config)
-    except TypeError as error:
+        _config_text(config).encode()  # its fingerprint is made of it
+    except (TypeError, UnicodeError, RecursionError) as error:
         raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
     return config
 
@@ -123,8 +132,19 @@ def _check_values(config: ModelConfig) -> None:
             value = getattr(config, name)
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise TypeError(f"{name} is {value!r:.40}")
-    if config.image_size < 1 or config.dim < 1 or config.text_kind not in get_args(TextKind):
-        raise TypeError(f"image_size {config.image_size}, dim {config.dim}, text_kind {config.text_kind!r}")
+    if config.text_kind not in get_args(TextKind):
+        kinds = " or ".join(get_args(TextKind))
+        raise TypeError(f"text_kind is {config.text_kind!r:.40} rather than {kinds}")
+    least = {"image_size": 1, "dim": 1, "max_tokens": _LEAST_TOKENS if config.text_kind == "wordpiece" else 0}
+    for name, most in _MOST.items():
+        if not least[name] <= getattr(config, name) <= most:
+            raise TypeError(f"{name} is {getattr(config, name)!r:.40}, not from {least[name]} to {most:,}")
+    recalls = [config.dev.get(name, {}) for name in ("text_to_image", "image_to_text")]
+    if not all(isinstance(recall, dict) for recall in recalls):
+        raise TypeError("recalls in dev that are none")
+    for figure in (config.dev.get("rsum", 0), *(recall.get("R@1", 0) for recall in recalls)):
+        if not isinstance(figure, (int, float)):
+            raise TypeError(f"a figure in dev is {figure!r:.40}")
     if not all(isinstance(digest, str) for digest in config.files.values()):
         raise TypeError("a checksum that is no text")
 
@@ -135,9 +155,8 @@ def write_config(folder: Path, config: ModelConfig) -> None:
     text = _config_text(config)
     digest = hashlib.sha256(text.encode()).hexdigest()
     for name, content in ((CONFIG_CHECKSUM, f"{digest}  {CONFIG}\n"), (CONFIG, text)):
-        partial = folder / f"{name}.part"
-        partial.write_text(content, encoding="utf-8", newline="\n")
-        partial.replace(folder / name)
+        with replacing(folder / name) as partial:
+            partial.write_text(content, encoding="utf-8", newline="\n")
 
 
 def _config_text(config: ModelConfig) -> str:
@@ -189,6 +208,11 @@ def check_files(folder: Path, config: ModelConfig) -> None:
             raise ModelError(f"{path}: missing from the model folder; copy the folder again")
         if sha256_file(path) != expected:
             raise ModelError(f"{path}: not the file this model was saved with; copy the folder again")
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, for the middle of a line."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
 
 
 def sha256_file(path: Path) -> str:

@@ -25,6 +25,7 @@ from embedding.colour import to_srgb
 from embedding.errors import ImageError, LargeImageError
 from embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from embedding.formats import RAW_SUFFIXES, open_header, open_photo
+from embedding.patience import GivenUp, Patience
 
 # Part of every feature cache's name: raise it when `load_photo` gives other pixels for the same file.
 PREPROCESSING = 1
@@ -92,10 +93,11 @@ def load_views(
     *,
     name: Path | str = "",
     max_pixels: int = MAX_PIXELS,
+    patience: Patience | None = None,
 ) -> Photo:
     """As ``load_photo``, with (V, size, size, 3) ``pixels``: the photo is decoded once for all views.
 
-    One of more than ``max_pixels`` is refused by its header.
+    One of more than ``max_pixels`` is refused by its header. Raises ``GivenUp`` when ``patience`` was.
     """
     label = name or (source if isinstance(source, (str, Path)) else "image")
     with _image_errors(label):
@@ -104,7 +106,7 @@ def load_views(
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         if not data:
             raise ImageError(label, "empty file")
-        opened = open_photo(data, label)
+        opened = open_photo(data, label, patience)
         with opened.image as image:
             # The JPEG decoder can skip most of its work when asked for 1/2, 1/4 or 1/8 of the size; it
             # never goes below what it is asked for, so the resize that follows still has enough pixels,
@@ -113,15 +115,17 @@ def load_views(
             return _prepare(image, size, views, opened.exif, opened.size, max_pixels)
 
 
-def load_thumbnail(source: Path | bytes, side: int, *, name: Path | str = "") -> Image.Image:
+def load_thumbnail(
+    source: Path | bytes, side: int, *, name: Path | str = "", patience: Patience | None = None
+) -> Image.Image:
     """The photo at ``source`` in its own proportions, upright and in sRGB, at most ``side`` pixels a side.
 
     As ``load_views`` sees it but for the squashing and the colours, which are for people. Raises
-    ``ImageError`` with a short reason.
+    ``ImageError`` with a short reason, and ``GivenUp`` when ``patience`` was.
     """
     label = name or (source if isinstance(source, Path) else "image")
     with _image_errors(label):
-        opened = open_photo(source if isinstance(source, bytes) else source.read_bytes(), label)
+        opened = open_photo(source if isinstance(source, bytes) else source.read_bytes(), label, patience)
         with opened.image as image:
             _check_size(image.size, MAX_PIXELS)
             orientation = opened.exif.get(ExifTags.Base.Orientation, 1)
@@ -139,6 +143,8 @@ def _image_errors(label: Path | str) -> Iterator[None]:
     """What goes wrong with a photo in the block is an ``ImageError`` that calls it ``label``."""
     try:
         yield
+    except GivenUp:
+        raise
     except LargeImageError as error:
         raise LargeImageError(label, error.reason, error.pixels) from None
     except ImageError as error:

@@ -16,6 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.errors import ModelError
+from embedding.modelfolder import ADVICE, first_line
+
+WORD_LIST, WORD_VECTORS, SIF = "words.txt", "words.npy", "sif.npz"  # in a model folder
 SIF_A = 1e-3  # the paper's `a`: words rarer than about one in a thousand count fully
 
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*")
@@ -25,6 +29,14 @@ _PART = re.compile(r"['’]?\w+")
 def tokenize(text: str) -> list[str]:
     """The lower-case words of ``text``; punctuation is dropped, ``t-shirt`` and ``dog's`` stay whole."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+
+
+def well_formed(text: str) -> str:
+    """The text with a replacement character for each lone surrogate.
+
+    A byte of a command line that is not UTF-8, or half a pair in JSON, is one; no tokeniser or file takes it.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @dataclass(frozen=True)
@@ -95,18 +107,38 @@ class SifEncoder:
 
     def save(self, folder: Path) -> list[str]:
         """Write ``words.txt``, ``words.npy`` (float16) and ``sif.npz``; the names written."""
-        (folder / "words.txt").write_text("\n".join(self.words.rows) + "\n", encoding="utf-8")
-        np.save(folder / "words.npy", self.words.vectors.astype(np.float16), allow_pickle=False)
-        np.savez(folder / "sif.npz", weights=self.weights, component=self.component)
-        return ["words.txt", "words.npy", "sif.npz"]
+        (folder / WORD_LIST).write_text("\n".join(self.words.rows) + "\n", encoding="utf-8")
+        np.save(folder / WORD_VECTORS, self.words.vectors.astype(np.float16), allow_pickle=False)
+        np.savez(folder / SIF, weights=self.weights, component=self.component)
+        return [WORD_LIST, WORD_VECTORS, SIF]
 
     @classmethod
     def load(cls, folder: Path) -> SifEncoder:
-        """The encoder that ``save`` wrote; the vectors stay on disk and are read word by word."""
-        words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")[:-1]
-        vectors = np.load(folder / "words.npy", mmap_mode="r", allow_pickle=False)
-        with np.load(folder / "sif.npz", allow_pickle=False) as sif:
-            return cls(WordVectors.from_words(words, vectors), sif["weights"], sif["component"])
+        """The encoder that ``save`` wrote; the vectors stay on disk and are read word by word.
+
+        Raises ``ModelError`` for files that are damaged or do not belong together.
+        """
+        name = WORD_LIST
+        try:
+            words = (folder / name).read_text(encoding="utf-8").split("\n")[:-1]
+            name = WORD_VECTORS
+            vectors = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+            if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
+                raise ValueError(f"{vectors.dtype} of {vectors.shape} rather than a vector for each word")
+            if len(vectors) != len(words):
+                raise ValueError(f"{len(vectors):,} vectors for {len(words):,} words in {WORD_LIST}")
+            name = SIF
+            with np.load(folder / name, allow_pickle=False) as sif:
+                weights, component = sif["weights"], sif["component"]
+            if (weights.shape, component.shape) != (vectors.shape[:1], vectors.shape[1:]):
+                sizes = f"weights {weights.shape} and component {component.shape}"
+                raise ValueError(f"{sizes} for {WORD_VECTORS} of {vectors.shape}")
+            if {weights.dtype, component.dtype} != {np.dtype(np.float32)}:
+                raise ValueError(f"{weights.dtype} and {component.dtype} rather than float32")
+        except Exception as error:  # NumPy and zipfile raise what they like on what is none of theirs
+            reason = "no such file" if isinstance(error, FileNotFoundError) else first_line(error)
+            raise ModelError(f"{folder / name}: cannot be used ({reason}); {ADVICE}") from None
+        return cls(WordVectors.from_words(words, vectors), weights, component)
 
 
 def training_vocabulary(

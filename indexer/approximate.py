@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import statistics
 import time
 import zlib
@@ -26,12 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embedding.atomic import replacing
 from embedding.progress import Progress, showing
 from indexer.reader import CatalogReader, Kind
-from indexer.replacing import replacing
 from indexer.vectors import BLOCK, VectorIndex, as_matrix, best_of
 
-_FORMAT = 2  # 1 had no checksum over the facts
+_FORMAT = 3  # 2 had no state of the catalogue, 1 no checksum over the facts
 ENOUGH = 0.995  # of the ten best of exact search, on average over the trial queries
 _TRIAL_K = 10
 _DRIFT = 0.1  # of the vectors, added or removed, before the lists are built anew
@@ -39,7 +38,6 @@ TRAINING_A_LIST = 40  # vectors for k-means; FAISS warns below 39
 _CANDIDATES = 4  # times k, and no fewer than this many, get exact scores
 _FEWEST_CANDIDATES = 64
 _MOST_EXACT = 20_000  # vectors of a filtered gallery that are read one by one: 0.1 s
-_WITNESSES = 64
 _CHUNK = 1 << 20
 
 
@@ -53,7 +51,7 @@ class _Facts:
     newest: int  # id
     probes: int  # lists a query looks into
     recall: float  # of the trial queries' ten best, with so many probes
-    witnesses: dict[str, str]  # id -> sha256 of its vector: shows another history of the catalogue
+    state: str  # of the catalogue when they were built, in hexadecimal (``indexer.states``)
     size: int  # of the FAISS file
     mtime_ns: int
     crc32: int
@@ -209,10 +207,8 @@ def load_lists(
             return None
     except OSError:
         return None
-    there = catalog.vectors(kind, [int(id_) for id_ in facts.witnesses])
-    digests = {str(id_): hashlib.sha256(vector).hexdigest() for id_, vector in there.items()}
-    if not digests or any(facts.witnesses[id_] != digest for id_, digest in digests.items()):
-        return None  # the catalogue was restored from a backup, or all of this is gone
+    if not catalog.was_state(kind, model_id, bytes.fromhex(facts.state)):
+        return None  # of another history of the catalogue
     import faiss
 
     try:
@@ -242,37 +238,52 @@ def build_lists(
     ``ENOUGH`` of what exact search finds. Memory: the training sample (40 vectors a list) and the lists
     themselves, 0.5 KB a vector of 512 dimensions. Raises ``OSError``.
     """
+    path = lists_file(catalog.path.parent, kind, model_id)
+    with catalog.snapshot():  # the state is that of the vectors
+        state = catalog.state(kind, model_id)
+        assert state is not None  # there are vectors
+        index, exact, newest = _sorted(catalog, kind, model_id, dim, trial, progress)
+    probes, recall = _enough_probes(index, trial, exact.ids)
+    size, mtime_ns, crc32 = _write(index, path)
+    facts = _Facts(
+        _FORMAT, dim, int(index.ntotal), newest, probes, recall, state.hex(), size, mtime_ns, crc32
+    )
+    _write_facts(facts, path)
+    progress.note(
+        f"{kind}: {index.ntotal:,} vectors in {index.nlist:,} lists, {probes} of which a query looks into; "
+        f"{100 * recall:.1f}% of exact search's ten best are found"
+    )
+
+
+def _sorted(
+    catalog: CatalogReader,
+    kind: Kind,
+    model_id: int,
+    dim: int,
+    trial: NDArray[np.float32],
+    progress: Progress,
+) -> tuple[Any, Best, int]:
+    """All vectors in their lists, the best of them for the trial queries, and the newest id."""
     import faiss
 
-    path = lists_file(catalog.path.parent, kind, model_id)
     count = catalog.count_vectors(kind, model_id)
     n_lists = number_of_lists(count)
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
     exact = Best(trial, _TRIAL_K)
-    newest: list[tuple[int, bytes]] = [(0, b"")]
+    newest = 0
     with showing(progress, f"finding the centres of {n_lists:,} lists of {kind}", None):
         index.train(_sample(catalog, kind, model_id, dim, min(count, TRAINING_A_LIST * n_lists)))
     with showing(progress, f"sorting {kind} into their lists", count):
-        while block := catalog.vectors_after(kind, model_id, newest[-1][0], BLOCK):
+        while block := catalog.vectors_after(kind, model_id, newest, BLOCK):
             ids = np.array([id_ for id_, _ in block], dtype=np.int64)
             rows = as_matrix([vector for _, vector in block], dim)
             index.add_with_ids(rows, ids)
             exact.add(ids, rows)
-            newest = block[-_WITNESSES:]
+            newest = block[-1][0]
             progress.advance(len(block))
-    probes, recall = _enough_probes(index, trial, exact.ids)
-    size, mtime_ns, crc32 = _write(index, path)
-    witnesses = {str(id_): hashlib.sha256(vector).hexdigest() for id_, vector in newest}
-    facts = _Facts(
-        _FORMAT, dim, int(index.ntotal), newest[-1][0], probes, recall, witnesses, size, mtime_ns, crc32
-    )
-    _write_facts(facts, path)
-    progress.note(
-        f"{kind}: {count:,} vectors in {n_lists:,} lists, {probes} of which a query looks into; "
-        f"{100 * recall:.1f}% of exact search's ten best are found"
-    )
+    return index, exact, newest
 
 
 def number_of_lists(count: int) -> int:
@@ -347,8 +358,6 @@ def _write(index: Any, path: Path) -> tuple[int, int, int]:
             faiss.write_index(index, str(partial))
         except RuntimeError as error:  # FAISS's own, for a full disk
             raise OSError(f"{path}: cannot be written ({error})") from None
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
         status, crc32 = partial.stat(), _crc32(partial)
     return status.st_size, status.st_mtime_ns, crc32
 

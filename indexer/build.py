@@ -344,9 +344,17 @@ def _check_model(catalog: Catalog, encoder: AnyEncoder, chosen_for: str | None) 
 
 
 def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
-    """The catalogue's id of the encoder's model. The first model of a library is active at once."""
+    """The catalogue's id of the encoder's model. The first model of a library is active at once.
+
+    Raises ``ModelError`` for a new one that cannot encode, before the library depends on it.
+    """
+    of_encoder = select(Model).where(Model.fingerprint == encoder.fingerprint)
+    with catalog.session() as session:
+        is_new = session.scalar(of_encoder) is None
+    if is_new:
+        encoder.check()
     with catalog.session(write=True) as session:
-        model = session.scalar(select(Model).where(Model.fingerprint == encoder.fingerprint))
+        model = session.scalar(of_encoder)
         if model is None:
             model = Model(fingerprint=encoder.fingerprint, dim=encoder.dim, added_at=utcnow())
             session.add(model)

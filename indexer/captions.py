@@ -12,6 +12,7 @@ from sqlalchemy import delete, exists, func, insert, literal, or_, select, updat
 from sqlalchemy.orm import Session, aliased
 
 from embedding.modelfolder import weights_of
+from embedding.paths import expanded
 from indexer.catalog import Caption, CaptionVector, Corpus, Image, Model, Root, utcnow
 from indexer.corpus import canonical_split, composed_name, read_corpus
 from indexer.run import Run, as_blobs
@@ -50,7 +51,7 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
 
     Where it has none they all get that split's name. Raises ``CaptionFileError``.
     """
-    path = path.expanduser().resolve()
+    path = expanded(path).resolve()
     size, mtime_ns = _state(path)  # before it is read: what is written meanwhile shall count as a change
     corpus = read_corpus(path)
     chosen, splits, label = corpus, None, None

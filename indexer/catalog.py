@@ -36,6 +36,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 
 from embedding.modelfolder import Variant, model_label
 from indexer.database import ACTIVE_MODEL, CATALOG, connect, has_advice, library_error, open_database
+from indexer.states import note_states
 from indexer.words import refresh_words
 
 
@@ -129,6 +130,7 @@ class Image(Base):
     keywords: Mapped[str | None] = mapped_column(Text)  # and title and description, as the file has them
     indexed_at: Mapped[datetime]
     failure: Mapped[str | None] = mapped_column(OsText)
+    identity: Mapped[str | None] = mapped_column(Text)  # of the file that was read; None: not known
 
     root: Mapped[Root] = relationship(lazy="joined", innerjoin=True)
 
@@ -199,6 +201,27 @@ class CaptionVector(Base):
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
     caption_id: Mapped[int] = mapped_column(ForeignKey("captions.id", ondelete="CASCADE"))
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class VectorState(Base):
+    """Names the vectors that one kind and model has now; triggers change it (``indexer.states``)."""
+
+    __tablename__ = "vector_states"
+
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    model_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    token: Mapped[bytes] = mapped_column(LargeBinary)  # 16 random bytes
+
+
+class PastVectorState(Base):
+    """A state that some kind and model had at the end of a transaction."""
+
+    __tablename__ = "past_vector_states"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    model_id: Mapped[int]
+    token: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
 
 
 class Evaluation(Base):
@@ -282,8 +305,8 @@ class Catalog:
 
         ``write`` takes the write lock at once: a transaction that reads first and writes later fails
         when another process wrote in between. At its end the words of photos are brought up to date
-        (``indexer.words``). Raises ``LibraryError`` for a full disk, a read-only or damaged file and a
-        lock that is held too long.
+        (``indexer.words``), and the state of the vectors is kept (``indexer.states``). Raises
+        ``LibraryError`` for a full disk, a read-only or damaged file and a lock that is held too long.
         """
         try:
             engine = self._writer if write else self._engine
@@ -292,7 +315,8 @@ class Catalog:
                 if write:
                     session.flush()
                     refresh_words(sqlite_connection(session))
-        except sqlite3.DatabaseError as error:  # of the words
+                    note_states(sqlite_connection(session))
+        except sqlite3.DatabaseError as error:  # of the words and states
             raise library_error(self.path, error) from None
         except DatabaseError as error:
             if error.orig is not None and has_advice(error.orig):

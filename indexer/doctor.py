@@ -14,28 +14,33 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedding.errors import LibraryError, ModelError
-from embedding.modelfolder import Variant, check_files, fingerprint, read_config, resolve_model
 from indexer.approximate import lists_file, load_lists
 from indexer.database import CATALOG, connect, library_error, open_database
 from indexer.lock import LOCK, indexing_lock
 from indexer.migrations import LATEST, check_not_newer, is_possible, schema_version
 from indexer.reader import KINDS, CatalogReader, Kind, LibraryModel
+from indexer.replacing import LEFT_OVERS
 from indexer.salvage import salvage
 from indexer.soundness import (
     broken_vectors,
     delete_vectors,
+    likely_version,
     mend_references,
     mend_values,
     reference_faults,
     schema_faults,
     value_faults,
 )
+from indexer.states import note_states
 from indexer.vectorfile import StoredVectors, read_vectors
 from indexer.vectors import BLOCK, index_file, open_exact, stamp
 from indexer.words import drop_damaged_words, refresh_words, words_are_sound
+
+if TYPE_CHECKING:
+    from embedding.encoder import Encoder
 
 _MOST_MESSAGES = 3  # of SQLite's
 
@@ -61,9 +66,12 @@ class _Diagnosis:
     mend: Callable[[], str] | None = None  # does it, and says what it did
 
 
-def examine(library: Path, *, repair: bool = False) -> list[Finding]:
+def examine(
+    library: Path, *, repair: bool = False, check_model: Callable[[Encoder], object] = lambda encoder: None
+) -> list[Finding]:
     """What is wrong with a library, part by part; ``repair`` mends each before the next is looked at.
 
+    ``check_model`` raises ``ModelError`` for what else is wrong with the model, beyond what its vectors need.
     Raises ``LibraryError`` for one that is missing, newer than this program, or at work.
     """
     path = library / CATALOG
@@ -95,7 +103,7 @@ def examine(library: Path, *, repair: bool = False) -> list[Finding]:
                         assert model is not None
                         say(_index(catalog, kind, model))
                     if model is not None:
-                        say(_model(model))
+                        say(_model(model, check_model))
         say(_leftovers(library))
     return findings
 
@@ -143,7 +151,7 @@ def _lock(library: Path) -> _Diagnosis:
 
 def _leftovers(library: Path) -> _Diagnosis:
     """Files that a killed process did not finish; nobody writes any now, since we hold the lock."""
-    files = sorted(library.glob("*.part"))
+    files = sorted(library.glob(LEFT_OVERS))
     if not files:
         return _fine("leftovers", "none")
     size = sum(file.stat().st_size for file in files)
@@ -181,11 +189,14 @@ def _catalogue(path: Path) -> _Diagnosis:
                 more = ["…"] if len(messages) > _MOST_MESSAGES else []
                 said = "; ".join(messages[:_MOST_MESSAGES] + more)
                 return _wrong("catalogue", f"damaged: {said}", copy, mend)
+            if (likely := likely_version(connection, version)) != version:
+                said = f"damaged: schema {version}, with the tables of schema {likely}"
+                return _wrong("catalogue", said, copy, mend)
+            if faults := schema_faults(connection, version):
+                return _wrong("catalogue", f"not as it should be: {', '.join(faults)}", copy, mend)
             if version < LATEST:
                 next_ = f"schema {version}; the next command takes it to {LATEST}, and keeps a copy"
                 return _fine("catalogue", next_ if version else "empty")
-            if faults := schema_faults(connection):
-                return _wrong("catalogue", f"not as it should be: {', '.join(faults)}", copy, mend)
             rows_wrong = [*value_faults(connection), *reference_faults(connection)]
             if rows_wrong:
                 return _wrong(
@@ -227,6 +238,7 @@ def _writing(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            note_states(connection)
             connection.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         raise library_error(path, error) from None
@@ -327,12 +339,13 @@ def _rebuilding(
 
 
 def _differing_from(file: Path, path: Path, kind: Kind) -> list[int]:
-    """As ``_differing``; none where the file is no whole one of vectors."""
-    stored = read_vectors(file, verify=True)
-    if stored is None:
+    """As ``_differing``; none where the file is no whole one of vectors, or of another history."""
+    stored, model_id = read_vectors(file, verify=True), file.stem.rpartition("-")[2]
+    if stored is None or not model_id.isdecimal():
         return []
     with closing(CatalogReader(path)) as catalog:
-        return list(_differing(catalog, kind, stored))
+        ours = catalog.was_state(kind, int(model_id), stored.stamp.state)
+        return list(_differing(catalog, kind, stored)) if ours else []
 
 
 def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Iterator[int]:
@@ -348,11 +361,14 @@ def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Ite
 # --- the model --------------------------------------------------------------------------------------
 
 
-def _model(model: LibraryModel) -> _Diagnosis:
+def _model(model: LibraryModel, check_model: Callable[[Encoder], object]) -> _Diagnosis:
+    from embedding.encoder import Encoder
+
     try:
-        folder = resolve_model(model.name)
-        check_files(folder, read_config(folder))
-        same = fingerprint(folder, Variant.of_fingerprint(model.fingerprint)) == model.fingerprint
+        encoder = Encoder.load(model.name, verify=True, **asdict(model.variant))
+        same = encoder.fingerprint == model.fingerprint
+        encoder.check()
+        check_model(encoder)
     except ModelError as error:
         advice = "copy the model folder again, or encode everything with another: `index --model default`"
         return _wrong("model", str(error), advice)
@@ -362,4 +378,4 @@ def _model(model: LibraryModel) -> _Diagnosis:
             f"{model.label} has changed since the library was indexed",
             f"encode everything again: `index --model {model.name}`",
         )
-    return _fine("model", f"{model.label}, its files have their checksums")
+    return _fine("model", f"{model.label}, its files have their checksums and fit together")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from embedding.errors import LibraryError
+from embedding.paths import expanded
 
 LIBRARY = ".twobranch"
 VARIABLE = "TWOBRANCH_LIBRARY"
@@ -35,8 +36,8 @@ def library_for_indexing(explicit: Path | None = None) -> Path:
 def _named(explicit: Path | None) -> Path | None:
     variable = os.environ.get(VARIABLE)
     if explicit is not None:
-        return explicit.expanduser()
-    return Path(variable).expanduser() if variable else None
+        return expanded(explicit)
+    return expanded(variable) if variable else None
 
 
 def _nearest() -> Path | None:

@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from embedding.atomic import replacing
 from embedding.errors import LibraryBusyError, LibraryError
 from indexer.database import library_error
-from indexer.replacing import replacing
 
 LOCK = "index.lock"
 _HOLDER = "index.lock.json"
@@ -72,7 +72,7 @@ def indexing_lock(
         with suppress(OSError):  # a full disk: then nobody is told who it is, and no wrong one either
             holder.unlink(missing_ok=True)
             facts = Holder(work, os.getpid(), socket.gethostname(), time.time())
-            with replacing(holder) as partial:
+            with replacing(holder, durable=False) as partial:
                 partial.write_text(json.dumps(asdict(facts)), encoding="utf-8")
         try:
             yield

@@ -12,8 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedding.atomic import replacing
 from embedding.errors import LibraryError
-from indexer.replacing import replacing
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,33 @@ class Migration:
 
     version: int
     statements: tuple[str, ...]
+
+
+def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
+    """Of version 3: any change to the vectors of a model gives them a new state, whoever makes it."""
+
+    def renew(row: str) -> str:
+        return f"""
+                INSERT INTO vector_states (kind, model_id, token)
+                VALUES ('{kind}', {row}.model_id, randomblob(16))
+                ON CONFLICT (kind, model_id) DO UPDATE SET token = excluded.token;"""
+
+    return (
+        f"""
+            CREATE TRIGGER {kind}_vector_added AFTER INSERT ON {table} BEGIN{renew("new")}
+            END
+            """,
+        f"""
+            CREATE TRIGGER {kind}_vector_removed AFTER DELETE ON {table} BEGIN{renew("old")}
+            END
+            """,
+        # No program of ours does that: an id names one vector for ever. So no earlier state is one of these.
+        f"""
+            CREATE TRIGGER {kind}_vector_changed AFTER UPDATE OF id, model_id, vector ON {table} BEGIN
+                DELETE FROM past_vector_states;{renew("old")}{renew("new")}
+            END
+            """,
+    )
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -201,6 +228,34 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
+    # Which state of the vectors an index file holds: `indexer.states`.
+    Migration(
+        3,
+        (
+            """
+            CREATE TABLE vector_states (
+                kind TEXT NOT NULL,
+                model_id INTEGER NOT NULL,
+                token BLOB NOT NULL,
+                PRIMARY KEY (kind, model_id)
+            )
+            """,
+            """
+            CREATE TABLE past_vector_states (
+                id INTEGER NOT NULL PRIMARY KEY,
+                kind TEXT NOT NULL,
+                model_id INTEGER NOT NULL,
+                token BLOB NOT NULL UNIQUE
+            )
+            """,
+            *_vector_triggers("images", "image_vectors"),
+            *_vector_triggers("captions", "caption_vectors"),
+            "INSERT INTO vector_states SELECT 'images', id, randomblob(16) FROM models",
+            "INSERT INTO vector_states SELECT 'captions', id, randomblob(16) FROM models",
+        ),
+    ),
+    # Which file it was that was read, so that a server hands out no other: `indexer.files.identity_of`.
+    Migration(4, ("ALTER TABLE images ADD COLUMN identity TEXT",)),
 )
 LATEST = MIGRATIONS[-1].version
 _TIMEOUT = 30.0  # seconds to wait for another process

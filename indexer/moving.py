@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
+from embedding.paths import expanded
 from indexer.catalog import Catalog, Corpus, Image, Root, active_model
 from indexer.choices import load_choices, store_choices
 from indexer.foreign import is_of_windows, lies_in
@@ -125,7 +126,7 @@ def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Rel
     folder, when fewer than half of a sample of the photos are there (``force`` takes that), and when roots
     would come to lie in one another; and ``LibraryError``.
     """
-    new = as_listed(new.expanduser().resolve())
+    new = as_listed(expanded(new).resolve())
     if not is_folder(new):
         raise UserError(f"{new}: no such folder; name the one that holds the photos now")
     with (
@@ -157,7 +158,7 @@ def _meanings(path: Path) -> list[Path]:
     """The absolute path as it is typed, and with its links followed: the catalogue may have either."""
     if is_of_windows(path):
         return [path]
-    typed = Path(os.path.normpath(path.expanduser().absolute()))
+    typed = Path(os.path.normpath(expanded(path).absolute()))
     followed = typed.parent.resolve() / typed.name
     return list(dict.fromkeys((typed, followed, typed.resolve(), as_listed(followed))))
 

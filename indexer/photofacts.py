@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 
+from indexer.files import content_name
 from indexer.photofile import PhotoFile
 from indexer.reader import CatalogReader
 from indexer.scan import FoundFile
@@ -50,18 +51,13 @@ class CataloguedCaption:
     path: Path | None
 
 
-def content_name(content_hash: bytes | None) -> str | None:
-    """The name of a file's content in answers, from its sha256."""
-    return content_hash[:8].hex() if content_hash else None
-
-
 def format_of(name: str) -> str:
     """The kind of a file by the end of its name, as ``Filters.formats`` takes it."""
     suffix = PurePath(name).suffix.lower().removeprefix(".")
     return _ONE_NAME.get(suffix, suffix)
 
 
-_FILE = "i.id, r.path, i.path, i.size, i.mtime_ns, i.content_hash, i.failure"
+_FILE = "i.id, r.path, i.path, i.size, i.mtime_ns, i.content_hash, i.failure, i.identity"
 _FROM = "FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id = ?"
 
 
@@ -140,8 +136,10 @@ def _file(
     mtime_ns: int,
     content_hash: bytes | None,
     failure: str | bytes | None,
+    identity: str | None,
 ) -> PhotoFile:
     # Names that are not UTF-8 are stored as bytes (catalog.OsText).
     found = FoundFile(os.fsdecode(path), size, mtime_ns)
+    known = identity if isinstance(identity, str) else None  # a damaged row may hold anything
     reason = None if failure is None else os.fsdecode(failure)
-    return PhotoFile(id_, Path(os.fsdecode(root)), found, content_hash, reason)
+    return PhotoFile(id_, Path(os.fsdecode(root)), found, content_hash, reason, known)

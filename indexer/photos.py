@@ -202,7 +202,7 @@ class _BatchWriter:
         else:
             image, same = self._add(), False
             tally.added += 1
-        self._set_file(image, job)
+        self._set_file(image, read)
         if not same:
             self._set_content(image, read, twins)
         if not same or (job.image_id is not None and job.known_hash is None):
@@ -212,7 +212,7 @@ class _BatchWriter:
         """Stores a photo that cannot be read; what was known of its content goes."""
         job = read.job
         image = self._add() if job.image_id is None else self._images[job.image_id]
-        self._set_file(image, job)
+        self._set_file(image, read)
         image.content_hash, image.failure, image.indexed_at = read.digest, reason, utcnow()
         image.width = image.height = image.taken_at = image.camera = image.latitude = image.longitude = None
         image.keywords = None
@@ -244,7 +244,9 @@ class _BatchWriter:
                 return image
         return None
 
-    def _set_file(self, image: Image, job: Job) -> None:
+    def _set_file(self, image: Image, read: Read) -> None:
+        job = read.job
+        image.identity = read.identity
         image.root, image.path = self._roots[job.root_id], job.file.path
         image.size, image.mtime_ns = job.file.size, job.file.mtime_ns
 

@@ -22,6 +22,7 @@ from embedding.errors import LibraryError
 from embedding.modelfolder import Variant, model_label
 from indexer.database import ACTIVE_MODEL, connect, library_error, open_database
 from indexer.filters import DATE, FUNCTIONS, Filters
+from indexer.states import current_state, was_state
 from indexer.words import FIELDS
 
 Kind = Literal["images", "captions"]
@@ -125,12 +126,15 @@ class CatalogReader:
         ((count,),) = self._all(statement, [model_id, after])
         return int(count)
 
-    def newest_vectors(self, kind: Kind, model_id: int, n: int, after: int = 0) -> list[tuple[int, bytes]]:
-        """The (id, vector) of the ``n`` newest with ids above ``after``, newest first."""
-        return self._all(
-            f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id DESC LIMIT ?",
-            [model_id, after, n],
-        )
+    def state(self, kind: Kind, model_id: int) -> bytes | None:
+        """The token of the vectors that one kind and model has; None where nothing gave it one yet."""
+        with self._reading():
+            return current_state(self._connection, kind, model_id)
+
+    def was_state(self, kind: Kind, model_id: int, token: bytes) -> bool:
+        """Whether the vectors of one kind and model are in the state of this token, or came from it."""
+        with self._reading():
+            return was_state(self._connection, kind, model_id, token)
 
     def vector_ids(self, kind: Kind, model_id: int, after: int = 0) -> NDArray[np.int64]:
         """(n,) the ids of the vectors of one kind and model that are above ``after``, rising."""
@@ -279,17 +283,20 @@ class CatalogReader:
             yield from self._all(f"{statement} ({','.join('?' * len(some))})", some)
 
     def _all(self, statement: str, parameters: Sequence[int | str | float]) -> list[Any]:
-        try:
+        with self._reading():
             return self._connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.DatabaseError as error:
             raise library_error(self.path, error) from None
 
     def _execute(self, statement: str, parameters: Sequence[int | str | float]) -> Iterator[Any]:
         """As ``_all``, row by row, for more of them than should be in memory."""
-        try:
+        with self._reading():
             yield from self._connection.execute(statement, parameters)
-        except sqlite3.DatabaseError as error:
-            raise library_error(self.path, error) from None
 
 
 def match(word: str, fields: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.errors import ImageError, LargeImageError
+from embedding.patience import Patience
 from embedding.preprocess import MAX_PIXELS, View, decoding_bytes, load_views
 from indexer.exif import PhotoFacts, read_facts
-from indexer.files import open_file
+from indexer.files import MAX_BYTES, identity_of, open_file
 from indexer.keywords import read_keywords
 from indexer.memory import Memory
 from indexer.scan import FoundFile, can_be_listed
 
-# As large as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel.
-_MAX_BYTES = 1 << 30
+# For one photo that is no larger than usual. One of 128 megapixels takes 5 on the machine where this was
+# written; what takes more was made to.
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Read:
     decoded: Decoded | None = None
     failure: str | None = None
     unreachable: bool = False
+    identity: str | None = None  # of the file that it was; None where nothing was read
 
 
 def read_photo(
@@ -79,8 +82,8 @@ def read_photo(
         with open_file(job.path) as file:
             # Header and content come from one open file, whatever the name stands for by then.
             before = os.fstat(file.fileno())
-            if before.st_size > _MAX_BYTES:
-                return Read(job, failure=f"larger than {_MAX_BYTES >> 30} GB")
+            if before.st_size > MAX_BYTES:
+                return Read(job, failure=f"larger than {MAX_BYTES >> 30} GB")
             with memory.room_for(before.st_size):  # for the header alone, of some kinds all is read
                 needed = before.st_size + decoding_bytes(file, job.path, size, views, max_pixels)
             with memory.room_for(needed):
@@ -89,7 +92,8 @@ def read_photo(
                 after = os.fstat(file.fileno())
                 if data is None or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
                     return Read(job, failure="changed while it was read; run `index` again")
-                return _decode(job, data, size, views, known, max_pixels)
+                identity = identity_of(before, job.path.is_symlink())
+                return replace(_decode(job, data, size, views, known, max_pixels), identity=identity)
     except ImageError as error:
         away = not job.scanned or (job.known_hash is not None and not _leads_anywhere(job.path))
         return Read(job, failure=error.reason, unreachable=away)
@@ -129,7 +133,8 @@ def _decode(
     if digest == job.known_hash or digest in known:
         return Read(job, digest)
     try:
-        photo = load_views(data, size, views, name=job.path, max_pixels=max_pixels)
+        patience = Patience(_SECONDS * max(1.0, max_pixels / MAX_PIXELS))
+        photo = load_views(data, size, views, name=job.path, max_pixels=max_pixels, patience=patience)
         facts, keywords = read_facts(photo.exif), read_keywords(data, photo.exif)
     except LargeImageError as error:
         advice = f"`index --max-megapixels {-(-error.pixels // 1_000_000)}` takes it"

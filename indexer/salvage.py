@@ -12,16 +12,29 @@ import shutil
 import sqlite3
 import struct
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
+from embedding.atomic import replacing, sync, sync_folder
 from embedding.errors import LibraryError
 from indexer.database import library_error
 from indexer.migrations import check_not_newer, schema_version, upgrade
-from indexer.soundness import columns, mend_references, mend_values, tables
+from indexer.soundness import (
+    any_text,
+    columns,
+    fresh,
+    likely_version,
+    mend_references,
+    mend_values,
+    schema_faults,
+    tables,
+)
+from indexer.states import note_states
+from indexer.writeahead import fold_log
 
 _PAGE = 16384  # of catalogues that this program makes (indexer.migrations)
 _HEADER = 100
@@ -36,8 +49,10 @@ _HIGHEST_KNOWN = 1 << 30  # what says more is damaged itself
 _ROWS = 1000  # that are in memory together
 _PROBED = 64  # from so many ids on a range is probed before it is halved, a page holding fewer or few more
 _PROBES = 8
-# Tables that are made anew from the others.
-_DERIVED = ("stale_words",)
+# Tables that are made anew from the others, or copied without a word.
+_STATES = "past_vector_states"
+_DERIVED = ("stale_words", "vector_states", _STATES)
+_ALIKE = 0.8  # of the text of a table, an index or a trigger, to be taken for it
 
 
 @dataclass(frozen=True)
@@ -84,10 +99,13 @@ def salvage(path: Path) -> Salvage:
             with closing(sqlite3.connect(new, isolation_level=None)) as target:
                 target.execute("BEGIN")
                 saved = [_copy(source, target, table) for table in tables() if table not in _DERIVED]
+                _copy(source, target, _STATES)  # of which index files there are
                 mend_values(target)
                 mend_references(target)
+                note_states(target)
                 target.execute("COMMIT")
                 target.execute("PRAGMA journal_mode = DELETE")  # nothing of it is in another file
+                target.execute("PRAGMA journal_mode = WAL")
                 saved = [_counted(target, one) for one in saved]
         result = Salvage(tuple(saved), _free_name(path))
         if not result.saved:
@@ -115,7 +133,14 @@ class _Openable:
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> sqlite3.Connection:
-        self._connection = self._open(self._path) or self._mended(_header()) or self._mended(_schema())
+        self._connection = (
+            self._open(self._path)
+            or self._mended({})
+            or self._mended(_header())
+            or self._open(self._path, whatever=True)
+            or self._mended(_header(), whatever=True)
+            or self._mended(_schema(), whatever=True)
+        )
         if self._connection is None:
             raise LibraryError(
                 f"{self._path}: nothing in it can be read; restore it from a "
@@ -129,28 +154,33 @@ class _Openable:
         for file in self._copy.parent.glob(f"{self._copy.name}*"):
             file.unlink()
 
-    def _open(self, path: Path) -> sqlite3.Connection | None:
-        """A connection to a file in which SQLite finds the tables of a catalogue."""
+    def _open(self, path: Path, *, whatever: bool = False) -> sqlite3.Connection | None:
+        """A connection to a file in which SQLite finds the tables of a catalogue, as it declares them or
+        ``whatever`` is said of them."""
         connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
         try:
             check_not_newer(path, schema_version(connection))
             connection.execute("PRAGMA cell_size_check = ON")
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             names = {name for (name,) in rows}
-        except sqlite3.DatabaseError:
-            names = set()
+            version = likely_version(connection, schema_version(connection))
+            damaged = set() if whatever else set(schema_faults(connection, version)) & set(tables())
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # a message of SQLite that quotes what is no text
+            names, damaged = set(), set()
         except LibraryError:
             connection.close()
             raise
-        if names >= _NEEDED:
+        if names >= _NEEDED and not damaged:
             return connection
         connection.close()
         return None
 
-    def _mended(self, pieces: Mapping[int, bytes]) -> sqlite3.Connection | None:
-        """A copy of the file with these pieces put over what it has at these places."""
+    def _mended(self, pieces: Mapping[int, bytes], *, whatever: bool = False) -> sqlite3.Connection | None:
+        """A copy of the file and its log with these pieces put over what it has at these places, and with the
+        schema in its right words."""
         shutil.copyfile(self._path, self._copy)
         with self._copy.open("r+b") as file:
+            fold_log(_log(self._path), file)
             file.seek(_PAGE_COUNT)
             (pages,) = struct.unpack(">I", file.read(4).ljust(4, b"\0"))
             for place, piece in pieces.items():
@@ -159,7 +189,60 @@ class _Openable:
             # SQLite refuses a schema with tables beyond the end of the file.
             size = file.seek(0, os.SEEK_END)
             file.truncate(max(size + _ADDED * _PAGE, min(pages * _PAGE, _LONGEST * size)))
-        return self._open(self._copy)
+        _mend_schema(self._copy)
+        return self._open(self._copy, whatever=whatever)
+
+
+def _mend_schema(path: Path) -> None:
+    """Puts the words of a new catalogue where a file's own are nearly those; each table stays where it is.
+
+    What resembles nothing of a catalogue is taken out: SQLite would not open a file with a line that it does
+    not understand. A schema that cannot even be listed stays as it is.
+    """
+    with (
+        suppress(sqlite3.DatabaseError, UnicodeDecodeError),
+        closing(sqlite3.connect(path, isolation_level=None)) as connection,
+    ):
+        connection.execute("PRAGMA writable_schema = ON")  # and what cannot be understood is passed over
+        with closing(fresh(likely_version(connection, schema_version(connection)))) as new:
+            wanted = new.execute(_SCHEMA_LINES).fetchall()
+        connection.text_factory = any_text
+        there = connection.execute(_SCHEMA_LINES).fetchall()
+        connection.execute("BEGIN")
+        for place, number in _nearest([row[1:] for row in there], [row[1:] for row in wanted]).items():
+            rowid = there[place][0]
+            if number is None:
+                connection.execute("DELETE FROM sqlite_master WHERE rowid = ?", [rowid])
+            else:
+                connection.execute(
+                    "UPDATE sqlite_master SET type = ?, name = ?, tbl_name = ?, sql = ? WHERE rowid = ?",
+                    [*wanted[number][1:], rowid],
+                )
+        connection.execute("COMMIT")
+
+
+_SCHEMA_LINES = "SELECT rowid, type, name, tbl_name, sql FROM sqlite_master"
+
+
+def _nearest(there: Sequence[Sequence[Any]], wanted: Sequence[Sequence[Any]]) -> dict[int, int | None]:
+    """Which of the wanted lines each of a schema is meant to be; None for one that is none of them."""
+    texts = [[" ".join(str(value).split()) for value in row] for row in there]
+    targets = [[" ".join(str(value).split()) for value in row] for row in wanted]
+    left = {number: target for number, target in enumerate(targets) if target not in texts}
+    meant: dict[int, int | None] = {}
+    for place, text in enumerate(texts):
+        if text in targets:
+            continue  # it is right as it is
+        likeness = {number: _likeness(text, target) for number, target in left.items()}
+        best = max(likeness, key=lambda number: likeness[number], default=None)
+        meant[place] = best if best is not None and likeness[best] >= _ALIKE else None
+        left.pop(meant[place], None)  # type: ignore[arg-type]
+    return meant
+
+
+def _likeness(one: Sequence[str], other: Sequence[str]) -> float:
+    """Of the characters of two lines those that agree, from 0 to 1."""
+    return SequenceMatcher(None, "\n".join(one), "\n".join(other), autojunk=False).ratio()
 
 
 def _header() -> dict[int, bytes]:
@@ -201,6 +284,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
     """Copies the rows of a table that can be read and that the new one takes."""
     wanted = [column.name for column in columns(target, table)]
     there = _names(source, table)
+    if not there:  # a table that came with a later schema
+        return Saved(table, 0, 0)
     common = ", ".join(f'"{name}"' for name in wanted if name in there)
     places = ", ".join("?" * (len(common.split(", ")) + 1))
     statement = f"INSERT INTO {table} (rowid, {common}) VALUES ({places})"
@@ -316,15 +401,38 @@ def _free_name(path: Path) -> Path:
 
 
 def _put_in_place(new: Path, path: Path, kept: Path) -> None:
-    """There is a catalogue at every moment: the damaged one gets a second name before the new one has its."""
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
-    try:
-        os.link(path, kept)
-    except OSError:  # a file system without links
-        shutil.copyfile(path, kept)
-    # The log of the damaged file would be taken for the new one's.
-    for suffix in ("-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).replace(kept.with_name(kept.name + suffix))
+    """There is a catalogue at every moment, with all that was committed.
+
+    The log of the damaged file would be taken for the new one's, and two names cannot change in one step. So
+    what is kept has the log folded in, and takes the place of the damaged file first: with its log or without
+    it is the same.
+    """
+    sync(new)
+    log = _log(path)
+    if log.exists():
+        with replacing(kept) as partial:
+            shutil.copyfile(path, partial)
+            with partial.open("r+b") as file:
+                fold_log(log, file)
+        with replacing(path) as partial:
+            _link(kept, partial)
+        log.unlink()
+    else:
+        _link(path, kept)
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+    sync_folder(path.parent)
     new.replace(path)
+    sync_folder(path.parent)
+
+
+def _link(path: Path, name: Path) -> None:
+    """Gives a file a second name, or copies it on a file system without links."""
+    try:
+        os.link(path, name)
+    except OSError:
+        shutil.copyfile(path, name)
+        sync(name)
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")

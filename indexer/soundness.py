@@ -18,7 +18,7 @@ import numpy as np
 from indexer.choices import CHOICES
 from indexer.database import ACTIVE_MODEL
 from indexer.freshness import LAST_RUN
-from indexer.migrations import MIGRATIONS
+from indexer.migrations import LATEST, MIGRATIONS
 from indexer.reader import KINDS, TABLES, Kind
 
 UNIT = 1e-3  # how far from 1 the length of a vector may be; encoders give it to 1e-6
@@ -57,12 +57,13 @@ class Fault:
         return f"{self.count:,} {self.what} in {self.table}"
 
 
-def fresh() -> sqlite3.Connection:
-    """An empty catalogue of the latest schema, in memory."""
+def fresh(version: int = LATEST) -> sqlite3.Connection:
+    """An empty catalogue of a schema version, in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     for migration in MIGRATIONS:
-        for statement in migration.statements:
-            connection.execute(statement)
+        if migration.version <= version:
+            for statement in migration.statements:
+                connection.execute(statement)
     return connection
 
 
@@ -79,11 +80,34 @@ def columns(connection: sqlite3.Connection, table: str) -> list[Column]:
     return [Column(name, kind, bool(required), bool(key)) for _, name, kind, required, _, key in rows]
 
 
-def schema_faults(connection: sqlite3.Connection) -> list[str]:
-    """The tables, indexes and triggers that are not as a new catalogue has them."""
-    with closing(fresh()) as new:
+def schema_faults(connection: sqlite3.Connection, version: int = LATEST) -> list[str]:
+    """The tables, indexes and triggers that are not as a new catalogue of that schema has them."""
+    with closing(fresh(version)) as new:
         wanted, there = _objects(new), _objects(connection)
     return [name for name, sql in wanted.items() if there.get(name) != sql]
+
+
+def likely_version(connection: sqlite3.Connection, said: int) -> int:
+    """The schema version that the tables, indexes and triggers of a file are most like; ``said``, where it is
+    one of several. Even names and statements may be damaged."""
+    factory = connection.text_factory
+    connection.text_factory = any_text
+    try:
+        there = _objects(connection)
+    finally:
+        connection.text_factory = factory
+    differing = {}
+    for version in range(LATEST + 1):
+        with closing(fresh(version)) as new:
+            differing[version] = len(there.items() ^ _objects(new).items())
+    fewest = min(differing.values())
+    likely = [version for version, count in differing.items() if count == fewest]
+    return said if said in likely else likely[-1]
+
+
+def any_text(data: bytes) -> str:
+    """A ``text_factory`` for text that may be damaged: what is no ASCII becomes lone surrogates."""
+    return data.decode("ascii", "surrogateescape")
 
 
 def _objects(connection: sqlite3.Connection) -> dict[str, str]:

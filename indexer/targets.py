@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
+from embedding.paths import expanded
 from indexer.catalog import Catalog, Image, Root
 from indexer.listednames import as_listed
 from indexer.run import Run
@@ -37,7 +38,7 @@ def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """The absolute paths, without those that a scan of another one comes to; and those that do not exist."""
     targets, missing = [], []
     for path in paths:
-        path = path.expanduser()
+        path = expanded(path)
         try:
             path.stat()
         except (FileNotFoundError, NotADirectoryError):

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, get_ident
+from threading import Lock
 
+from embedding.atomic import replacing
 from indexer.reader import CatalogReader
 
 FOLDER = "thumbnails"
@@ -49,14 +50,10 @@ class ThumbnailCache:
     def put(self, content_hash: bytes, side: int, data: bytes) -> None:
         """Keeps a picture, if that is possible."""
         path = self._path(content_hash, side)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.part")
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
+            with replacing(path, durable=False) as partial:  # whoever reads looks whether it is whole
                 partial.write_bytes(data)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
             self._make_room(len(data))
 
     def _path(self, content_hash: bytes, side: int) -> Path:

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.replacing import replacing
+from embedding.atomic import replacing
 
-_MAGIC = b"2brvec\x00\x01"
-_FIELDS = struct.Struct("<8sqqq32sIq")  # magic, N, D, newest id, digest, crc32 of rows and ids, time
+_MAGIC = b"2brvec\x00\x02"
+_FIELDS = struct.Struct("<8sqqq16sIq")  # magic, N, D, ids after, state, crc32 of rows and ids, time
 _HEADER = _FIELDS.size + 4  # and the crc32 of these fields
 _ROWS_AT = 128
 # File systems keep times to 2 seconds (FAT) or finer.
@@ -33,15 +33,10 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Stamp:
-    """Which set of vectors a file holds.
+    """Which vectors a file holds: those of one state of a catalogue (``indexer.states``), or its newest."""
 
-    Ids only grow, so within one history of a catalogue the count and the newest id name the set; a
-    catalogue that was restored from a backup starts another history, which the digest tells apart.
-    """
-
-    count: int
-    newest: int  # id; 0 when empty
-    digest: bytes  # sha256 over the newest vectors
+    state: bytes  # 16 bytes
+    after: int = 0  # only ids above this one
 
 
 @dataclass(frozen=True)
@@ -73,11 +68,9 @@ def write_vectors(
             crc = zlib.crc32(every.tobytes(), crc)
             file.write(every.tobytes())
             written = time.time_ns() // _TIME_STEP * _TIME_STEP
-            fields = _FIELDS.pack(_MAGIC, len(every), dim, stamp.newest, stamp.digest, crc, written)
+            fields = _FIELDS.pack(_MAGIC, len(every), dim, stamp.after, stamp.state, crc, written)
             file.seek(0)
             file.write(fields + struct.pack("<I", zlib.crc32(fields)))
-            file.flush()
-            os.fsync(file.fileno())
         os.utime(partial, ns=(written, written))
 
 
@@ -93,7 +86,7 @@ def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:
             status = os.fstat(file.fileno())
             if len(header) < _HEADER or zlib.crc32(header[:-4]) != struct.unpack("<I", header[-4:])[0]:
                 return None
-            magic, n, dim, newest, digest, crc, written = _FIELDS.unpack(header[:-4])
+            magic, n, dim, after, state, crc, written = _FIELDS.unpack(header[:-4])
             if magic != _MAGIC or status.st_size != _ROWS_AT + n * (4 * dim + 8):
                 return None
             if verify or status.st_mtime_ns != written:
@@ -105,11 +98,11 @@ def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:
                     return None
             if n == 0:  # which cannot be mapped
                 return StoredVectors(
-                    np.empty(0, np.int64), np.empty((0, dim), np.float32), Stamp(0, newest, digest)
+                    np.empty(0, np.int64), np.empty((0, dim), np.float32), Stamp(state, after)
                 )
             mapped = np.memmap(file, dtype=np.uint8, mode="r")
     except (OSError, ValueError):
         return None
     ids_at = _ROWS_AT + 4 * n * dim
     rows = mapped[_ROWS_AT:ids_at].view("<f4").reshape(n, dim)
-    return StoredVectors(np.asarray(mapped[ids_at:].view("<i8")), np.asarray(rows), Stamp(n, newest, digest))
+    return StoredVectors(np.asarray(mapped[ids_at:].view("<i8")), np.asarray(rows), Stamp(state, after))

@@ -6,8 +6,6 @@ twice, and a replaced vector has a new one.
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,8 +21,6 @@ from indexer.vectorfile import Stamp, StoredVectors, read_vectors, write_vectors
 
 # 10,000 vectors of 512 dimensions are 20 MB: memory for one block, and few statements.
 BLOCK = 10_000
-# How many of the newest vectors must agree before two states are taken for one history.
-_NEWEST = 64
 # From so many queries on FAISS is faster, and worth the 0.15 s of its import: it finds the best of a block of
 # scores while they are in cache. One query is one pass over the rows, in NumPy's BLAS and both cores.
 _MANY_QUERIES = 20
@@ -130,12 +126,13 @@ def open_exact(
             stored = None
         if stored is not None and stored.stamp == wanted:
             return VectorIndex(stored.ids, stored.rows)
-        with suppress(OSError):
-            write_vectors(path, wanted, dim, _blocks(catalog, stored, kind, model_id, dim, after))
-            path.with_suffix(".faiss").unlink(missing_ok=True)  # what versions before 0.2 kept
-            written = read_vectors(path)
-            if written is not None:
-                return VectorIndex(written.ids, written.rows)
+        if wanted is not None:
+            with suppress(OSError):
+                write_vectors(path, wanted, dim, _blocks(catalog, stored, kind, model_id, dim, after))
+                path.with_suffix(".faiss").unlink(missing_ok=True)  # what versions before 0.2 kept
+                written = read_vectors(path)
+                if written is not None:
+                    return VectorIndex(written.ids, written.rows)
         blocks = list(_blocks(catalog, stored, kind, model_id, dim, after))
     empty = VectorIndex.empty(dim)
     return VectorIndex(
@@ -154,10 +151,10 @@ def _blocks(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Ids and rows of all vectors: of those that are stored already first, then what is new."""
     newest = after
-    if stored is not None and len(stored.ids):
+    if stored is not None and len(stored.ids) and catalog.was_state(kind, model_id, stored.stamp.state):
         wanted = catalog.vector_ids(kind, model_id, after)
         kept = np.flatnonzero(np.isin(stored.ids, wanted))
-        if _same_history(catalog, stored, kept, kind, older=wanted[wanted <= stored.ids.max()]):
+        if len(kept) == np.count_nonzero(wanted <= stored.ids.max()):  # not so if it began further up
             newest = max(after, int(stored.ids.max()))
             for start in range(0, len(kept), BLOCK):
                 some = kept[start : start + BLOCK]
@@ -167,29 +164,10 @@ def _blocks(
         newest = block[-1][0]
 
 
-def _same_history(
-    catalog: CatalogReader,
-    stored: StoredVectors,
-    kept: NDArray[np.int64],
-    kind: Kind,
-    older: NDArray[np.int64],
-) -> bool:
-    """Whether the file was made from an earlier state of this catalogue, and not of a restored one."""
-    if len(kept) < len(older):  # the catalogue never adds below the newest id
-        return False
-    newest = kept[-_NEWEST:]
-    ids = stored.ids[newest].tolist()
-    there = catalog.vectors(kind, ids)
-    return np.array_equal(stored.rows[newest], as_matrix([there[id_] for id_ in ids], stored.rows.shape[1]))
-
-
-def stamp(catalog: CatalogReader, kind: Kind, model_id: int, after: int = 0) -> Stamp:
-    """The stamp of what the catalogue holds now, of ids above ``after``."""
-    rows = catalog.newest_vectors(kind, model_id, _NEWEST, after)
-    digest = hashlib.sha256()
-    for id_, vector in rows:
-        digest.update(struct.pack("<q", id_) + vector)
-    return Stamp(catalog.count_vectors(kind, model_id, after), rows[0][0] if rows else 0, digest.digest())
+def stamp(catalog: CatalogReader, kind: Kind, model_id: int, after: int = 0) -> Stamp | None:
+    """The stamp of what the catalogue holds now, of ids above ``after``; None where it has no state yet."""
+    state = catalog.state(kind, model_id)
+    return None if state is None else Stamp(state, after)
 
 
 def as_matrix(vectors: Sequence[bytes], dim: int) -> NDArray[np.float32]:

@@ -14,7 +14,6 @@ taken from the other hits: a burst of near-duplicates, or a hundred right answer
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from embedding.errors import ModelError
-from embedding.modelfolder import CALIBRATION
+from embedding.modelfolder import CALIBRATION, first_line
 
 Kind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
 KINDS: tuple[Kind, ...] = ("text_to_images", "image_to_captions", "image_to_images", "text_to_captions")
@@ -60,6 +59,17 @@ class Bank:
         scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12).astype(np.float32) / 127
         return cls(np.rint(vectors / scales[:, None]).astype(np.int8), scales)
 
+    def fault(self, dim: int) -> str | None:
+        """What is wrong with it as a bank of vectors of ``dim`` numbers, if anything is."""
+        rows, scales = self.rows, self.scales
+        if rows.ndim != 2 or rows.dtype != np.int8 or rows.shape[1] != dim or not len(rows):
+            return f"a bank is {rows.dtype} of {rows.shape}, and the model's vectors have {dim} numbers"
+        if scales.shape != rows.shape[:1] or scales.dtype != np.float32 or not np.isfinite(scales).all():
+            return (
+                f"a bank of {rows.shape} has scales that are {scales.dtype} of {scales.shape}, or not finite"
+            )
+        return None
+
     @cached_property
     def _vectors(self) -> NDArray[np.float32]:
         """(B, D): to make them takes longer than to compare a query with them."""
@@ -84,6 +94,19 @@ class Fit:
     sizes: NDArray[np.float64]  # (S,) of galleries, rising
     lengths: NDArray[np.float64]  # (L,) of queries in words, rising; one for photos
     weak: NDArray[np.float64]  # (L, S) a best hit below this is no match
+
+    def fault(self) -> str | None:
+        """What is wrong with its numbers, if anything is."""
+        if any(array.dtype != np.float64 or not np.isfinite(array).all() for array in vars(self).values()):
+            return "a fit is not of finite float64"
+        axes = (self.lengths, self.sizes)
+        if any(axis.ndim != 1 or not len(axis) or axis[0] < 1 or (np.diff(axis) < 0).any() for axis in axes):
+            return "sizes or lengths do not rise from 1 or more"
+        if self.weak.shape != (len(self.lengths), len(self.sizes)):
+            return f"limits of {self.weak.shape} for {len(self.lengths)} lengths and {len(self.sizes)} sizes"
+        if not ((self.weak >= 0) & (self.weak <= 1)).all():
+            return "limits that are no probabilities"
+        return None
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """(...,) probabilities for (..., F) features."""
@@ -145,8 +168,9 @@ class Calibration:
         np.savez(folder / CALIBRATION, **arrays)  # type: ignore[arg-type]
 
     @classmethod
-    def load(cls, folder: Path) -> Calibration | None:
-        """The calibration in a model folder, None where it has none. Raises ``ModelError``."""
+    def load(cls, folder: Path, dim: int) -> Calibration | None:
+        """The calibration in the folder of a model whose vectors have ``dim`` numbers, None where it has
+        none. Raises ``ModelError``."""
         path = folder / CALIBRATION
         if not path.is_file():
             return None
@@ -160,10 +184,13 @@ class Calibration:
                     for kind in KINDS
                     if f"{kind}/weights" in file
                 }
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
+        except Exception as error:  # NumPy and zipfile raise what they like on what is none of theirs
+            raise ModelError(f"{path}: damaged ({first_line(error)}); copy the model folder again") from None
         if any(fit.weights.shape != (1 + len(FEATURES),) for fit in fits.values()):
             raise ModelError(f"{path}: not of this version; refit it with `python -m train.calibrate`")
+        faults = [bank.fault(dim) for bank in banks] + [fit.fault() for fit in fits.values()]
+        if fault := next(filter(None, faults), None):
+            raise ModelError(f"{path}: {fault}; refit it with `python -m train.calibrate`")
         return cls(banks[0], banks[1], fits)
 
 

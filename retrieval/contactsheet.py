@@ -10,16 +10,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedding.atomic import replacing
 from embedding.errors import ImageError, UserError
 from embedding.preprocess import load_thumbnail
 from embedding.progress import SILENT, Progress, showing
+from indexer.files import read_file
 from retrieval.tables import day, percent
 
 if TYPE_CHECKING:
@@ -71,19 +71,17 @@ def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress 
     Raises ``UserError`` when the file cannot be written.
     """
     target = path.resolve()  # of a link, what it leads to is replaced
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         if target.exists() and not target.is_file():
             raise UserError(f"{path}: is a folder or a device; name a file, as in: --html hits.html")
         # Names that are not UTF-8 cannot stand in a page; their links, which are quoted bytes, can.
-        with partial.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+        with (
+            replacing(target) as partial,
+            partial.open("w", encoding="utf-8", errors="replace", newline="\n") as file,
+        ):
             file.writelines(_page(title, hits, progress))
-        partial.replace(target)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):  # it was never made, and its folder is none
-            partial.unlink(missing_ok=True)
 
 
 def notebook_row(hits: Sequence[Hit]) -> str:
@@ -139,7 +137,8 @@ def _picture(hit: Hit, side: int, style: str = "") -> str:
     try:
         if hit.path is None:
             raise ImageError("", "the photo is not in the library")
-        image = load_thumbnail(hit.path, side)
+        # Not what somebody put in its place: pages are given away.
+        image = load_thumbnail(read_file(hit.path, hit.content), side, name=hit.path)
     except ImageError as error:
         return f'<span class="none"{styled}>{escape(error.reason)}</span>'
     jpeg = io.BytesIO()

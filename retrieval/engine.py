@@ -117,7 +117,7 @@ class SearchEngine:
     @cached_property
     def calibration(self) -> Calibration | None:
         """What the scores of the library's model mean, where its folder says. Raises ``ModelError``."""
-        return Calibration.load(self.encoder.folder)
+        return Calibration.load(self.encoder.folder, self.encoder.dim)
 
     def index(self, within: Gallery) -> Index:
         """The vector index over photos or captions, brought up to date with the catalogue."""

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import LibraryError, UserError
 from embedding.extras import install_command
+from embedding.paths import expanded
 from embedding.progress import SILENT, Progress, showing
 from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Root, active_model
 from indexer.reader import Kind
@@ -65,7 +66,7 @@ def export(
     All rows are of one moment, and memory is one block of them. Raises ``UserError`` when ``out`` has
     anything in it or a package is missing, ``LibraryError`` when nothing is indexed, ``OSError``.
     """
-    out = out.expanduser().absolute()
+    out = expanded(out).absolute()
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out}: is there already; name a folder that is new or empty")
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 import shutil
 import subprocess
@@ -14,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedding.errors import UserError
+from embedding.errors import ImageError, UserError
+from indexer.files import CHANGED, content_name, digest_of, open_file
 
 if TYPE_CHECKING:
     from retrieval.hits import Hit
@@ -45,43 +45,59 @@ def copy_photos(hits: Sequence[Hit], folder: Path) -> Copies:
     """Copy the photos into ``folder``, made where it is missing, as ``001-name.jpg``: the rank, so they sort.
 
     No file is ever overwritten: one with the same content is left, beside another the copy is
-    ``001-name-2.jpg``. Times are kept. Raises ``OSError`` when the folder cannot be made.
+    ``001-name-2.jpg``. Times are kept. What took a photo's place since it was indexed is not copied. Raises
+    ``OSError`` when the folder cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     photos = hit_photos(hits)
+    contents = {hit.path: hit.content for hit in hits}
     digits = max(3, len(str(max(photos.values(), default=0))))
     copied: list[Path] = []
     there: list[Path] = []
     failed: list[str] = []
     for photo, rank in photos.items():
         try:
-            target, new = _copy(photo, folder / f"{rank:0{digits}}-{photo.name}")
+            target, new = _copy(photo, contents[photo], folder / f"{rank:0{digits}}-{photo.name}")
             (copied if new else there).append(target)
         except OSError as error:
             failed.append(f"{photo}: not copied ({error.strerror or error})")
+        except ImageError as error:
+            failed.append(f"{photo}: not copied ({error.reason})")
     return Copies(tuple(copied), tuple(there), tuple(failed))
 
 
-def _copy(photo: Path, wanted: Path) -> tuple[Path, bool]:
+def _copy(photo: Path, content: str | None, wanted: Path) -> tuple[Path, bool]:
     """Where the photo's content is now, and whether that is a new file."""
-    with photo.open("rb") as content:
+    with open_file(photo) as source:
+        digest, status = digest_of(source), os.fstat(source.fileno())
+        if content is not None and content_name(digest) != content:
+            raise ImageError(photo, CHANGED)
         for target in _free_names(wanted):
             try:
                 copy = target.open("xb")  # fails where anything has this name, even one made just now
             except FileExistsError:
-                if target.is_file() and filecmp.cmp(photo, target, shallow=False):
+                if _has_content(target, digest):
                     return target, False
                 continue
             try:
                 with copy:
-                    shutil.copyfileobj(content, copy, 1 << 20)
+                    shutil.copyfileobj(source, copy, 1 << 20)
             except BaseException:  # a full disk, or Ctrl-C: half a photo is none
                 target.unlink(missing_ok=True)
                 raise
             with suppress(OSError):  # not every file system keeps times
-                shutil.copystat(photo, target)
+                os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
             return target, True
     raise AssertionError("names never run out")
+
+
+def _has_content(path: Path, digest: bytes) -> bool:
+    """Whether there is a file with this sha256."""
+    try:
+        with open_file(path) as file:
+            return digest_of(file) == digest
+    except (OSError, ImageError):
+        return False
 
 
 def _free_names(wanted: Path) -> Iterator[Path]:

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedding.atomic import replacing
 from embedding.errors import UserError
 from indexer.reader import Kind
-from indexer.replacing import replacing
 from retrieval.query import Item, Query
 
 _FILE = "last-search.json"
@@ -27,7 +27,7 @@ class LastSearch:
     def save(self, library: Path) -> None:
         """Keep it; a library that may not be written to keeps none."""
         data = {"query": self.query.as_json(), "within": self.within, "hits": self.hits}
-        with suppress(OSError), replacing(library / _FILE) as partial:
+        with suppress(OSError), replacing(library / _FILE, durable=False) as partial:
             partial.write_text(json.dumps(data), encoding="utf-8", errors="surrogateescape")
 
     @classmethod

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from embedding.paths import keep_matplotlib_in_cache
 from retrieval.evaluate import EvaluationResult
 from retrieval.metrics import recall_at
 
@@ -15,6 +16,7 @@ MOST_K = 100
 def draw_recall(result: EvaluationResult, path: Path) -> None:
     """Recall against K for both directions, up to K = 100, with chance as a dotted line; PNG or any
     other format that the suffix of ``path`` names to matplotlib."""
+    keep_matplotlib_in_cache()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 5), dpi=120, layout="constrained")

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from embedding.errors import UserError
+from embedding.paths import expanded, is_file, is_folder
 from embedding.preprocess import IMAGE_SUFFIXES
+from embedding.text import well_formed
 from indexer.filters import Filters, Place
 from indexer.reader import Kind
 
+MOST_CHARACTERS = 2000  # of a query; a sentence encoder reads the first hundred words or so of a sentence
 Item = tuple[Kind, int]  # something in the library, by the id of its vector
 # A plus or minus that stands alone, as in `dog + ./pool.jpg - fruit`.
 _SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
 # How much the liked, and the disliked, hits count together (benchmarks/feedback.md).
 _TOWARDS, _AWAY = 0.3, 0.1
+_MOST_WEIGHT = 1_000_000  # beyond it float32 has nothing left of the other terms
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?):\s*(?=\S)")
 
 
@@ -132,8 +136,10 @@ def parse_query(
     A ``+`` or ``-`` that stands alone begins the next term; ``2:`` before a term is its weight. A photo is
     what begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file; without ``files`` all
     is words, and nothing on disk is looked at. Raises ``UserError`` for an empty query without filters, a
-    sign without a term, a query that only leads away, and a photo that is not there or stands in a sentence.
+    sign without a term, a query that only leads away, one of more than ``MOST_CHARACTERS`` beside its photos,
+    and a photo that is not there or stands in a sentence.
     """
+    _check_length((*words, *plus, *minus), files)
     terms: list[Term] = []
     pending: list[str] = []
     sign = ""
@@ -147,7 +153,7 @@ def parse_query(
 
     for word in words:
         # A photo's name may have such signs in it; a sentence in quotes has them where it means them.
-        for part in [word] if files and is_photo_path(_WEIGHT.sub("", word, count=1)) else _SIGN.split(word):
+        for part in [word] if files and is_photo_path(_weighted(word)[1]) else _SIGN.split(word):
             if part in ("+", "-"):
                 if pending or sign:
                     end_term()
@@ -164,23 +170,37 @@ def parse_query(
     return Query(tuple(terms), filters)
 
 
+def _check_length(words: Sequence[str], files: bool) -> None:
+    """Raise ``UserError`` for more text than a query may have; the paths of photos are none."""
+    n = sum(len(word) for word in words if not (files and is_photo_path(_weighted(word)[1])))
+    if n > MOST_CHARACTERS:
+        raise UserError(f"a query of {n:,} characters; describe a photo in {MOST_CHARACTERS:,} or fewer")
+
+
+def _weighted(word: str) -> tuple[float, str]:
+    """The weight that a word begins with, and the rest of it."""
+    match = _WEIGHT.match(word)
+    return (float(match[1]), word[match.end() :]) if match else (1.0, word)
+
+
 def _term(words: Sequence[str], sign: float, files: bool) -> Term:
     """One term in its words."""
-    match = _WEIGHT.match(words[0])
-    weight = sign * (float(match[1]) if match else 1.0)
-    words = [words[0][match.end() :] if match else words[0], *words[1:]]
+    weight, first = _weighted(words[0])
+    if weight > _MOST_WEIGHT:
+        raise UserError(f"a weight of more than {_MOST_WEIGHT:,}; give a smaller one")
+    weight, words = sign * weight, [first, *words[1:]]
     paths = [word for word in words if files and is_photo_path(word)]
     if paths and len(words) > 1:
         raise UserError(f'{paths[0]}: a photo in a sentence; write + between: search "dog" + {paths[0]}')
     if not paths:
-        text = " ".join(" ".join(words).split())
+        text = well_formed(" ".join(" ".join(words).split()))
         if not text:
             raise UserError('an empty term; describe a photo, as in: search "red car on a street"')
         return Term(text=text, weight=weight)
-    path = Path(paths[0]).expanduser()
-    if path.is_dir():
+    path = expanded(paths[0])
+    if is_folder(path):
         raise UserError(f"{path}: is a folder; `similarity` compares folders, `search` takes photos")
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path}: no such photo")
     return Term(photo=path, weight=weight)
 
@@ -204,7 +224,4 @@ def is_photo_path(word: str) -> bool:
 
 def _is_image_file(word: str) -> bool:
     path = Path(word)
-    try:
-        return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-    except OSError:  # a sentence can be too long for a file name
-        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES and is_file(path)

@@ -38,7 +38,8 @@ def reliability(exploration: Exploration, direction: Direction) -> list[Group] |
 
     Looks at no more than 2,000 queries, evenly spaced. Raises ``ModelError`` for a damaged calibration.
     """
-    calibration, kind = _calibration(exploration.model_name), _KINDS[direction]
+    dim = exploration.queries(direction).index.dim
+    calibration, kind = _calibration(exploration.model_name, dim), _KINDS[direction]
     if calibration is None or kind not in calibration.fits:
         return None
     queries, outcome = exploration.queries(direction), exploration.outcomes[direction]
@@ -69,9 +70,9 @@ def grouped(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> list[
     ]
 
 
-def _calibration(model: str) -> Calibration | None:
+def _calibration(model: str, dim: int) -> Calibration | None:
     try:
         folder = resolve_model(model)
     except ModelError:
         return None
-    return Calibration.load(folder)
+    return Calibration.load(folder, dim)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from embedding.preprocess import load_photo
 from indexer.exif import read_moment
+from indexer.files import read_file
 
 SIDE = 64  # of a thumbnail, in pixels; an eighth of it is the window that is compared
 SAME_BELOW = 0.05  # of `difference`, chosen on one half of the photos of benchmarks/duplicates.md
@@ -51,7 +52,7 @@ class Thumbnail:
 
 def thumbnail(path: Path) -> Thumbnail:
     """The thumbnail of the photo at ``path``, upright and squashed to a square. Raises ``ImageError``."""
-    photo = load_photo(path, SIDE)
+    photo = load_photo(read_file(path), SIDE, name=path)  # a pipe in its place keeps nobody waiting
     luma, *chroma = Image.fromarray(photo.pixels).convert("YCbCr").split()
     small = [np.asarray(band.reduce(SIDE // _COLOUR_SIDE)) for band in chroma]
     return Thumbnail(np.asarray(luma), np.stack(small), read_moment(photo.exif))

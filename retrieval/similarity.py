@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from embedding.encoder import Encoder
 from embedding.errors import ImageError, UserError
+from embedding.paths import expanded, is_file, is_folder
 from embedding.preprocess import load_photo
 from embedding.progress import SILENT, Progress
+from embedding.text import well_formed
 from indexer.scan import scan
 from retrieval.engine import check_known
 from retrieval.query import is_photo_path
@@ -48,16 +50,16 @@ def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     photos: list[Path] = []
     sentences: list[str] = []
     for argument in arguments:
-        path = Path(argument).expanduser()
-        if _is_folder(path):
+        path = expanded(argument)
+        if is_folder(path):
             root = path.absolute()
             photos += [root / name for name in sorted(scan(root).files)]
         elif is_photo_path(argument):
-            if not path.is_file():
+            if not is_file(path):
                 raise UserError(f"{path}: no such photo")
             photos.append(path.absolute())
         elif argument.strip():
-            sentences.append(" ".join(argument.split()))
+            sentences.append(well_formed(" ".join(argument.split())))
     if not photos or not sentences:
         missing = "photo" if not photos else "sentence"
         raise UserError(f'no {missing} given; try: similarity ./photos "a red car" "a dog in the snow"')
@@ -95,10 +97,3 @@ def similarity(
     if not images:
         raise UserError(f"none of the {len(photos)} photos can be read; the first: {failed[0]}")
     return Similarity(tuple(images), tuple(sentences), np.concatenate(blocks), tuple(failed))
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a sentence can be too long for a file name
-        return False

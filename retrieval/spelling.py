@@ -17,6 +17,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 WORDS = Path(__file__).parent / "data" / "words.txt.gz"  # train.spellingwords writes it
+LONGEST = 22  # letters of a word in that list
 _WORD = re.compile(r"[^\W\d_]+")
 _SHORTEST = 4  # nearly every shorter string is a step away from several words
 _FAR_AHEAD = 8  # times as far down the list of frequent words as the likeliest: then it is the only one meant
@@ -64,8 +65,8 @@ def corrections(text: str, also_known: Container[str] = ()) -> list[Correction]:
     """
     found = []
     for word in dict.fromkeys(_WORD.findall(text)):
-        if len(word) < _SHORTEST or word != word.lower():
-            continue
+        if not _SHORTEST <= len(word) <= LONGEST + 1 or word != word.lower():
+            continue  # the steps of a word grow with the square of its length
         rank = _rank(word)
         # In the library it is looked up last: that takes a statement a word, and most words are known.
         if (_is_form(word) if rank is None else rank < _RARE) or word in also_known:

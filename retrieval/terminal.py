@@ -84,6 +84,7 @@ def _strip(hits: Sequence[Hit], side: int) -> Image.Image:
 
     from embedding.errors import ImageError
     from embedding.preprocess import load_thumbnail
+    from indexer.files import read_file
 
     strip = Image.new("RGBA", (len(hits) * side, side))
     draw = ImageDraw.Draw(strip)
@@ -94,7 +95,7 @@ def _strip(hits: Sequence[Hit], side: int) -> Image.Image:
         try:
             if hit.path is None:
                 raise ImageError("", "no photo")
-            photo = load_thumbnail(hit.path, inner)
+            photo = load_thumbnail(read_file(hit.path, hit.content), inner, name=hit.path)
             left, top = (inner - photo.width) // 2, inner - photo.height
             strip.paste(photo, (i * side + left, top))
         except ImageError:

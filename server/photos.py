@@ -10,15 +10,15 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from embedding.errors import ImageError
+from indexer.files import content_name
 from indexer.photofacts import (
     CataloguedPhoto,
     captions_of,
-    content_name,
     format_of,
     photo_facts,
     photo_file,
 )
-from indexer.photofile import PhotoFile, open_photo_file
+from indexer.photofile import PhotoFile, open_original
 from indexer.reader import CatalogReader
 from retrieval.engine import SearchEngine
 from retrieval.folding import ALIKE
@@ -166,11 +166,11 @@ async def thumbnail(
     },
 )
 async def original_file(request: Request, photo: PhotoId, state: Shared) -> Response:
-    """The photo's file as it is now, whole or a range of it."""
+    """The photo's file, whole or a range of it, as long as it holds what was indexed."""
 
     def look(reader: CatalogReader) -> Response:
         file = _file(reader, photo)
-        return original(open_photo_file(file), file.path.name, request.headers)
+        return original(open_original(file, state.proven), file.path.name, request.headers)
 
     try:
         return await state.readers.run(look)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedding.patience import Patience
 from embedding.preprocess import load_thumbnail, load_views
 
 if TYPE_CHECKING:
@@ -37,12 +38,15 @@ class Pictures:
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._lock = Lock()
 
-    def take(self, data: bytes, encoder: Encoder) -> Picture:
-        """The picture in these bytes, encoded and kept. Raises ``ImageError``."""
-        views = load_views(data, encoder.image_size, encoder.views, name="the picture").pixels
+    def take(self, data: bytes, encoder: Encoder, patience: Patience | None = None) -> Picture:
+        """The picture in these bytes, encoded and kept. Raises ``ImageError``, and ``GivenUp``."""
+        views = load_views(
+            data, encoder.image_size, encoder.views, name="the picture", patience=patience
+        ).pixels
         vector = np.ascontiguousarray(encoder.encode_views(views[None])[0], dtype=np.float32)
         small = io.BytesIO()
-        load_thumbnail(data, _SIDE, name="the picture").save(small, "WEBP", quality=80)
+        view = load_thumbnail(data, _SIDE, name="the picture", patience=patience)
+        view.save(small, "WEBP", quality=80)
         name = hashlib.sha256(data).hexdigest()[:32]
         picture = Picture(name, encoder.fingerprint, vector.tobytes(), small.getvalue())
         with self._lock:

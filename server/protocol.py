@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import json
 from asyncio import TimerHandle, Transport
+from collections import deque
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.headers import HEADERS
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _CONNECTIONS = 500  # at the same time; many systems allow a process 1,024 files
 _HEAD = 65_536  # bytes of a request's line and headers together
@@ -33,6 +38,7 @@ class Protocol(HttpToolsProtocol):
     _refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        self._unanswered: deque[RequestResponseCycle] = deque()
         super().connection_made(transport)
         self._await_head()
         if len(self.connections) > _CONNECTIONS:
@@ -41,6 +47,10 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop(self._timer)
         self._stop(self._stalled)
+        # uvicorn tells the latest request only: one before it would write on, and end in a traceback.
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -72,8 +82,11 @@ class Protocol(HttpToolsProtocol):
         self._is_head, self._n_unread = False, 0
         self._stop(self._timer)
         super().on_headers_complete()
+        self._forget_answered()
+        self._unanswered.append(self.cycle)
 
     def on_response_complete(self) -> None:
+        self._forget_answered()
         super().on_response_complete()
         if self.cycle.response_complete:  # else another request is at work already
             self._await_head()
@@ -92,6 +105,10 @@ class Protocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing: whoever asks for WebSockets gets an answer without."""
+
+    def _forget_answered(self) -> None:
+        while self._unanswered and self._unanswered[0].response_complete:  # they are answered in order
+            self._unanswered.popleft()
 
     def _await_head(self) -> None:
         self._is_head, self._n_unread = True, 0

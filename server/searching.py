@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,13 +18,17 @@ from retrieval.asking import Asked, put_right
 from retrieval.engine import SearchEngine
 from retrieval.filtertext import parse_filters
 from retrieval.fusion import Ranking
-from retrieval.query import Item, Term, parse_query, with_feedback
+from retrieval.query import MOST_CHARACTERS, Item, Term, parse_query, with_feedback
 from retrieval.query import Query as AskedQuery
 from server.engines import ServedEngine
 from server.errors import Problem, Refused
+from server.leaving import Left
 from server.pictures import Pictures
 from server.state import State, state_of
 from server.uploads import FORM
+
+if TYPE_CHECKING:
+    from embedding.encoder import Encoder
 
 router = APIRouter(prefix="/api", tags=["search"])
 MOST = 1000  # hits of one search
@@ -68,7 +72,7 @@ class SearchParameters(FilterParameters):
 
     q: str = Field(
         "",
-        max_length=2000,
+        max_length=MOST_CHARACTERS,
         description="Sentences; + and - stand alone between them, `2:` before one is its weight.",
         examples=["red car on a street", "2:golden retriever + snow - fruit"],
     )
@@ -200,14 +204,24 @@ async def search_by_picture(
 ) -> Response:
     """As GET, for a picture that is handed in; ``picture`` in the answer is its name for later searches."""
     started = time.perf_counter()
-    async with state.uploads.take(request) as data:
 
-        def work(engine: ServedEngine) -> bytes:
-            engine.catch_up()
-            picture = state.pictures.take(data, engine.encoder)
-            return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
+    def find_encoder(engine: ServedEngine) -> Encoder:
+        engine.catch_up()
+        return engine.encoder
 
-        return _timed(await state.engines.run(work), started)
+    def work(engine: ServedEngine) -> bytes:
+        engine.catch_up()
+        return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
+
+    try:
+        async with state.uploads.take(request) as file:
+            encoder = await state.engines.run(find_encoder)
+            picture = await state.uploads.decode(
+                request, file, lambda data, patience: state.pictures.take(data, encoder, patience)
+            )
+    except Left:
+        return Response(status_code=499)  # as nginx counts them
+    return _timed(await state.engines.run(work), started)
 
 
 def _timed(answer: bytes, started: float) -> Response:

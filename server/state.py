@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
+from indexer.photofile import ProvenFiles
 from indexer.reader import CatalogReader, LibraryModel
 from retrieval.engine import load_encoder
 from retrieval.explorer import Explorer
@@ -48,6 +49,7 @@ class State:
         self.pictures = Pictures()
         self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)
+        self.proven = ProvenFiles()
         self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
 
     def _open_engine(self) -> ServedEngine:
@@ -59,6 +61,7 @@ class State:
 
     def close(self) -> None:
         self.indexing.close()
+        self.uploads.close()
         self.engines.close()
         self.readers.close()
         self.explorers.close()

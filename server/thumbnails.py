@@ -56,7 +56,9 @@ class Thumbnails:
         self._making: dict[tuple[PhotoFile, int], _Making] = {}
 
     def current(self, photo: PhotoFile) -> bytes | None:
-        """The sha256 of the photo's file, where it is as it was when it was indexed; None: nobody knows it.
+        """The sha256 of the photo's file, where it looks as when it was indexed; None: nobody knows it.
+
+        What is kept by that name was made from what was indexed, whatever lies there now.
 
         Raises ``ImageError`` when the file cannot be opened.
         """
@@ -99,8 +101,11 @@ class Thumbnails:
         with opened.file as file:
             if opened.size > _MAX_BYTES:
                 raise ImageError(photo.path, f"larger than {_MAX_BYTES >> 30} GB")
-            data = file.read()
+            data = file.read(_MAX_BYTES)
         content_hash = hashlib.sha256(data).digest()
+        # As it is now, if it is the file that was indexed; another one that took its place waits for `index`.
+        if content_hash != photo.content_hash and not opened.is_same:
+            raise ImageError(photo.path, opened.changed)
         kept = None if opened.as_indexed else self.ready(content_hash, side)
         if kept is not None:
             return kept

@@ -61,6 +61,9 @@ class FakeEncoder:
     def prepare(self) -> None:
         """There is nothing to load."""
 
+    def check(self) -> None:
+        """Nor anything that could not fit together."""
+
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert pixels.shape[1:] == (len(self.views), 8, 8, 3)
         with self._counting:  # several threads encode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,26 @@ from numpy.typing import NDArray
 
 from embedding.errors import ModelError
 from tests.fakes import FakeEncoder
+from tests.waiting import wait_for
 
 
 class Slow(FakeEncoder):
-    """Takes a quarter of a second for a photo after the first 40, until there is a file."""
+    """Waits after the first 40 photos until there is a file, or the run is to end."""
 
     def __init__(self, until: Path) -> None:
         super().__init__()
         self._until = until
 
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if self.encoded_images >= 40 and not self._until.exists():
-            time.sleep(0.25 * len(pixels))
+        if self.encoded_images >= 40:
+            wait_for(lambda: self._until.exists() or _is_stopped())
         return super().encode_views(pixels)
+
+
+def _is_stopped() -> bool:
+    """Whether this process was told to end: then the thread that waits for that, ``_obey``, has ended. The
+    main thread hears of it only when a photo that it waits for is there."""
+    return not any("_obey" in thread.name for thread in threading.enumerate())
 
 
 def fake(library: Path) -> FakeEncoder:
@@ -32,7 +39,7 @@ def fake(library: Path) -> FakeEncoder:
 
 
 def slow(library: Path) -> FakeEncoder:
-    """Hurries once there is ``go`` beside the library; of 100 photos it has committed 32 till then."""
+    """Goes on once there is ``go`` beside the library; of 100 photos it has committed 32 till then."""
     return Slow(library.parent / "go")
 
 

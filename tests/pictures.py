@@ -1,6 +1,10 @@
-"""Made-up photos with something to see in them, for what compares pixels."""
+"""Made-up photos: with something to see in them, for what compares pixels; and strange JPEGs."""
 
 from __future__ import annotations
+
+import io
+import struct
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,3 +25,28 @@ def with_a_ball(photo: Image.Image, x: int, y: int) -> Image.Image:
     frame = photo.copy()
     frame.paste("white", (x, y, x + 30, y + 30), ball)
     return frame
+
+
+def jpeg(mode: str = "RGB", side: int = 64, **options: Any) -> bytes:
+    """Noise as a JPEG."""
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 4), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise, "RGBA").convert(mode).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    """A segment of a JPEG."""
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def with_segments(photo: bytes, *segments: bytes) -> bytes:
+    """The JPEG with these at its beginning."""
+    return photo[:2] + b"".join(segments) + photo[2:]
+
+
+def with_scans(n: int, before: bytes = b"", side: int = 64) -> bytes:
+    """A progressive JPEG with its last scan ``n`` times more, ``before`` each of them."""
+    photo = jpeg(side=side, progressive=True)
+    last = photo[photo.rindex(b"\xff\xc4") : -2]
+    return photo[:-2] + (before + last) * n + photo[-2:]

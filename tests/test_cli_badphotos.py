@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+from tests.embedding.test_formats import damaged_tiffs
 from tests.fakes import write_photo
 from tests.test_cli import run, run_json
 
@@ -41,3 +42,14 @@ def test_the_limit_on_pixels_is_lifted_for_once_or_for_good(tmp_path: Path) -> N
     ]
     report = run_json("index", "photos", "--max-megapixels", "2", cwd=tmp_path)
     assert (report["updated"], report["failed"]) == (1, [])
+
+
+def test_a_damaged_tiff_is_one_line_that_names_it(tmp_path: Path) -> None:
+    """And libtiff, which decodes it, adds none of its own."""
+    write_photo(tmp_path / "photos" / "red.png", "red")
+    for number, data in enumerate(damaged_tiffs()):
+        (tmp_path / "photos" / f"{number}.tif").write_bytes(data)
+    lines = run("index", "photos", cwd=tmp_path).stderr.splitlines()
+    failed = [line for line in lines if line.startswith("failed: ")]
+    assert failed and all(".tif: damaged (" in line for line in failed)
+    assert not [line for line in lines if "Decode" in line]

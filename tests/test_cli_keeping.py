@@ -17,6 +17,7 @@ import pytest
 from commands import MODULES
 from tests.fakes import write_photo, write_photos
 from tests.test_cli import ROOT, run, run_json
+from tests.waiting import PATIENCE, next_line
 
 
 @pytest.fixture(scope="module")
@@ -154,14 +155,13 @@ def test_watch_indexes_what_comes_until_ctrl_c(tmp_path: Path) -> None:
         text=True,
         env={name: value for name, value in os.environ.items() if name != "TWOBRANCH_LIBRARY"},
     )
-    assert process.stderr is not None
-    assert process.stderr.readline() == "watching 1 folder; Ctrl-C ends it\n"
+    assert next_line(process, process.stderr) == "watching 1 folder; Ctrl-C ends it\n"
     write_photo(tmp_path / "p/b.png", "blue")
-    line = process.stderr.readline()
+    line = next_line(process, process.stderr)
     assert line.endswith("1 added\n")
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["added"] == 1
     assert run_json("status", cwd=tmp_path)["photos"] == 2

@@ -51,6 +51,25 @@ def test_arithmetic(album: Path) -> None:
     assert found("a motorcycle", "--minus", "a rocket", cwd=album)[-1] == "rocket"
 
 
+def test_a_byte_that_is_not_utf_8_and_a_word_without_end(album: Path) -> None:
+    answer = run_json("search", "a motorcycle \udce9", cwd=album)
+    assert (answer["query"], Path(answer["hits"][0]["path"]).stem) == ("a motorcycle \ufffd", "bike")
+    assert "knows no word" in run("search", "\udce9", cwd=album, code=1).stderr
+    scores = run("similarity", "home/bike.png", "a motorcycle \udce9", "~nobody has this name", cwd=album)
+    assert scores.stdout.startswith("a motorcycle \ufffd:\n")
+    result = run("search", "a" * 100_000, cwd=album, code=1)
+    assert result.stderr.startswith("error: a query of 100,000 characters")
+    assert result.stderr.count("\n") == 1 and len(result.stderr) < 120
+
+
+def test_a_split_whose_name_is_not_utf_8(album: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("image,caption\nbike.png,a motorcycle\n")
+    run("--library", tmp_path / "lib", "index", album / "home", "--captions", tmp_path / "c.csv",
+        "--split", "de\udce9", cwd=album)  # fmt: skip
+    answer = run_json("--library", tmp_path / "lib", "eval", "--split", "de\ufffd", cwd=album)
+    assert answer["n_captions"] == 1
+
+
 def test_photos_of_the_query_are_not_among_its_hits(album: Path) -> None:
     assert found("./home/bike.png", "+", "2:a cup of coffee", cwd=album) == ["coffee", "rocket"]
 

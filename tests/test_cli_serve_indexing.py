@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.test_cli import ROOT
+from tests.waiting import PATIENCE, next_line, wait_for
 from tests.wheelphotos import wheel_photo
 
 
@@ -43,29 +43,24 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def ask(url: str, method: str = "GET") -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=PATIENCE) as response:
         return json.load(response)
 
 
 def test_a_new_library_is_filled_and_ctrl_c_ends_all(server: subprocess.Popen[str], tmp_path: Path) -> None:
     assert server.stdout is not None
-    announced = re.search(r"http://\S+/", server.stdout.readline())
+    announced = re.search(r"http://\S+/", next_line(server, server.stdout))
     assert announced is not None
     url = announced[0]
     assert ask(f"{url}api/search?q=coffee")["hits"] == []
     assert ask(f"{url}api/index", "POST")["running"]
-    deadline = time.monotonic() + 60
-    while (now := ask(f"{url}api/index"))["running"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    now = wait_for(lambda: None if (now := ask(f"{url}api/index"))["running"] else now)
     assert (now["report"]["added"], now["error"]) == (2, None)
     best = ask(f"{url}api/search?q=a+cup+of+coffee")["hits"][0]["path"]
     assert best == str(tmp_path / "photos" / "coffee.png")
     assert ask(f"{url}api/index", "POST")["running"]  # and while that is at work:
     os.killpg(server.pid, signal.SIGINT)
-    _, errors = server.communicate(timeout=30)
+    _, errors = server.communicate(timeout=PATIENCE)
     assert (errors, server.returncode) == ("", 0)
     with pytest.raises(ProcessLookupError):  # soon nobody is left of the group
-        while time.monotonic() < deadline:
-            os.killpg(server.pid, 0)
-            time.sleep(0.05)
+        wait_for(lambda: os.killpg(server.pid, 0), "somebody is left of the group")

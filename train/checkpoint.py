@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from embedding.atomic import replacing
 from embedding.errors import UserError
 
 Tensors = dict[str, Tensor]
@@ -62,13 +63,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         for name, tensor in getattr(checkpoint, group).items()
     }
     state = {"settings": checkpoint.settings, "history": [asdict(epoch) for epoch in checkpoint.history]}
-    partial = path.with_suffix(".part")
-    try:
+    for left in path.parent.glob(f"{path.name}.*.part"):  # of a training that was killed here
+        left.unlink(missing_ok=True)
+    with replacing(path) as partial:
         write_tensors(tensors, partial, metadata={"state": json.dumps(state)})
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)  # the disk may be full of it
-        raise
 
 
 def write_tensors(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:

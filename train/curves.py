@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from embedding.paths import keep_matplotlib_in_cache
 from train.checkpoint import Epoch, best_epoch
 
 
 def draw_curves(history: Sequence[Epoch], path: Path, *, title: str) -> None:
     """A PNG with the training loss and the dev recall of every epoch."""
+    keep_matplotlib_in_cache()
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from embedding.errors import ImageError
+from embedding.paths import cache_folder
 from embedding.preprocess import load_photo
 from embedding.progress import Progress
 
@@ -29,7 +29,7 @@ TEXT_BATCH = 128
 
 def default_cache() -> Path:
     """The folder for features: under the platform's cache folder, safe to delete at any time."""
-    return Path(platformdirs.user_cache_dir("twobranch", appauthor=False)) / "features"
+    return cache_folder("features")
 
 
 class FeatureCache:

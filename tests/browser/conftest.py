@@ -23,12 +23,13 @@ import pytest
 from benchmarks.chromium import chromium_arguments, chromium_path
 from indexer.build import update_library
 from tests.fakes import FakeEncoder
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:  # only the tests that need it wait for playwright
     from playwright.sync_api import Browser, Page
 
 DESKTOP = {"width": 1280, "height": 800}
-_PATIENCE = 15_000  # milliseconds, of a test whose machine is busy
+_PATIENCE = 1000 * PATIENCE  # milliseconds
 _HERE = Path(__file__).parent
 
 

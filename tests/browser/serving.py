@@ -18,6 +18,7 @@ from server.app import create_app
 from server.run import listen
 from server.settings import Settings
 from tests.indexwith import fake
+from tests.waiting import PATIENCE
 
 # Around the circle from red over green and blue to red, 22.5 degrees of FakeEncoder's space from each other:
 # a cosine of 0.92, so that a search folds none of them under another.
@@ -46,7 +47,8 @@ def serving(
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"  # it listens: who comes early waits
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "the server does not end"
 
 
 def draw_photos(folder: Path) -> Path:

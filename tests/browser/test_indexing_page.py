@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from indexer.build import update_library
 from indexer.database import open_database
@@ -16,6 +16,7 @@ from server.settings import Settings
 from tests import indexwith
 from tests.browser.serving import serving
 from tests.fakes import FakeEncoder, write_photo
+from tests.waiting import wait_for
 
 PHONE = {"width": 360, "height": 740}
 # Only the bar, so that what else a page shows and asks for plays no part.
@@ -109,6 +110,28 @@ def test_a_look_at_the_folders_that_a_run_overtakes_is_done_again(
         expect(page.get_by_text("100 photos · up to date · 100 added")).to_be_visible()
 
 
+def test_a_status_that_comes_only_when_the_run_has_ended(page: Page, library: Path, pictures: Path) -> None:
+    """On a busy machine: that the folders were up to date but for what the run did is not forgotten."""
+    held: list[Route] = []
+    open_database(library, create=True)
+    with bar(page, library, (pictures,), indexwith.slow) as url:
+        with page.expect_response(lambda response: "scan=1" in response.url):
+            page.evaluate("sessionStorage.clear()")
+            page.reload()
+        page.wait_for_timeout(100)  # in which it is taken in
+        scans: list[Request] = []
+        page.on("request", lambda request: scans.append(request) if "scan=1" in request.url else None)
+        page.route("**/api/status", lambda route: held.append(route))
+        page.get_by_role("button", name="Index “Pictures”").click()
+        wait_for(lambda: page.wait_for_timeout(20) or held)  # asked for when the first photos are there
+        (library.parent / "go").touch()
+        wait_for(lambda: not page.request.get(f"{url}api/index").json()["running"])
+        page.unroute("**/api/status")
+        held[0].continue_()
+        expect(page.get_by_text("100 photos · up to date · 100 added")).to_be_visible()
+        assert scans == []  # which would come a minute later
+
+
 def test_stopping_and_going_on(page: Page, library: Path, pictures: Path) -> None:
     open_database(library, create=True)
     with bar(page, library, (pictures,), indexwith.slow):
@@ -139,7 +162,8 @@ def test_photos_that_cannot_be_read(
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied.startswith(f"{photos / 'broken.jpg'}\t")
-        page.wait_for_timeout(2500)  # the list stays open while the bar looks again
+        for _ in range(2):  # the list stays open while the bar looks again
+            page.wait_for_event("response", lambda response: response.url.endswith("api/index"))
         expect(page.get_by_role("listitem")).to_be_visible()
 
 

@@ -97,7 +97,7 @@ def test_a_late_answer_is_dropped(page: Page, served: str) -> None:
     first(page, "blue-ball.jpg")
     assert len(held) == 1
     held[0].continue_()
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(300)  # in which it would be shown
     first(page, "blue-ball.jpg")
 
 

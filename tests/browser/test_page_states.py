@@ -14,6 +14,7 @@ from server.settings import Settings
 from tests.browser.library import HTML_CAPTION, HTML_NAME, long_library, odd_library
 from tests.browser.serving import serving
 from tests.fakes import FakeEncoder
+from tests.waiting import wait_for
 
 PHONE = {"width": 360, "height": 740}
 SCHEMES = [{"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}]
@@ -74,12 +75,13 @@ def test_nothing_moves_while_500_photos_are_scrolled(page: Page, long: str) -> N
     expect(page.locator("#count")).to_have_text("The newest 50 of 520 photos")
     # All tiles but those of a last row that waits for the next hits.
     assert 40 < page.locator("#grid a").count() <= 50
-    for _ in range(200):
+
+    def are_all_there() -> bool:
         page.evaluate("scrollBy(0, 700)")
         page.wait_for_timeout(30)
-        if page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 1"):
-            break
-    expect(page.locator("#grid a")).to_have_count(500)
+        return page.locator("#grid a").count() == 500
+
+    wait_for(are_all_there)
     page.wait_for_timeout(300)  # the observer reports late
     assert page.evaluate("window.shifts") == []
 

@@ -39,6 +39,15 @@ def test_a_sentence_has_one_vector_whatever_stands_beside_it(shipped: Encoder) -
     assert np.abs(together - np.tile(alone, (TEXT_BATCH, 1))).max() < 1e-5
 
 
+def test_lone_surrogates_are_no_words(shipped: Encoder) -> None:
+    """A byte of a command line that is not UTF-8 is one, and so is half a pair in JSON."""
+    for sentence in ("a dog \udce9", "a dog \ud800"):
+        assert shipped.encode_texts([sentence]) == pytest.approx(shipped.encode_texts(["a dog"]))
+        assert shipped.knows(sentence)
+        assert shipped.unknown_words(sentence) == []
+    assert not shipped.knows("\ud800")
+
+
 def test_a_photo_has_one_vector_whatever_stands_beside_it(shipped: Encoder) -> None:
     photos = noise(19)
     together = shipped.encode_images(photos)

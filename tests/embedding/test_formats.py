@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
@@ -25,6 +26,7 @@ from tests.fakes import FakeEncoder, RecordedProgress, write_photo
 from tests.indexing import counts, images, index
 
 RED = (255, 0, 0)
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -235,3 +237,59 @@ def test_what_was_indexed_stays_when_the_extra_is_gone(
     assert "photos/a.heic" in images(library)
     (photos / "a.heic").unlink()
     assert counts(update_library(library, [photos], encoder)) == {"removed": 1, "unchanged": 4, "encoded": 1}
+
+
+# --- what libtiff has to say --------------------------------------------------------------------------
+
+
+def damaged_tiffs() -> list[bytes]:
+    """Files that libtiff complains about while they are decoded: some can be read all the same."""
+    found = []
+    for compression in ("tiff_adobe_deflate", "tiff_lzw", "group4"):
+        noise = Image.effect_noise((64, 64), 99)
+        file = io.BytesIO()
+        (noise.convert("1") if compression == "group4" else noise).save(file, "TIFF", compression=compression)
+        data = bytearray(file.getvalue())
+        at = data.index(b"\x80", 8) if compression == "tiff_lzw" else 40
+        found.append(bytes(data[:at] + bytes(b ^ 0xFF for b in data[at : at + 40]) + data[at + 40 :]))
+    return found
+
+
+def test_libtiff_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    formats._silence_libtiff.cache_clear()
+    damaged = 0
+    for data in damaged_tiffs():
+        try:
+            load_photo(data, 8, name="a.tif")
+        except ImageError as error:
+            damaged += 1
+            assert str(error).startswith("a.tif: damaged (")
+    assert damaged
+    assert capfd.readouterr().err == ""
+
+
+def test_the_files_make_libtiff_complain() -> None:
+    """Else the test above could not fail. In a process of its own: silence lasts."""
+    program = (
+        "import io, sys\nfrom PIL import Image\nfrom tests.embedding.test_formats import damaged_tiffs\n"
+        "for data in damaged_tiffs():\n"
+        "    try:\n        Image.open(io.BytesIO(data)).load()\n"
+        "    except OSError:\n        pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "Decode" in done.stderr, done.stderr
+
+
+def test_a_libtiff_that_cannot_be_reached_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ctypes
+
+    def gone(name: str) -> object:
+        raise OSError("no such library")
+
+    for library in (gone, lambda name: SimpleNamespace()):  # as where it is part of Pillow's own module
+        formats._silence_libtiff.cache_clear()
+        monkeypatch.setattr(ctypes, "CDLL", library)
+        file = io.BytesIO()
+        Image.new("RGB", (8, 8), RED).save(file, "TIFF")
+        assert load_photo(file.getvalue(), 8).pixels[0, 0].tolist() == list(RED)
+    formats._silence_libtiff.cache_clear()

@@ -23,6 +23,7 @@ from indexer.scan import FoundFile
 from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images, index, photo_index
+from tests.pictures import segment, with_scans, with_segments
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's; the program silences them
 RED = (255, 0, 0)
@@ -144,7 +145,12 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "sides-lie.png": (lambda: png_of_size(2_147_483_647, 2_147_483_647), "more than 128 megapixels"),
     "claims.png": (lambda: png_of_size(1000, 1000), "truncated"),
     "zero.png": (lambda: png_of_size(0, 8), "damaged"),
+    "scans.jpg": (lambda: with_scans(50_000, side=8), "a JPEG of more than 100 scans"),
+    "exif.jpg": (lambda: with_segments(_saved(Image.new("RGB", (8, 8))), *[EXIF] * 1000), "MB of EXIF"),
 }
+
+
+EXIF = segment(0xE1, b"Exif\0\0" + bytes(65_000))
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -193,7 +193,7 @@ def test_connections_wait_for_each_other_and_hold_foreign_keys(catalog: Catalog)
             session.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
         ]
-    assert pragmas == ["wal", 1, 30_000, 1]
+    assert pragmas == ["wal", 1, 30_000, 2]  # 2: synced at each commit
 
 
 # --- files that are not what they should be -----------------------------------------------------

@@ -20,6 +20,7 @@ from indexer.build import update_library
 from indexer.catalog import Catalog, Image
 from indexer.doctor import Finding, examine
 from indexer.lock import LOCK, indexing_lock
+from indexer.migrations import LATEST
 from indexer.vectors import index_file
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import captions, check, images, index, photo_index, write_captions
@@ -78,7 +79,7 @@ def test_a_sound_library_is_fine_and_stays_as_it_is(place: Path, library: Path) 
     findings = examine(library)
     assert {one.part: one.found for one in findings if one.part != "model"} == {
         "lock": "nobody holds it",
-        "catalogue": "60 photos, 60 captions, schema 2",
+        "catalogue": f"60 photos, 60 captions, schema {LATEST}",
         "words": "those of every photo",
         "vectors": "120, all of length 1",
         "index of images": "60 vectors, those of the catalogue",
@@ -224,14 +225,15 @@ def test_broken_vectors_are_removed_and_encoded_again(place: Path, library: Path
 
 
 def test_a_vector_that_the_index_file_knows_better(place: Path, library: Path) -> None:
-    """Of length 1 still, and another photo's. The newest 64 are part of the file's stamp, so that a search
-    would take it for another history; here it is an older one."""
-    write_photos(place, {f"more/{n}.png": (n, 0, 200) for n in range(70)})
-    index(library, place, FakeEncoder())
-    sql(
-        library,
-        "UPDATE image_vectors SET vector = (SELECT vector FROM image_vectors WHERE id = 9) WHERE id = 8",
-    )
+    """Of length 1 still, and another photo's; damaged by a disk, and not by a program."""
+    path = library / "catalog.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT vector FROM image_vectors WHERE id IN (8, 9) ORDER BY id"
+        ).fetchall()
+    data = path.read_bytes()
+    assert data.count(rows[0][0]) == 1
+    path.write_bytes(data.replace(rows[0][0], rows[1][0]))
     assert wrong(examine(library)) == {
         "index of images": "1 vectors of the catalogue are not those that were put into images-1.vectors"
     }
@@ -357,11 +359,12 @@ def test_a_table_whose_first_page_is_gone_is_given_up_at_once(place: Path, libra
     assert time.process_time() - started < 5  # down to each id it takes a minute
 
 
-@pytest.mark.parametrize("version", [32770, -2147483646])
+@pytest.mark.parametrize("version", [32771, -2147483645, 1, 2])
 def test_a_flipped_bit_in_the_schema_version_is_damage(place: Path, library: Path, version: int) -> None:
-    sql(library, f"PRAGMA user_version = {version}")  # of 2
+    sql(library, f"PRAGMA user_version = {version}")  # of 3
     with pytest.raises(LibraryError, match="doctor --repair"):
         Catalog.open(library)
-    assert wrong(examine(library)) == {"catalogue": f"damaged: schema {version}"}
+    tables = ", with the tables of schema 3" if version in (1, 2) else ""
+    assert wrong(examine(library)) == {"catalogue": f"damaged: schema {version}{tables}"}
     assert "lost nothing" in repaired(library)["catalogue"]
     check(library)

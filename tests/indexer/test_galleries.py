@@ -166,7 +166,7 @@ def test_damaged_lists_are_searched_around_and_built_again(shelf: LargeShelf, da
     elif damage == "no facts":
         facts.unlink()
     elif damage == "other facts":
-        facts.write_text(facts.read_text().replace('"format": 2', '"format": 99'))
+        facts.write_text(facts.read_text().replace('"format": 3', '"format": 99'))
     else:
         facts.write_text("[]")
     query = random_units(1, dim=DIM, seed=5)

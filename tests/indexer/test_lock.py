@@ -12,6 +12,7 @@ import pytest
 
 from embedding.errors import LibraryError
 from indexer.lock import Holder, indexing_lock
+from tests.waiting import PATIENCE
 
 
 def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +39,7 @@ def test_a_short_work_is_waited_for(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    held.wait()
+    assert held.wait(PATIENCE)
     with indexing_lock(tmp_path, note=notes.append):
         thread.join()
     (note,) = notes

@@ -73,7 +73,7 @@ def test_a_library_without_anything_has_no_model(library: Path) -> None:
     with closing(CatalogReader.open(library)) as reader:
         assert reader.active_model() is None
         assert reader.count_vectors("images", 1) == 0
-        assert reader.newest_vectors("images", 1, 5) == []
+        assert reader.state("images", 1) is None
 
 
 def test_vectors_of_one_model(reader: CatalogReader) -> None:
@@ -82,8 +82,6 @@ def test_vectors_of_one_model(reader: CatalogReader) -> None:
     assert reader.count_vectors("images", 2, after=4) == 2
     assert reader.vector_ids("images", 2).tolist() == [4, 5, 6]
     assert reader.vector_ids("images", 2, after=5).tolist() == [6]
-    assert reader.newest_vectors("images", 2, 2) == [(6, b"\x02\x03"), (5, b"\x02\x02")]
-    assert reader.newest_vectors("images", 2, 9, after=5) == [(6, b"\x02\x03")]
     assert reader.vectors_after("images", 2, 4, 10) == [(5, b"\x02\x02"), (6, b"\x02\x03")]
     assert reader.vectors_after("images", 2, 0, 1) == [(4, b"\x02\x01")]
     assert reader.vectors("images", [1, 6, 99]) == {1: b"\x01\x01", 6: b"\x02\x03"}

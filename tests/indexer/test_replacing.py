@@ -1,48 +1,15 @@
-"""Replacing files in one step, and what is left of those that were being written."""
+"""What is left of files that were being written."""
 
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
-import pytest
-
 from indexer.galleries import remove_index_files
-from indexer.replacing import remove_left_overs, replacing
+from indexer.replacing import remove_left_overs
 from indexer.vacuum import vacuum
 from tests.fakes import FakeEncoder
 from tests.indexing import index
-
-
-def test_the_old_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_text("old")
-    with pytest.raises(OSError, match="full"), replacing(path) as partial:
-        partial.write_text("half")
-        raise OSError("full")
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-    with replacing(path) as partial:
-        partial.write_text("new")
-    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
-
-
-def test_two_threads_of_one_process_do_not_write_the_same_partial_file(tmp_path: Path) -> None:
-    names = []
-    both = threading.Barrier(2)
-
-    def write() -> None:
-        with replacing(tmp_path / "a") as partial:
-            names.append(partial.name)
-            both.wait()  # both are writing at this moment
-            partial.touch()
-
-    threads = [threading.Thread(target=write) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(names)) == 2
 
 
 def test_what_killed_processes_left_is_removed(library: Path, photos: Path, encoder: FakeEncoder) -> None:

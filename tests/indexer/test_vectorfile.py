@@ -13,7 +13,7 @@ from indexer.vectorfile import Stamp, read_vectors, write_vectors
 
 IDS = np.array([10, 20, 30])
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)
-STAMP = Stamp(3, 30, bytes(range(32)))
+STAMP = Stamp(bytes(range(16)), after=7)
 
 
 def write(path: Path, ids: NDArray[np.int64] = IDS, rows: NDArray[np.float32] = ROWS) -> None:
@@ -34,16 +34,16 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 
 
 def test_no_vectors_are_a_file_too(tmp_path: Path) -> None:
-    write_vectors(tmp_path / "a", Stamp(0, 0, bytes(32)), 4, [])
+    write_vectors(tmp_path / "a", Stamp(bytes(16)), 4, [])
     stored = read_vectors(tmp_path / "a")
-    assert stored is not None and stored.rows.shape == (0, 4) and stored.stamp.count == 0
+    assert stored is not None and stored.rows.shape == (0, 4) and len(stored.ids) == 0
 
 
 def test_every_flipped_byte_and_every_cut_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a"
     write(path)
     good = path.read_bytes()
-    unused = range(80, 128)  # between the header and the rows
+    unused = range(64, 128)  # between the header and the rows
     for position in range(len(good)):
         bad = bytearray(good)
         bad[position] ^= 0x40

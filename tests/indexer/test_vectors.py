@@ -121,7 +121,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.catalog = Catalog.open(folder, create=True)
-        with self.catalog.session() as session:
+        with self.catalog.session(write=True) as session:
             session.add(Root(path="/photos"))
             session.add_all(
                 Model(name=name, folder="/m", fingerprint=name, dim=DIM, added_at=utcnow()) for name in "ab"
@@ -129,7 +129,7 @@ class Shelf:
 
     def add(self, rows: NDArray[np.float32], model_id: int = 1) -> list[int]:
         """Adds a photo with a vector for each row; returns the ids of the vectors."""
-        with self.catalog.session() as session:
+        with self.catalog.session(write=True) as session:
             added = []
             for row in rows:
                 image = Image(root_id=1, path=os.urandom(8).hex(), size=0, mtime_ns=0, indexed_at=utcnow())
@@ -141,7 +141,7 @@ class Shelf:
             return [vector.id for vector in added]
 
     def remove(self, *ids: int) -> None:
-        with self.catalog.session() as session:
+        with self.catalog.session(write=True) as session:
             session.execute(delete(ImageVector).where(ImageVector.id.in_(ids)))
 
     def open(self) -> VectorIndex:

@@ -106,7 +106,7 @@ def test_it_is_read_as_it_was_written_and_writes_equal_bytes(tmp_path: Path) -> 
     written = calibration(fit(1.0, score=2.0))
     written.save(tmp_path)
     first = (tmp_path / CALIBRATION).read_bytes()
-    read = Calibration.load(tmp_path)
+    read = Calibration.load(tmp_path, 4)
     assert read is not None
     assert list(read.fits) == ["text_to_images"]
     query = np.array([0.6, 0.8, 0, 0], dtype=np.float32)
@@ -117,10 +117,10 @@ def test_it_is_read_as_it_was_written_and_writes_equal_bytes(tmp_path: Path) -> 
 
 
 def test_a_folder_without_one_and_a_damaged_one(tmp_path: Path) -> None:
-    assert Calibration.load(tmp_path) is None
+    assert Calibration.load(tmp_path, 4) is None
     (tmp_path / CALIBRATION).write_bytes(b"PK\x03\x04 no more")
     with pytest.raises(ModelError, match=r"calibration\.npz: damaged"):
-        Calibration.load(tmp_path)
+        Calibration.load(tmp_path, 4)
 
 
 def test_words_are_counted_in_any_script() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from embedding.errors import UserError
 from indexer.filters import Filters, Place
-from retrieval.query import Query, Term, parse_query, with_feedback
+from retrieval.query import MOST_CHARACTERS, Query, Term, parse_query, with_feedback
 
 
 def test_words_are_one_sentence() -> None:
@@ -111,8 +111,42 @@ def test_mistakes_are_named(words: list[str], fact: str) -> None:
 
 
 def test_a_very_long_sentence_is_a_sentence() -> None:
-    text = "word " * 2000 + ".jpg"
+    text = "word " * 390 + ".jpg"
     assert parse_query([text]).sentence == text
+
+
+def test_a_query_has_a_length_that_photos_do_not_count_for(tmp_path: Path) -> None:
+    photo = tmp_path / "cat.jpg"
+    photo.touch()
+    assert parse_query(["a" * MOST_CHARACTERS]).sentence == "a" * MOST_CHARACTERS
+    assert len(parse_query([part for _ in range(200) for part in (str(photo), "+")][:-1]).photos) == 200
+    half = "a " * (MOST_CHARACTERS // 4)
+    assert len(parse_query([half], plus=[half]).terms) == 2
+    for words, plus in (
+        (["a" * 16_000], []),
+        (["a" * 100_000, "+", str(photo)], []),
+        ([half, half], ["a"]),
+        (["a"] * (MOST_CHARACTERS + 1), []),
+    ):
+        with pytest.raises(UserError, match=r"a query of [\d,]+ characters; .* 2,000 or fewer") as error:
+            parse_query(words, plus)
+        assert len(str(error.value)) < 100
+
+
+@pytest.mark.parametrize("digits", ["9" * 50, "1" * 1900])
+def test_a_weight_is_a_number_one_can_reckon_with(digits: str) -> None:
+    """float("9" * 400) is infinite, and infinity times a vector is not a number."""
+    with pytest.raises(UserError, match="weight of more than 1,000,000"):
+        parse_query([f"{digits}:dog + cat"])
+    assert parse_query([digits]).sentence == digits
+
+
+def test_lone_surrogates_are_replaced_in_sentences_and_kept_in_paths(tmp_path: Path) -> None:
+    assert parse_query(["dog \udce9"], plus=["\ud800"]).texts == ("dog \ufffd", "\ufffd")
+    assert parse_query(["\ud83d\ude00"]).sentence == "\U0001f600"  # the two halves of one character
+    photo = tmp_path / "caf\udce9.jpg"
+    photo.touch()
+    assert parse_query([str(photo)]).photos == (photo,)
 
 
 def test_filters_alone_are_a_query() -> None:

@@ -24,6 +24,11 @@ def test_what_is_missing_is_named(arguments: list[str], fact: str) -> None:
         sort_arguments(arguments)
 
 
+def test_sentences_that_are_no_text_or_begin_like_a_home_folder(photos: Path) -> None:
+    _, sentences = sort_arguments([str(photos), "red \udce9", "~nobody has this name"])
+    assert sentences == ["red \ufffd", "~nobody has this name"]
+
+
 def test_photos_without_a_sentence(photos: Path) -> None:
     with pytest.raises(UserError, match="no sentence"):
         sort_arguments([str(photos)])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.spelling import WORDS, Correction, corrected, corrections, frequent_words
+from retrieval.spelling import LONGEST, WORDS, Correction, corrected, corrections, frequent_words
 
 
 def test_the_list_is_of_frequent_words_in_their_order() -> None:
@@ -10,6 +10,18 @@ def test_the_list_is_of_frequent_words_in_their_order() -> None:
     assert len(words) == 80_000
     assert words["the"] < words["dog"] < words["corgi"]
     assert WORDS.stat().st_size < 400_000
+    assert max(map(len, words)) == LONGEST
+
+
+def test_the_longest_words_are_put_right_and_longer_ones_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 16,000 letters the strings a step away have 14 GB."""
+    longest = max(frequent_words(), key=len)
+    (correction,) = corrections(f"{longest}s" if longest[-1] != "s" else longest[:-1])
+    assert correction.known == (longest,)
+    monkeypatch.setattr("retrieval.spelling._one_step", lambda word: pytest.fail(f"{len(word)} letters"))
+    assert corrections("a" * (LONGEST + 2)) == corrections("犬" * 100_000) == []
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from server.run import Server, listen
-
-_PATIENCE = 10.0  # seconds after which a server hangs
+from tests.waiting import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -44,18 +43,18 @@ def serving(app: FastAPI) -> Iterator[int]:
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        assert started.wait(_PATIENCE)
+        assert started.wait(PATIENCE)
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(_PATIENCE)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "the server does not end"
 
 
 def send(port: int, data: bytes, *, end: bool = False) -> Reply:
     """The answer to these bytes on a connection of their own; with ``end`` nothing more comes if there is
     none for a while, as the server may wait for more."""
-    with socket.create_connection(("127.0.0.1", port), _PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         try:
             connection.sendall(data)
             if end and not select([connection], [], [], 0.1)[0]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import Pipe, active_children
@@ -25,6 +24,7 @@ from server.settings import Settings
 from tests import indexwith
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import check, images
+from tests.waiting import wait_for
 
 IDLE = {
     **{"running": False, "stopping": False, "stopped": False, "started_at": None, "ended_at": None},
@@ -55,13 +55,9 @@ def state(client: TestClient) -> dict[str, Any]:
     return facts(client.get("/api/index"))
 
 
-def wait(client: TestClient, until: Callable[[dict[str, Any]], bool], seconds: float = 30) -> dict[str, Any]:
+def wait(client: TestClient, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The first state that ``until`` holds of."""
-    deadline = time.monotonic() + seconds
-    while not until(now := state(client)):
-        assert time.monotonic() < deadline, now
-        time.sleep(0.01)
-    return now
+    return wait_for(lambda: now if until(now := state(client)) else None)
 
 
 def ended(now: dict[str, Any]) -> bool:
@@ -89,8 +85,12 @@ def test_new_photos_are_found_while_searches_go_on(library: Path, photos: Path, 
         assert "rose.png" not in names(client, "red")
         started = client.post("/api/index")
         assert (started.status_code, started.json()["running"]) == (202, True)
-        while state(client)["running"]:
+
+        def is_done() -> bool:
             assert names(client, "red")[0] in ("red.png", "rose.png")
+            return ended(state(client))
+
+        wait_for(is_done)
         assert set(names(client, "red")[:2]) == {"red.png", "rose.png"}
         now = state(client)
     report = now["report"]

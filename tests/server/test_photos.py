@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from PIL import ExifTags, Image
 from starlette.testclient import TestClient
 
 from indexer.build import update_library
+from indexer.database import CATALOG
 from server.app import create_app
 from server.captions import CaptionPage
 from server.photos import PhotoAnswer
@@ -252,9 +256,15 @@ def test_a_large_file_arrives_in_pieces(
     ],
 )
 def test_what_a_file_is_its_beginning_says_and_not_its_name(
-    content: bytes, kind: str, what: str, client: TestClient, photos: Path, red: str
+    content: bytes, kind: str, what: str, client: TestClient, photos: Path, library: Path, red: str
 ) -> None:
-    (photos / "red.png").write_bytes(content)  # since it was indexed
+    (photos / "red.png").write_bytes(content)
+    with closing(sqlite3.connect(library / CATALOG)) as connection:  # as if it had been a photo
+        digest, size = hashlib.sha256(content).digest(), len(content)
+        connection.execute(
+            "UPDATE images SET content_hash = ?, size = ? WHERE path = 'red.png'", [digest, size]
+        )
+        connection.commit()
     response = client.get(red)
     assert (response.status_code, response.content) == (200, content)
     assert response.headers["content-type"] == kind

@@ -11,7 +11,6 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
-from time import monotonic, sleep
 
 import httpx
 import pytest
@@ -29,6 +28,7 @@ from server.thumbnails import Thumbnail, Thumbnails
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images
 from tests.server.serving import receive, request, serving
+from tests.waiting import PATIENCE, wait_for
 
 YEAR = "private, max-age=31536000, immutable"
 
@@ -173,7 +173,7 @@ class Slow:
     def _load(self, data: bytes, side: int, *, name: Path) -> Image.Image:
         self.made.append(name.name)
         self.begun.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(PATIENCE)
         return load_thumbnail(data, side, name=name)
 
 
@@ -215,7 +215,7 @@ def test_what_nobody_waits_for_any_more_is_not_made(
     async def ask() -> list[Thumbnail]:
         with closing(Thumbnails(library)) as small:
             asked = [asyncio.create_task(small.make(photo, 320)) for photo in (red, green, green, blue, blue)]
-            await asyncio.get_running_loop().run_in_executor(None, slow.begun.wait, 10)
+            await asyncio.get_running_loop().run_in_executor(None, slow.begun.wait, PATIENCE)
             for n in (0, 1, 2, 3):  # all leave but the second who asked for the blue one
                 asked[n].cancel()
             await asyncio.wait(asked[:4])
@@ -238,19 +238,17 @@ def test_a_browser_that_leaves_takes_back_what_it_asked_for(
     app = create_app(Settings(library), load=lambda model: encoder)
     with serving(app) as port:
         first, left, last = (
-            socket.create_connection(("127.0.0.1", port), 10) for _ in ("red", "green", "blue")
+            socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in ("red", "green", "blue")
         )
         with first, left, last:
             first.sendall(request("GET", url_of(library, "red.png")))
-            assert slow.begun.wait(10)
+            assert slow.begun.wait(PATIENCE)
             left.sendall(request("GET", url_of(library, "green.png")))
             last.sendall(request("GET", url_of(library, "blue.png")))
-            latest = monotonic() + 10
-            while len(app.state.shared.thumbnails._making) < 3 and monotonic() < latest:
-                sleep(0.01)
+            making = app.state.shared.thumbnails._making
+            wait_for(lambda: len(making) == 3)
             left.close()
-            while len(app.state.shared.thumbnails._making) > 2 and monotonic() < latest:
-                sleep(0.01)
+            wait_for(lambda: len(making) == 2)
             slow.go_on.set()
             assert [receive(one).status for one in (first, last)] == [200, 200]
         counts = app.state.counts.requests
@@ -284,7 +282,7 @@ def test_threads_that_make_pictures_are_not_those_that_search(
     may_go_on = Event()
 
     def slow(data: bytes, side: int, *, name: Path) -> Image.Image:
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(PATIENCE)
         return load_thumbnail(data, side, name=name)
 
     monkeypatch.setattr(thumbnails, "load_thumbnail", slow)

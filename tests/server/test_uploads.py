@@ -10,18 +10,23 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Lock, Thread
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from PIL import Image, PngImagePlugin
 
+from embedding.patience import GivenUp, Patience
 from indexer.build import update_library
 from server import bodies, uploads
 from server.app import create_app
 from server.pictures import Picture, Pictures
 from server.settings import Settings
 from tests.fakes import FakeEncoder
+from tests.pictures import jpeg, segment, with_scans, with_segments
 from tests.server.serving import Reply, form, receive, request, send, serving
+from tests.waiting import PATIENCE, wait_for
 
 MOST = 100_000  # bytes of a picture, here
 
@@ -167,37 +172,121 @@ def test_one_picture_is_decoded_at_a_time_and_few_wait(port: int, monkeypatch: p
     monkeypatch.setattr(uploads, "_TAKEN", 3)
     take, go_on, lock, at_work = Pictures.take, Event(), Lock(), [0, 0]  # now, and at most
 
-    def slow(self: Pictures, data: bytes, encoder: Any) -> Picture:
+    def slow(self: Pictures, data: bytes, encoder: Any, patience: Patience) -> Picture:
         with lock:
             at_work[0] += 1
             at_work[1] = max(at_work)
-        go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         with lock:
             at_work[0] -= 1
-        return take(self, data, encoder)
+        return take(self, data, encoder, patience)
 
     monkeypatch.setattr(Pictures, "take", slow)
     replies: list[Reply] = []
     threads = [Thread(target=lambda: replies.append(hand_in(port, image("PNG")))) for _ in range(5)]
     for thread in threads:
         thread.start()
-    for _ in range(200):
-        if len(replies) == 2:  # of five the first is at work, two wait, two are refused
-            break
-        threads[0].join(0.05)
+    wait_for(lambda: len(replies) == 2, "of five the first is at work, two wait, two are refused")
     assert [reply.status for reply in replies] == [503, 503]
     go_on.set()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert sorted(reply.status for reply in replies) == [200, 200, 200, 503, 503]
     assert at_work == [0, 1]
+
+
+class Stuck:
+    """The decoding of the first picture does not end before it is given up."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.given_up = Event(), Event()
+        self._take = Pictures.take
+        stuck = self
+
+        def take(self: Pictures, data: bytes, encoder: Any, patience: Patience) -> Picture:
+            if not stuck.begun.is_set():
+                stuck.begun.set()
+                latest = monotonic() + 60
+                while monotonic() < latest:
+                    try:
+                        patience.check()
+                    except GivenUp:
+                        stuck.given_up.set()
+                        raise
+                    sleep(0.01)
+            return stuck._take(self, data, encoder, patience)
+
+        monkeypatch.setattr(Pictures, "take", take)
+
+
+def wait_until_taken(app: FastAPI, n: int) -> None:
+    """Until so many pictures are at work or wait."""
+    latest = monotonic() + 60
+    while app.state.shared.uploads._n_taken != n:
+        assert monotonic() < latest
+        sleep(0.01)
+
+
+def test_a_picture_whose_client_has_left_keeps_nobody(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the next picture, and never those who search for words, even with one thread to search in."""
+    update_library(library, [photos], encoder)
+    stuck = Stuck(monkeypatch)
+    app = create_app(Settings(library, threads=1), load=lambda model: encoder)
+    header, body = form(image("PNG"))
+    with serving(app) as port:
+        with socket.create_connection(("127.0.0.1", port), 60) as first:
+            first.sendall(request("POST", "/api/search", header, body=body))
+            assert stuck.begun.wait(60)
+            assert send(port, request("GET", "/api/search?q=red")).status == 200
+            with socket.create_connection(("127.0.0.1", port), 60) as waiting:
+                waiting.sendall(request("POST", "/api/search", header, body=body))
+                wait_until_taken(app, 2)
+            wait_until_taken(app, 1)  # it has left before its turn
+            assert not stuck.given_up.is_set()
+        assert stuck.given_up.wait(60)
+        assert hand_in(port, image("PNG")).status == 200
+    left = sum(n for (_, _, status), n in app.state.counts.requests.items() if status == 499)
+    assert left == 2
+
+
+def test_a_picture_that_takes_too_long(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_SECONDS", 0.2)
+    stuck = Stuck(monkeypatch)
+    reply = hand_in(port, image("PNG"))
+    assert (reply.status, reply.json()) == (422, {"error": "the picture takes more than 0 s to decode"})
+    assert stuck.given_up.is_set()
+    monkeypatch.setattr(uploads, "_SECONDS", 60)
+    assert hand_in(port, image("PNG")).status == 200
+
+
+def test_a_server_that_ends_does_not_wait_for_a_picture(
+    library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update_library(library, [photos], encoder)
+    stuck = Stuck(monkeypatch)
+    app = create_app(Settings(library), load=lambda model: encoder)
+    header, body = form(image("PNG"))
+    with serving(app) as port, socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(request("POST", "/api/search", header, body=body))
+        assert stuck.begun.wait(60)
+    assert stuck.given_up.is_set()
+
+
+def test_a_picture_that_is_made_to_take_long_is_refused(port: int) -> None:
+    comments = with_segments(jpeg(), *[segment(0xFE, b"")] * 3000)
+    for data, reason in ((with_scans(100, side=8), "scans"), (comments, "segments")):
+        assert len(data) < MOST
+        reply = hand_in(port, data)
+        assert (reply.status, reason in reply.json()["error"]) == (400, True)
 
 
 def test_a_body_that_comes_too_slowly(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "_GRACE", 0.2)
     monkeypatch.setattr(bodies, "_LINGER", 0.1)
     header, _ = form(b"")
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(request("POST", "/api/search", header, "Content-Length: 1000") + b"--b")
         assert receive(connection).status == 408
         assert connection.recv(1) == b""  # and the connection is closed
@@ -206,7 +295,7 @@ def test_a_body_that_comes_too_slowly(port: int, monkeypatch: pytest.MonkeyPatch
 def test_a_body_that_breaks_off(port: int) -> None:
     header, _ = form(b"")
     broken = request("POST", "/api/search", header, "Content-Length: 1000") + b"--b"
-    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.sendall(broken)
     assert hand_in(port, image("PNG")).status == 200
 

@@ -1,8 +1,7 @@
-"""A server beside a running ``watch``: photos are found soon after they are indexed, and either goes on."""
+"""A server beside a running ``watch``: photos are found once they are indexed, and either goes on."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,11 +18,10 @@ from indexer.watching import Kept, keep_current
 from server.app import create_app
 from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photo
+from tests.waiting import PATIENCE, wait_for
 
-SOON = 2.0  # seconds
 
-
-def test_photos_are_found_soon_after_watch_has_indexed_them(
+def test_photos_are_found_once_watch_has_indexed_them(
     library: Path, photos: Path, encoder: FakeEncoder
 ) -> None:
     update_library(library, [photos], encoder)
@@ -49,19 +47,16 @@ def test_photos_are_found_soon_after_watch_has_indexed_them(
     app = create_app(Settings(library), lambda model: encoder)
     with TestClient(app, "http://127.0.0.1") as client:
         try:
-            assert indexed.get(timeout=30) == 0  # it begins as a plain `index` does
+            assert indexed.get(timeout=PATIENCE) == 0  # it begins as a plain `index` does
             for number in range(5):
                 path = write_photo(photos / f"rose{number}.png", (200 + number, 0, 0))
                 changed.put(path)
-                while indexed.empty():  # searches go on meanwhile, and none fails
-                    assert names(client)
+                wait_for(lambda: names(client) and not indexed.empty())  # searches go on, and none fails
                 assert indexed.get() == 1
-                since = time.monotonic()
-                while path.name not in names(client):
-                    assert time.monotonic() - since < SOON
+                wait_for(lambda path=path: path.name in names(client))  # type: ignore[misc]
         finally:
             changed.put(None)
-            watching.join()
+            watching.join(PATIENCE)
 
 
 def names(client: TestClient) -> list[str]:

@@ -131,6 +131,15 @@ def _double(random: Random, data: bytearray) -> None:
     data[at:at] = data[at : at + n] * random.choice((1, 2, 50))
 
 
+def _repeat(random: Random, data: bytearray) -> None:
+    """What lies between two markers of a JPEG, as often as 256 kB hold it: scans and segments have no end."""
+    markers = [at for at in range(len(data) - 1) if data[at] == 0xFF and data[at + 1] not in (0x00, 0xFF)]
+    if len(markers) > 1:
+        first, last = sorted(random.sample(markers, 2))
+        piece = bytes(data[first:last])
+        data[first:first] = piece * ((1 << 18) // len(piece))
+
+
 def _splice(random: Random, data: bytearray) -> None:
     """The beginning of this and the end of another one."""
     other = random.choice(list(valid_files().values()))
@@ -158,6 +167,7 @@ DAMAGES: tuple[Callable[[Random, bytearray], None], ...] = (
     _cut_off,
     _cut_out,
     _double,
+    _repeat,
     _splice,
     _lie,
 )

@@ -18,6 +18,7 @@ from tests.fakes import write_photo
 from tests.torture.conftest import Rounds
 from tests.torture.place import Place
 from tests.torture.zygote import KILLED, TRANSACTION, Zygote
+from tests.waiting import wait_for
 
 INDEX = ("index", "photos", "--captions", "captions.csv", "--json")
 
@@ -173,10 +174,8 @@ def test_a_watcher_that_is_killed_is_started_again(
         kept = place.committed()
         tally["SIGKILL of `watch`"] += 1
     running = zygote.start("watch", cwd=tmp_path)
-    latest = time.monotonic() + 60
-    while len(place.committed()) < place.n_photos + 4:
-        assert running.running() and time.monotonic() < latest, running.said()
-        time.sleep(0.05)
+    wait_for(lambda: len(place.committed()) >= place.n_photos + 4 or not running.running())
+    assert running.running(), running.said()
     assert not kept & set(place.encoded())
     place.check()
     running.stop()
@@ -191,8 +190,7 @@ def test_ctrl_c_ends_a_watch_however_often_it_is_pressed(
     zygote.run(*INDEX, cwd=tmp_path).check()
     for _ in range(rounds(short=2, long=40)):
         running = zygote.start("watch", cwd=tmp_path)
-        while "Ctrl-C ends it" not in running.said():
-            time.sleep(0.01)
+        wait_for(lambda running=running: "Ctrl-C ends it" in running.said())  # type: ignore[misc]
         running.stop(times=1000)
         assert running.wait().check().out.endswith(" refreshes: 0 added, 0 updated, 0 moved, 0 removed\n")
         place.check()

@@ -25,6 +25,7 @@ from indexer.database import CATALOG
 from indexer.lock import indexing_lock
 from retrieval.status import library_status
 from tests.torture.conftest import Rounds
+from tests.waiting import PATIENCE, next_line, wait_for
 from tests.wheelphotos import wheel_photo
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,7 +44,7 @@ def tiles(folder: Path) -> None:
 
 
 def vectors(library: Path) -> dict[str, np.ndarray]:
-    with closing(sqlite3.connect(library / CATALOG, timeout=30)) as connection:
+    with closing(sqlite3.connect(library / CATALOG, timeout=PATIENCE)) as connection:
         try:
             rows = connection.execute(
                 "SELECT path, vector FROM images i JOIN image_vectors v ON v.image_id = i.id"
@@ -67,9 +68,8 @@ def test_sigkill_with_the_real_model(
         running = subprocess.Popen(
             command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        while not ((library / CATALOG).exists() and vectors(library)):  # until the first commit
-            assert running.poll() is None
-            time.sleep(0.01)
+        wait_for(lambda: (library / CATALOG).exists() and vectors(library))  # until the first commit
+        assert running.poll() is None
         time.sleep(random.uniform(0, 0.1))
         running.kill()
         running.wait()
@@ -87,7 +87,7 @@ def test_sigkill_with_the_real_model(
 
 
 def ask(url: str, method: str = "GET") -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=PATIENCE) as response:
         return json.load(response)
 
 
@@ -108,17 +108,15 @@ def test_sigkill_of_a_server_that_indexes(
                 command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
             )
             assert server.stdout is not None
-            announced = re.search(r"http://\S+/", server.stdout.readline())
+            announced = re.search(r"http://\S+/", next_line(server, server.stdout))
             assert announced is not None
             known = vectors(library)
             assert ask(f"{announced[0]}api/index", "POST")["running"]
             if is_killed:
-                while not vectors(library):  # until the first commit
-                    time.sleep(0.01)
+                wait_for(lambda: vectors(library))  # until the first commit
                 time.sleep(random.uniform(0, 0.1))
             else:
-                while ask(f"{announced[0]}api/index")["running"]:
-                    time.sleep(0.05)
+                wait_for(lambda url=announced[0]: not ask(f"{url}api/index")["running"])  # type: ignore[misc]
             server.kill()
             server.communicate()
             with indexing_lock(library):  # waits for the run, which finishes what it is writing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -17,21 +17,28 @@ from tests.fakes import FakeEncoder, write_photo
 from tests.torture.conftest import Rounds
 from tests.torture.place import Place
 from tests.torture.zygote import Ended, Started, Zygote
+from tests.waiting import wait_for
 
 INDEX = ("index", "photos", "--captions", "captions.csv", "--json")
 
 
+def wait_until(running: Started, condition: Callable[[], bool]) -> None:
+    """Until something is so, which a command must bring about before it ends."""
+
+    def look() -> bool:
+        assert running.running()
+        return condition()
+
+    wait_for(look)
+
+
 def wait_until_held(place: Place, running: Started) -> None:
     """Until a command holds the library."""
-    while not (place.library / "index.lock.json").exists():
-        assert running.running()
-        time.sleep(0.005)
+    wait_until(running, (place.library / "index.lock.json").exists)
 
 
 def wait_until_said(running: Started, text: str) -> None:
-    while text not in running.said():
-        assert running.running()
-        time.sleep(0.005)
+    wait_until(running, lambda: text in running.said())
 
 
 def no_lock_shows(ended: Ended) -> Ended:
@@ -186,9 +193,7 @@ def test_a_watcher_beside_everything_else(
         ):
             no_lock_shows(zygote.run(*argv, cwd=tmp_path, patience=60)).check()
             tally["commands beside a `watch`"] += 1
-    latest = time.monotonic() + 30
-    while place.unknown() and time.monotonic() < latest:
-        time.sleep(0.05)
+    wait_for(lambda: not place.unknown())
     place.check(new=0)
     watcher.stop()
     no_lock_shows(watcher.wait()).check()

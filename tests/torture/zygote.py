@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from tests.fakes import FakeEncoder
 from tests.torture.points import Points, die, fail_full, watch_writes
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 ENCODED = "encoded.log"  # in the folder that a command runs in: a line for each photo and text encoded
@@ -115,14 +116,15 @@ class Started:
         os.kill(self.pid, signal.SIGCONT)
 
     def stop(self, times: int = 1) -> None:
-        """As Ctrl-C does, which may be pressed more than once. Within 30 seconds it must have ended."""
-        latest = time.monotonic() + 30
-        while self.running():
-            assert time.monotonic() < latest, self.said()
-            if times:
+        """As Ctrl-C does, which may be pressed more than once; and waits for the end."""
+        left = iter(range(times))
+
+        def has_ended() -> bool:
+            if self.running() and next(left, None) is not None:
                 os.kill(self.pid, signal.SIGINT)
-                times -= 1
-            time.sleep(0.01)
+            return not self.running()
+
+        wait_for(has_ended, "Ctrl-C ends nothing")
 
     def running(self) -> bool:
         return self._zygote.ask({"running": self.pid}) is None

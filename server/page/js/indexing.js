@@ -183,7 +183,7 @@ export function mountIndexing(element, { onChange }) {
       const wasCurrent = changesOf(changes) === changesOf(NONE);
       await readStatus();
       announceEnd();
-      if (now.report && (all || wasCurrent)) changes = NONE; // that is what the run saw to
+      if (now.report) changes = all || wasCurrent ? NONE : null; // that is what the run saw to
       all = false;
     } else if (status === null || (now.library_version !== seen && performance.now() - asked > STATUS_MS)) {
       await readStatus();
@@ -199,7 +199,7 @@ export function mountIndexing(element, { onChange }) {
     seen = version;
     if (before === null) return;
     const ended = now.last_index?.ended !== before.last_index?.ended;
-    if (ended) changes = null;
+    if (ended && !run.running) changes = null; // at the end of our own run, `take` says what is left
     const { added, updated, moved, removed } = now.last_index ?? {};
     const counts = ["photos", "searchable_photos", "captions"];
     if (counts.some((name) => now[name] !== before[name]) || (ended && added + updated + moved + removed)) tell();

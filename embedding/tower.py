@@ -1,0 +1,133 @@
+"""One ONNX file as a function to unit rows; what it is not is said in one line, before or when it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.errors import ModelError
+from embedding.modelfolder import ADVICE, CONFIG, first_line
+
+Device = Literal["cpu", "cuda"]
+PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_OUTPUT = "tensor(float)"
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a tower must take: ``shape`` has None where the size varies from run to run."""
+
+    name: str
+    type: str  # as ONNX Runtime spells it: "tensor(uint8)"
+    shape: tuple[int | None, ...]
+    source: str  # what the numbers in ``shape`` come from, for people
+
+
+class Tower:
+    """The network in one file of a model folder. Threads may share it.
+
+    A run keeps to the thread that calls it. Batches are encoded side by side instead, which leaves no core
+    waiting, and no thread of the runtime's spins for more work while NumPy looks through the vectors.
+    """
+
+    def __init__(self, path: Path, inputs: Sequence[Input], dim: int, device: Device = "cpu") -> None:
+        """Load the file. Raises ``ModelError`` when it is none, or takes or gives anything else."""
+        self._path = path
+        self._dim = dim
+        self._sources = {one.name: one.source for one in inputs}
+        self._session = _session(path, device)
+        self._check_inputs(inputs)
+        self._check_output()
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """(N, D) float32, unit rows, of inputs with N rows. Raises ``ModelError`` where it gives others.
+
+        The check takes some microseconds, and keeps vectors that nobody could search out of a library.
+        """
+        n = len(next(iter(inputs.values())))
+        try:
+            (rows,) = self._session.run(None, dict(inputs))
+        except Exception as error:  # onnxruntime's own exception types share no public base
+            taken = ", ".join(
+                f"{name} of {_sizes(array.shape)} ({self._sources[name]})" for name, array in inputs.items()
+            )
+            if isinstance(error, MemoryError) or "allocate memory" in str(error):
+                raise ModelError(
+                    f"{self._path}: not enough memory for {taken}; close other programs"
+                ) from None
+            raise self._wrong(f"fails on {taken}: {first_line(error)}") from None
+        if rows.shape != (n, self._dim):
+            raise self._wrong(
+                f"gives {_sizes(rows.shape)} numbers for {n} rows, and {CONFIG} says dim {self._dim}"
+            )
+        squares = np.einsum("ij,ij->i", rows, rows)
+        off = np.abs(squares - 1)
+        if not (off < 0.01).all():  # nor for NaN
+            raise self._wrong(f"gives vectors of length {np.sqrt(squares[off.argmax()]):g} rather than 1")
+        return np.asarray(rows)
+
+    def _check_inputs(self, inputs: Sequence[Input]) -> None:
+        there = {one.name: one for one in self._session.get_inputs()}
+        if there.keys() != {wanted.name for wanted in inputs}:
+            names = " and ".join(wanted.name for wanted in inputs)
+            raise self._wrong(f"takes {_listed(there)} rather than {names}, so it is another kind of tower")
+        for wanted in inputs:
+            found = there[wanted.name]
+            if found.type != wanted.type:
+                raise self._wrong(f"takes {wanted.name} as {found.type} rather than {wanted.type}")
+            if len(found.shape) != len(wanted.shape) or any(map(_differ, found.shape, wanted.shape)):
+                raise self._wrong(
+                    f"takes {wanted.name} of {_sizes(found.shape)} rather than {_sizes(wanted.shape)} "
+                    f"({wanted.source})"
+                )
+
+    def _check_output(self) -> None:
+        outputs = self._session.get_outputs()
+        if len(outputs) != 1 or outputs[0].type != _OUTPUT or len(outputs[0].shape) not in (0, 2):
+            given = _listed(f"{one.name} ({one.type}, {len(one.shape)} axes)" for one in outputs)
+            raise self._wrong(f"gives {given} rather than one {_OUTPUT} of 2 axes")
+        size = outputs[0].shape[-1] if outputs[0].shape else None
+        if isinstance(size, int) and size != self._dim:
+            raise self._wrong(f"gives vectors of {size:,} numbers, and {CONFIG} says dim {self._dim:,}")
+
+    def _wrong(self, fact: str) -> ModelError:
+        return ModelError(f"{self._path}: {fact}; {ADVICE}")
+
+
+def _session(path: Path, device: Device) -> Any:
+    import onnxruntime
+
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":  # for Windows, where it is the system that sends
+        onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # its errors are raised as well, and what else it says is not for users
+    options.intra_op_num_threads = 1
+    options.enable_mem_pattern = False  # plans for each batch size that comes: memory, and no time gained
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
+    except Exception as error:  # onnxruntime's own exception types share no public base
+        reason = first_line(error).replace(f"{path}", path.name) if path.is_file() else "no such file"
+        raise ModelError(f"{path}: the tower cannot be loaded ({reason}); {ADVICE}") from None
+    if PROVIDERS[device] not in session.get_providers():  # ONNX Runtime falls back without a word
+        raise ModelError(f"{path}: the tower does not run on {device} here; use --device cpu")
+    return session
+
+
+def _differ(found: int | str | None, wanted: int | None) -> bool:
+    """Whether an axis of a file, a name where it varies, is another than it must be."""
+    return isinstance(found, int) and found != wanted
+
+
+def _sizes(shape: Sequence[int | str | None]) -> str:
+    return " x ".join(str(size) if isinstance(size, int) else "any" for size in shape) or "one number"
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) or "nothing"

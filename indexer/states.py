@@ -1,0 +1,56 @@
+"""States of the vectors: which one the catalogue has now, and which it had before.
+
+Triggers give the vectors of one kind and model a new random token at every change, whoever makes it, in the
+transaction of the change. So a token names one content, in whatever history of the catalogue it is met: of
+one that was restored from a backup, made anew, or set back by a power cut, later tokens are others. What was
+a state at the end of a transaction is kept as a past one, and an index file of a past state needs only what
+came and went since: ids are never given out twice, and no vector is changed under its id.
+
+Plain ``sqlite3``: searches read this too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+# An index file of an older state is made anew. So many take 5 MB; a photo's vector alone takes 2 KB.
+_KEPT = 100_000
+
+
+def note_states(connection: sqlite3.Connection) -> None:
+    """Keep the states of now as past ones, in the open transaction; a model without a state gets one.
+
+    A transaction that does not do this costs the next reader the making of an index file, and no more.
+    Writes nothing where nothing has changed. Raises ``sqlite3.DatabaseError``.
+    """
+    for kind in ("images", "captions"):
+        connection.execute(
+            "INSERT INTO vector_states (kind, model_id, token) SELECT ?, id, randomblob(16) FROM models"
+            " WHERE id NOT IN (SELECT model_id FROM vector_states WHERE kind = ?)",
+            [kind, kind],
+        )
+    connection.execute(
+        "INSERT INTO past_vector_states (kind, model_id, token)"
+        " SELECT kind, model_id, token FROM vector_states"
+        " WHERE token NOT IN (SELECT token FROM past_vector_states)"
+    )
+    connection.execute(
+        "DELETE FROM past_vector_states WHERE id <= (SELECT MAX(id) FROM past_vector_states) - ?", [_KEPT]
+    )
+
+
+def current_state(connection: sqlite3.Connection, kind: str, model_id: int) -> bytes | None:
+    """The token of what the catalogue holds of one kind and model; None where nothing gave it one yet."""
+    row = connection.execute(
+        "SELECT token FROM vector_states WHERE kind = ? AND model_id = ?", [kind, model_id]
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def was_state(connection: sqlite3.Connection, kind: str, model_id: int, token: bytes) -> bool:
+    """Whether the vectors of one kind and model are in the state of this token, or came from it."""
+    for table in ("past_vector_states", "vector_states"):
+        query = f"SELECT 1 FROM {table} WHERE token = ? AND kind = ? AND model_id = ?"
+        if connection.execute(query, [token, kind, model_id]).fetchone() is not None:
+            return True
+    return False
