@@ -187,7 +187,7 @@ def test_a_server_opens_nothing_but_its_own_socket(fresh: Fresh) -> None:
             code, _, errors = server.end()
     assert (code, errors) == (0, "")
     if SocketsInProc.works():
-        assert sockets.looks > 100
+        assert sockets.looks > 10
         assert sockets.listening == [f"0100007F:{server.port:04X}"]
         assert sockets.beside(server.port) == []
     if under:
@@ -243,7 +243,7 @@ def test_a_socket_that_is_opened_is_seen(tmp_path: Path, how: str) -> None:
         assert process.stdout.readline() == "open\n"
         if how == "/proc":
             with SocketsInProc(process.pid) as sockets:
-                deadline = monotonic() + 60
+                deadline = monotonic() + 300
                 while not sockets.seen and monotonic() < deadline:
                     sleep(0.01)
             assert [one.split()[2] for one in sockets.beside(0)] == ["0100007F:0009"]

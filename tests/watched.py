@@ -11,7 +11,7 @@ from threading import Event, Thread
 from time import monotonic, sleep
 
 _CALL = re.compile(r"^\d+ +(\w+)\(")
-_SECONDS = 60  # that a tracer may take to write down the end
+_SECONDS = 300  # that a tracer may take to write down the end
 _STATE, _LISTENING = 3, "0A"  # the column of /proc/net/tcp, and the state
 
 

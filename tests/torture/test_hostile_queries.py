@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from random import Random
-from time import monotonic
+from time import process_time
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.fakes import write_photos
 from tests.torture.conftest import Rounds
 from tests.torture.test_fuzz import HOSTILE
 
-SECONDS = 20  # a thousand times what it takes; the quadratic ones took minutes
+SECONDS = 20  # of processors, whatever else is at work here; it takes a fraction of one, and took minutes
 PIECES = [
     *HOSTILE,
     *("red", "2:a dog", "+", "-", "~", "~root", "~nobody has this name", "./", "/dev/null", "cat.jpg"),
@@ -51,7 +51,7 @@ def test_no_query_stops_a_search(indexed: Path, random: Random, rounds: Rounds, 
     times = rounds(short=40, long=20_000)
     with SearchEngine.open(indexed / ".twobranch") as engine:
         for _ in range(times):
-            text, files, started = sentence(random), random.random() < 0.5, monotonic()
+            text, files, started = sentence(random), random.random() < 0.5, process_time()
             try:
                 parsed = parse_query([text], files=files)
                 assert sum(map(len, parsed.texts)) <= MOST_CHARACTERS
@@ -69,6 +69,6 @@ def test_no_query_stops_a_search(indexed: Path, random: Random, rounds: Rounds, 
                 similarity(engine.encoder, *sort_arguments([photo, text]))
             except UserError:
                 pass
-            assert monotonic() - started < SECONDS, (len(text), text[:200])
+            assert process_time() - started < SECONDS, (len(text), text[:200])
             tally["hostile queries"] += 1
     assert min(n["hits"], n["one line"]) > times / 10
