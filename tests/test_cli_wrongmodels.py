@@ -65,7 +65,7 @@ def place(tmp_path: Path) -> Path:
 
 def complaint(place: Path, *argv: str) -> str:
     """The only line that a command says, and it is an error."""
-    result = run(*argv, cwd=place, code=1)
+    result = run("--quiet", *argv, cwd=place, code=1)  # on a busy machine there may be lines of progress
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
     return line
