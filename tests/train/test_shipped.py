@@ -41,4 +41,4 @@ def test_dev_recall_is_that_of_the_model_card() -> None:
     # of AVX2 saturate: on such a processor 348.8 was measured.
     cost = 3.0 if "vnni" in Path("/proc/cpuinfo").read_text() else 15.0
     assert rsum(Encoder.load("default", int8=True)) == pytest.approx(said["rsum_int8"], abs=cost)
-    assert said["rsum_int8"] >= said["rsum"] - 2
+    assert said["rsum_int8"] >= said["rsum"] - 3
