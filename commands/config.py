@@ -7,14 +7,14 @@ with ``SETTABLE``. None of these names a file to write or to open, an address, o
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import typer
 
-from embedding.errors import UserError
+from embedding.errors import LibraryError, UserError
+from embedding.paths import is_ours
 from embedding.progress import one_line
 
 NAME = "config.toml"
@@ -39,7 +39,7 @@ def has_config(library: Path | None) -> bool:
     the library, which says so itself."""
     try:
         return config_file(library).is_file()
-    except OSError:
+    except (OSError, LibraryError):
         return False
 
 
@@ -53,7 +53,7 @@ def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dic
     if not has_config(library):
         return None
     path = config_file(library)
-    if not (_is_ours(path.parent) and _is_ours(path)):
+    if not (is_ours(path.parent) and is_ours(path)):
         print(one_line(f"warning: {path}: belongs to another user and is not obeyed"), file=sys.stderr)
         return None
     commands: dict[str, Any] = context.command.commands  # type: ignore[attr-defined]
@@ -90,20 +90,6 @@ def _settable(command: Any) -> set[str]:
     """The names of a command's parameters that were declared to be."""
     hints = get_type_hints(command.callback, include_extras=True)
     return {name for name, hint in hints.items() if SETTABLE in getattr(hint, "__metadata__", ())}
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file or folder belongs to who runs the command; with sudo, to who called it."""
-    if not hasattr(os, "geteuid"):  # Windows, where no owner says who may write
-        return True
-    ours = {os.geteuid()}
-    caller = os.environ.get("SUDO_UID", "")
-    if os.geteuid() == 0 and caller.isdecimal():
-        ours.add(int(caller))
-    try:
-        return path.stat().st_uid in ours
-    except OSError:
-        return False
 
 
 def _read(path: Path) -> dict[str, Any]:

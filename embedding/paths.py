@@ -33,6 +33,20 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_ours(path: Path) -> bool:
+    """True for a file or folder of the user who runs the command; with sudo, of who called it."""
+    if not hasattr(os, "geteuid"):  # Windows, where no owner says who may write
+        return True
+    ours = {os.geteuid()}
+    caller = os.environ.get("SUDO_UID", "")
+    if os.geteuid() == 0 and caller.isdecimal():
+        ours.add(int(caller))
+    try:
+        return path.stat().st_uid in ours
+    except OSError:
+        return False
+
+
 def cache_folder(name: str) -> Path:
     """Our folder of this name in the platform's cache folder, safe to delete at any time."""
     import platformdirs

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from embedding.errors import LibraryError
-from embedding.paths import expanded
+from embedding.paths import expanded, is_ours
 
 LIBRARY = ".twobranch"
 VARIABLE = "TWOBRANCH_LIBRARY"
@@ -15,7 +15,8 @@ VARIABLE = "TWOBRANCH_LIBRARY"
 def find_library(explicit: Path | None = None) -> Path:
     """The library folder that is meant: ``explicit``, else the environment's, else the nearest one.
 
-    Raises ``LibraryError`` naming the command that makes one when there is none.
+    Raises ``LibraryError`` naming the command that makes one when there is none, and for the nearest one when
+    it is another user's.
     """
     named = _named(explicit)
     if named is not None:
@@ -29,7 +30,10 @@ def find_library(explicit: Path | None = None) -> Path:
 
 
 def library_for_indexing(explicit: Path | None = None) -> Path:
-    """The library folder that ``index`` writes to; it need not exist yet."""
+    """The library folder that ``index`` writes to; it need not exist yet.
+
+    Raises ``LibraryError`` for the nearest one when it is another user's.
+    """
     return _named(explicit) or _nearest() or Path.cwd() / LIBRARY
 
 
@@ -41,5 +45,15 @@ def _named(explicit: Path | None) -> Path | None:
 
 
 def _nearest() -> Path | None:
+    """The nearest library, which must be the caller's own, as with git's ``safe.directory``.
+
+    Whoever may write above the current folder could put one there, and its catalogue says which folders an
+    `index` reads. Whoever names another user's library trusts it.
+    """
     here = Path.cwd()
-    return next((path / LIBRARY for path in (here, *here.parents) if (path / LIBRARY).is_dir()), None)
+    nearest = next((path / LIBRARY for path in (here, *here.parents) if (path / LIBRARY).is_dir()), None)
+    if nearest is not None and not is_ours(nearest):
+        raise LibraryError(
+            f"{nearest}: belongs to another user; if you trust it, name it with --library or {VARIABLE}"
+        )
+    return nearest

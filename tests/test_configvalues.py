@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from commands import config, register
+from commands import register
 from commands.config import read_defaults
 from commands.shared import app
 from embedding.errors import UserError
@@ -87,7 +87,7 @@ def test_a_configuration_of_somebody_else_is_not_obeyed(
     assert read_defaults(context, tmp_path) == {"search": {"top": 3}}
     assert capsys.readouterr().err == ""
     us = os.geteuid()
-    monkeypatch.setattr(config.os, "geteuid", lambda: us + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: us + 1)
     monkeypatch.setenv("SUDO_UID", str(us))  # means nothing to who is not root
     assert read_defaults(context, tmp_path) is None
     said = f"warning: {tmp_path / 'config.toml'}: belongs to another user and is not obeyed\n"

@@ -322,6 +322,24 @@ def test_the_nearest_library_upwards_is_used(tmp_path: Path, monkeypatch: pytest
     assert find_library(tmp_path / "a") == library_for_indexing(tmp_path / "a") == tmp_path / "a"
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no owners of files")
+def test_the_library_of_another_user_is_used_only_if_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TWOBRANCH_LIBRARY", raising=False)
+    (tmp_path / ".twobranch").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_library() == tmp_path / ".twobranch"
+    us = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: us + 1)
+    for find in (find_library, library_for_indexing):
+        with pytest.raises(
+            LibraryError, match="belongs to another user; if you trust it, name it with --library"
+        ):
+            find()
+        assert find(tmp_path / ".twobranch") == tmp_path / ".twobranch"
+
+
 def test_a_named_library_must_exist_to_be_searched(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="no such library"):
         find_library(tmp_path / "nowhere")
