@@ -35,6 +35,7 @@ from train.classnames import class_pairs
 from train.data import CaptionedPhotos, training_and_dev
 from train.export import store_float16, store_int8, write_onnx
 from train.features import default_cache, image_features, text_features
+from train.knowledge import Knowledge
 from train.loop import KS, FeatureSplit, fit, new_network
 from train.presets import PRESETS
 from train.save import ImageTower, backbone_extractor
@@ -132,7 +133,7 @@ def main() -> None:
                     split,
                     dev_split,
                     replace(RECIPE, epochs=options.epochs),
-                    classes=classes,
+                    knowledge=Knowledge(classes=classes),
                     seed=seed,
                     checkpoint=Path(folder, "checkpoint.safetensors"),
                     settings={},

@@ -82,8 +82,7 @@ def split_backbone(
         # Both are plain sequences; the block with the last stride of 2 ends the stem.
         last = max(i for i, layer in enumerate(late) if isinstance(layer, _LiteBlock) and layer.halves)
         stem, late = nn.Sequential(*stem, *late[: last + 1]), late[last + 1 :]
-    stem = Stem(stem, backbone.mean, backbone.std).eval().requires_grad_(False)
-    return stem, LateStages(late)
+    return Stem(stem, backbone.mean, backbone.std).eval().requires_grad_(False), LateStages(late)
 
 
 def _split_lite(network: Any) -> tuple[nn.Sequential, nn.Sequential]:

@@ -62,9 +62,8 @@ class Truth:
         numbers: dict[str, int] = {}
         texts = [numbers.setdefault(_plain(text), len(numbers)) for text in part.texts]
         lists = part.objects or (None,) * len(part.photos)
-        columns = {
-            name: column for column, name in enumerate(sorted({n for some in lists for n in some or ()}))
-        }
+        names = sorted({name for some in lists for name in some or ()})
+        columns = {name: column for column, name in enumerate(names)}
         present = np.zeros((len(part.photos), len(columns)), dtype=bool)
         for row, some in enumerate(lists):
             present[row, [columns[name] for name in some or ()]] = True
@@ -82,10 +81,10 @@ class Truth:
         A photo's own captions are the caller's business.
         """
         named = self.named[rows]
-        about_objects = named.any(axis=1)  # (B,)
+        about_objects: NDArray[np.bool_] = np.any(named, axis=1)  # (B,)
         absent = ~self.present[items]
-        lacks = absent.astype(np.float32) @ named.astype(np.float32).T > 0  # (A, B)
-        return np.where(about_objects[None, :], lacks & self.listed[items][:, None], True)
+        lacks: NDArray[np.bool_] = absent.astype(np.float32) @ named.astype(np.float32).T > 0  # (A, B)
+        return (lacks & self.listed[items, None]) | ~about_objects
 
     def same_text(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(B, B): True where two texts are equal."""
