@@ -85,7 +85,7 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|DROP|ALTER|WHERE
 # SQL that are constants, places for parameters, and numbers that went through `int` or `map(str, ids)`.
 KNOWN = {
     "indexer.facets": {"texts", "condition"},
-    "indexer.migrations": {"migration.version"},
+    "indexer.migrations": {"migration.version", "kind", "table", "row", "renew('old')", "renew('new')"},
     "indexer.photofacts": {"_FILE", "_FROM", "condition"},
     "indexer.reader": {
         "TABLES[kind]",
@@ -113,6 +113,7 @@ KNOWN = {
         "key[3]",
     },
     "indexer.vacuum": {"name"},
+    "indexer.states": {"table"},
     "retrieval.fusedeval": {"TOKENIZER", "' || char(10) || '.join(NAMES)"},
     "indexer.words": {"', '.join(FIELDS)", "TOKENIZER", "stale", "shadow", "places"},
 }

@@ -123,8 +123,13 @@ def test_of_a_library_that_was_migrated(place: Path, tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 2")
         connection.execute("ATTACH ? AS other", [str(place / ".twobranch" / CATALOG)])
         for table in TABLES:
-            connection.execute(f"INSERT INTO {table} SELECT * FROM other.{table}")
+            names = ", ".join(name for _, name, *_ in connection.execute(f"PRAGMA main.table_info({table})"))
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM other.{table}")
         connection.commit()
+    sound = tmp_path / "sound"
+    shutil.copytree(library, sound)
+    Catalog.open(sound).close()
+    expected = rows(sound / CATALOG)
     for name in ("before it is", "after it was"):
         if name == "after it was":
             Catalog.open(library).close()
@@ -132,5 +137,5 @@ def test_of_a_library_that_was_migrated(place: Path, tmp_path: Path) -> None:
         damage(library, whole.index(b"CREATE TABLE images") + len("CREATE TABLE im"), 0x80)
         done = {one.part: one.done for one in examine(library, repair=True)}["catalogue"]
         assert done is not None and "lost nothing" in done
-        assert rows(library / CATALOG) == rows(place / ".twobranch" / CATALOG)
+        assert rows(library / CATALOG) == expected
         (library / CATALOG).write_bytes(whole)

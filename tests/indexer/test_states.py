@@ -140,6 +140,7 @@ def test_of_a_library_of_schema_2_every_index_file_is_made_again_once(
             connection.execute(f"DROP TRIGGER {name}")
         connection.execute("DROP TABLE vector_states")
         connection.execute("DROP TABLE past_vector_states")
+        connection.execute("ALTER TABLE images DROP COLUMN identity")
         connection.execute("PRAGMA user_version = 2")
     file = index_file(library, "images", 1)
     data = bytearray(file.read_bytes())

@@ -149,7 +149,7 @@ def test_tuning_resumes_to_the_very_same_towers(corpus: Path, tmp_path: Path, wh
         with pytest.raises(KeyboardInterrupt):
             train(options(corpus, out, "default", resume=epoch > 2), StopAtEpoch(epoch))
         assert read_config(out).training["epochs"] == epoch - 1
-        assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16)
+        assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16 + 128)
     train(options(corpus, out, "default", resume=True), SILENT)
     assert read_config(out).files == read_config(whole("default")[0]).files
 
