@@ -272,7 +272,7 @@ def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(place: Path) -> None:
-    command = f"set -o pipefail; {sys.executable} {ROOT / 'cli.py'} --quiet search dog -k 1000 --paths | head -1"
+    command = f"set -o pipefail; {sys.executable} {ROOT / 'cli.py'} search coffee -k 1000 --paths | head -1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=place)
     assert (result.returncode, result.stderr) == (0, "")
 
