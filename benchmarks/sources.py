@@ -1,4 +1,4 @@
-"""What models find among the dev photos of each source, text to image, as a table.
+"""Text-to-image figures of models for each source of dev photos, as a table.
 
     python -m benchmarks.sources MODEL [MODEL …] --captions a.txt --images a --captions b.json --images b
 

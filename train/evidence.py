@@ -1,4 +1,4 @@
-"""What the backbone's classifier says of a photo, as words beside the branch's vector.
+"""The classifier's classes in words, as a part of every vector (ConSE).
 
 ConSE (Norouzi et al., *Zero-Shot Learning by Convex Combination of Semantic Embeddings*, ICLR 2014): the
 mean of the class names' sentence vectors, weighted by the probabilities of the likeliest classes, lives in

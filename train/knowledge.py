@@ -1,4 +1,4 @@
-"""What a run knows beside its captions: true answers, class names, what the classifier said."""
+"""Training inputs beside the captions: true answers, class names, the classifier."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """All that the two training loops take from beside the captions; nothing by default."""
+    """Inputs of both training loops beside the captions; empty by default."""
 
     truth: Truth | None = None
     classes: ClassPairs | None = None

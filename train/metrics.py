@@ -1,4 +1,4 @@
-"""What a model reaches on the dev split, as ``config.json`` keeps it."""
+"""Metrics of a model on the dev split, as ``config.json`` keeps them."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def first_source(
 def source_metrics(
     images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos, embed: Embed
 ) -> dict[str, dict[str, Any]]:
-    """What is found on each source of ``dev``, in a gallery of that source alone: rsum of all its texts both
-    ways, and text to image for each kind of them.
+    """Metrics of each source of ``dev``, in a gallery of that source alone.
+
+    rsum of all its texts both ways, and text to image for each kind of them.
 
     ``images`` (I, D) and ``texts`` (C, D) are those of ``dev``. Where the objects of photos are listed, the
     mean average precision of their names as queries is added; every photo with the object is right.

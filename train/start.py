@@ -24,7 +24,7 @@ _NETWORK = "network.safetensors"
 
 @dataclass(frozen=True)
 class StartWeights:
-    """What an earlier training tuned, by the names that the networks give their parameters."""
+    """Tuned weights of an earlier training, by the names of their parameters."""
 
     late: Tensors  # of train.latestages.LateStages, cut at "sixteenth"
     sentences: Tensors  # of train.sentences.SentenceEncoder

@@ -1,4 +1,4 @@
-"""What is true of training photos beyond their own captions, so that no true answer is pushed away.
+"""Known true answers among a batch, kept out of the negatives.
 
 A batch holds other photos' captions as negatives, and some of them are right: two photos are called "living
 room", a photo of a pizza beside a fork is right for "a fork". Three facts are known and kept out of the
@@ -49,7 +49,7 @@ def with_object_texts(part: CaptionedPhotos, seed: int) -> CaptionedPhotos:
 
 @dataclass(frozen=True)
 class Truth:
-    """N photos and M texts: which photo is certainly no answer to which text."""
+    """Facts about N photos and M texts: equal texts, listed and named objects."""
 
     texts: NDArray[np.int64]  # (M,) a number for each text; the same for equal ones
     named: NDArray[np.bool_]  # (M, K) objects that a text names; only where that is all it says
@@ -58,7 +58,7 @@ class Truth:
 
     @classmethod
     def of(cls, part: CaptionedPhotos) -> Truth:
-        """What ``part`` tells."""
+        """Collect the facts of ``part``."""
         numbers: dict[str, int] = {}
         texts = [numbers.setdefault(_plain(text), len(numbers)) for text in part.texts]
         lists = part.objects or (None,) * len(part.photos)
