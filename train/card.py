@@ -97,6 +97,7 @@ A two-branch network: photos and English sentences become unit vectors of {confi
 | trained on | {training["corpus"]}: {training["train_images"]:,} photos{_counts(training)}, {training["train_captions"]:,} texts{classes} |
 {_start(training) if start else ""}| epochs | {training["epochs"]}{f" ({training['epochs'] - tuning['epochs']} of the branches alone, {tuning['epochs']} of everything{mixed})" if tuning else ""}, the best by dev rsum is no. {training["best_epoch"]}; {training["seconds_in_epochs"]:.0f} s in epochs on {training["machine"]} |
 | seed | {training["settings"]["seed"]} |
+{f"| about this run | {training['note']} |" if "note" in training else ""}
 
 Repeat it with:
 
