@@ -32,7 +32,8 @@ def traced_sockets(trace: Path, pid: int) -> list[str]:
     """The calls of a traced process that has ended: those that listen, and those that begin or address
     something. Pairs of sockets within the process and what comes from visitors are left out."""
     deadline = monotonic() + _SECONDS
-    while f"\n{pid} +++" not in (text := "\n" + trace.read_text(errors="replace")):
+    ended = re.compile(rf"^{pid} +\+\+\+ ", re.MULTILINE)  # strace pads numbers of fewer than five digits
+    while not ended.search(text := trace.read_text(errors="replace")):
         assert monotonic() < deadline, f"{trace}: strace did not see {pid} end"
         sleep(0.05)
     calls = []

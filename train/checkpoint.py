@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from embedding.atomic import replacing
@@ -70,11 +70,12 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def write_tensors(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file. Raises ``OSError``, as for a full disk safetensors itself does not."""
-    try:
-        save_file(tensors, path, metadata=metadata)
-    except SafetensorError as error:
-        raise OSError(f"{path}: cannot be written ({error})") from None
+    """Write a safetensors file; takes the memory of the tensors once more. Raises ``OSError``.
+
+    Not by ``save_file``: since version 0.8 it writes a hidden file of its own beside ``path``, which only its
+    owner may read, and a kill leaves it there under a name that nothing cleans up.
+    """
+    path.write_bytes(save(tensors, metadata=metadata))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

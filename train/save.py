@@ -120,7 +120,6 @@ def save_model(
     names = [IMAGE_TOWER, *text.save(branches, folder)]
     # Not among the names: a trained model can go on being trained from it, but nothing else reads it.
     write_tensors(_half_matrices(network), folder / NETWORK)
-    (folder / NETWORK).chmod(0o644)  # safetensors keeps its files to their owner
     best = best_epoch(history)
     config = ModelConfig(
         preset=preset.name,

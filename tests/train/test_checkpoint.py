@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from safetensors import SafetensorError
 
-import train.checkpoint
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 
@@ -20,11 +19,11 @@ def test_a_full_disk_is_an_os_error_and_keeps_the_last_checkpoint(
     network, best = {"weight": torch.ones(2)}, {"weight": torch.ones(2)}
     save_checkpoint(Checkpoint({"epoch": 1}, (), network, best, {}), path)
 
-    def full(tensors: Any, partial: Path, **named: Any) -> None:
-        partial.write_bytes(b"half")
-        raise SafetensorError("I/O error: No space left on device (os error 28)")
+    def full(partial: Path, content: bytes) -> int:
+        partial.write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(train.checkpoint, "save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left on device"):
         save_checkpoint(Checkpoint({"epoch": 2}, (), network, best, {}), path)
     assert load_checkpoint(path).settings == {"epoch": 1}
