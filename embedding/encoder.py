@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, TypeVar
@@ -16,13 +16,16 @@ from PIL import Image
 
 from embedding.cores import usable_cores
 from embedding.errors import ModelError
+from embedding.language import ENGLISH, language_of
 from embedding.modelfolder import (
     ADVICE,
     CONFIG,
     IMAGE_TOWER,
     IMAGE_TOWER_INT8,
     TEXT_TOWER,
+    TEXT_TOWER_LANGUAGES,
     TOKENIZER,
+    TOKENIZER_LANGUAGES,
     ModelConfig,
     Variant,
     check_files,
@@ -44,7 +47,7 @@ TEXT_BATCH = 16  # on one core; larger ones take longer a sentence, and padding 
 # fifth of the memory (benchmarks/scale.md).
 _GPU_BATCH = 32
 
-_UNKNOWN_PIECE = "[UNK]"  # WordPiece's own
+_UNKNOWN_PIECES = ("[UNK]", "<unk>")  # WordPiece's and SentencePiece's
 
 
 class TextInput(Protocol):
@@ -86,14 +89,16 @@ class WordPieceInput:
         for name in ("input_ids", "attention_mask")
     )
 
-    def __init__(self, folder: Path, max_tokens: int) -> None:
+    def __init__(self, path: Path, max_tokens: int) -> None:
         from tokenizers import Tokenizer
 
-        self._path = folder / TOKENIZER
+        self._path = path
         with self._errors():
-            self._tokenizer = Tokenizer.from_file(str(self._path))
+            self._tokenizer = Tokenizer.from_file(str(path))
             self._tokenizer.enable_truncation(max_tokens)
             self._tokenizer.enable_padding()
+            ids = (self._tokenizer.token_to_id(piece) for piece in _UNKNOWN_PIECES)
+            self._unknown = frozenset(id_ for id_ in ids if id_ is not None)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -118,13 +123,13 @@ class WordPieceInput:
     def unknown_words(self, text: str) -> list[str]:
         # Words fall into pieces, down to letters; what has none is a script or sign that was never seen.
         encoding = self._encode(text)
-        unknown = zip(encoding.offsets, encoding.tokens, strict=True)
-        return [text[start:end] for (start, end), token in unknown if token == _UNKNOWN_PIECE]
+        pieces = zip(encoding.offsets, encoding.ids, strict=True)
+        return [text[start:end] for (start, end), id_ in pieces if id_ in self._unknown]
 
     def knows(self, text: str) -> bool:
         encoding = self._encode(text)
-        pieces = zip(encoding.tokens, encoding.special_tokens_mask, strict=True)
-        return any(not special and token != _UNKNOWN_PIECE for token, special in pieces)
+        pieces = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
+        return any(not special and id_ not in self._unknown for id_, special in pieces)
 
     def _encode(self, text: str) -> Any:
         with self._errors():
@@ -151,6 +156,7 @@ class Encoder:
         self.dim = config.dim
         self.image_size = config.image_size
         self._towers: dict[str, Tower] = {}
+        self._text_inputs: dict[bool, TextInput] = {}  # by whether it is for English
         self._loading = Lock()
 
     @classmethod
@@ -207,7 +213,8 @@ class Encoder:
         parts do not fit together."""
         side = self.image_size
         self.encode_views(np.full((1, len(self.views), side, side, 3), 128, dtype=np.uint8))
-        self.encode_texts(["a dog", "dog " * max(1, self.config.max_tokens)])
+        for language in (ENGLISH, *self.config.languages[:1]):
+            self.encode_texts(["a dog", "dog " * max(1, self.config.max_tokens)], language)
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows; by all
@@ -233,28 +240,41 @@ class Encoder:
     def _at_a_time(self) -> int:
         return 1 if self.device == "cpu" else _GPU_BATCH
 
-    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) float32, unit rows, in the order of ``texts``; by all cores."""
+    def language_of(self, text: str) -> str:
+        """The code of the language that ``text`` is read in: English for a model that reads nothing else."""
+        return language_of(well_formed(text)) if self.config.languages else ENGLISH
+
+    def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
+        """(N, D) float32, unit rows, in the order of ``texts``; by all cores.
+
+        ``language`` is a code of ``embedding.language``; without it each text is read in its own.
+        """
         texts = [well_formed(text) for text in texts]
-        text_input, tower = self._text_input, self._text_tower
         embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
-        # Sentences of like length share a batch: padding is work.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-
-        def encode(start: int) -> None:
-            batch = order[start : start + TEXT_BATCH]
-            embeddings[batch] = tower.run(text_input.inputs([texts[i] for i in batch]))
-
-        _in_threads(encode, range(0, len(texts), TEXT_BATCH))
+        of_tower: dict[bool, list[int]] = {}
+        for i, text in enumerate(texts):
+            of_tower.setdefault(self._is_english(text, language), []).append(i)
+        for english, rows in of_tower.items():
+            text_input, tower = self._text_side(english)
+            # Sentences of like length share a batch: padding is work.
+            rows.sort(key=lambda i: len(texts[i]))
+            encode = partial(_encode_batch, texts, rows, text_input, tower, embeddings)
+            _in_threads(encode, range(0, len(rows), TEXT_BATCH))
         return embeddings
 
-    def unknown_words(self, text: str) -> list[str]:
+    def unknown_words(self, text: str, language: str | None = None) -> list[str]:
         """The words of ``text`` that mean nothing to this model."""
-        return self._text_input.unknown_words(well_formed(text))
+        text = well_formed(text)
+        return self._text_input(self._is_english(text, language)).unknown_words(text)
 
-    def knows(self, text: str) -> bool:
+    def knows(self, text: str, language: str | None = None) -> bool:
         """Whether anything in ``text`` means something to this model."""
-        return self._text_input.knows(well_formed(text))
+        text = well_formed(text)
+        return self._text_input(self._is_english(text, language)).knows(text)
+
+    def _is_english(self, text: str, language: str | None) -> bool:
+        """True for a text that the first text tower reads."""
+        return (language or self.language_of(text)) == ENGLISH or not self.config.languages
 
     @property
     def _image_tower(self) -> Tower:
@@ -262,9 +282,10 @@ class Encoder:
         pixels = Input("pixels", "tensor(uint8)", (None, side, side, 3), f"image_size {side} in {CONFIG}")
         return self._tower(IMAGE_TOWER_INT8 if self.variant.int8 else IMAGE_TOWER, (pixels,), self.device)
 
-    @property
-    def _text_tower(self) -> Tower:
-        return self._tower(TEXT_TOWER, self._text_input.takes, "cpu")
+    def _text_side(self, english: bool) -> tuple[TextInput, Tower]:
+        text_input = self._text_input(english)
+        name = TEXT_TOWER if english else TEXT_TOWER_LANGUAGES
+        return text_input, self._tower(name, text_input.takes, "cpu")
 
     def _tower(self, name: str, inputs: Sequence[Input], device: Device) -> Tower:
         """A tower, loaded once, whichever thread asks first."""
@@ -273,11 +294,19 @@ class Encoder:
                 self._towers[name] = Tower(self.folder / name, inputs, self.dim, device)
             return self._towers[name]
 
-    @cached_property
-    def _text_input(self) -> TextInput:
+    def _text_input(self, english: bool) -> TextInput:
+        """What prepares texts for one of the text towers, loaded once."""
+        with self._loading:
+            if english not in self._text_inputs:
+                self._text_inputs[english] = self._load_text_input(english)
+            return self._text_inputs[english]
+
+    def _load_text_input(self, english: bool) -> TextInput:
+        if not english:
+            return WordPieceInput(self.folder / TOKENIZER_LANGUAGES, self.config.max_tokens)
         if self.config.text_kind == "words":
             return WordsInput(self.folder)
-        return WordPieceInput(self.folder, self.config.max_tokens)
+        return WordPieceInput(self.folder / TOKENIZER, self.config.max_tokens)
 
 
 def mean_over_views(
@@ -293,6 +322,19 @@ def mean_over_views(
         return views[0]
     total = np.sum(views, axis=0)
     return total / np.linalg.norm(total, axis=1, keepdims=True)
+
+
+def _encode_batch(
+    texts: Sequence[str],
+    rows: Sequence[int],
+    text_input: TextInput,
+    tower: Tower,
+    embeddings: NDArray[np.float32],
+    start: int,
+) -> None:
+    """Fill in the embeddings of one batch of ``rows``, from ``start`` on."""
+    batch = rows[start : start + TEXT_BATCH]
+    embeddings[batch] = tower.run(text_input.inputs([texts[i] for i in batch]))
 
 
 def _in_threads(work: Callable[[int], T], items: Sequence[int]) -> list[T]:

@@ -19,6 +19,9 @@ CONFIG_CHECKSUM = "config.sha256"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
+# The second text tower, for other languages than English, where a model has one.
+TEXT_TOWER_LANGUAGES = "text-languages.onnx"
+TOKENIZER_LANGUAGES = "tokenizer-languages.json"
 IMAGE_TOWER_INT8 = "image-int8.onnx"  # the same in arithmetic of 8 bits (train.quantise)
 # Marks in fingerprints. Of vectors that are means over the views `preprocess.TTA`: others need another mark.
 _VIEWS = "+mirrored-centre-0.85"
@@ -68,6 +71,7 @@ class ModelConfig:
     dev: dict[str, Any]  # metrics on the dev split, as `eval --json` prints them
     files: dict[str, str] = field(default_factory=dict)  # name -> sha256
     format: int = FORMAT
+    languages: list[str] = field(default_factory=list)  # codes that the second text tower was trained on
 
 
 def resolve_model(name_or_dir: str | Path) -> Path:
@@ -147,6 +151,10 @@ def _check_values(config: ModelConfig) -> None:
             raise TypeError(f"a figure in dev is {figure!r:.40}")
     if not all(isinstance(digest, str) for digest in config.files.values()):
         raise TypeError("a checksum that is no text")
+    if config.languages and config.text_kind != "wordpiece":
+        raise TypeError("languages beside a text tower over word vectors")
+    if not isinstance(config.languages, list) or not all(isinstance(one, str) for one in config.languages):
+        raise TypeError(f"languages is {config.languages!r:.40}")
 
 
 def write_config(folder: Path, config: ModelConfig) -> None:
@@ -160,7 +168,10 @@ def write_config(folder: Path, config: ModelConfig) -> None:
 
 
 def _config_text(config: ModelConfig) -> str:
-    return json.dumps(asdict(config), indent=2, ensure_ascii=False) + "\n"
+    fields = asdict(config)
+    if not config.languages:  # as before there were any: the fingerprints of such models stay what they are
+        del fields["languages"]
+    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
 
 def fingerprint(folder: Path, variant: Variant = Variant()) -> str:

@@ -16,6 +16,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from string import ascii_lowercase
 
+from embedding.language import ENGLISH, LANGUAGES, frequency, is_word
+
 WORDS = Path(__file__).parent / "data" / "words.txt.gz"  # train.spellingwords writes it
 LONGEST = 22  # letters of a word in that list
 _WORD = re.compile(r"[^\W\d_]+")
@@ -25,6 +27,7 @@ _RARE, _MUCH_RARER = (
     50_000,
     15,
 )  # words from this rank on are asked about, if others are so much more frequent
+_ACCENTED = "àáâäåãąèéêëěęìíîïñńňòóôöõùúûüůýçćčďłřśšťźżžßœæ"  # letters of the languages beside English
 _ENDINGS = ("s", "es", "ed", "ing", "er", "ers", "ly", "y", "like", "less")
 
 
@@ -57,16 +60,21 @@ def _rank(word: str) -> int | None:
     return None if at < 0 else _list().count(b"\n", 0, at)
 
 
-def corrections(text: str, also_known: Container[str] = ()) -> list[Correction]:
+def corrections(text: str, also_known: Container[str] = (), language: str = ENGLISH) -> list[Correction]:
     """The words of ``text`` that are not known, with frequent ones a step away, where there are any.
 
     ``also_known`` are words in lower case, such as those of the library. A word with a capital letter is
-    taken for a name, a form of a known word (dog, dogs) for known.
+    taken for a name, a form of a known word (dog, dogs) for known. In another language than English nothing
+    is certain: its words have more forms than any list.
     """
     found = []
     for word in dict.fromkeys(_WORD.findall(text)):
         if not _SHORTEST <= len(word) <= LONGEST + 1 or word != word.lower():
             continue  # the steps of a word grow with the square of its length
+        if language != ENGLISH:
+            if (near := _near(word, language)) and word not in also_known:
+                found.append(Correction(word, near, False))
+            continue
         rank = _rank(word)
         # In the library it is looked up last: that takes a statement a word, and most words are known.
         if (_is_form(word) if rank is None else rank < _RARE) or word in also_known:
@@ -79,6 +87,7 @@ def corrections(text: str, also_known: Container[str] = ()) -> list[Correction]:
             alone = len(near) == 1 or ranks[near[1]] > _FAR_AHEAD * (ranks[near[0]] + 100)
             # Whoever mistypes a word gets its first letter right.
             sure = rank is None and alone and len(word) > _SHORTEST and word[0] == near[0][0]
+            sure = sure and not any(is_word(word, other) for other in LANGUAGES)
             found.append(Correction(word, tuple(near[:3]), sure))
     return found
 
@@ -99,13 +108,30 @@ def _is_form(word: str) -> bool:
     return any(form in words for form in forms) or any(halves)
 
 
-def _one_step(word: str) -> Iterator[str]:
+def _near(word: str, language: str) -> tuple[str, ...]:
+    """Frequent words of a language a step away, the most frequent first; none for a word that is known.
+
+    Known are words of the language, English ones, and those made of two.
+    """
+    halves = ((word[:i], word[i:]) for i in range(_SHORTEST, len(word) - _SHORTEST + 1))
+    if (
+        is_word(word, language)
+        or _rank(word) is not None
+        or any(is_word(first, language) and is_word(second, language) for first, second in halves)
+    ):
+        return ()
+    shares = {other: frequency(other, language) for other in _one_step(word, ascii_lowercase + _ACCENTED)}
+    near = sorted((other for other, share in shares.items() if share), key=lambda other: -shares[other])
+    return tuple(near[:3])
+
+
+def _one_step(word: str, letters: str = ascii_lowercase) -> Iterator[str]:
     """All strings that one step makes of the word."""
     for i in range(len(word) + 1):
         head, tail = word[:i], word[i:]
         if tail:
             yield head + tail[1:]
-            yield from (head + letter + tail[1:] for letter in ascii_lowercase if letter != tail[0])
+            yield from (head + letter + tail[1:] for letter in letters if letter != tail[0])
         if len(tail) > 1:
             yield head + tail[1] + tail[0] + tail[2:]
-        yield from (head + letter + tail for letter in ascii_lowercase)
+        yield from (head + letter + tail for letter in letters)

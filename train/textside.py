@@ -135,18 +135,23 @@ class EncoderTower:
 
     def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
         tower = SentenceTower(self._encoder, network.text_branch, network.text_scale, self._evidence)
-        ids = torch.tensor([[101, 2417, 2482, 102], [101, 3899, 102, 0]])  # "red car", "dog"
-        write_onnx(
-            tower,
-            [ids, (ids > 0).long()],
-            folder / TEXT_TOWER,
-            inputs=["input_ids", "attention_mask"],
-            outputs=["embeddings"],
-            dynamic=[["batch", "tokens"]] * 2,
-        )
-        store_int8(folder / TEXT_TOWER)
+        write_text_tower(tower, folder / TEXT_TOWER)
         shutil.copyfile(sentence_encoder_folder() / "tokenizer.json", folder / TOKENIZER)
         return [TEXT_TOWER, TOKENIZER]
+
+
+def write_text_tower(tower: SentenceTower, path: Path) -> None:
+    """Write the tower as ONNX, from (N, T) token ids and mask to (N, D) unit rows, matrices in 8 bits."""
+    ids = torch.tensor([[101, 2417, 2482, 102], [101, 3899, 102, 0]])  # any two sentences, one of them padded
+    write_onnx(
+        tower,
+        [ids, (ids > 0).long()],
+        path,
+        inputs=["input_ids", "attention_mask"],
+        outputs=["embeddings"],
+        dynamic=[["batch", "tokens"]] * 2,
+    )
+    store_int8(path)
 
 
 class _Features(nn.Module):

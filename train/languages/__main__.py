@@ -1,0 +1,54 @@
+"""``python -m train.languages MODEL --captions FILE --images DIR …``: a text tower for other languages."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from embedding.errors import UserError
+from embedding.modelfolder import TEXT_TOWER_LANGUAGES
+from embedding.progress import Console
+from train.features import default_cache
+from train.languages.loop import LanguagePreset
+from train.languages.run import LanguageOptions, add_languages
+from train.run import CorpusPlace
+
+
+def _captions(value: str) -> tuple[Path, str]:
+    language, _, path = value.partition("=")
+    if not path:
+        raise argparse.ArgumentTypeError(f"{value}: is not LANGUAGE=FILE")
+    return Path(path), language
+
+
+def main() -> None:
+    """Parse the arguments, train, and print the path of the tower."""
+    parser = argparse.ArgumentParser(prog="python -m train.languages", description=add_languages.__doc__)
+    parser.add_argument("model", help="shipped model or model folder; its tower for languages is replaced")
+    parser.add_argument("--captions", type=Path, required=True, action="append", help="its caption files")
+    parser.add_argument("--images", type=Path, required=True, action="append", help="the photos of each")
+    parser.add_argument("--texts", type=_captions, action="append", default=[], metavar="LANGUAGE=FILE")
+    parser.add_argument("--parallel", type=Path, help="a table with flickr_id, en and a column a language")
+    parser.add_argument("--epochs", type=int, default=LanguagePreset.epochs)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cache", type=Path, default=default_cache())
+    options = parser.parse_args()
+    chosen = LanguageOptions(
+        options.model,
+        tuple(map(CorpusPlace, options.captions, options.images)),
+        dict(options.texts),
+        options.parallel,
+        replace(LanguagePreset(), epochs=options.epochs),
+        options.seed,
+        options.cache,
+    )
+    try:
+        folder = add_languages(chosen, Console())
+    except UserError as error:
+        parser.exit(1, f"error: {error}\n")
+    print(folder / TEXT_TOWER_LANGUAGES)
+
+
+if __name__ == "__main__":
+    main()

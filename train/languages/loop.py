@@ -1,0 +1,178 @@
+"""Train the tower for other languages, one function read from top to bottom."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from embedding.progress import Progress
+from train.checkpoint import (
+    Checkpoint,
+    Epoch,
+    load_checkpoint,
+    network_tensors,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from train.languages.data import NONE, DevTexts
+from train.languages.student import Student
+from train.loop import dev_recalls, epoch_line, warm_cosine
+from train.losses import info_nce_loss
+
+_WARM_UP = 0.05
+_PLAIN = 0.3  # share of texts that are read as people type them: in lower case, half of those without accents
+
+
+@dataclass(frozen=True)
+class LanguagePreset:
+    """The numbers of a training."""
+
+    epochs: int = 3
+    batch_size: int = 256
+    encoder_rate: float = 1e-4
+    branch_rate: float = 1e-3
+    weight_decay: float = 0.01
+    temperature: float = 0.025
+    teacher_weight: float = 1.0  # of the loss towards English vectors, against that towards photos
+
+
+@dataclass(frozen=True)
+class StudentSplit:
+    """Training texts as the student reads them, and their targets."""
+
+    sentences: Sequence[Sequence[int]]  # (M,) token ids
+    plain: Sequence[Sequence[int]]  # (M,) the same texts as ``typed`` gives them
+    english_rows: NDArray[np.int64]  # (M,)
+    photo_rows: NDArray[np.int64]  # (M,)
+    english: NDArray[np.float32]  # (E, D) unit rows
+    photos: NDArray[np.float32]  # (P, D) unit rows
+
+
+@dataclass(frozen=True)
+class StudentDev:
+    """Dev texts as the student reads them, and the photos among which each finds its own."""
+
+    texts: DevTexts
+    sentences: Sequence[Sequence[int]]
+    photos: NDArray[np.float32]  # (N, D) unit rows
+
+
+def typed(text: str, rng: np.random.Generator) -> str:
+    """A text as somebody types it in a hurry: in lower case, every other time without accents."""
+    text = text.lower()
+    if rng.random() < 0.5:
+        return text
+    decomposed = unicodedata.normalize("NFD", text)
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
+def train_student(
+    student: Student,
+    train: StudentSplit,
+    dev: Sequence[StudentDev],
+    preset: LanguagePreset,
+    *,
+    seed: int,
+    checkpoint: Path,
+    settings: dict[str, Any],
+    progress: Progress,
+) -> Checkpoint:
+    """Train ``student``; the checkpoint of the best mean dev recall.
+
+    A text goes towards the vector of the English text that means the same (Reimers and Gurevych, *Making
+    monolingual sentence embeddings multilingual using knowledge distillation*, 2020), by its cosine and
+    against the other English texts of the batch, and towards its photo against the other photos. Writes
+    ``checkpoint`` after every epoch, and goes on from it where it is there.
+    """
+    torch.manual_seed(seed)
+    optimizer = torch.optim.AdamW(
+        student.groups(preset.encoder_rate, preset.branch_rate), weight_decay=preset.weight_decay
+    )
+    history: tuple[Epoch, ...] = ()
+    best = network_tensors(student)
+    if checkpoint.is_file():
+        state = load_checkpoint(checkpoint)
+        student.load_state_dict(state.network)
+        restore_optimizer(optimizer, state.optimizer)
+        history, best = state.history, state.best
+        progress.note(f"going on after epoch {len(history)} of {preset.epochs}")
+    steps = len(train.sentences) // preset.batch_size
+    for number in range(len(history) + 1, preset.epochs + 1):
+        started = time.perf_counter()
+        torch.manual_seed(seed * 100_003 + number)  # dropout
+        rng = np.random.default_rng((seed, number))
+        order = rng.permutation(len(train.sentences))
+        total = 0.0
+        student.train()
+        progress.start(f"epoch {number}/{preset.epochs}", steps)
+        for step in range(steps):
+            done = (number - 1 + step / steps) / preset.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * warm_cosine(done, _WARM_UP)
+            rows = order[step * preset.batch_size : (step + 1) * preset.batch_size]
+            plain = rng.random(len(rows)) < _PLAIN
+            sentences = [
+                (train.plain if simple else train.sentences)[row]
+                for row, simple in zip(rows, plain, strict=True)
+            ]
+            loss = _loss(student(sentences), rows, train, preset)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            progress.advance()
+        progress.finish()
+        recalls = _dev_recalls(student, dev, progress)
+        epoch = Epoch(number, total / max(1, steps), *recalls, time.perf_counter() - started)
+        if epoch.rsum > max((earlier.rsum for earlier in history), default=-1.0):
+            best = network_tensors(student)
+        history = (*history, epoch)
+        state = Checkpoint(settings, history, network_tensors(student), best, optimizer_tensors(optimizer))
+        save_checkpoint(state, checkpoint)
+        progress.note(epoch_line(history, preset.epochs))
+    return load_checkpoint(checkpoint)
+
+
+def _loss(embedded: Tensor, rows: NDArray[np.int64], train: StudentSplit, preset: LanguagePreset) -> Tensor:
+    """The loss of a batch: (B, D) unit rows of the texts ``rows``."""
+    loss = embedded.new_zeros(())
+    targets = (
+        (train.photo_rows[rows], train.photos, 1.0, False),
+        (train.english_rows[rows], train.english, preset.teacher_weight, True),
+    )
+    for items, vectors, weight, by_cosine in targets:
+        has = np.flatnonzero(items != NONE)
+        if len(has) < 2:
+            continue
+        own, target = embedded[has], torch.from_numpy(vectors[items[has]])
+        among = info_nce_loss(target, own, torch.from_numpy(items[has]), preset.temperature)
+        loss = loss + weight * len(has) / len(rows) * among
+        if by_cosine:
+            loss = loss + 2 * weight * (1 - (own * target).sum(dim=1)).sum() / len(rows)
+    return loss
+
+
+def _dev_recalls(
+    student: Student, dev: Sequence[StudentDev], progress: Progress
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Mean recalls over the dev sets, text to image and image to text; each set is noted."""
+    found = []
+    for one in dev:
+        recalls = dev_recalls(one.photos, student.rows(one.sentences), one.texts.items)
+        found.append(recalls)
+        named = "/".join(f"{value:.1f}" for value in recalls[0].values())
+        progress.note(f"  {one.texts.source} {one.texts.language}: text to image {named}")
+    text_to_image, image_to_text = (
+        {k: float(np.mean([ways[way][k] for ways in found])) for k in found[0][way]} for way in (0, 1)
+    )
+    return text_to_image, image_to_text
