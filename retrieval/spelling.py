@@ -72,8 +72,8 @@ def corrections(text: str, also_known: Container[str] = (), language: str = ENGL
         if not _SHORTEST <= len(word) <= LONGEST + 1 or word != word.lower():
             continue  # the steps of a word grow with the square of its length
         if language != ENGLISH:
-            if (near := _near(word, language)) and word not in also_known:
-                found.append(Correction(word, near, False))
+            if (others := _near(word, language)) and word not in also_known:
+                found.append(Correction(word, others, False))
             continue
         rank = _rank(word)
         # In the library it is looked up last: that takes a statement a word, and most words are known.
