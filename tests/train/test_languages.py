@@ -59,10 +59,8 @@ def test_translations_of_dev_captions_are_left_out(tmp_path: Path) -> None:
     sentences = parallel_sentences(read_parallel(table), train, dev)
     # Photo 11 is trained on, 12 is dev, 99 is in neither corpus; an empty translation is none.
     assert sentences == [
-        Sentence("a dog", "en", "a dog", 0),
         Sentence("ein Hund", "de", "a dog", 0),
         Sentence("un chien", "fr", "a dog", 0),
-        Sentence("a cow", "en", "a cow", NONE),
         Sentence("eine Kuh", "de", "a cow", NONE),
     ]
 
@@ -125,7 +123,7 @@ def test_a_text_as_it_is_typed() -> None:
 PIECES = ("<s>", "<pad>", "</s>", "<unk>", "▁", *(f"▁w{i}" for i in range(16)), "▁я", "▁rare")
 
 
-def weights(hidden: int = 8, layers: int = 6) -> E5Weights:
+def weights(hidden: int = 8, layers: int = 8) -> E5Weights:
     """A random network of the wheel's layout, with sixteen words."""
     rng = np.random.default_rng(0)
 
@@ -213,5 +211,5 @@ def test_the_lowest_layers_and_the_words_stay_as_they_were(tmp_path: Path) -> No
     before = Student(weights(), 12).state_dict()
     after = trained(tmp_path / "checkpoint", epochs=1).network
     moved = {name for name, value in after.items() if not before[name].equal(value)}
-    assert not any(".embeddings." in name or ".layer.0." in name or ".layer.3." in name for name in moved)
-    assert any(".layer.4." in name for name in moved) and any(name.startswith("branch.") for name in moved)
+    assert not any(".embeddings." in name or ".layer.0." in name or ".layer.5." in name for name in moved)
+    assert any(".layer.6." in name for name in moved) and any(name.startswith("branch.") for name in moved)

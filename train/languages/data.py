@@ -84,7 +84,7 @@ def read_parallel(path: Path) -> list[Mapping[str, str]]:
 def parallel_sentences(
     lines: Sequence[Mapping[str, str]], train: CaptionedPhotos, dev: CaptionedPhotos
 ) -> list[Sentence]:
-    """Every translation as a sentence; lines about dev photos are left out.
+    """Every translation as a sentence, towards its English text; lines about dev photos are left out.
 
     A photo's Flickr number is the first part of its file name.
     """
@@ -95,7 +95,7 @@ def parallel_sentences(
         for line in lines
         if line["flickr_id"] not in held_out
         for language, text in line.items()
-        if language != "flickr_id" and text
+        if language not in ("flickr_id", ENGLISH) and text
     ]
 
 

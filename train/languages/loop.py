@@ -37,7 +37,7 @@ _PLAIN = 0.3  # share of texts that are read as people type them: in lower case,
 class LanguagePreset:
     """The numbers of a training."""
 
-    epochs: int = 3
+    epochs: int = 2
     batch_size: int = 256
     encoder_rate: float = 1e-4
     branch_rate: float = 1e-3
