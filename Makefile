@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEV := .venv-dev/bin
 PHOTOS ?=
 
-.PHONY: demo test lint bench torture model clean
+.PHONY: demo check test lint bench torture model clean
 
 # The photographs in scikit-image's wheel; what is drawn or printed there is left out.
 DEMO_PHOTOS = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage.data").submodule_search_locations[0])')
@@ -31,6 +31,12 @@ endif
 
 # Two tests at a time, wherever there are cores for them; each takes gigabytes while it trains.
 TWO := -n 2 --dist worksteal
+
+# Under a minute: unit and property tests, lint, types. See CONTRIBUTING.md for the three tiers. Folders of which
+# nothing is run are not even imported.
+QUICK := not cli and not browser and not train and not torture and not slow
+check: lint
+	$(DEV)/python -m pytest $(TWO) -m "$(QUICK)" $(addprefix --ignore tests/,browser torture train)
 
 test: .venv-dev/installed
 	$(DEV)/python -m pytest $(TWO)

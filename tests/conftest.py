@@ -1,10 +1,61 @@
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import FakeEncoder, write_photos
+
+HERE = Path(__file__).parent
+# Marks by location: the first pattern that "path" or "path::test" matches; "*" matches "/" too.
+# `make check` runs the tests that have none.
+MARKS = (
+    ("browser/*", "browser"),
+    ("train/*", "train"),
+    ("torture/*", "torture"),
+    ("test_cli*.py", "cli"),
+    ("test_privacy.py", "cli"),
+    # real servers and whole applications over a library
+    ("server/test_evaluations.py", "slow"),
+    ("server/test_explorer.py", "slow"),
+    ("server/test_facets.py", "slow"),
+    ("server/test_indexing.py", "slow"),
+    ("server/test_photos.py", "slow"),
+    ("server/test_products.py", "slow"),
+    ("server/test_protocol.py", "slow"),
+    ("server/test_searching.py", "slow"),
+    ("server/test_swapped.py", "slow"),
+    ("server/test_thumbnails.py", "slow"),
+    ("server/test_uploads.py", "slow"),
+    ("server/test_watch_beside.py", "slow"),
+    # pretrained networks, thousands of vectors, files of many megapixels, real time that passes
+    ("embedding/test_backbones.py", "slow"),
+    ("indexer/test_badphotos.py::test_what_cannot_be_read_is_listed_with_the_reason*bomb*", "slow"),
+    ("indexer/test_doctor.py::test_a_library_at_work_is_left_alone", "slow"),
+    ("indexer/test_doctor.py::test_inverted_lists*", "slow"),
+    ("indexer/test_galleries.py", "slow"),
+    ("indexer/test_neighbours.py", "slow"),
+    ("indexer/test_plan.py", "slow"),
+    ("indexer/test_watching.py", "slow"),
+    ("retrieval/test_filter_limits.py", "slow"),
+    ("test_configvalues.py::test_any_value_for_any_option", "slow"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the folder or file that they are in."""
+    for item in items:
+        if mark := mark_of(item.path.relative_to(HERE).as_posix(), item.name):
+            item.add_marker(mark)
+
+
+def mark_of(path: str, test: str) -> str | None:
+    """Return the mark of a test in a file, relative to this folder; None for most."""
+    for pattern, mark in MARKS:
+        if fnmatch(path, pattern) or fnmatch(f"{path}::{test}", pattern):
+            return mark
+    return None
 
 
 @pytest.fixture
