@@ -22,8 +22,9 @@ from indexer.catalog import Image, ImageVector, Root, image_file, utcnow
 from indexer.memory import Memory
 from indexer.pipeline import BatchSize, Workers
 from indexer.reading import Job, Read, read_photo
-from indexer.run import Failure, Run, as_blobs
+from indexer.run import Failure, Run
 from indexer.scan import is_there
+from indexer.vectorcodec import as_blobs
 
 _IDS_A_STATEMENT = 500
 _MAX_TWINS = 64  # a blank page may have been scanned ten thousand times; a few will do
