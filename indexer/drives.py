@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from indexer.catalog import Setting
+from indexer.relativepaths import is_below
 from indexer.scan import Scan
 from indexer.targets import Scope
 
@@ -32,5 +33,5 @@ def store_drives(session: Session, drives: Mapping[int, frozenset[str]]) -> None
 def drives_after(known: frozenset[str], scope: Scope, found: Scan) -> frozenset[str]:
     """The drives of a root when a scope of it was scanned."""
     elsewhere = {drive for drive in known if not scope.covers(drive)}
-    here = {drive for drive in found.drives if any(path.startswith(f"{drive}/") for path in found.files)}
+    here = {drive for drive in found.drives if any(is_below(path, drive) for path in found.files)}
     return frozenset((elsewhere | here | found.away) - {""})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,13 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
 from embedding.paths import expanded
+from indexer.availability import may_be_unmounted
 from indexer.catalog import Catalog, Image, Root
 from indexer.listednames import as_listed
+from indexer.relativepaths import covers, relative_to_root
+from indexer.rules import is_hidden_below
 from indexer.run import Run
-from indexer.scan import is_photo_name, is_skipped
+from indexer.scan import is_photo_name
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,8 @@ class Scope:
     below: str  # relative to the root; "" for all of it
 
     def covers(self, path: str) -> bool:
-        return self.below in ("", path) or path.startswith(f"{self.below}/")
-
-    def skips(self, path: str) -> bool:
-        """Whether a scan does not come to this path, though it may have been told to another time."""
-        return any(map(is_skipped, path[len(self.below) :].split("/")))
+        """True where the path, relative to the root, is what a run looks at, or in it."""
+        return covers(self.below, path)
 
 
 def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -63,7 +62,7 @@ def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _leads_to(folder: Path, path: Path) -> bool:
-    return not any(map(is_skipped, path.relative_to(folder).parts))
+    return not is_hidden_below(relative_to_root(path, folder), "")
 
 
 def scope_of(session: Session, target: Path) -> Scope:
@@ -91,11 +90,6 @@ def folder_of(target: Path) -> Path:
     return target.parent if is_photo_name(target.name) and not target.is_dir() else target
 
 
-def relative_to_root(path: Path, root: Path) -> str:
-    """The path relative to the root, with "/"; "" for the root itself."""
-    return "" if path == root else path.relative_to(root).as_posix()
-
-
 def _adopt(session: Session, parent: Root, child: Root) -> None:
     """Hands the photos of a root over to the root that now holds it; ids and vectors stay."""
     prefix = relative_to_root(Path(child.path), Path(parent.path))
@@ -107,9 +101,6 @@ def _adopt(session: Session, parent: Root, child: Root) -> None:
 
 
 # --- deleted paths ----------------------------------------------------------------------------------
-
-# Where systems make a folder for each drive and take it away with the drive.
-DRIVES = re.compile(r"/mnt|/Volumes|/media(/[^/]+)?|/run/media/[^/]+")
 
 
 @dataclass(frozen=True)
@@ -151,19 +142,6 @@ def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
 def not_found(path: Path) -> UserError:
     """The error for a path that is not there and that the library knows nothing of."""
     return UserError(f"{path}: no such file or directory; nothing was indexed")
-
-
-def may_be_unmounted(path: Path) -> bool:
-    """Whether a missing path may be away with its drive: so may its folder, or that is left empty."""
-    try:
-        return bool(DRIVES.fullmatch(path.parent.as_posix())) or is_empty(path.parent)
-    except OSError:
-        return True
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether nothing at all is in the folder."""
-    return not any(folder.iterdir())
 
 
 def remove_roots(run: Run, deleted: Sequence[Deleted], gone: Container[int]) -> None:
