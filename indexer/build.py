@@ -1,4 +1,4 @@
-"""Bringing a library up to date with folders of photos and a caption file, one step after another."""
+"""One run of `index`, step by step."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What a run of ``index`` did. Its warnings were shown by ``Progress.warn`` already."""
+    """The outcome of a run of ``index``, whose warnings were shown already."""
 
     added: int
     updated: int
@@ -368,8 +368,10 @@ def _without_vector(run: Run) -> dict[int, Job]:
 
 
 def _check_model(catalog: Catalog, encoder: AnyEncoder, chosen_for: str | None) -> None:
-    """Raises ``LibraryError`` when another process has changed the library's model since the encoder was
-    chosen by it: going on would change it back, and encode all photos again."""
+    """Raise ``LibraryError`` where another process has changed the library's model meanwhile.
+
+    Going on would change it back, and encode all photos again.
+    """
     with catalog.session() as session:
         now = active_model(session)
     if chosen_for is None or now is None or now.fingerprint in (chosen_for, encoder.fingerprint):
@@ -403,7 +405,7 @@ def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
 
 
 def _say_what_changes(run: Run, lacking: int) -> None:
-    """Tells that photos are about to be encoded again, because of another model or another variant of it."""
+    """Say that photos are encoded again, for another model or variant."""
     with run.catalog.session() as session:
         old, new = active_model(session), session.get_one(Model, run.model_id)
     if lacking and old is not None and old.id != new.id:
@@ -412,7 +414,7 @@ def _say_what_changes(run: Run, lacking: int) -> None:
 
 
 def _activate_model(run: Run) -> None:
-    """Makes the run's model the one that searches use, now that it knows everything within reach.
+    """Make the run's model the one that searches use.
 
     Models of the same name are older trainings of it, or have other views; they go, with their vectors.
     """

@@ -1,4 +1,4 @@
-"""Whether a library is up to date: what changed on disk since it was indexed, and when that was."""
+"""The changes on disk since a library was indexed, and its last run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAST_RUN = "last_index"
 
 @dataclass(frozen=True)
 class Changes:
-    """How many photos the next plain `index` would find new, changed and gone, and how many caption files."""
+    """The numbers of photos and caption files that the next plain `index` finds changed."""
 
     new: int
     changed: int
@@ -60,7 +60,7 @@ def count_changes(catalog: Catalog) -> Changes:
 
 
 def without_vector(model: Model | None) -> Select[Any]:
-    """The readable photos that searches do not find, because the model has not encoded them."""
+    """The readable photos that the model has not encoded."""
     model_id = None if model is None else model.id
     has = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == model_id)
     return select(Image).where(Image.failure.is_(None), ~has).order_by(Image.id)
@@ -83,7 +83,7 @@ def disk_use(library: Path) -> dict[str, int]:
 
 
 def remember_run(catalog: Catalog, tally: Tally) -> None:
-    """Keeps when a run of `index` came to its end, and what it changed."""
+    """Store when a run of `index` ended, and what it changed."""
     facts = {
         # A page tells runs apart by it, and two may end within a second.
         "ended": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
@@ -98,6 +98,6 @@ def remember_run(catalog: Catalog, tally: Tally) -> None:
 
 
 def last_run(session: Session) -> dict[str, Any] | None:
-    """What ``remember_run`` kept of the last run; None before the first has ended."""
+    """The facts of the last run, as ``remember_run`` stored them; None before the first ended."""
     setting = session.get(Setting, LAST_RUN)
     return None if setting is None else json.loads(setting.value)

@@ -1,4 +1,4 @@
-"""What a library knows already and a plain `index` looks at again: its folders and its caption files."""
+"""The folders and caption files that a plain `index` looks at again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def known_roots(catalog: Catalog) -> list[Path]:
 
 
 def has_folders(library: Path) -> bool:
-    """Whether there is a library, and it knows a folder. Raises ``LibraryError``."""
+    """True for a library that knows a folder. Raises ``LibraryError``."""
     if not (library / CATALOG).is_file():
         return False
     with closing(Catalog.open(library)) as catalog:
@@ -51,7 +51,7 @@ def known_targets(
     warn: Callable[[str], None],
     within: Collection[Path] | None = None,
 ) -> list[Target]:
-    """What the library knows, of all roots or of those ``within``; what is out of reach is said and kept."""
+    """The targets of all roots, or of those ``within``; what is out of reach is said and kept."""
     targets: list[Target] = []
     names: dict[Limit | None, PhotoNames | None] = {None: None}
     for root in known_roots(catalog):
@@ -80,7 +80,7 @@ def known_targets(
 
 
 def caption_plan(catalog: Catalog) -> CaptionPlan:
-    """Which caption files of the library were written to since they were read."""
+    """Compare the library's caption files with the disk."""
     query = select(Corpus.path, Corpus.format, Corpus.split, Corpus.size, Corpus.mtime_ns).order_by(Corpus.id)
     with catalog.session() as session:
         rows = list(map(KnownCaptions._make, session.execute(query)))
@@ -95,7 +95,7 @@ def caption_plan(catalog: Catalog) -> CaptionPlan:
 
 
 def changed_captions(run: Run) -> list[ChosenCaptions]:
-    """The caption files of the library that were written to since they were read, and all sidecars.
+    """Read the caption files that were written to, and all sidecars.
 
     What is out of reach, or can no longer be read, is said and kept.
     """

@@ -1,4 +1,4 @@
-"""Where a run looks for photos, and what scans of these places found."""
+"""The places where a run looks for photos, and their scans."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Look:
     drives: frozenset[str] = frozenset()  # folders of the root where another drive is mounted, or was
 
     def scan(self) -> Scan:
-        """The photos there; none where nothing is any more. What is out of reach is among the unreadable."""
+        """Scan the place; what is out of reach is among the unreadable, what was deleted has no files."""
         scope = self.scope
         path = scope.root / scope.below
         try:
@@ -76,7 +76,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class OnDisk:
-    """The paths, relative to ``root``, at which anything is, as a container; what is out of reach counts."""
+    """A container of the paths, relative to ``root``, that are on disk or out of reach."""
 
     root: Path
 
@@ -85,7 +85,7 @@ class OnDisk:
 
 
 def distinct(looks: Iterable[Look]) -> list[Look]:
-    """The looks without those at what another one comes to anyway."""
+    """Drop the looks at places that another look covers."""
     every = list(looks)
     whole = {(look.scope.root_id, look.scope.below): look for look in every if look.only is None}
 
@@ -98,7 +98,7 @@ def distinct(looks: Iterable[Look]) -> list[Look]:
 
 
 def by_root(looks: Iterable[Look]) -> list[list[Look]]:
-    """The distinct looks at each root, in the order in which roots and looks come first."""
+    """Group the distinct looks by root, in their order."""
     roots: dict[int, list[Look]] = {}
     for look in distinct(looks):
         roots.setdefault(look.scope.root_id, []).append(look)

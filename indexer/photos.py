@@ -32,7 +32,7 @@ _MAX_TWINS = 64  # a blank page may have been scanned ten thousand times; a few 
 
 
 def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
-    """Stores the photos of ``jobs`` with their vectors, and takes from ``gone`` the ids that only moved.
+    """Store the photos of ``jobs`` with their vectors; take from ``gone`` those that moved.
 
     While one batch is written the next is being encoded and the one after it is being read.
     """
@@ -65,7 +65,7 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
 
 
 def remove_photos(run: Run, gone: Collection[int]) -> None:
-    """Deletes the rows and vectors of photos that are no longer there; their captions stay."""
+    """Delete the rows and vectors of photos that are gone; their captions stay."""
     ids = sorted(gone)
     with run.catalog.session(write=True) as session:
         for start in range(0, len(ids), _IDS_A_STATEMENT):

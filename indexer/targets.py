@@ -1,4 +1,4 @@
-"""The paths a run was given: which are there, which root each belongs to, which are gone for good."""
+"""The paths a run was given, the roots they belong to, and those that were deleted."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ class Scope:
     below: str  # relative to the root; "" for all of it
 
     def covers(self, path: str) -> bool:
-        """True where the path, relative to the root, is what a run looks at, or in it."""
+        """True for a path, relative to the root, that is in this part or is it."""
         return covers(self.below, path)
 
 
 def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The absolute paths, without those that a scan of another one comes to; and those that do not exist."""
+    """Split paths into absolute targets and missing ones.
+
+    A target that a scan of another one comes to is left out. Raises ``UserError`` for what cannot be reached,
+    or is neither a photo nor a folder.
+    """
     targets, missing = [], []
     for path in paths:
         path = expanded(path)
@@ -91,7 +95,7 @@ def folder_of(target: Path) -> Path:
 
 
 def _adopt(session: Session, parent: Root, child: Root) -> None:
-    """Hands the photos of a root over to the root that now holds it; ids and vectors stay."""
+    """Move the photos of a root to the root that now holds it; ids and vectors stay."""
     prefix = relative_to_root(Path(child.path), Path(parent.path))
     rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
     moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
@@ -105,7 +109,7 @@ def _adopt(session: Session, parent: Root, child: Root) -> None:
 
 @dataclass(frozen=True)
 class Deleted:
-    """A path that is gone for good, and what the catalogue has of it."""
+    """A path that was deleted, with its roots and photos."""
 
     path: Path
     root_ids: frozenset[int]
@@ -113,7 +117,7 @@ class Deleted:
 
 
 def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
-    """What the catalogue has of paths that do not exist.
+    """The roots and photos that the catalogue has of missing paths.
 
     Raises ``UserError`` for one that it has nothing of, and for one that may lie on a drive that is away.
     """
@@ -140,12 +144,12 @@ def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
 
 
 def not_found(path: Path) -> UserError:
-    """The error for a path that is not there and that the library knows nothing of."""
+    """The error for a missing path that the library does not know."""
     return UserError(f"{path}: no such file or directory; nothing was indexed")
 
 
 def remove_roots(run: Run, deleted: Sequence[Deleted], gone: Container[int]) -> None:
-    """Deletes the roots that went with deleted paths, once their photos are removed or found elsewhere."""
+    """Delete the roots of deleted paths, whose photos are removed or found elsewhere."""
     for one in deleted:
         count = sum(id in gone for id in one.image_ids)
         run.warn(f"{one.path} no longer exists; {count} photos of it were removed from the library")

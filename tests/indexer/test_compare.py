@@ -11,7 +11,7 @@ from stat import S_ISDIR
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from embedding.errors import UserError
@@ -306,6 +306,9 @@ def mounts(usb: Path) -> Callable[..., os.stat_result]:
 
 @settings(max_examples=25, deadline=None, database=None, derandomize=True)
 @given(whole=st.booleans(), happened=st.lists(happenings, max_size=10))
+@example(False, [("put_in_split", "a.png", "train"), ("index_again",), ("delete", "one/a.png")])
+@example(True, [("write", "one/.hidden/a.png"), ("name", "one/.hidden"), ("show_hidden", False)])
+@example(True, [("unplug", "one", True), ("write", "two/a.png"), ("index_again",), ("plug_in", "one")])
 def test_status_says_what_the_next_index_does(whole: bool, happened: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         top = Path(folder).resolve()
