@@ -110,15 +110,17 @@ def compare(
     gone: list[int] = []
     unchanged = unreachable = 0
     for photo in rows:
+        file = new.pop(photo.path, None)
+        if file is not None:
+            if photo.failure is None and _is_same(file, photo):
+                unchanged += 1
+            else:
+                read.append(ToRead(file, photo))
+            continue
         scans = [one for one in scans_of(photo.path) if one.concerns(photo.path)]
         if not scans:
             continue
-        file = new.pop(photo.path, None)
-        if file is not None and photo.failure is None and _is_same(file, photo):
-            unchanged += 1
-        elif file is not None:
-            read.append(ToRead(file, photo))
-        elif not unreadable.isdisjoint([photo.path, *folders_above(photo.path)]):
+        if not unreadable.isdisjoint([photo.path, *folders_above(photo.path)]):
             unreachable += 1
         elif _is_gone(photo.path, scans, rules, present):
             gone.append(photo.id)

@@ -27,7 +27,7 @@ from indexer.scan import FoundFile
 _SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be a million
 class Job:
     """A photo file to read. ``scanned``: this run found it there; else it may be out of reach."""
 

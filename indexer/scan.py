@@ -19,7 +19,7 @@ from indexer.rules import EVERYTHING, Rules
 _MAX_INTEGER = 2**63 - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be a million
 class FoundFile:
     """A photo file as the folder lists it."""
 
