@@ -304,7 +304,7 @@ def mounts(usb: Path) -> Callable[..., os.stat_result]:
     return stat
 
 
-@settings(max_examples=25, deadline=None, database=None, derandomize=True)
+@settings(max_examples=15, deadline=None, database=None, derandomize=True)
 @given(whole=st.booleans(), happened=st.lists(happenings, max_size=10))
 @example(False, [("put_in_split", "a.png", "train"), ("index_again",), ("delete", "one/a.png")])
 @example(True, [("write", "one/.hidden/a.png"), ("name", "one/.hidden"), ("show_hidden", False)])
