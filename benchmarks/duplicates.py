@@ -32,7 +32,7 @@ from embedding.progress import Console
 from indexer.build import update_library
 from indexer.galleries import TRIAL_QUERIES
 from indexer.reader import CatalogReader
-from indexer.vectors import as_matrix
+from indexer.vectorcodec import as_matrix
 from retrieval.duplicates import CLOSE, find_duplicates
 from retrieval.folding import ALIKE, folds
 from retrieval.samephoto import SAME_BELOW, Thumbnail, difference, thumbnail

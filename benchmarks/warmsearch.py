@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from benchmarks.biglibrary import Sizes
 from indexer.approximate import Best, LargeIndex
 from indexer.galleries import TRIAL_QUERIES, Index
-from indexer.vectors import BLOCK, VectorIndex, as_matrix
+from indexer.vectorcodec import as_matrix
+from indexer.vectors import BLOCK, VectorIndex
 from retrieval.engine import SearchEngine
 
 K = 10

@@ -28,7 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 from embedding.atomic import replacing
 from embedding.progress import Progress, showing
 from indexer.reader import CatalogReader, Kind
-from indexer.vectors import BLOCK, VectorIndex, as_matrix, best_of
+from indexer.vectorcodec import as_matrix
+from indexer.vectors import BLOCK, VectorIndex, best_of
 
 _FORMAT = 3  # 2 had no state of the catalogue, 1 no checksum over the facts
 ENOUGH = 0.995  # of the ten best of exact search, on average over the trial queries

@@ -1,10 +1,10 @@
-"""Bringing a library up to date with folders of photos and a caption file, one step after another."""
+"""One run of `index`, step by step."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from embedding.extras import install_command
 from embedding.formats import missing_extra
 from embedding.progress import SILENT, Progress
 from indexer.captions import (
-    NamedPhotos,
+    ChosenCaptions,
     PhotoNames,
     choose_captions,
     encode_captions,
@@ -36,27 +36,26 @@ from indexer.catalog import (
     utcnow,
 )
 from indexer.choices import Choices, Limit, load_choices, store_choices
+from indexer.compare import Plan
 from indexer.database import ACTIVE_MODEL, CATALOG
 from indexer.drives import drives_after, load_drives, store_drives
 from indexer.freshness import remember_run
 from indexer.galleries import remove_index_files, update_index
 from indexer.known import Target, changed_captions, known_roots, known_targets
 from indexer.lock import indexing_lock
-from indexer.looking import Look, distinct
+from indexer.looking import Look, Looked, by_root
 from indexer.photos import index_photos, remove_photos
 from indexer.reader import KINDS, CatalogReader
 from indexer.reading import Job
 from indexer.replacing import remove_left_overs
 from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
-from indexer.scan import (
-    FoundFile,
-    Scan,
-)
+from indexer.scan import FoundFile, Scan
+from indexer.survey import looks_at, plan_root
 from indexer.targets import (
+    Deleted,
     Scope,
     deleted_paths,
     folder_of,
-    is_empty,
     not_found,
     remove_roots,
     scope_of,
@@ -70,7 +69,7 @@ _KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What a run of ``index`` did. Its warnings were shown by ``Progress.warn`` already."""
+    """The outcome of a run of ``index``, whose warnings were shown already."""
 
     added: int
     updated: int
@@ -84,6 +83,24 @@ class IndexReport:
     captions_without_image: int  # in the whole library, of those that name one
     seconds: float
     warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tally: Tally, captions_without_image: int, seconds: float) -> IndexReport:
+        """The report of a run that took so long and left so many captions without photo."""
+        return cls(
+            added=tally.added,
+            updated=tally.updated,
+            moved=tally.moved,
+            removed=tally.removed,
+            unchanged=tally.unchanged,
+            failed=tuple(tally.failed),
+            encoded=tally.encoded,
+            images_per_s=tally.encoded / tally.encoding_seconds if tally.encoded else None,
+            captions_added=tally.captions_added,
+            captions_without_image=captions_without_image,
+            seconds=seconds,
+            warnings=tuple(tally.warnings),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The shape of ``index --json``."""
@@ -117,7 +134,7 @@ def update_library(
     effort: Effort | None = None,
     progress: Progress = SILENT,
 ) -> IndexReport:
-    """Brings the library up to date with these folders and photos, and with a caption file.
+    """Bring the library up to date with these folders and photos, and with a caption file.
 
     Without paths, with all that it knows, or what it knows of the roots ``within``. Only what changed is
     encoded; what is done is committed batch by batch, so an interrupted run is continued by the next. With
@@ -136,6 +153,7 @@ def update_library(
     if split is not None and captions is None:
         raise UserError(f"split {split!r} without a caption file: add --captions FILE")
     chosen = None if captions is None else choose_captions(captions, split)
+    order = _Order(not paths, tuple(targets), chosen, split, exclude, include_hidden, within)
     tally = Tally()
     with (
         closing(Catalog.open(library, create=True)) as catalog,
@@ -148,115 +166,178 @@ def update_library(
         deleted = deleted_paths(catalog, missing)
         model_id = _register_model(catalog, encoder)
         run = Run(catalog, encoder, model_id, effort or Effort(), progress, tally)
-        gone = {id for one in deleted for id in one.image_ids}
-        limit = None if chosen is None or split is None else Limit(str(chosen.path), split)
-        with catalog.session() as session:
-            choices = load_choices(session)
-        if paths:
-            names = None if chosen is None or split is None else PhotoNames(chosen.image_names)
-            looked_at = [Target(path, limit, names) for path in targets]
-        else:
-            looked_at = known_targets(catalog, choices, run.warn, within)
-        if paths or exclude is not None or include_hidden is not None:
-            told = {target.path: target.limit for target in looked_at}
-            choices = choices.told(told, known_roots(catalog), exclude, include_hidden)
-            for one in deleted:
-                if one.root_ids:
-                    choices = choices.forgetting(one.path, roots=())
-            with catalog.session(write=True) as session:
-                store_choices(session, choices)
-        _index_photos(run, looked_at, choices, include_hidden is False, gone)
-        remove_photos(run, gone)
-        remove_roots(run, deleted, gone)
-        if chosen is None and not paths and within is None:
-            for captions_again in changed_captions(run):
-                store_captions(run, captions_again)
-        corpus_id = None if chosen is None else store_captions(run, chosen)
-        without_image = tie_captions(run, targets, corpus_id)
-        encode_captions(run)
+        _update_photos(run, order, deleted)
+        without_image = _update_captions(run, order)
         _activate_model(run)
         with closing(CatalogReader.open(library)) as reader:
             for kind in KINDS:
                 update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
         remember_run(catalog, tally)
-    return IndexReport(
-        added=tally.added,
-        updated=tally.updated,
-        moved=tally.moved,
-        removed=tally.removed,
-        unchanged=tally.unchanged,
-        failed=tuple(tally.failed),
-        encoded=tally.encoded,
-        images_per_s=tally.encoded / tally.encoding_seconds if tally.encoded else None,
-        captions_added=tally.captions_added,
-        captions_without_image=without_image,
-        seconds=time.monotonic() - started,
-        warnings=tuple(tally.warnings),
-    )
+    return IndexReport.of(tally, without_image, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a run was asked for, as ``update_library`` explains it."""
+
+    is_plain: bool  # without paths: all that the library knows
+    targets: tuple[Path, ...]  # the paths that are there
+    chosen: ChosenCaptions | None
+    split: str | None
+    exclude: Sequence[str] | None
+    include_hidden: bool | None
+    within: Collection[Path] | None
+
+
+def _update_photos(run: Run, order: _Order, deleted: Sequence[Deleted]) -> None:
+    """Store photos that are new or changed, remove those that are gone, and keep what was said of folders."""
+    gone = {id for one in deleted for id in one.image_ids}
+    with run.catalog.session() as session:
+        choices = load_choices(session)
+    targets = _targets(run, order, choices)
+    if not order.is_plain or order.exclude is not None or order.include_hidden is not None:
+        told = {target.path: target.limit for target in targets}
+        choices = choices.told(told, known_roots(run.catalog), order.exclude, order.include_hidden)
+        for one in deleted:
+            if one.root_ids:
+                choices = choices.forgetting(one.path, roots=())
+        with run.catalog.session(write=True) as session:
+            store_choices(session, choices)
+    _index_targets(run, targets, choices, order, gone)
+    remove_photos(run, gone)
+    remove_roots(run, deleted, gone)
+
+
+def _targets(run: Run, order: _Order, choices: Choices) -> list[Target]:
+    """The folders and photos to look at."""
+    if order.is_plain:
+        return known_targets(run.catalog, choices, run.warn, order.within)
+    chosen, split = order.chosen, order.split
+    if chosen is None or split is None:
+        return [Target(path, None, None) for path in order.targets]
+    limit, names = Limit(str(chosen.path), split), PhotoNames(chosen.image_names)
+    return [Target(path, limit, names) for path in order.targets]
+
+
+def _update_captions(run: Run, order: _Order) -> int:
+    """Store captions that are new or changed, with vectors, and tie them; how many stay without photo."""
+    chosen = order.chosen
+    if chosen is None and order.is_plain and order.within is None:
+        for captions_again in changed_captions(run):
+            store_captions(run, captions_again)
+    corpus_id = None if chosen is None else store_captions(run, chosen)
+    without_image = tie_captions(run, order.targets, corpus_id)
+    encode_captions(run)
+    return without_image
 
 
 # --- photos -----------------------------------------------------------------------------------------
 
 
-def _index_photos(
+def _index_targets(
     run: Run,
     targets: Sequence[Target],
     choices: Choices,
-    drop_hidden: bool,
+    order: _Order,
     gone: set[int],
 ) -> None:
-    """Stores what is new or changed below the targets; the ids of photos that are gone go into ``gone``.
+    """Store what is new or changed below the targets; the ids of photos that are gone go into ``gone``.
 
-    ``drop_hidden``: so are hidden ones, even where they were once indexed by their own names.
+    A run for a split leaves the photos outside of it alone; a plain one takes those that were deleted.
     """
-    with run.catalog.session(write=True) as session:
-        # The highest first: a root that is made must not adopt one that a scope refers to already.
-        ordered = sorted(targets, key=lambda target: len(folder_of(target.path).parts))
-        scopes = [scope_of(session, target.path) for target in ordered]
+    places = _places(run, targets, choices)
+    with run.catalog.session() as session:
         drives = load_drives(session)
+    # Those that were once indexed by their own names are gone too, if hidden ones are not wanted any more.
+    drop_hidden = order.include_hidden is False
+    every = looks_at(places, choices, drives, not order.is_plain, drop_hidden)
     lacking = _without_vector(run)
     _say_what_changes(run, len(lacking))
-    found_jobs: dict[tuple[int, str], Job] = {}  # by root and path: looks at splits may overlap
-    empty: list[Scope] = []
-    looks = []
+    jobs: list[Job] = []
     drives_now = dict(drives)
     left_out: Counter[str] = Counter()
-    for scope, target in zip(scopes, ordered, strict=True):
-        rules = choices.rules(scope.root)
-        if rules.exclude_on_the_way(scope.below, below=""):
+    empty: list[Scope] = []
+    for looks in by_root(every):
+        scope, looked = looks[0].scope, [Looked(look, _scan(run, look)) for look in looks]
+        plan = plan_root(run.catalog, looked)
+        jobs += _jobs(scope, plan, lacking)
+        gone.update(plan.gone)
+        run.tally.unchanged += plan.unchanged
+        for one in looked:
+            left_out.update(one.scan.left_out)
+            known = drives_now.get(scope.root_id, frozenset())
+            drives_now[scope.root_id] = drives_after(known, one.look.scope, one.scan)
+        if any(one.scan.empty_root for one in looked):
+            empty.append(scope)
+    _keep_drives(run, drives, drives_now)
+    for extra, count in left_out.items():
+        files = "1 file is" if count == 1 else f"{count:,} files are"
+        run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
+    covered = {job.image_id for job in jobs} | gone
+    jobs += [job for id, job in lacking.items() if id not in covered]
+    index_photos(run, jobs, gone)
+    _warn_of_what_stays(run, empty)
+
+
+def _places(run: Run, targets: Sequence[Target], choices: Choices) -> list[tuple[Scope, Target]]:
+    """The scopes of the targets, in roots that are made where there are none; excluded ones are said."""
+    # The highest first: a root that is made must not adopt one that a scope refers to already.
+    ordered = sorted(targets, key=lambda target: len(folder_of(target.path).parts))
+    with run.catalog.session(write=True) as session:
+        places = [(scope_of(session, target.path), target) for target in ordered]
+    kept = []
+    for scope, target in places:
+        if choices.rules(scope.root).exclude_on_the_way(scope.below, below=""):
             run.warn(
                 f"{target.path}: left out by what was said of the folders above it; "
                 f"`index {scope.root} --exclude GLOB` says it anew"
             )
-            continue
-        only = None if target.names is None else NamedPhotos(scope.root, target.names)
-        looks.append(Look(scope, rules, only, drop_hidden, drives.get(scope.root_id, frozenset())))
-    for look in distinct(looks):
-        scope = look.scope
-        with run.showing(f"looking for photos in {scope.root / scope.below}", None):
-            found = look.scan()
-        left_out.update(found.left_out)
-        for folder in found.unreadable:
-            fact = "cannot be reached (is its drive mounted?)" if folder in found.away else "cannot be listed"
-            run.warn(f"{scope.root / folder}: {fact}; what the library has of it is kept as it is")
-        drives_now[scope.root_id] = drives_after(drives_now.get(scope.root_id, frozenset()), scope, found)
-        if not (scope.below or found.files or found.unreadable) and is_empty(scope.root):
-            empty.append(scope)
         else:
-            for job in _compare(run, look, found, lacking, gone):
-                found_jobs[job.root_id, job.file.path] = job
-    if {id: folders for id, folders in drives_now.items() if folders} != drives:
+            kept.append((scope, target))
+    return kept
+
+
+def _scan(run: Run, look: Look) -> Scan:
+    """What a look finds; folders that are out of reach are said."""
+    scope = look.scope
+    with run.showing(f"looking for photos in {scope.root / scope.below}", None):
+        found = look.scan()
+    for folder in found.unreadable:
+        if found.empty_root and not folder:
+            continue  # said once it is known how many photos it had
+        fact = "cannot be reached (is its drive mounted?)" if folder in found.away else "cannot be listed"
+        run.warn(f"{scope.root / folder}: {fact}; what the library has of it is kept as it is")
+    return found
+
+
+def _jobs(scope: Scope, plan: Plan, lacking: Container[int]) -> Iterator[Job]:
+    """The files to read; the content of a photo is known if it did not fail and does not lack its vector."""
+    for one in plan.read:
+        photo = one.photo
+        if photo is None:
+            yield Job(scope.root_id, scope.root, one.file)
+        else:
+            known_hash = None if photo.failure is not None or photo.id in lacking else photo.content_hash
+            yield Job(scope.root_id, scope.root, one.file, photo.id, known_hash)
+
+
+def _keep_drives(run: Run, before: Mapping[int, frozenset[str]], now: Mapping[int, frozenset[str]]) -> None:
+    """Store where other drives are mounted, if that changed."""
+    if {id: folders for id, folders in now.items() if folders} != before:
         with run.catalog.session(write=True) as session:
-            store_drives(session, drives_now)
-    for extra, count in left_out.items():
-        files = "1 file is" if count == 1 else f"{count:,} files are"
-        run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
-    jobs = list(found_jobs.values())
-    covered = {job.image_id for job in jobs} | gone
-    jobs += [job for id, job in lacking.items() if id not in covered]
-    index_photos(run, jobs, gone)
+            store_drives(session, now)
+
+
+def _warn_of_what_stays(run: Run, empty: Sequence[Scope]) -> None:
+    """Say which photos stay, once it is known which have moved: those of empty roots, and unread ones."""
     for scope in empty:
-        _warn_of_empty(run, scope)
+        with run.catalog.session() as session:
+            count = session.scalar(select(func.count()).where(Image.root_id == scope.root_id))
+        if count:  # the mount point of a drive that is away looks just like this
+            run.warn(
+                f"{scope.root} is empty; its {count} photos are kept; "
+                "delete the folder itself and index it by name to remove them"
+            )
     if run.tally.unreachable:
         run.warn(
             f"{run.tally.unreachable} photos could not be reached and are left as they were; "
@@ -264,52 +345,8 @@ def _index_photos(
         )
 
 
-def _warn_of_empty(run: Run, scope: Scope) -> None:
-    with run.catalog.session() as session:
-        count = session.scalar(select(func.count()).where(Image.root_id == scope.root_id))
-    if count:  # the mount point of a drive that is away looks just like this
-        run.warn(
-            f"{scope.root} is empty; its {count} photos are kept; "
-            "delete the folder itself and index it by name to remove them"
-        )
-
-
-def _compare(
-    run: Run,
-    look: Look,
-    found: Scan,
-    lacking: Container[int],
-    gone: set[int],
-) -> list[Job]:
-    """The files that have to be read; the ids of photos that are no longer found are put into ``gone``."""
-    scope, only = look.scope, look.only
-    new = dict(found.files)
-    kept = [Scope(scope.root_id, scope.root, folder) for folder in found.unreadable]
-    jobs = []
-    rows = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
-    rows = rows.where(Image.root_id == scope.root_id)
-    if found.files.keys() == {scope.below}:  # one photo: thousands may be named like this
-        rows = rows.where(Image.path == scope.below)
-    with run.catalog.session() as session:
-        for row in session.execute(rows):
-            if not scope.covers(row.path) or (only is not None and row.path not in only):
-                continue
-            file = new.pop(row.path, None)
-            if file is None:
-                if not look.keeps(row.path) and not any(folder.covers(row.path) for folder in kept):
-                    gone.add(row.id)
-            elif row.failure is not None:
-                jobs.append(Job(scope.root_id, scope.root, file, row.id))
-            elif (file.size, file.mtime_ns) != (row.size, row.mtime_ns):
-                known_hash = None if row.id in lacking else row.content_hash
-                jobs.append(Job(scope.root_id, scope.root, file, row.id, known_hash))
-            else:
-                run.tally.unchanged += 1
-    return jobs + [Job(scope.root_id, scope.root, file) for file in new.values()]
-
-
 def _without_vector(run: Run) -> dict[int, Job]:
-    """The photos of the whole library that the model has not encoded, by id: those it was not active for."""
+    """The photos of the whole library that the model has not encoded, by id."""
     known = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == run.model_id)
     query = select(Image.id, Image.root_id, Root.path.label("root"), Image.path, Image.size, Image.mtime_ns)
     with run.catalog.session() as session:
@@ -331,8 +368,10 @@ def _without_vector(run: Run) -> dict[int, Job]:
 
 
 def _check_model(catalog: Catalog, encoder: AnyEncoder, chosen_for: str | None) -> None:
-    """Raises ``LibraryError`` when another process has changed the library's model since the encoder was
-    chosen by it: going on would change it back, and encode all photos again."""
+    """Raise ``LibraryError`` where another process has changed the library's model meanwhile.
+
+    Going on would change it back, and encode all photos again.
+    """
     with catalog.session() as session:
         now = active_model(session)
     if chosen_for is None or now is None or now.fingerprint in (chosen_for, encoder.fingerprint):
@@ -366,7 +405,7 @@ def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
 
 
 def _say_what_changes(run: Run, lacking: int) -> None:
-    """Tells that photos are about to be encoded again, because of another model or another variant of it."""
+    """Say that photos are encoded again, for another model or variant."""
     with run.catalog.session() as session:
         old, new = active_model(session), session.get_one(Model, run.model_id)
     if lacking and old is not None and old.id != new.id:
@@ -375,7 +414,7 @@ def _say_what_changes(run: Run, lacking: int) -> None:
 
 
 def _activate_model(run: Run) -> None:
-    """Makes the run's model the one that searches use, now that it knows everything within reach.
+    """Make the run's model the one that searches use.
 
     Models of the same name are older trainings of it, or have other views; they go, with their vectors.
     """

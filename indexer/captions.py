@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session, aliased
 
 from embedding.modelfolder import weights_of
 from embedding.paths import expanded
+from indexer.availability import is_there
 from indexer.catalog import Caption, CaptionVector, Corpus, Image, Model, Root, utcnow
 from indexer.corpus import canonical_split, composed_name, read_corpus
-from indexer.run import Run, as_blobs
-from indexer.scan import is_there, written_ns
+from indexer.run import Run
+from indexer.scan import written_ns
+from indexer.vectorcodec import as_blobs
 
 _TEXTS_A_COMMIT = 512  # the encoder makes its own batches; this much work can be lost to an interrupt
 _IDS_A_STATEMENT = 500

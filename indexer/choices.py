@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from embedding.errors import UserError
 from indexer.catalog import Setting
 from indexer.foreign import moved
-from indexer.scan import Rules, is_photo_name, is_skipped
+from indexer.relativepaths import relative_to_root
+from indexer.rules import Rules, is_hidden_below
+from indexer.scan import is_photo_name
 
 CHOICES = "folders"
 T = TypeVar("T")
@@ -143,11 +145,9 @@ def store_choices(session: Session, choices: Choices) -> None:
 def _below(root: Path, items: Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:
     for path, value in items:
         if Path(path).is_relative_to(root):
-            below = Path(path).relative_to(root).as_posix()
-            yield ("" if below == "." else below), value
+            yield relative_to_root(Path(path), root), value
 
 
 def _hidden_below(path: str, folder: str) -> bool:
-    if not Path(path).is_relative_to(folder):
-        return False
-    return any(map(is_skipped, Path(path).relative_to(folder).parts))
+    inside = Path(path).is_relative_to(folder)
+    return inside and is_hidden_below(relative_to_root(Path(path), Path(folder)), "")

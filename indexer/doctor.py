@@ -35,6 +35,7 @@ from indexer.soundness import (
     value_faults,
 )
 from indexer.states import note_states
+from indexer.vectorcodec import as_bytes
 from indexer.vectorfile import StoredVectors, read_vectors
 from indexer.vectors import BLOCK, index_file, open_exact, stamp
 from indexer.words import drop_damaged_words, refresh_words, words_are_sound
@@ -354,7 +355,7 @@ def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Ite
         ids = stored.ids[start : start + BLOCK].tolist()
         there = catalog.vectors(kind, ids)
         for id_, row in zip(ids, stored.rows[start : start + BLOCK], strict=True):
-            if id_ in there and there[id_] != row.tobytes():
+            if id_ in there and there[id_] != as_bytes(row):
                 yield id_
 
 

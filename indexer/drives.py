@@ -1,5 +1,7 @@
-"""Where in the folders of a library other drives are mounted: when one is away, its empty mount point looks
-like a folder whose photos were deleted."""
+"""The folders of a library in which other drives are mounted, as the catalogue keeps them.
+
+When a drive is away, its empty mount point looks like a folder whose photos were deleted.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from indexer.catalog import Setting
+from indexer.relativepaths import is_below
 from indexer.scan import Scan
 from indexer.targets import Scope
 
@@ -16,21 +19,24 @@ _DRIVES = "drives"
 
 
 def load_drives(session: Session) -> dict[int, frozenset[str]]:
-    """By the id of a root, the folders in it, relative, where a drive with photos was mounted when they were
-    last scanned. The root itself is never among them: when that is missing or empty nothing is removed."""
+    """The mount points in each root, by its id, relative to it.
+
+    A drive with photos was mounted there when they were last scanned. The root itself is never among them:
+    when that is missing or empty nothing is removed.
+    """
     setting = session.get(Setting, _DRIVES)
     stored = {} if setting is None else json.loads(setting.value)
     return {int(root_id): frozenset(folders) for root_id, folders in stored.items()}
 
 
 def store_drives(session: Session, drives: Mapping[int, frozenset[str]]) -> None:
-    """Keeps what ``load_drives`` gives."""
+    """Store the mount points, as ``load_drives`` gives them."""
     stored = {root_id: sorted(folders) for root_id, folders in drives.items() if folders}
     session.merge(Setting(key=_DRIVES, value=json.dumps(stored)))
 
 
 def drives_after(known: frozenset[str], scope: Scope, found: Scan) -> frozenset[str]:
-    """The drives of a root when a scope of it was scanned."""
+    """The mount points of a root after a scan of one of its scopes."""
     elsewhere = {drive for drive in known if not scope.covers(drive)}
-    here = {drive for drive in found.drives if any(path.startswith(f"{drive}/") for path in found.files)}
+    here = {drive for drive in found.drives if any(is_below(path, drive) for path in found.files)}
     return frozenset((elsewhere | here | found.away) - {""})

@@ -1,4 +1,4 @@
-"""Whether a library is up to date: what changed on disk since it was indexed, and when that was."""
+"""The changes on disk since a library was indexed, and its last run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
 from indexer import thumbnailcache
-from indexer.captions import NamedPhotos
-from indexer.catalog import Catalog, Corpus, Image, ImageVector, Model, Root, Setting
+from indexer.catalog import Catalog, Image, ImageVector, Model, Root, Setting
 from indexer.choices import load_choices
 from indexer.database import CATALOG
 from indexer.drives import load_drives
-from indexer.known import is_folder, known_targets
-from indexer.looking import Look, distinct
+from indexer.known import caption_plan, known_targets
+from indexer.looking import Looked, by_root
 from indexer.reader import KINDS
+from indexer.relativepaths import relative_to_root
 from indexer.run import Tally
-from indexer.scan import is_there, written_ns
-from indexer.targets import Scope, is_empty, relative_to_root
+from indexer.survey import looks_at, plan_root
+from indexer.targets import Scope
 
 LAST_RUN = "last_index"
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How many photos the next plain `index` would find new, changed and gone, and how many caption files."""
+    """The numbers of photos and caption files that the next plain `index` finds changed."""
 
     new: int
     changed: int
@@ -39,62 +39,28 @@ class Changes:
 
 
 def count_changes(catalog: Catalog) -> Changes:
-    """Compares the folders within reach with the catalogue, by size and time; no photo is opened."""
+    """Compare the folders within reach with the catalogue, by size and time; no photo is opened."""
     with catalog.session() as session:
         choices = load_choices(session)
         drives = load_drives(session)
         roots = {Path(root.path): root.id for root in session.scalars(select(Root))}
-    targets = known_targets(catalog, choices, warn=lambda _: None)
+    places = [
+        (Scope(root_id, root, relative_to_root(target.path, root)), target)
+        for target in known_targets(catalog, choices, warn=lambda _: None)
+        for root, root_id in roots.items()
+        if target.path.is_relative_to(root)
+    ]
     new = changed = gone = 0
-    for root, root_id in roots.items():
-        looks = distinct(
-            Look(
-                Scope(root_id, root, relative_to_root(target.path, root)),
-                choices.rules(root),
-                None if target.names is None else NamedPhotos(root, target.names),
-                drives=drives.get(root_id, frozenset()),
-            )
-            for target in targets
-            if target.path.is_relative_to(root)
-        )
-        scans = [(look, look.scan()) for look in looks]
-        found = {path: file for _, one in scans for path, file in one.files.items()}
-        unlisted = [Scope(root_id, root, folder) for _, one in scans for folder in one.unreadable]
-        if not found and not unlisted and is_folder(root) and is_empty(root):
-            continue  # as the mount point of a drive that is away is; `index` keeps what it has
-        for path, size, mtime_ns in _known_photos(catalog, root_id):
-            if not any(look.scope.covers(path) for look in looks):
-                continue
-            file = found.pop(path, None)
-            if file is not None:
-                changed += (file.size, file.mtime_ns) != (size, mtime_ns)
-            elif not any(scope.covers(path) for scope in unlisted) and not is_there(root / path):
-                gone += 1
-        new += len(found)
-    return Changes(new, changed, gone, _changed_corpora(catalog))
-
-
-def _known_photos(catalog: Catalog, root_id: int) -> list[tuple[str, int, int]]:
-    """The (relative path, size, time) of all photos of a root."""
-    query = select(Image.path, Image.size, Image.mtime_ns).where(Image.root_id == root_id)
-    with catalog.session() as session:
-        return [(row.path, row.size, row.mtime_ns) for row in session.execute(query)]
-
-
-def _changed_corpora(catalog: Catalog) -> int:
-    """How many caption files were written to; of a folder of sidecars nobody knows without reading all."""
-    count = 0
-    with catalog.session() as session:
-        corpora = session.scalars(select(Corpus).where(Corpus.format != "sidecar")).all()
-    for corpus in corpora:
-        with suppress(OSError):
-            status = Path(corpus.path).stat()
-            count += (status.st_size, written_ns(status)) != (corpus.size, corpus.mtime_ns)
-    return count
+    for looks in by_root(looks_at(places, choices, drives)):
+        plan = plan_root(catalog, [Looked(look, look.scan()) for look in looks])
+        new += plan.new
+        changed += plan.changed
+        gone += len(plan.gone)
+    return Changes(new, changed, gone, caption_plan(catalog).changed)
 
 
 def without_vector(model: Model | None) -> Select[Any]:
-    """The readable photos that searches do not find, because the model has not encoded them."""
+    """The readable photos that the model has not encoded."""
     model_id = None if model is None else model.id
     has = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == model_id)
     return select(Image).where(Image.failure.is_(None), ~has).order_by(Image.id)
@@ -117,7 +83,7 @@ def disk_use(library: Path) -> dict[str, int]:
 
 
 def remember_run(catalog: Catalog, tally: Tally) -> None:
-    """Keeps when a run of `index` came to its end, and what it changed."""
+    """Store when a run of `index` ended, and what it changed."""
     facts = {
         # A page tells runs apart by it, and two may end within a second.
         "ended": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
@@ -132,6 +98,6 @@ def remember_run(catalog: Catalog, tally: Tally) -> None:
 
 
 def last_run(session: Session) -> dict[str, Any] | None:
-    """What ``remember_run`` kept of the last run; None before the first has ended."""
+    """The facts of the last run, as ``remember_run`` stored them; None before the first ended."""
     setting = session.get(Setting, LAST_RUN)
     return None if setting is None else json.loads(setting.value)

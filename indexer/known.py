@@ -1,4 +1,4 @@
-"""What a library knows already and a plain `index` looks at again: its folders and its caption files."""
+"""The folders and caption files that a plain `index` looks at again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from pathlib import Path
 from sqlalchemy import select
 
 from embedding.errors import UserError
+from embedding.paths import is_folder
+from indexer.availability import may_be_away
 from indexer.captions import ChosenCaptions, PhotoNames, choose_captions
 from indexer.catalog import Catalog, Corpus, Image, Root
 from indexer.choices import Choices, Limit
+from indexer.compare import CaptionPlan, KnownCaptions, compare_captions
 from indexer.database import CATALOG
+from indexer.relativepaths import covers, relative_to_root
 from indexer.run import Run
-from indexer.scan import is_there, written_ns
-from indexer.targets import is_empty, may_be_unmounted, relative_to_root
+from indexer.scan import written_ns
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def known_roots(catalog: Catalog) -> list[Path]:
 
 
 def has_folders(library: Path) -> bool:
-    """Whether there is a library, and it knows a folder. Raises ``LibraryError``."""
+    """True for a library that knows a folder. Raises ``LibraryError``."""
     if not (library / CATALOG).is_file():
         return False
     with closing(Catalog.open(library)) as catalog:
@@ -48,7 +51,7 @@ def known_targets(
     warn: Callable[[str], None],
     within: Collection[Path] | None = None,
 ) -> list[Target]:
-    """What the library knows, of all roots or of those ``within``; what is out of reach is said and kept."""
+    """The targets of all roots, or of those ``within``; what is out of reach is said and kept."""
     targets: list[Target] = []
     names: dict[Limit | None, PhotoNames | None] = {None: None}
     for root in known_roots(catalog):
@@ -63,7 +66,7 @@ def known_targets(
             below = relative_to_root(path, root)
             if rules.exclude_on_the_way(below, below=""):
                 continue
-            if path != root and _may_be_away(path) and _photos_in(catalog, root, below):
+            if path != root and may_be_away(path) and _photos_in(catalog, root, below):
                 warn(f"{path}: cannot be reached, or is empty; its photos are kept as they are")
                 continue
             try:
@@ -76,46 +79,42 @@ def known_targets(
     return targets
 
 
-def changed_captions(run: Run) -> list[ChosenCaptions]:
-    """The caption files of the library that were written to since they were read.
-
-    Of sidecars every one is read: a folder's own time says nothing about the files in it. What is out of
-    reach, or can no longer be read, is said and kept.
-    """
-    changed = []
-    with run.catalog.session() as session:
-        corpora = session.scalars(select(Corpus).order_by(Corpus.id)).all()
-    for corpus in corpora:
+def caption_plan(catalog: Catalog) -> CaptionPlan:
+    """Compare the library's caption files with the disk."""
+    query = select(Corpus.path, Corpus.format, Corpus.split, Corpus.size, Corpus.mtime_ns).order_by(Corpus.id)
+    with catalog.session() as session:
+        rows = list(map(KnownCaptions._make, session.execute(query)))
+    found: dict[str, tuple[int, int] | None] = {}
+    for row in rows:
         try:
-            status = Path(corpus.path).stat()
-            same = (status.st_size, written_ns(status)) == (corpus.size, corpus.mtime_ns)
-            if corpus.format == "sidecar" or not same:
-                changed.append(choose_captions(Path(corpus.path), corpus.split))
+            status = Path(row.path).stat()
+            found[row.path] = status.st_size, written_ns(status)
         except OSError:
-            run.warn(f"{corpus.path}: cannot be reached; its captions are kept as they are")
+            found[row.path] = None
+    return compare_captions(found, rows)
+
+
+def changed_captions(run: Run) -> list[ChosenCaptions]:
+    """Read the caption files that were written to, and all sidecars.
+
+    What is out of reach, or can no longer be read, is said and kept.
+    """
+    plan = caption_plan(run.catalog)
+    for row in plan.unreachable:
+        run.warn(f"{row.path}: cannot be reached; its captions are kept as they are")
+    changed = []
+    for row in plan.read:
+        try:
+            changed.append(choose_captions(Path(row.path), row.split))
+        except OSError:  # it went since it was looked for
+            run.warn(f"{row.path}: cannot be reached; its captions are kept as they are")
         except UserError as error:
             run.warn(f"{error}; its captions are kept as they are")
     return changed
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder that we can look into."""
-    try:
-        return path.is_dir()
-    except OSError:  # on a drive that fails, or in a folder that we may not enter
-        return False
-
-
-def _may_be_away(path: Path) -> bool:
-    """Whether a named path looks as one does whose drive is away: missing with all about it, or empty."""
-    try:
-        return is_empty(path) if is_folder(path) else not is_there(path) and may_be_unmounted(path)
-    except OSError:  # not to be listed: the scan says so
-        return False
 
 
 def _photos_in(catalog: Catalog, root: Path, below: str = "") -> list[str]:
     """The relative paths of the photos of a root that lie below."""
     with catalog.session() as session:
         paths = session.scalars(select(Image.path).join(Root).where(Root.path == str(root))).all()
-    return [path for path in paths if below in ("", path) or path.startswith(f"{below}/")]
+    return [path for path in paths if covers(below, path)]

@@ -1,15 +1,19 @@
-"""Where a run looks for photos: what a scan of each place comes to, and what stays though it does not."""
+"""The places where a run looks for photos, and their scans."""
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embedding.formats import missing_extra
-from indexer.scan import Rules, Scan, found_file, is_there, scan
-from indexer.targets import Scope, is_empty
+from indexer.availability import is_deleted, is_there, may_be_mount_point
+from indexer.compare import Found
+from indexer.relativepaths import folders_above
+from indexer.rules import Rules
+from indexer.scan import Scan, found_file, scan
+from indexer.targets import Scope
 
 
 @dataclass(frozen=True)
@@ -20,56 +24,82 @@ class Look:
     rules: Rules
     only: Container[str] | None  # paths relative to the root; None: all
     drop_hidden: bool = False  # hidden photos go, even where they were once indexed by their own names
+    leave_others: bool = False  # photos that are not among ``only`` stay, even where they were deleted
     drives: frozenset[str] = frozenset()  # folders of the root where another drive is mounted, or was
 
     def scan(self) -> Scan:
-        """The photos there; none where nothing is any more. What is out of reach is among the unreadable."""
+        """Scan the place; what is out of reach is among the unreadable, what was deleted has no files."""
         scope = self.scope
         path = scope.root / scope.below
         try:
             status = path.stat()
         except OSError:
-            return Scan({}, () if scope.below and self._is_gone(path) else (scope.below,))
+            is_gone = scope.below and is_deleted(path, scope.root)
+            return Scan({}, () if is_gone else (scope.below,))
         if stat.S_ISDIR(status.st_mode):
-            return scan(scope.root, scope.below, self.rules, self.only, self.drives)
+            found = scan(scope.root, scope.below, self.rules, self.only, self.drives)
+            return found if scope.below else _unless_empty(found, scope.root)
         if self.only is not None and scope.below not in self.only:
             return Scan({}, ())
         if (extra := missing_extra(scope.below)) is not None:
             return Scan({}, (), {extra: 1})
         return Scan({scope.below: found_file(scope.below, status)}, ())
 
-    def _is_gone(self, path: Path) -> bool:
-        """Whether a path is missing in a root that is there; an empty one may be where its drive was."""
-        try:
-            return not is_there(path) and not is_empty(self.scope.root)
-        except OSError:
-            return False
 
-    def keeps(self, path: str) -> bool:
-        """Whether a photo stays though this scan passed over it: it was indexed by its own name, or the
-        extra that opened it is not installed any more."""
-        scope = self.scope
-        if self.rules.exclude_on_the_way(path, scope.below):
-            return False
-        by_name = scope.skips(path) and not self.drop_hidden
-        return (by_name or missing_extra(path) is not None) and is_there(scope.root / path)
+def _unless_empty(found: Scan, root: Path) -> Scan:
+    """The scan of a root; an empty root is out of reach, as the mount point of a drive that is away."""
+    if found.files or "" in found.unreadable or not may_be_mount_point(root):
+        return found
+    return replace(found, unreadable=("", *found.unreadable), empty_root=True)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A place and what its scan found."""
+
+    look: Look
+    scan: Scan
+
+    @property
+    def found(self) -> Found:
+        """What the comparison with the catalogue needs of it."""
+        look, scan = self.look, self.scan
+        return Found(
+            scan.files, scan.unreadable, look.scope.below, look.only, look.leave_others, look.drop_hidden
+        )
+
+    @property
+    def is_one_photo(self) -> bool:
+        """True where the place is a photo, and it was found."""
+        return self.scan.files.keys() == {self.look.scope.below}
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A container of the paths, relative to ``root``, that are on disk or out of reach."""
+
+    root: Path
+
+    def __contains__(self, path: object) -> bool:
+        return is_there(self.root / str(path))
 
 
 def distinct(looks: Iterable[Look]) -> list[Look]:
-    """The looks without those at what another one comes to anyway."""
+    """Drop the looks at places that another look covers."""
     every = list(looks)
     whole = {(look.scope.root_id, look.scope.below): look for look in every if look.only is None}
 
     def is_covered(look: Look) -> bool:
         below = look.scope.below
-        above = (whole.get((look.scope.root_id, folder)) for folder in _folders_above(below))
+        above = (whole.get((look.scope.root_id, folder)) for folder in folders_above(below))
         return any(other is not None and other.rules.lead_to(below, other.scope.below) for other in above)
 
     return [look for look in every if not is_covered(look)]
 
 
-def _folders_above(path: str) -> Iterator[str]:
-    """The folders that hold a relative path, the nearest first, and "" for the root."""
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
+def by_root(looks: Iterable[Look]) -> list[list[Look]]:
+    """Group the distinct looks by root, in their order."""
+    roots: dict[int, list[Look]] = {}
+    for look in distinct(looks):
+        roots.setdefault(look.scope.root_id, []).append(look)
+    return list(roots.values())

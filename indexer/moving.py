@@ -13,17 +13,16 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
-from embedding.paths import expanded
+from embedding.paths import expanded, is_folder
 from indexer.catalog import Catalog, Corpus, Image, Root, active_model
 from indexer.choices import load_choices, store_choices
 from indexer.foreign import is_of_windows, lies_in
 from indexer.foreign import moved as moved_path
 from indexer.galleries import open_index
-from indexer.known import is_folder
 from indexer.listednames import as_listed
 from indexer.lock import indexing_lock
 from indexer.reader import CatalogReader
-from indexer.targets import relative_to_root
+from indexer.relativepaths import covers, relative_to_root
 from indexer.thumbnailcache import remove_orphans
 
 _IDS_A_STATEMENT = 500
@@ -65,7 +64,7 @@ def _forget(session: Session, given: Path) -> Forgotten:
             if path.is_relative_to(root):
                 below = relative_to_root(path, Path(root))
                 rows = session.execute(select(Image.id, Image.path).where(Image.root_id == id))
-                ids += [id for id, name in rows if below in ("", name) or name.startswith(f"{below}/")]
+                ids += [id for id, name in rows if covers(below, name)]
             elif id in inside:
                 ids += session.scalars(select(Image.id).where(Image.root_id == id))
         if inside or ids:

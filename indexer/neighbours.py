@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from embedding.progress import Progress, showing
 from indexer.approximate import LargeIndex
 from indexer.galleries import Index
-from indexer.vectors import BLOCK, VectorIndex, as_matrix
+from indexer.vectorcodec import as_matrix
+from indexer.vectors import BLOCK, VectorIndex
 
 # Of each photo only so many of its closest count: a thousand photos of one scene are half a million pairs.
 MOST = 50

@@ -18,19 +18,21 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from indexer.availability import is_there
 from indexer.catalog import Image, ImageVector, Root, image_file, utcnow
+from indexer.compare import moved_photo
 from indexer.memory import Memory
 from indexer.pipeline import BatchSize, Workers
 from indexer.reading import Job, Read, read_photo
-from indexer.run import Failure, Run, as_blobs
-from indexer.scan import is_there
+from indexer.run import Failure, Run
+from indexer.vectorcodec import as_blobs
 
 _IDS_A_STATEMENT = 500
 _MAX_TWINS = 64  # a blank page may have been scanned ten thousand times; a few will do
 
 
 def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
-    """Stores the photos of ``jobs`` with their vectors, and takes from ``gone`` the ids that only moved.
+    """Store the photos of ``jobs`` with their vectors; take from ``gone`` those that moved.
 
     While one batch is written the next is being encoded and the one after it is being read.
     """
@@ -63,7 +65,7 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
 
 
 def remove_photos(run: Run, gone: Collection[int]) -> None:
-    """Deletes the rows and vectors of photos that are no longer there; their captions stay."""
+    """Delete the rows and vectors of photos that are gone; their captions stay."""
     ids = sorted(gone)
     with run.catalog.session(write=True) as session:
         for start in range(0, len(ids), _IDS_A_STATEMENT):
@@ -237,12 +239,10 @@ class _BatchWriter:
         return image
 
     def _moved(self, twins: Sequence[int]) -> Image | None:
-        """The first of these photos whose file is no longer where it was."""
-        for image_id in twins:
-            image = self._images[image_id]
-            if image_id in self._gone or not is_there(image_file(image)):
-                return image
-        return None
+        """The photo that a new file with the content of these photos is, if any."""
+        images = self._images
+        id = moved_photo(twins, self._gone, lambda id: not is_there(image_file(images[id])))
+        return None if id is None else images[id]
 
     def _set_file(self, image: Image, read: Read) -> None:
         job = read.job

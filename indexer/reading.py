@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from embedding.errors import ImageError, LargeImageError
 from embedding.patience import Patience
 from embedding.preprocess import MAX_PIXELS, View, decoding_bytes, load_views
+from indexer.availability import can_be_listed, leads_anywhere
 from indexer.exif import PhotoFacts, read_facts
 from indexer.files import MAX_BYTES, identity_of, open_file
 from indexer.keywords import read_keywords
 from indexer.memory import Memory
-from indexer.scan import FoundFile, can_be_listed
+from indexer.scan import FoundFile
 
 # For one photo that is no larger than usual. One of 128 megapixels takes 5 on the machine where this was
 # written; what takes more was made to.
 _SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be a million
 class Job:
     """A photo file to read. ``scanned``: this run found it there; else it may be out of reach."""
 
@@ -95,7 +96,7 @@ def read_photo(
                 identity = identity_of(before, job.path.is_symlink())
                 return replace(_decode(job, data, size, views, known, max_pixels), identity=identity)
     except ImageError as error:
-        away = not job.scanned or (job.known_hash is not None and not _leads_anywhere(job.path))
+        away = not job.scanned or (job.known_hash is not None and not leads_anywhere(job.path))
         return Read(job, failure=error.reason, unreachable=away)
     except MemoryError:
         return Read(job, failure="not enough memory to read it")
@@ -105,15 +106,6 @@ def read_photo(
         if not job.scanned or isinstance(error, FileNotFoundError) or not can_be_listed(job.root):
             return Read(job, unreachable=True)
         return Read(job, failure=(error.strerror or str(error)).lower())
-
-
-def _leads_anywhere(path: Path) -> bool:
-    """Whether there is anything; at the end of a link to a drive that is away, there is not."""
-    try:
-        path.stat()
-    except OSError:
-        return False
-    return True
 
 
 def _read(file: BinaryIO, size: int) -> bytes | None:

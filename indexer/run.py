@@ -112,8 +112,3 @@ class Run:
     def showing(self, label: str, total: int | None) -> AbstractContextManager[None]:
         """Shows a piece of work for as long as the block lasts."""
         return showing(self.progress, label, total)
-
-
-def as_blobs(vectors: NDArray[np.float32]) -> list[bytes]:
-    """(n, D) vectors as the catalogue stores them: n times D float32, little endian."""
-    return [row.tobytes() for row in np.ascontiguousarray(vectors, dtype="<f4")]

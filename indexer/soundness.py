@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-import numpy as np
-
 from indexer.choices import CHOICES
 from indexer.database import ACTIVE_MODEL
 from indexer.freshness import LAST_RUN
 from indexer.migrations import LATEST, MIGRATIONS
 from indexer.reader import KINDS, TABLES, Kind
+from indexer.vectorcodec import has_dim, squared_length
 
 UNIT = 1e-3  # how far from 1 the length of a vector may be; encoders give it to 1e-6
 _BLOCK = 10_000
@@ -238,7 +237,4 @@ def delete_vectors(connection: sqlite3.Connection, broken: Mapping[Kind, Sequenc
 
 
 def _is_unit(vector: bytes, dim: int | None) -> bool:
-    if dim is None or not isinstance(vector, bytes) or len(vector) != 4 * dim:
-        return False
-    row = np.frombuffer(vector, dtype="<f4").astype(np.float64)  # whose squares cannot overflow
-    return bool(abs(np.dot(row, row) - 1) < UNIT)
+    return dim is not None and has_dim(vector, dim) and abs(squared_length(vector) - 1) < UNIT

@@ -1,8 +1,7 @@
-"""The paths a run was given: which are there, which root each belongs to, which are gone for good."""
+"""The paths a run was given, the roots they belong to, and those that were deleted."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,13 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import UserError
 from embedding.paths import expanded
+from indexer.availability import may_be_unmounted
 from indexer.catalog import Catalog, Image, Root
 from indexer.listednames import as_listed
+from indexer.relativepaths import covers, relative_to_root
+from indexer.rules import is_hidden_below
 from indexer.run import Run
-from indexer.scan import is_photo_name, is_skipped
+from indexer.scan import is_photo_name
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,16 @@ class Scope:
     below: str  # relative to the root; "" for all of it
 
     def covers(self, path: str) -> bool:
-        return self.below in ("", path) or path.startswith(f"{self.below}/")
-
-    def skips(self, path: str) -> bool:
-        """Whether a scan does not come to this path, though it may have been told to another time."""
-        return any(map(is_skipped, path[len(self.below) :].split("/")))
+        """True for a path, relative to the root, that is in this part or is it."""
+        return covers(self.below, path)
 
 
 def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The absolute paths, without those that a scan of another one comes to; and those that do not exist."""
+    """Split paths into absolute targets and missing ones.
+
+    A target that a scan of another one comes to is left out. Raises ``UserError`` for what cannot be reached,
+    or is neither a photo nor a folder.
+    """
     targets, missing = [], []
     for path in paths:
         path = expanded(path)
@@ -63,7 +66,7 @@ def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _leads_to(folder: Path, path: Path) -> bool:
-    return not any(map(is_skipped, path.relative_to(folder).parts))
+    return not is_hidden_below(relative_to_root(path, folder), "")
 
 
 def scope_of(session: Session, target: Path) -> Scope:
@@ -91,13 +94,8 @@ def folder_of(target: Path) -> Path:
     return target.parent if is_photo_name(target.name) and not target.is_dir() else target
 
 
-def relative_to_root(path: Path, root: Path) -> str:
-    """The path relative to the root, with "/"; "" for the root itself."""
-    return "" if path == root else path.relative_to(root).as_posix()
-
-
 def _adopt(session: Session, parent: Root, child: Root) -> None:
-    """Hands the photos of a root over to the root that now holds it; ids and vectors stay."""
+    """Move the photos of a root to the root that now holds it; ids and vectors stay."""
     prefix = relative_to_root(Path(child.path), Path(parent.path))
     rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
     moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
@@ -108,13 +106,10 @@ def _adopt(session: Session, parent: Root, child: Root) -> None:
 
 # --- deleted paths ----------------------------------------------------------------------------------
 
-# Where systems make a folder for each drive and take it away with the drive.
-DRIVES = re.compile(r"/mnt|/Volumes|/media(/[^/]+)?|/run/media/[^/]+")
-
 
 @dataclass(frozen=True)
 class Deleted:
-    """A path that is gone for good, and what the catalogue has of it."""
+    """A path that was deleted, with its roots and photos."""
 
     path: Path
     root_ids: frozenset[int]
@@ -122,7 +117,7 @@ class Deleted:
 
 
 def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
-    """What the catalogue has of paths that do not exist.
+    """The roots and photos that the catalogue has of missing paths.
 
     Raises ``UserError`` for one that it has nothing of, and for one that may lie on a drive that is away.
     """
@@ -149,25 +144,12 @@ def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
 
 
 def not_found(path: Path) -> UserError:
-    """The error for a path that is not there and that the library knows nothing of."""
+    """The error for a missing path that the library does not know."""
     return UserError(f"{path}: no such file or directory; nothing was indexed")
 
 
-def may_be_unmounted(path: Path) -> bool:
-    """Whether a missing path may be away with its drive: so may its folder, or that is left empty."""
-    try:
-        return bool(DRIVES.fullmatch(path.parent.as_posix())) or is_empty(path.parent)
-    except OSError:
-        return True
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether nothing at all is in the folder."""
-    return not any(folder.iterdir())
-
-
 def remove_roots(run: Run, deleted: Sequence[Deleted], gone: Container[int]) -> None:
-    """Deletes the roots that went with deleted paths, once their photos are removed or found elsewhere."""
+    """Delete the roots of deleted paths, whose photos are removed or found elsewhere."""
     for one in deleted:
         count = sum(id in gone for id in one.image_ids)
         run.warn(f"{one.path} no longer exists; {count} photos of it were removed from the library")

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.atomic import replacing
+from indexer.vectorcodec import DTYPE, as_bytes
 
 _MAGIC = b"2brvec\x00\x02"
 _FIELDS = struct.Struct("<8sqqq16sIq")  # magic, N, D, ids after, state, crc32 of rows and ids, time
@@ -60,7 +61,7 @@ def write_vectors(
             file.write(bytes(_ROWS_AT))
             crc, ids = 0, [np.empty(0, dtype="<i8")]
             for numbers, rows in blocks:
-                data = np.ascontiguousarray(rows, dtype="<f4").tobytes()
+                data = as_bytes(rows)
                 crc = zlib.crc32(data, crc)
                 file.write(data)
                 ids.append(np.asarray(numbers, dtype="<i8"))
@@ -104,5 +105,5 @@ def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:
     except (OSError, ValueError):
         return None
     ids_at = _ROWS_AT + 4 * n * dim
-    rows = mapped[_ROWS_AT:ids_at].view("<f4").reshape(n, dim)
+    rows = mapped[_ROWS_AT:ids_at].view(DTYPE).reshape(n, dim)
     return StoredVectors(np.asarray(mapped[ids_at:].view("<i8")), np.asarray(rows), Stamp(state, after))

@@ -6,7 +6,7 @@ twice, and a replaced vector has a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embedding.errors import LibraryError
 from indexer.reader import CatalogReader, Kind
+from indexer.vectorcodec import as_matrix
 from indexer.vectorfile import Stamp, StoredVectors, read_vectors, write_vectors
 
 # 10,000 vectors of 512 dimensions are 20 MB: memory for one block, and few statements.
@@ -168,10 +168,3 @@ def stamp(catalog: CatalogReader, kind: Kind, model_id: int, after: int = 0) -> 
     """The stamp of what the catalogue holds now, of ids above ``after``; None where it has no state yet."""
     state = catalog.state(kind, model_id)
     return None if state is None else Stamp(state, after)
-
-
-def as_matrix(vectors: Sequence[bytes], dim: int) -> NDArray[np.float32]:
-    """(n, dim) float32 from the catalogue's little-endian bytes. Raises ``LibraryError``."""
-    if any(len(vector) != 4 * dim for vector in vectors):
-        raise LibraryError(f"the catalogue holds vectors that are not of dimension {dim}: it is damaged")
-    return np.frombuffer(b"".join(vectors), dtype="<f4").reshape(-1, dim)

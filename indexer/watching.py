@@ -10,9 +10,9 @@ from threading import Event
 
 from embedding.errors import UserError
 from embedding.extras import install_command
+from embedding.paths import is_folder
 from embedding.progress import Progress
 from indexer.build import IndexReport
-from indexer.known import is_folder
 from indexer.scan import is_photo_name
 
 # A burst of changes is one refresh, when it has been quiet for so long, or at the latest after so long.

@@ -27,7 +27,7 @@ from embedding.paths import expanded
 from embedding.progress import SILENT, Progress, showing
 from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Root, active_model
 from indexer.reader import Kind
-from indexer.vectors import as_matrix
+from indexer.vectorcodec import as_matrix
 
 _BLOCK = 5000  # rows in memory at a time: 10 MB of vectors
 _DIGITS = 9  # after the point, of a vector in JSON: float32 is no finer

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from embedding.errors import LibraryError, ModelError
 from embedding.modelfolder import CONFIG, SHIPPED_MODELS, Variant, model_name, read_config, resolve_model
+from embedding.paths import is_folder
 from indexer.catalog import (
     Caption,
     Catalog,
@@ -25,7 +26,6 @@ from indexer.catalog import (
     image_file,
 )
 from indexer.freshness import Changes, count_changes, disk_use, last_run, without_vector
-from indexer.known import is_folder
 from indexer.library import find_library
 
 

@@ -15,7 +15,8 @@ from indexer.build import update_library
 from indexer.catalog import Catalog, Root
 from indexer.looking import Look
 from indexer.moving import forget
-from indexer.scan import EVERYTHING, scan
+from indexer.rules import EVERYTHING
+from indexer.scan import scan
 from indexer.targets import Scope, scope_of
 from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photo, write_photos

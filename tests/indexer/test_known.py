@@ -11,7 +11,7 @@ import pytest
 from embedding.errors import UserError
 from indexer.catalog import Catalog
 from indexer.choices import Choices, Limit, load_choices, store_choices
-from indexer.scan import Rules
+from indexer.rules import Rules
 from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, write_captions

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.scan import FoundFile, Rules, scan
+from indexer.rules import Rules
+from indexer.scan import FoundFile, scan
 from tests.fakes import deny_listing, write_photo
 
 

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import select
 
 from embedding.errors import UserError
+from indexer.availability import DRIVES
 from indexer.build import update_library
 from indexer.catalog import (
     Catalog,
     Root,
 )
-from indexer.targets import DRIVES
 from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import counts, images, index, vector_ids
@@ -111,7 +111,7 @@ def test_a_drive_that_is_not_mounted_empties_nothing(
     refused(drive / "p")  # it is an empty mount point
     refused(drive / "p/sub")
     drive.rmdir()
-    monkeypatch.setattr("indexer.targets.DRIVES", re.compile(re.escape(str(tmp_path))))
+    monkeypatch.setattr("indexer.availability.DRIVES", re.compile(re.escape(str(tmp_path))))
     refused(drive)  # a folder for drives, such as /media/you
 
 
