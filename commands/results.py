@@ -120,7 +120,7 @@ class Output:
 
             if self.thumbnails is not False:
                 _print_thumbnails(answer.hits, forced=self.thumbnails is True)
-            print(hit_table(answer.hits, captions=answer.within == "captions"))
+            print(hit_table(answer.hits, captions=answer.gallery == "captions"))
 
 
 def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:

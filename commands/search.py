@@ -10,10 +10,10 @@ import typer
 
 from commands.config import SETTABLE
 from commands.results import CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
-from commands.shared import Gallery, Given, Json, command
+from commands.shared import GalleryOption, Given, Json, command
 
 if TYPE_CHECKING:
-    from indexer.reader import Kind
+    from indexer.reader import Gallery
     from retrieval.asking import Asked
     from retrieval.query import Query
 
@@ -45,7 +45,7 @@ def search(
     last: Annotated[bool, typer.Option("--last", help="The last search again.")] = False,
     top: Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="How many hits."), SETTABLE] = 10,
     within: Annotated[
-        Gallery | None, typer.Option("--in", help="What to search [default: images]."), SETTABLE
+        GalleryOption | None, typer.Option("--in", help="What to search [default: images]."), SETTABLE
     ] = None,
     after: Annotated[
         str | None,
@@ -183,12 +183,12 @@ def search(
         parsed = parse_query(query or (), plus or (), minus or (), filters) if asked or not recalled else None
         if recalled:
             earlier = LastSearch.load(engine.library)
-            within = within or Gallery(earlier.within)
+            within = within or GalleryOption(earlier.gallery)
             if parsed is None:
                 parsed = replace(earlier.query, filters=filters or earlier.query.filters)
             parsed = with_feedback(parsed, earlier.items(like or ()), earlier.items(unlike or ()))
         assert parsed is not None
-        gallery: Kind = (within or Gallery.images).value
+        gallery: Gallery = (within or GalleryOption.images).value
         ranking = chosen_ranking(visual_only, words_only, parsed, gallery)
         parsed = _said(put_right(parsed, engine, by_words=ranking != "visual"))
         started = time.perf_counter()

@@ -20,7 +20,7 @@ from indexer.database import CATALOG
 from indexer.drives import load_drives
 from indexer.known import is_folder, known_targets
 from indexer.looking import Look, distinct
-from indexer.reader import KINDS
+from indexer.reader import GALLERIES
 from indexer.run import Tally
 from indexer.scan import is_there, written_ns
 from indexer.targets import Scope, is_empty, relative_to_root
@@ -108,9 +108,10 @@ def disk_use(library: Path) -> dict[str, int]:
             if path.is_file():
                 sizes[path.name] = path.stat().st_size
     thumbnails = thumbnailcache.disk_use(library)
+    prefixes = tuple(f"{gallery}-" for gallery in GALLERIES)
     return {
         "catalogue": sum(size for name, size in sizes.items() if name.startswith(CATALOG)),
-        "index": sum(size for name, size in sizes.items() if name.startswith(tuple(f"{k}-" for k in KINDS))),
+        "index": sum(size for name, size in sizes.items() if name.startswith(prefixes)),
         "thumbnails": thumbnails,
         "total": sum(sizes.values()) + thumbnails,
     }

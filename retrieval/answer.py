@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.reader import Kind
+    from indexer.reader import Gallery
     from retrieval.hits import Hit
 
 
@@ -16,7 +16,7 @@ class Answer:
     """What a search found."""
 
     query: str  # as one would type it; empty where nothing but filters was asked for
-    within: Kind  # what was searched
+    gallery: Gallery  # what was searched
     hits: Sequence[Hit]
     matches_well: bool | None
     took_ms: float
@@ -26,7 +26,7 @@ class Answer:
         """The shape of ``search --json``."""
         return {
             "query": self.query,
-            "in": self.within,
+            "in": self.gallery,
             "matches_well": self.matches_well,
             "n_matching": self.n_matching,
             "hits": [hit.as_json() for hit in self.hits],

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,8 +26,8 @@ from numpy.typing import ArrayLike, NDArray
 from embedding.errors import ModelError
 from embedding.modelfolder import CALIBRATION, first_line
 
-Kind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
-KINDS: tuple[Kind, ...] = ("text_to_images", "image_to_captions", "image_to_images", "text_to_captions")
+QueryKind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
+QUERY_KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
 
 _TOP_SHARES = (0.01, 0.05, 0.25)  # of the bank, whose mean scores tell how high chance reaches
 N_BACKGROUND = 2 + len(_TOP_SHARES)
@@ -131,10 +131,10 @@ class Calibration:
 
     images: Bank
     captions: Bank
-    fits: Mapping[Kind, Fit]
+    fits: Mapping[QueryKind, Fit]
 
     def confidences(
-        self, kind: Kind, query: NDArray[np.float32], text: str | None, scores: ArrayLike, n_gallery: int
+        self, kind: QueryKind, query: NDArray[np.float32], text: str | None, scores: ArrayLike, n_gallery: int
     ) -> NDArray[np.float64] | None:
         """(k,) probabilities that hits with these (k,) scores match the (D,) query, in a gallery of
         ``n_gallery``; None when there is no fit for this kind of query. ``text`` is that of a sentence."""
@@ -145,15 +145,15 @@ class Calibration:
         length = 1 if text is None else n_words(text)
         return self.fits[kind].probabilities(features(wide, background, [n_gallery], [length]))[0]
 
-    def bank(self, kind: Kind) -> Bank:
+    def bank(self, kind: QueryKind) -> Bank:
         """The bank on the side that this kind of query searches."""
         return self.images if kind.endswith("_images") else self.captions
 
-    def matches_well(self, kind: Kind, text: str | None, best: float, n_gallery: int) -> bool:
+    def matches_well(self, kind: QueryKind, text: str | None, best: float, n_gallery: int) -> bool:
         """Whether a best hit of this confidence is a likely match."""
         return kind in self.fits and best >= self.weakest(kind, text, n_gallery)
 
-    def weakest(self, kind: Kind, text: str | None, n_gallery: int) -> float:
+    def weakest(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
         """The confidence that a best hit must have to be a likely match: what is cut off are the weakest 5%
         of the first hits that were right on dev, for queries of this length in galleries of this size."""
         return self.fits[kind].weak_below(n_gallery, 1 if text is None else n_words(text))
@@ -181,7 +181,7 @@ class Calibration:
                 ]
                 fits = {
                     kind: Fit(*(file[f"{kind}/{name}"] for name in ("weights", "sizes", "lengths", "weak")))
-                    for kind in KINDS
+                    for kind in QUERY_KINDS
                     if f"{kind}/weights" in file
                 }
         except Exception as error:  # NumPy and zipfile raise what they like on what is none of theirs

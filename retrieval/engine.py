@@ -17,11 +17,10 @@ from embedding.errors import LibraryError, ModelError, UserError
 from indexer.galleries import Index, open_index
 from indexer.library import find_library
 from indexer.listednames import as_listed
-from indexer.reader import CatalogReader, Found, LibraryModel
-from indexer.reader import Kind as Gallery
+from indexer.reader import CatalogReader, Found, Gallery, LibraryModel
 from indexer.tokens import runs
 from indexer.vectors import VectorIndex
-from retrieval.confidence import Calibration, Kind
+from retrieval.confidence import Calibration, QueryKind
 from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
 from retrieval.hits import Hit, Hits
 from retrieval.query import Query, Term, parse_query
@@ -98,8 +97,8 @@ class SearchEngine:
         self.model = model
         opened = list(self._indexes)
         self._indexes.clear()
-        for within in opened:
-            self.index(within)
+        for gallery in opened:
+            self.index(gallery)
         self._version = version
 
     @cached_property
@@ -119,15 +118,15 @@ class SearchEngine:
         """What the scores of the library's model mean, where its folder says. Raises ``ModelError``."""
         return Calibration.load(self.encoder.folder, self.encoder.dim)
 
-    def index(self, within: Gallery) -> Index:
+    def index(self, gallery: Gallery) -> Index:
         """The vector index over photos or captions, brought up to date with the catalogue."""
-        if within not in self._indexes:
-            self._indexes[within] = (
+        if gallery not in self._indexes:
+            self._indexes[gallery] = (
                 VectorIndex.empty(1)
                 if self.model is None
-                else open_index(self.catalog, within, self.model.id, self.model.dim, exact=self.exact)
+                else open_index(self.catalog, gallery, self.model.id, self.model.dim, exact=self.exact)
             )
-        return self._indexes[within]
+        return self._indexes[gallery]
 
     def unknown_words(self, query: Query) -> list[str]:
         """The words of its sentences that mean nothing to the library's model."""
@@ -140,23 +139,23 @@ class SearchEngine:
         asked for, which raises ``LibraryError``."""
         return WrittenWords(self.catalog, frozenset(runs(text)))
 
-    def matches_well(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> bool | None:
+    def matches_well(self, query: Query, hits: Sequence[Hit], gallery: Gallery = "images") -> bool | None:
         """Whether the best of these hits of ``query`` is a likely match; None where nobody can tell."""
-        if query.terms and not hits and self.calibration is not None and len(self.index(within)):
+        if query.terms and not hits and self.calibration is not None and len(self.index(gallery)):
             return False
-        kind = kind_of(query, within)
+        kind = kind_of(query, gallery)
         best = max((hit.confidence for hit in hits if hit.confidence is not None), default=None)
         if kind is None or best is None or self.calibration is None:
             return None
         if (hits[0].words or 0) >= SURE:
             return True
-        return self.calibration.matches_well(kind, query.sentence, best, len(self.index(within)))
+        return self.calibration.matches_well(kind, query.sentence, best, len(self.index(gallery)))
 
-    def n_matching(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> int | None:
+    def n_matching(self, query: Query, hits: Sequence[Hit], gallery: Gallery = "images") -> int | None:
         """After how many of these hits of ``query`` none is a likely match; None where nobody can tell."""
-        if not hits or not self._has_confidence(query, within):
+        if not hits or not self._has_confidence(query, gallery):
             return None
-        weakest = self._weakest(query, within)
+        weakest = self._weakest(query, gallery)
         likely = [(hit.confidence or 0) >= weakest or (hit.words or 0) >= SURE for hit in hits]
         return max((at for at, well in enumerate(likely, start=1) if well), default=0)
 
@@ -164,7 +163,7 @@ class SearchEngine:
         self,
         query: Query | str | Path,
         top: int = 10,
-        within: Gallery = "images",
+        gallery: Gallery = "images",
         min_confidence: float = 0.0,
         *,
         by_date: bool = False,
@@ -192,27 +191,27 @@ class SearchEngine:
             query = Query((Term(photo=query),))
         elif isinstance(query, str):
             query = parse_query([query])
-        index = self.index(within)
+        index = self.index(gallery)
         if len(index) == 0 or self.model is None:
             return Hits()
         if not query.terms:
-            ids = self.catalog.newest(within, self.model.id, query.filters, top)
-            found = self.catalog.found(within, ids)
+            ids = self.catalog.newest(gallery, self.model.id, query.filters, top)
+            found = self.catalog.found(gallery, ids)
             there = [id_ for id_ in ids if id_ in found]
             return Hits(_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
-        if min_confidence > 0 and not self._has_confidence(query, within):
+        if min_confidence > 0 and not self._has_confidence(query, gallery):
             fact = (
                 f"the model {self.encoder.name} has no calibration, so its hits have no confidence"
                 if self.calibration is None
                 else "only hits of one sentence or one photo have a confidence"
             )
             raise UserError(f"{fact}; search without --min-confidence")
-        sure = by_date and self._has_confidence(query, within)
-        fold = fold and within == "images"
-        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within, fold, ranking)
+        sure = by_date and self._has_confidence(query, gallery)
+        fold = fold and gallery == "images"
+        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, gallery, fold, ranking)
         if sure:
             best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
-            min_confidence = max(min_confidence, self._weakest(query, within), best / 2)
+            min_confidence = max(min_confidence, self._weakest(query, gallery), best / 2)
         hits = [
             hit
             for hit in hits
@@ -220,51 +219,51 @@ class SearchEngine:
             or hit.confidence >= min_confidence
             or (by_date and (hit.words or 0) >= SURE)
         ]
-        return Hits(self._newest_first(hits, within)[:top] if by_date else hits)
+        return Hits(self._newest_first(hits, gallery)[:top] if by_date else hits)
 
-    def _best(self, query: Query, top: int, within: Gallery, fold: bool, ranking: Ranking) -> list[Hit]:
+    def _best(self, query: Query, top: int, gallery: Gallery, fold: bool, ranking: Ranking) -> list[Hit]:
         """The ``top`` best, best first, those that look alike as one if ``fold``."""
         assert self.model is not None
-        index = self.index(within)
-        among = self.catalog.matching(within, self.model.id, query.filters) if query.filters else None
+        index = self.index(gallery)
+        among = self.catalog.matching(gallery, self.model.id, query.filters) if query.filters else None
         vector = self._encode(query)
-        own = frozenset(as_listed(photo.resolve()) for photo in query.photos if within == "images")
+        own = frozenset(as_listed(photo.resolve()) for photo in query.photos if gallery == "images")
         wanted = top + len(own)  # the query photos themselves may be found
         if fold:
             wanted += min(top, _MORE_TO_FOLD)
         most = len(index) if among is None else len(among)
         searched = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
         while True:
-            if query.sentence is None or within == "captions":
+            if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
                 ranked = fused(query.sentence, searched, wanted, ranking)
             shown = first_shown(
-                ranked.ids.tolist(), top, self.catalog, within, own, index.vectors if fold else None
+                ranked.ids.tolist(), top, self.catalog, gallery, own, index.vectors if fold else None
             )
             # Links to the query photos are left out as well: there may be more hits behind them.
             if len(shown.folds) == top or wanted >= most or len(ranked.ids) < wanted:
-                return self._hits(ranked, shown, query, vector, within)
+                return self._hits(ranked, shown, query, vector, gallery)
             wanted *= 2
 
-    def _newest_first(self, hits: Sequence[Hit], within: Gallery) -> list[Hit]:
+    def _newest_first(self, hits: Sequence[Hit], gallery: Gallery) -> list[Hit]:
         """The hits by date, with new ranks; those without a photo last."""
-        dates = self.catalog.dates(within, [hit.id for hit in hits])
+        dates = self.catalog.dates(gallery, [hit.id for hit in hits])
         ordered = sorted(hits, key=lambda hit: dates.get(hit.id, ""), reverse=True)
         return [replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1)]
 
-    def _has_confidence(self, query: Query, within: Gallery) -> bool:
-        kind = kind_of(query, within)
+    def _has_confidence(self, query: Query, gallery: Gallery) -> bool:
+        kind = kind_of(query, gallery)
         return self.calibration is not None and kind in self.calibration.fits
 
-    def _weakest(self, query: Query, within: Gallery) -> float:
+    def _weakest(self, query: Query, gallery: Gallery) -> float:
         """The confidence below which a best hit of this query is no likely match."""
-        kind = kind_of(query, within)
+        kind = kind_of(query, gallery)
         assert self.calibration is not None and kind is not None
-        return self.calibration.weakest(kind, query.sentence, len(self.index(within)))
+        return self.calibration.weakest(kind, query.sentence, len(self.index(gallery)))
 
     def _hits(
-        self, ranked: FusedRanking, shown: Shown, query: Query, vector: NDArray[np.float32], within: Gallery
+        self, ranked: FusedRanking, shown: Shown, query: Query, vector: NDArray[np.float32], gallery: Gallery
     ) -> list[Hit]:
         """What is shown of a ranking; with confidence where the model is calibrated for such queries."""
         ids = [int(ranked.ids[fold.kept]) for fold in shown.folds]
@@ -273,9 +272,9 @@ class SearchEngine:
         fields = matched_fields(
             self.catalog, query.sentence or "", [id_ for id_ in worded if id_ is not None]
         )
-        kind, confidences = kind_of(query, within), None
+        kind, confidences = kind_of(query, gallery), None
         if self.calibration is not None and kind is not None:
-            n_gallery = len(self.index(within))
+            n_gallery = len(self.index(gallery))
             confidences = self.calibration.confidences(kind, vector, query.sentence, scores, n_gallery)
         hits = []
         for at, (id_, score, fold) in enumerate(zip(ids, scores, shown.folds, strict=True)):
@@ -341,12 +340,12 @@ def _hit(rank: int, score: float | None, id_: int, item: Found, **known: Any) ->
     )
 
 
-def kind_of(query: Query, within: Gallery) -> Kind | None:
+def kind_of(query: Query, gallery: Gallery) -> QueryKind | None:
     """The kind of query, as calibrations name it; None for one that is more than a sentence or a photo."""
     if query.sentence is not None:
-        return "text_to_images" if within == "images" else "text_to_captions"
+        return "text_to_images" if gallery == "images" else "text_to_captions"
     if query.is_photo:
-        return "image_to_images" if within == "images" else "image_to_captions"
+        return "image_to_images" if gallery == "images" else "image_to_captions"
     return None
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from embedding.errors import UserError
 from indexer.galleries import Index
-from indexer.reader import CatalogReader, Kind
+from indexer.reader import CatalogReader, Gallery
 from retrieval.query import Query
 from retrieval.words import WordMatches, content_words, match_words
 
@@ -42,13 +42,13 @@ class FusedRanking:
     words: dict[int, float] = field(default_factory=dict)  # what is added, by vector, where it is above 0
 
 
-def chosen_ranking(visual_only: bool, words_only: bool, query: Query, within: Kind) -> Ranking:
+def chosen_ranking(visual_only: bool, words_only: bool, query: Query, gallery: Gallery) -> Ranking:
     """What the options of `search` ask for. Raises ``UserError`` where they make no sense."""
     if not words_only:
         return "visual" if visual_only else "fused"
     if visual_only:
         raise UserError("--visual-only and --words-only leave nothing to search by; use one of them")
-    if query.sentence is None or within != "images":
+    if query.sentence is None or gallery != "images":
         raise UserError("--words-only finds photos by a sentence; leave it out here")
     return "words"
 

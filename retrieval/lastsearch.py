@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embedding.atomic import replacing
 from embedding.errors import UserError
-from indexer.reader import Kind
+from indexer.reader import Gallery
 from retrieval.query import Item, Query
 
 _FILE = "last-search.json"
@@ -21,12 +21,12 @@ class LastSearch:
     """What was asked for, and the ids of the hits' vectors, best first."""
 
     query: Query
-    within: Kind
+    gallery: Gallery
     hits: tuple[int, ...]
 
     def save(self, library: Path) -> None:
         """Keep it; a library that may not be written to keeps none."""
-        data = {"query": self.query.as_json(), "within": self.within, "hits": self.hits}
+        data = {"query": self.query.as_json(), "within": self.gallery, "hits": self.hits}
         with suppress(OSError), replacing(library / _FILE, durable=False) as partial:
             partial.write_text(json.dumps(data), encoding="utf-8", errors="surrogateescape")
 
@@ -47,4 +47,4 @@ class LastSearch:
         for rank in ranks:
             if not 1 <= rank <= len(self.hits):
                 raise UserError(f"there is no hit {rank}: the last search had {len(self.hits)}")
-        return [(self.within, self.hits[rank - 1]) for rank in ranks]
+        return [(self.gallery, self.hits[rank - 1]) for rank in ranks]

@@ -14,10 +14,10 @@ from embedding.paths import expanded, is_file, is_folder
 from embedding.preprocess import IMAGE_SUFFIXES
 from embedding.text import well_formed
 from indexer.filters import Filters, Place
-from indexer.reader import Kind
+from indexer.reader import Gallery
 
 MOST_CHARACTERS = 2000  # of a query; a sentence encoder reads the first hundred words or so of a sentence
-Item = tuple[Kind, int]  # something in the library, by the id of its vector
+Item = tuple[Gallery, int]  # something in the library, by the id of its vector
 # A plus or minus that stands alone, as in `dog + ./pool.jpg - fruit`.
 _SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
 # How much the liked, and the disliked, hits count together (benchmarks/feedback.md).
@@ -206,7 +206,7 @@ def _term(words: Sequence[str], sign: float, files: bool) -> Term:
 
 
 def with_feedback(
-    query: Query, liked: Sequence[tuple[Kind, int]], disliked: Sequence[tuple[Kind, int]]
+    query: Query, liked: Sequence[tuple[Gallery, int]], disliked: Sequence[tuple[Gallery, int]]
 ) -> Query:
     """The query moved towards the mean of what was liked, and away from that of what was not (Rocchio,
     *Relevance feedback in information retrieval*, 1971)."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.reader import CatalogReader, Found, Kind
+from indexer.reader import CatalogReader, Found, Gallery
 from retrieval.folding import Fold, folds
 
 
@@ -25,7 +25,7 @@ def first_shown(
     ids: Sequence[int],
     top: int,
     catalog: CatalogReader,
-    within: Kind,
+    gallery: Gallery,
     own: frozenset[Path],
     vectors: Callable[[Sequence[int]], NDArray[np.float32]] | None,
 ) -> Shown:
@@ -46,7 +46,7 @@ def first_shown(
             ]
         # Only of these: what is behind them changes nothing about them.
         members = [ids[at] for group in groups for at in (group.kept, *group.alike)]
-        found = catalog.found(within, members)
+        found = catalog.found(gallery, members)
         gone = {id_ for id_ in members if id_ not in found or _is_own(found[id_].path, own)}
         if not gone:
             return Shown(groups, found)

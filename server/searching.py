@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from embedding.errors import UserError
 from indexer.filters import Filters, Shape
-from indexer.reader import Kind
+from indexer.reader import Gallery
 from retrieval.answer import Answer
 from retrieval.asking import Asked, put_right
 from retrieval.engine import SearchEngine
@@ -79,7 +79,7 @@ class SearchParameters(FilterParameters):
     picture: str | None = Field(None, description="A picture that was handed in, by the name it was given.")
     like: list[PhotoId] = Field([], max_length=100, description="More like these photos, by id.")
     unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
-    in_: Kind = Field("images", alias="in", description="What to search.")
+    in_: Gallery = Field("images", alias="in", description="What to search.")
     top: int = Field(50, ge=1, le=MOST, description="How many hits.")
     sort: Literal["relevance", "date"] = "relevance"
     min_confidence: float = Field(0.0, ge=0, le=1)
@@ -118,7 +118,7 @@ class SearchAnswer(BaseModel):
     """As ``search --json``, and what became of the query."""
 
     query: str
-    in_: Kind = Field(alias="in")
+    in_: Gallery = Field(alias="in")
     matches_well: bool | None = Field(description="False: not even the best hit is a likely match.")
     n_matching: int | None = Field(description="After so many hits none is a likely match.")
     hits: list[HitModel]
@@ -234,23 +234,23 @@ def _search(engine: SearchEngine, parameters: SearchParameters, pictures: Pictur
     """The answer as JSON but for its time."""
     query = _query(engine, parameters, pictures)
     asked = _asked(engine, query, parameters)
-    query, within, n_gallery = asked.query, parameters.in_, len(engine.index(parameters.in_))
+    query, gallery, n_gallery = asked.query, parameters.in_, len(engine.index(parameters.in_))
     hits = engine.search(
         query,
         parameters.top,
-        within,
+        gallery,
         parameters.min_confidence,
         by_date=parameters.sort == "date",
         fold=parameters.fold,
-        ranking=parameters.ranking if query.sentence is not None and within == "images" else "fused",
+        ranking=parameters.ranking if query.sentence is not None and gallery == "images" else "fused",
     )
     answer = Answer(
         str(query),
-        within,
+        gallery,
         hits,
-        engine.matches_well(query, hits, within) if query.terms and n_gallery else None,
+        engine.matches_well(query, hits, gallery) if query.terms and n_gallery else None,
         0.0,
-        engine.n_matching(query, hits, within),
+        engine.n_matching(query, hits, gallery),
     )
     facts = {
         **answer.as_json(),

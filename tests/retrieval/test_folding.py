@@ -86,4 +86,4 @@ def test_the_query_photo_is_neither_a_hit_nor_alike(engine: SearchEngine, tmp_pa
 
 
 def test_captions_are_not_folded(engine: SearchEngine) -> None:
-    assert [hit.caption for hit in engine.search("red", within="captions", fold=True)] == ["red", "red"]
+    assert [hit.caption for hit in engine.search("red", gallery="captions", fold=True)] == ["red", "red"]
