@@ -1,4 +1,4 @@
-"""What ``search`` does with its hits: the one place that chooses how they are shown and to whom they go.
+"""Output of ``search``: how hits are printed, and where else they go.
 
 Standard output is the hits in one format: the table, or what --json, --csv, --paths or --null ask for.
 --html, --copy-to and --open come on top of any of them, and say on stderr what they did.
@@ -86,7 +86,7 @@ class Output:
         if self.html is not None:
             from retrieval.contactsheet import write_sheet
 
-            write_sheet(self.html, answer.query or "Photos", answer.hits, progress)
+            write_sheet(self.html, str(answer.query) or "Photos", answer.hits, progress)
             progress.note(f"{self.html}: {counted(len(answer.hits), 'hit')}")
         if self.copy_to is not None:
             not_copied = _copy(answer.hits, self.copy_to, progress)

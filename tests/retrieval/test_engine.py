@@ -12,7 +12,8 @@ from embedding.errors import LibraryError, UserError
 from indexer.build import update_library
 from retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from retrieval.engine import SearchEngine
-from retrieval.query import Query, Term, parse_query
+from retrieval.query import Query, parse_query
+from retrieval.terms import PictureTerm
 from tests.fakes import FakeEncoder, write_photo
 
 
@@ -207,7 +208,7 @@ def test_an_open_engine_changes_to_another_model(library: Path, photos: Path) ->
 
 def test_a_picture_that_is_nowhere_on_disk(engine: SearchEngine, encoder: FakeEncoder) -> None:
     picture = encoder.encode_texts(["green"])[0].tobytes()  # as if somebody had handed in a green one
-    assert names(engine.search(Query((Term(picture=picture),)), top=1)) == ["green.png"]
+    assert names(engine.search(Query((PictureTerm(picture),)), top=1)) == ["green.png"]
 
 
 def test_a_hit_knows_its_photo(engine: SearchEngine) -> None:
