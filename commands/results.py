@@ -53,8 +53,11 @@ Thumbnails = Annotated[
 
 @dataclass(frozen=True)
 class Output:
-    """What the options ask for. Raises ``typer.BadParameter`` where they contradict one another, and
-    ``UserError`` where there is no viewer to open photos in: both before anything is searched."""
+    """The output that the options ask for.
+
+    Raises ``typer.BadParameter`` where they contradict one another, and ``UserError`` where there is no
+    viewer to open photos in: both before anything is searched.
+    """
 
     as_json: bool
     as_csv: bool
@@ -124,7 +127,7 @@ class Output:
 
 
 def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
-    """How many photos could not be copied; each is a warning."""
+    """Copy the photos; count those that could not be copied, with a warning each."""
     from retrieval.handover import copy_photos
 
     copies = copy_photos(hits, folder)

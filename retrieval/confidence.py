@@ -60,7 +60,7 @@ class Bank:
         return cls(np.rint(vectors / scales[:, None]).astype(np.int8), scales)
 
     def fault(self, dim: int) -> str | None:
-        """What is wrong with it as a bank of vectors of ``dim`` numbers, if anything is."""
+        """The fault that keeps it from being a bank of ``dim`` numbers a row, if any."""
         rows, scales = self.rows, self.scales
         if rows.ndim != 2 or rows.dtype != np.int8 or rows.shape[1] != dim or not len(rows):
             return f"a bank is {rows.dtype} of {rows.shape}, and the model's vectors have {dim} numbers"
@@ -88,7 +88,7 @@ class Bank:
 
 @dataclass(frozen=True)
 class Fit:
-    """What one kind of query has learnt."""
+    """The fitted weights and limits of one kind of query."""
 
     weights: NDArray[np.float64]  # (1 + len(FEATURES),), the constant first
     sizes: NDArray[np.float64]  # (S,) of galleries, rising
@@ -96,7 +96,7 @@ class Fit:
     weak: NDArray[np.float64]  # (L, S) a best hit below this is no match
 
     def fault(self) -> str | None:
-        """What is wrong with its numbers, if anything is."""
+        """The fault in its numbers, if any."""
         if any(array.dtype != np.float64 or not np.isfinite(array).all() for array in vars(self).values()):
             return "a fit is not of finite float64"
         axes = (self.lengths, self.sizes)
@@ -150,12 +150,15 @@ class Calibration:
         return self.images if kind.endswith("_images") else self.captions
 
     def matches_well(self, kind: QueryKind, text: str | None, best: float, n_gallery: int) -> bool:
-        """Whether a best hit of this confidence is a likely match."""
+        """True if a best hit of this confidence is a likely match."""
         return kind in self.fits and best >= self.weakest(kind, text, n_gallery)
 
     def weakest(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
-        """The confidence that a best hit must have to be a likely match: what is cut off are the weakest 5%
-        of the first hits that were right on dev, for queries of this length in galleries of this size."""
+        """The least confidence of a best hit that is a likely match.
+
+        Below it are the weakest 5% of the first hits that were right on dev, for queries of this length in
+        galleries of this size.
+        """
         return self.fits[kind].weak_below(n_gallery, 1 if text is None else n_words(text))
 
     def save(self, folder: Path) -> None:
@@ -195,7 +198,7 @@ class Calibration:
 
 
 def n_words(text: str) -> int:
-    """How many words a sentence has, at least 1."""
+    """Count the words of a sentence, at least 1."""
     return max(1, len(_WORD.findall(text)))
 
 

@@ -1,4 +1,4 @@
-"""What a photo looks like and what its words say, in one ranking.
+"""Ranking by score and words together.
 
 The order is by score + words, where words = WEIGHT * (share of names³ + share of captions³), the shares of
 ``retrieval.words``. Cubes, because one word of six in common is chance, and all of them are meant. On

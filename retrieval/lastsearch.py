@@ -27,6 +27,7 @@ class LastSearch:
 
     def save(self, library: Path) -> None:
         """Save it in the library, unless that may not be written to."""
+        # "within" as in version 0.1: the gallery
         data = {"query": self.query.as_json(), "within": self.gallery, "hits": self.hits}
         with suppress(OSError), replacing(library / _FILE, durable=False) as partial:
             partial.write_text(json.dumps(data), encoding="utf-8", errors="surrogateescape")

@@ -32,7 +32,7 @@ PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
 
 
 class FilterParameters(BaseModel):
-    """Which photos may be found."""
+    """The filters: which photos may be found."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +48,7 @@ class FilterParameters(BaseModel):
     format: list[str] = Field([], description="Kinds of files.", examples=[["png"]])
 
     def filters(self) -> Filters:
-        """As the catalogue takes them. Raises ``UserError``."""
+        """Parse the filters. Raises ``UserError``."""
         return parse_filters(
             after=self.after,
             before=self.before,
@@ -64,7 +64,7 @@ class FilterParameters(BaseModel):
 
 
 class SearchParameters(FilterParameters):
-    """What to look for. Without any of ``q``, ``picture`` and ``like``, the newest photos."""
+    """A search. Without any of ``q``, ``picture`` and ``like``, for the newest photos."""
 
     q: str = Field(
         "",
@@ -215,7 +215,7 @@ async def search(
 async def search_by_picture(
     request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
 ) -> Response:
-    """As GET, for a picture that is handed in; ``picture`` in the answer is its name for later searches."""
+    """As GET, for a picture in the form; ``picture`` in the answer names it for later."""
 
     def find_encoder(engine: ServedEngine) -> Encoder:
         engine.catch_up()
