@@ -28,7 +28,7 @@ from embedding.progress import Console
 from indexer.catalog import Catalog, Model, Root, Setting, utcnow
 from indexer.database import ACTIVE_MODEL, connect
 from indexer.galleries import update_index
-from indexer.reader import KINDS, CatalogReader
+from indexer.reader import GALLERIES, CatalogReader
 from retrieval.confidence import Calibration
 
 BLOCK = 10_000
@@ -104,7 +104,7 @@ def make_library(folder: Path, n: int, photos: Path | None = None, captions: int
             connection.execute("COMMIT")
             first += len(rows)
     with closing(CatalogReader.open(folder)) as reader:
-        for kind in KINDS:
+        for kind in GALLERIES:
             update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, Console())
 
 

@@ -22,7 +22,7 @@ from embedding.encoder import Encoder
 from embedding.paths import keep_matplotlib_in_cache
 from embedding.progress import Console
 from indexer.corpus import CaptionCorpus, read_corpus
-from retrieval.confidence import FEATURES, KINDS, Bank, Calibration, Kind
+from retrieval.confidence import FEATURES, QUERY_KINDS, Bank, Calibration, QueryKind
 from train.calibrate import banks_of, fit_calibration
 from train.data import CaptionedPhotos, captioned_photos
 from train.questions import Embedded, Hits, Questions, draw, embed, questions
@@ -46,7 +46,7 @@ class Measured:
         self.confidence: list[NDArray[np.float64]] = []
         self.weak: list[NDArray[np.bool_]] = []  # "nothing here matches well"
 
-    def add(self, hits: Hits, calibration: Calibration, kind: Kind) -> None:
+    def add(self, hits: Hits, calibration: Calibration, kind: QueryKind) -> None:
         fit = calibration.fits[kind]
         confidence = fit.probabilities(hits.features)
         lengths = np.exp(hits.features[:, FEATURES.index("log length")]).round().astype(int)
@@ -69,14 +69,14 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
 
 def measure(
     data: Embedded, banks: tuple[Bank, Bank], seed: int, sizes: Iterable[int] = SIZES
-) -> dict[tuple[Kind, str], Measured]:
+) -> dict[tuple[QueryKind, str], Measured]:
     """Held-out hits of every kind and set of questions."""
     rng = np.random.default_rng(seed)
     side = rng.permutation(len(data.photos)) % 2
-    result: dict[tuple[Kind, str], Measured] = {}
+    result: dict[tuple[QueryKind, str], Measured] = {}
     for half in (0, 1):
         calibration = fit_calibration(data.only(np.flatnonzero(side == half)), *banks, seed)
-        for kind in KINDS:
+        for kind in QUERY_KINDS:
             for asked in [*questions(kind, data, rng), *_closer_looks(kind, data, rng)]:
                 held_out = asked.subset(side[asked.own] != half)
                 if len(held_out.queries) and kind in calibration.fits:
@@ -85,7 +85,7 @@ def measure(
     return result
 
 
-def _closer_looks(kind: Kind, data: Embedded, rng: np.random.Generator) -> Iterable[Questions]:
+def _closer_looks(kind: QueryKind, data: Embedded, rng: np.random.Generator) -> Iterable[Questions]:
     """Words that many photos answer; and captions asked of galleries without any photo that shares a visual
     word with their own one: holiday photos asked for a dog, when there is none."""
     if kind != "text_to_images":
@@ -103,12 +103,12 @@ def _closer_looks(kind: Kind, data: Embedded, rng: np.random.Generator) -> Itera
     yield replace(captions, name="captions, topic absent", relevance=relevance).subset(enough)
 
 
-def report(measured: dict[tuple[Kind, str], Measured]) -> str:
+def report(measured: dict[tuple[QueryKind, str], Measured]) -> str:
     """The table."""
     header = ["query", "gallery", "first hits right", "ECE first", "ECE top 10", "mean conf.", "really right"]
     rows: list[list[str]] = [[*header, "true first lost", "no answer seen", "seen at 5% lost"]]
     ordinary: dict[int, float] = {}
-    for (kind, name), one in sorted(measured.items(), key=lambda item: KINDS.index(item[0][0])):
+    for (kind, name), one in sorted(measured.items(), key=lambda item: QUERY_KINDS.index(item[0][0])):
         hits, confidence, weak = one.joined()
         for size in np.unique(hits.size):
             here = hits.size == size
@@ -149,7 +149,7 @@ def _percent(values: NDArray[np.generic]) -> str:
     return f"{100 * np.asarray(values, dtype=float).mean():.1f}%" if len(values) else ""
 
 
-def draw_reliability(measured: dict[tuple[Kind, str], Measured], path: Path) -> None:
+def draw_reliability(measured: dict[tuple[QueryKind, str], Measured], path: Path) -> None:
     """A PNG: how many of the hits that were given a probability are right, by kind and gallery size."""
     keep_matplotlib_in_cache()
     from matplotlib.figure import Figure

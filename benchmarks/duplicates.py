@@ -33,8 +33,8 @@ from indexer.build import update_library
 from indexer.galleries import TRIAL_QUERIES
 from indexer.reader import CatalogReader
 from indexer.vectorcodec import as_matrix
+from retrieval.collapse import NEAR_DUPLICATE, collapse
 from retrieval.duplicates import CLOSE, find_duplicates
-from retrieval.folding import ALIKE, folds
 from retrieval.samephoto import SAME_BELOW, Thumbnail, difference, thumbnail
 
 Picture = Image.Image
@@ -257,7 +257,7 @@ def kinds_table(
         print(
             f"| {name} | {np.median(cosines):.3f} ({np.percentile(cosines, 5):.3f}) "
             f"| {percent((cosines >= CLOSE).mean())} | {percent((far[name][second] < SAME_BELOW).mean())} "
-            f"| {percent(mean(found))} | {percent((cosines >= ALIKE).mean())} |"
+            f"| {percent(mean(found))} | {percent((cosines >= NEAR_DUPLICATE).mean())} |"
         )
 
 
@@ -275,7 +275,7 @@ def folding_table(
     same = [name for name, kind in KINDS.items() if kind.same]
     cosines = np.stack([(own * copies.rows(copies.paths[name])).sum(axis=1) for name in same])
     for alike in COSINES[1:]:
-        folded = [TOP - len(folds(photos[hits[:TOP]], alike)) for hits in best]
+        folded = [TOP - len(collapse(photos[hits[:TOP]], alike)) for hits in best]
         above = cosines >= alike
         print(
             f"| {alike} | {percent(above[:, first].mean())} | {percent(above[:, second].mean())} "

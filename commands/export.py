@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commands.config import SETTABLE
-from commands.shared import Gallery, Given, Json, command, print_json
+from commands.shared import GalleryOption, Given, Json, command, print_json
 
 
 class Format(str, Enum):
@@ -31,7 +31,9 @@ class Precision(str, Enum):
 def export(
     out: Annotated[Path, typer.Option(help="The folder to write, new or empty.", metavar="DIR")],
     form: Annotated[Format, typer.Option("--format", help="How; see above."), SETTABLE] = Format.npy,
-    within: Annotated[Gallery, typer.Option("--in", help="What to write."), SETTABLE] = Gallery.images,
+    gallery: Annotated[
+        GalleryOption, typer.Option("--in", help="What to write."), SETTABLE
+    ] = GalleryOption.images,
     precision: Annotated[
         Precision, typer.Option("--dtype", help="float16 takes half the space."), SETTABLE
     ] = Precision.float32,
@@ -57,7 +59,7 @@ def export(
     from indexer.library import find_library
     from retrieval.export import export as run
 
-    done = run(find_library(Given.library), out, form.value, within.value, precision.value, Given.progress())
+    done = run(find_library(Given.library), out, form.value, gallery.value, precision.value, Given.progress())
     if as_json:
         print_json({"out": str(done.out), "rows": done.rows, "dim": done.dim, "files": list(done.files)})
         return

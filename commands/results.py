@@ -1,4 +1,4 @@
-"""What ``search`` does with its hits: the one place that chooses how they are shown and to whom they go.
+"""Output of ``search``: how hits are printed, and where else they go.
 
 Standard output is the hits in one format: the table, or what --json, --csv, --paths or --null ask for.
 --html, --copy-to and --open come on top of any of them, and say on stderr what they did.
@@ -53,8 +53,11 @@ Thumbnails = Annotated[
 
 @dataclass(frozen=True)
 class Output:
-    """What the options ask for. Raises ``typer.BadParameter`` where they contradict one another, and
-    ``UserError`` where there is no viewer to open photos in: both before anything is searched."""
+    """The output that the options ask for.
+
+    Raises ``typer.BadParameter`` where they contradict one another, and ``UserError`` where there is no
+    viewer to open photos in: both before anything is searched.
+    """
 
     as_json: bool
     as_csv: bool
@@ -86,7 +89,7 @@ class Output:
         if self.html is not None:
             from retrieval.contactsheet import write_sheet
 
-            write_sheet(self.html, answer.query or "Photos", answer.hits, progress)
+            write_sheet(self.html, str(answer.query) or "Photos", answer.hits, progress)
             progress.note(f"{self.html}: {counted(len(answer.hits), 'hit')}")
         if self.copy_to is not None:
             not_copied = _copy(answer.hits, self.copy_to, progress)
@@ -120,11 +123,11 @@ class Output:
 
             if self.thumbnails is not False:
                 _print_thumbnails(answer.hits, forced=self.thumbnails is True)
-            print(hit_table(answer.hits, captions=answer.within == "captions"))
+            print(hit_table(answer.hits, captions=answer.gallery == "captions"))
 
 
 def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
-    """How many photos could not be copied; each is a warning."""
+    """Copy the photos; count those that could not be copied, with a warning each."""
     from retrieval.handover import copy_photos
 
     copies = copy_photos(hits, folder)

@@ -30,8 +30,8 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON."), SETTABLE]
 
 
-class Gallery(str, Enum):
-    """What is searched."""
+class GalleryOption(str, Enum):
+    """The gallery to search or write, as an option takes it."""
 
     images = "images"
     captions = "captions"

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from embedding.atomic import replacing
 from embedding.progress import Progress, showing
-from indexer.reader import CatalogReader, Kind
+from indexer.reader import CatalogReader, Gallery
 from indexer.vectorcodec import as_matrix
 from indexer.vectors import BLOCK, VectorIndex, best_of
 
@@ -103,7 +103,7 @@ class LargeIndex:
     lists: InvertedLists
     tail: VectorIndex  # what is newer than the lists
     catalog: CatalogReader
-    kind: Kind
+    kind: Gallery
     model_id: int
     count: int  # of the vectors in the catalogue
 
@@ -184,13 +184,13 @@ def _stacked(
     )
 
 
-def lists_file(folder: Path, kind: Kind, model_id: int) -> Path:
+def lists_file(folder: Path, kind: Gallery, model_id: int) -> Path:
     """The FAISS file of one kind and model; what is known of it is in a JSON file beside it."""
     return folder / f"{kind}-{model_id}.ivf"
 
 
 def load_lists(
-    catalog: CatalogReader, kind: Kind, model_id: int, dim: int, *, verify: bool = False
+    catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, *, verify: bool = False
 ) -> InvertedLists | None:
     """The inverted lists of one kind and model; None where there are none, or they are damaged or foreign.
 
@@ -227,7 +227,7 @@ def drifted(lists: InvertedLists, older: int, newer: int) -> bool:
 
 def build_lists(
     catalog: CatalogReader,
-    kind: Kind,
+    kind: Gallery,
     model_id: int,
     dim: int,
     trial: NDArray[np.float32],
@@ -258,7 +258,7 @@ def build_lists(
 
 def _sorted(
     catalog: CatalogReader,
-    kind: Kind,
+    kind: Gallery,
     model_id: int,
     dim: int,
     trial: NDArray[np.float32],
@@ -327,7 +327,7 @@ class Best:
         self.ids = np.take_along_axis(numbers, best, axis=1)
 
 
-def _sample(catalog: CatalogReader, kind: Kind, model_id: int, dim: int, n: int) -> NDArray[np.float32]:
+def _sample(catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, n: int) -> NDArray[np.float32]:
     """(n, D) vectors, evenly from all of them."""
     ids = catalog.vector_ids(kind, model_id)
     chosen = ids[np.linspace(0, len(ids) - 1, n).astype(np.int64)]

@@ -45,7 +45,7 @@ from indexer.known import Target, changed_captions, known_roots, known_targets
 from indexer.lock import indexing_lock
 from indexer.looking import Look, Looked, by_root
 from indexer.photos import index_photos, remove_photos
-from indexer.reader import KINDS, CatalogReader
+from indexer.reader import GALLERIES, CatalogReader
 from indexer.reading import Job
 from indexer.replacing import remove_left_overs
 from indexer.run import AnyEncoder, Effort, Failure, Run, Tally
@@ -170,7 +170,7 @@ def update_library(
         without_image = _update_captions(run, order)
         _activate_model(run)
         with closing(CatalogReader.open(library)) as reader:
-            for kind in KINDS:
+            for kind in GALLERIES:
                 update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
         remember_run(catalog, tally)
     return IndexReport.of(tally, without_image, time.monotonic() - started)

@@ -21,7 +21,7 @@ from indexer.approximate import lists_file, load_lists
 from indexer.database import CATALOG, connect, library_error, open_database
 from indexer.lock import LOCK, indexing_lock
 from indexer.migrations import LATEST, check_not_newer, is_possible, schema_version
-from indexer.reader import KINDS, CatalogReader, Kind, LibraryModel
+from indexer.reader import GALLERIES, CatalogReader, Gallery, LibraryModel
 from indexer.replacing import LEFT_OVERS
 from indexer.salvage import salvage
 from indexer.soundness import (
@@ -100,7 +100,7 @@ def examine(
                 say(_vectors(path.absolute()))
                 with closing(CatalogReader(path.absolute(), write=repair)) as catalog:
                     model = catalog.active_model()
-                    for kind in KINDS if model is not None else ():
+                    for kind in GALLERIES if model is not None else ():
                         assert model is not None
                         say(_index(catalog, kind, model))
                     if model is not None:
@@ -217,7 +217,7 @@ def _catalogue(path: Path) -> _Diagnosis:
 def _salvage(path: Path) -> str:
     result = salvage(path)
     _remake(path)  # a search looks for words in no table that is not there
-    for kind in KINDS:
+    for kind in GALLERIES:
         for file in sorted(path.parent.glob(f"{kind}-*")):
             # What its checksum vouches for shows which vectors were damaged; then it has those of lost rows.
             _remove_vectors(path, {kind: _differing_from(file, path, kind)})
@@ -284,7 +284,7 @@ def _vectors(path: Path) -> _Diagnosis:
     )
 
 
-def _remove_vectors(path: Path, broken: Mapping[Kind, Sequence[int]]) -> str:
+def _remove_vectors(path: Path, broken: Mapping[Gallery, Sequence[int]]) -> str:
     with _writing(path) as connection:
         delete_vectors(connection, broken)
     return f"{sum(map(len, broken.values())):,} removed; run `index`"
@@ -293,7 +293,7 @@ def _remove_vectors(path: Path, broken: Mapping[Kind, Sequence[int]]) -> str:
 # --- index files ------------------------------------------------------------------------------------
 
 
-def _index(catalog: CatalogReader, kind: Kind, model: LibraryModel) -> _Diagnosis:
+def _index(catalog: CatalogReader, kind: Gallery, model: LibraryModel) -> _Diagnosis:
     """The files that searches map into memory: their checksums, and row by row against the catalogue."""
     part, folder = f"index of {kind}", catalog.path.parent
     lists = lists_file(folder, kind, model.id)
@@ -329,7 +329,7 @@ def _index(catalog: CatalogReader, kind: Kind, model: LibraryModel) -> _Diagnosi
 
 
 def _rebuilding(
-    catalog: CatalogReader, kind: Kind, model: LibraryModel, after: int, path: Path
+    catalog: CatalogReader, kind: Gallery, model: LibraryModel, after: int, path: Path
 ) -> tuple[str, Callable[[], str]]:
     def rebuild() -> str:
         path.unlink()
@@ -339,7 +339,7 @@ def _rebuilding(
     return "rebuilds it from the catalogue", rebuild
 
 
-def _differing_from(file: Path, path: Path, kind: Kind) -> list[int]:
+def _differing_from(file: Path, path: Path, kind: Gallery) -> list[int]:
     """As ``_differing``; none where the file is no whole one of vectors, or of another history."""
     stored, model_id = read_vectors(file, verify=True), file.stem.rpartition("-")[2]
     if stored is None or not model_id.isdecimal():
@@ -349,7 +349,7 @@ def _differing_from(file: Path, path: Path, kind: Kind) -> list[int]:
         return list(_differing(catalog, kind, stored)) if ours else []
 
 
-def _differing(catalog: CatalogReader, kind: Kind, stored: StoredVectors) -> Iterator[int]:
+def _differing(catalog: CatalogReader, kind: Gallery, stored: StoredVectors) -> Iterator[int]:
     """The ids of vectors that the catalogue has, and that are others in the file."""
     for start in range(0, len(stored.ids), BLOCK):
         ids = stored.ids[start : start + BLOCK].tolist()

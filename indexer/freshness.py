@@ -19,7 +19,7 @@ from indexer.database import CATALOG
 from indexer.drives import load_drives
 from indexer.known import caption_plan, known_targets
 from indexer.looking import Looked, by_root
-from indexer.reader import KINDS
+from indexer.reader import GALLERIES
 from indexer.relativepaths import relative_to_root
 from indexer.run import Tally
 from indexer.survey import looks_at, plan_root
@@ -74,9 +74,10 @@ def disk_use(library: Path) -> dict[str, int]:
             if path.is_file():
                 sizes[path.name] = path.stat().st_size
     thumbnails = thumbnailcache.disk_use(library)
+    prefixes = tuple(f"{gallery}-" for gallery in GALLERIES)
     return {
         "catalogue": sum(size for name, size in sizes.items() if name.startswith(CATALOG)),
-        "index": sum(size for name, size in sizes.items() if name.startswith(tuple(f"{k}-" for k in KINDS))),
+        "index": sum(size for name, size in sizes.items() if name.startswith(prefixes)),
         "thumbnails": thumbnails,
         "total": sum(sizes.values()) + thumbnails,
     }

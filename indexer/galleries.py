@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from embedding.progress import Progress
 from indexer.approximate import LargeIndex, build_lists, drifted, load_lists
-from indexer.reader import KINDS, CatalogReader, Kind
+from indexer.reader import GALLERIES, CatalogReader, Gallery
 from indexer.vectors import index_file, open_exact
 
 # From here on a gallery is large: an exact search of so many vectors of 512 dimensions reads 0.4 GB.
@@ -54,7 +54,7 @@ class Index(Protocol):
 
 def open_index(
     catalog: CatalogReader,
-    kind: Kind,
+    kind: Gallery,
     model_id: int,
     dim: int,
     *,
@@ -78,7 +78,7 @@ def open_index(
 
 def update_index(
     catalog: CatalogReader,
-    kind: Kind,
+    kind: Gallery,
     model_id: int,
     dim: int,
     encode_texts: Callable[[Sequence[str]], NDArray[np.float32]],
@@ -105,7 +105,7 @@ def update_index(
 
 def remove_index_files(folder: Path, model_id: int) -> None:
     """Deletes the cache files of a model that is gone from the catalogue."""
-    for kind in KINDS:
+    for kind in GALLERIES:
         for file in folder.glob(f"{kind}-{model_id}.*"):
             with suppress(OSError):
                 file.unlink()

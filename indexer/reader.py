@@ -25,10 +25,10 @@ from indexer.filters import DATE, FUNCTIONS, Filters
 from indexer.states import current_state, was_state
 from indexer.words import FIELDS
 
-Kind = Literal["images", "captions"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-TABLES: dict[Kind, str] = {"images": "image_vectors", "captions": "caption_vectors"}
-_WITH_PHOTO: dict[Kind, str] = {
+Gallery = Literal["images", "captions"]
+GALLERIES: tuple[Gallery, ...] = get_args(Gallery)
+TABLES: dict[Gallery, str] = {"images": "image_vectors", "captions": "caption_vectors"}
+_WITH_PHOTO: dict[Gallery, str] = {
     "images": "image_vectors v JOIN images i ON i.id = v.image_id JOIN roots r ON r.id = i.root_id",
     "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
@@ -120,40 +120,40 @@ class CatalogReader:
         """Whether it knows any. A sound catalogue that does also knows which is active."""
         return bool(self._all("SELECT 1 FROM models LIMIT 1", []))
 
-    def count_vectors(self, kind: Kind, model_id: int, after: int = 0) -> int:
+    def count_vectors(self, kind: Gallery, model_id: int, after: int = 0) -> int:
         """How many vectors of one kind a model has with ids above ``after``, without reading a vector."""
         statement = f"SELECT COUNT(*) FROM {TABLES[kind]} WHERE model_id = ? AND id > ?"
         ((count,),) = self._all(statement, [model_id, after])
         return int(count)
 
-    def state(self, kind: Kind, model_id: int) -> bytes | None:
+    def state(self, kind: Gallery, model_id: int) -> bytes | None:
         """The token of the vectors that one kind and model has; None where nothing gave it one yet."""
         with self._reading():
             return current_state(self._connection, kind, model_id)
 
-    def was_state(self, kind: Kind, model_id: int, token: bytes) -> bool:
+    def was_state(self, kind: Gallery, model_id: int, token: bytes) -> bool:
         """Whether the vectors of one kind and model are in the state of this token, or came from it."""
         with self._reading():
             return was_state(self._connection, kind, model_id, token)
 
-    def vector_ids(self, kind: Kind, model_id: int, after: int = 0) -> NDArray[np.int64]:
+    def vector_ids(self, kind: Gallery, model_id: int, after: int = 0) -> NDArray[np.int64]:
         """(n,) the ids of the vectors of one kind and model that are above ``after``, rising."""
         statement = f"SELECT id FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id"
         rows = self._execute(statement, [model_id, after])
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
-    def vectors_after(self, kind: Kind, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
+    def vectors_after(self, kind: Gallery, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
         """The (id, vector) of at most ``n`` vectors with higher ids, rising."""
         return self._all(
             f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
             [model_id, id_, n],
         )
 
-    def vectors(self, kind: Kind, ids: Sequence[int]) -> dict[int, bytes]:
+    def vectors(self, kind: Gallery, ids: Sequence[int]) -> dict[int, bytes]:
         """id -> vector, of those that there are."""
         return dict(self._by_ids(f"SELECT id, vector FROM {TABLES[kind]} WHERE id IN", ids))
 
-    def matching(self, kind: Kind, model_id: int, filters: Filters) -> NDArray[np.int64]:
+    def matching(self, kind: Gallery, model_id: int, filters: Filters) -> NDArray[np.int64]:
         """(n,) the ids, rising, of the vectors of photos that the filters let through; of captions, those of
         their photos."""
         condition, values = filters.condition()
@@ -163,7 +163,7 @@ class CatalogReader:
         )
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
-    def newest(self, kind: Kind, model_id: int, filters: Filters, n: int) -> list[int]:
+    def newest(self, kind: Gallery, model_id: int, filters: Filters, n: int) -> list[int]:
         """The ids of the vectors of photos, or of their captions: of those the filters let through the ``n``
         that were taken last, the last first."""
         condition, values = filters.condition()
@@ -174,12 +174,12 @@ class CatalogReader:
         )
         return [id_ for (id_,) in rows]
 
-    def dates(self, kind: Kind, ids: Sequence[int]) -> dict[int, str]:
+    def dates(self, kind: Gallery, ids: Sequence[int]) -> dict[int, str]:
         """When the photos of these vectors were taken, as text that sorts by time."""
         rows = self._by_ids(f"SELECT v.id, {DATE} FROM {_WITH_PHOTO[kind]} WHERE v.id IN", ids)
         return dict(rows)
 
-    def found(self, kind: Kind, ids: Sequence[int]) -> dict[int, Found]:
+    def found(self, kind: Gallery, ids: Sequence[int]) -> dict[int, Found]:
         """What the vectors with these ids stand for, of those that there are."""
         if kind == "images":
             rows = self._by_ids(

@@ -17,7 +17,7 @@ from indexer.choices import CHOICES
 from indexer.database import ACTIVE_MODEL
 from indexer.freshness import LAST_RUN
 from indexer.migrations import LATEST, MIGRATIONS
-from indexer.reader import KINDS, TABLES, Kind
+from indexer.reader import GALLERIES, TABLES, Gallery
 from indexer.vectorcodec import has_dim, squared_length
 
 UNIT = 1e-3  # how far from 1 the length of a vector may be; encoders give it to 1e-6
@@ -217,11 +217,11 @@ def mend_references(connection: sqlite3.Connection) -> tuple[int, int]:
 # --- vectors ----------------------------------------------------------------------------------------
 
 
-def broken_vectors(connection: sqlite3.Connection) -> dict[Kind, list[int]]:
+def broken_vectors(connection: sqlite3.Connection) -> dict[Gallery, list[int]]:
     """The ids of vectors that are not of their model's dimension, or not of length 1."""
     dims = dict(connection.execute("SELECT id, dim FROM models"))
-    broken: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
-    for kind in KINDS:
+    broken: dict[Gallery, list[int]] = {kind: [] for kind in GALLERIES}
+    for kind in GALLERIES:
         newest = 0
         query = f"SELECT id, model_id, vector FROM {TABLES[kind]} WHERE id > ? ORDER BY id LIMIT {_BLOCK}"
         while rows := connection.execute(query, [newest]).fetchall():
@@ -230,7 +230,7 @@ def broken_vectors(connection: sqlite3.Connection) -> dict[Kind, list[int]]:
     return broken
 
 
-def delete_vectors(connection: sqlite3.Connection, broken: Mapping[Kind, Sequence[int]]) -> None:
+def delete_vectors(connection: sqlite3.Connection, broken: Mapping[Gallery, Sequence[int]]) -> None:
     """Removes vectors, so that the next `index` encodes what they stood for again."""
     for kind, ids in broken.items():
         connection.executemany(f"DELETE FROM {TABLES[kind]} WHERE id = ?", ((id_,) for id_ in ids))

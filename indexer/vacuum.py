@@ -14,7 +14,7 @@ from indexer.approximate import load_lists
 from indexer.database import connect, library_error, open_database
 from indexer.galleries import LARGE
 from indexer.lock import LOCK, indexing_lock
-from indexer.reader import KINDS, CatalogReader
+from indexer.reader import GALLERIES, CatalogReader
 from indexer.replacing import LEFT_OVERS
 from indexer.thumbnailcache import disk_use, remove_orphans
 from indexer.words import compact_words
@@ -81,7 +81,7 @@ def _unused(library: Path) -> list[Path]:
     with closing(CatalogReader.open(library)) as catalog:
         model = catalog.active_model()
         used: set[str] = set()
-        for kind in KINDS if model is not None else ():
+        for kind in GALLERIES if model is not None else ():
             assert model is not None
             stem = f"{kind}-{model.id}"
             large = catalog.count_vectors(kind, model.id) >= LARGE
@@ -89,7 +89,7 @@ def _unused(library: Path) -> list[Path]:
                 used |= {f"{stem}.ivf", f"{stem}.ivf.json", f"{stem}.tail"}
             else:
                 used.add(f"{stem}.vectors")
-    patterns = (*(f"{kind}-*" for kind in KINDS), LEFT_OVERS)
+    patterns = (*(f"{kind}-*" for kind in GALLERIES), LEFT_OVERS)
     files = {file for pattern in patterns for file in library.glob(pattern)}
     return sorted(file for file in files if file.is_file() and file.name not in used)
 

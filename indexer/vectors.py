@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from indexer.reader import CatalogReader, Kind
+from indexer.reader import CatalogReader, Gallery
 from indexer.vectorcodec import as_matrix
 from indexer.vectorfile import Stamp, StoredVectors, read_vectors, write_vectors
 
@@ -109,7 +109,7 @@ def best_of(
 
 
 def open_exact(
-    catalog: CatalogReader, kind: Kind, model_id: int, dim: int, after: int = 0, *, verify: bool = False
+    catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, after: int = 0, *, verify: bool = False
 ) -> VectorIndex:
     """The exact index over the vectors of one kind and model with ids above ``after``, as the catalogue has
     them now.
@@ -141,13 +141,13 @@ def open_exact(
     )
 
 
-def index_file(folder: Path, kind: Kind, model_id: int, *, tail: bool = False) -> Path:
+def index_file(folder: Path, kind: Gallery, model_id: int, *, tail: bool = False) -> Path:
     """The cache file of one kind and model: of all vectors, or of those newer than inverted lists."""
     return folder / f"{kind}-{model_id}.{'tail' if tail else 'vectors'}"
 
 
 def _blocks(
-    catalog: CatalogReader, stored: StoredVectors | None, kind: Kind, model_id: int, dim: int, after: int
+    catalog: CatalogReader, stored: StoredVectors | None, kind: Gallery, model_id: int, dim: int, after: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Ids and rows of all vectors: of those that are stored already first, then what is new."""
     newest = after
@@ -164,7 +164,7 @@ def _blocks(
         newest = block[-1][0]
 
 
-def stamp(catalog: CatalogReader, kind: Kind, model_id: int, after: int = 0) -> Stamp | None:
+def stamp(catalog: CatalogReader, kind: Gallery, model_id: int, after: int = 0) -> Stamp | None:
     """The stamp of what the catalogue holds now, of ids above ``after``; None where it has no state yet."""
     state = catalog.state(kind, model_id)
     return None if state is None else Stamp(state, after)

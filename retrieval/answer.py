@@ -1,4 +1,4 @@
-"""What a search found, in the shape that every program reads."""
+"""The answer to a search request, and its JSON: that of ``search --json`` and of the HTTP API."""
 
 from __future__ import annotations
 
@@ -7,28 +7,47 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.reader import Kind
+    from indexer.reader import Gallery
     from retrieval.hits import Hit
+    from retrieval.query import Query
+    from retrieval.spelling import Correction
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a search found."""
+    """The answer to a search request."""
 
-    query: str  # as one would type it; empty where nothing but filters was asked for
-    within: Kind  # what was searched
+    query: Query  # as it was searched for
+    gallery: Gallery
     hits: Sequence[Hit]
-    matches_well: bool | None
-    took_ms: float
-    n_matching: int | None = None  # after so many hits none is a likely match; None: nobody can tell
+    n_gallery: int  # photos or captions that can be found at all
+    matches_well: bool | None = None  # False: not even the best hit is a likely match; None: unknown
+    n_matching: int | None = None  # no hit after the first n is a likely match; None: unknown
+    corrections: tuple[Correction, ...] = ()  # certain and doubtful ones
+    corrected: bool = True  # the certain ones were searched for
+    unknown_words: tuple[str, ...] = ()  # without a meaning to the model
+    filters_exclude_all: bool = False
+    took_ms: float = 0.0  # of the search itself, once the query is understood
+
+    @property
+    def is_of_words(self) -> bool:
+        """True for a sentence about photos, which the words beside them can answer."""
+        return self.query.sentence is not None and self.gallery == "images"
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``search --json``."""
+        """The answer as JSON has it; ``in`` is the gallery, ``gallery`` its size."""
+        corrections = [
+            {"word": one.word, "known": list(one.known), "used": one.is_certain and self.corrected}
+            for one in self.corrections
+        ]
         return {
-            "query": self.query,
-            "in": self.within,
+            "query": str(self.query),
+            "in": self.gallery,
             "matches_well": self.matches_well,
             "n_matching": self.n_matching,
             "hits": [hit.as_json() for hit in self.hits],
+            "corrections": corrections,
+            "unknown_words": list(self.unknown_words),
+            "gallery": self.n_gallery,
             "took_ms": round(self.took_ms, 1),
         }

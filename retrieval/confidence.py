@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,8 +26,8 @@ from numpy.typing import ArrayLike, NDArray
 from embedding.errors import ModelError
 from embedding.modelfolder import CALIBRATION, first_line
 
-Kind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
-KINDS: tuple[Kind, ...] = ("text_to_images", "image_to_captions", "image_to_images", "text_to_captions")
+QueryKind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
+QUERY_KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
 
 _TOP_SHARES = (0.01, 0.05, 0.25)  # of the bank, whose mean scores tell how high chance reaches
 N_BACKGROUND = 2 + len(_TOP_SHARES)
@@ -60,7 +60,7 @@ class Bank:
         return cls(np.rint(vectors / scales[:, None]).astype(np.int8), scales)
 
     def fault(self, dim: int) -> str | None:
-        """What is wrong with it as a bank of vectors of ``dim`` numbers, if anything is."""
+        """The fault that keeps it from being a bank of ``dim`` numbers a row, if any."""
         rows, scales = self.rows, self.scales
         if rows.ndim != 2 or rows.dtype != np.int8 or rows.shape[1] != dim or not len(rows):
             return f"a bank is {rows.dtype} of {rows.shape}, and the model's vectors have {dim} numbers"
@@ -88,7 +88,7 @@ class Bank:
 
 @dataclass(frozen=True)
 class Fit:
-    """What one kind of query has learnt."""
+    """The fitted weights and limits of one kind of query."""
 
     weights: NDArray[np.float64]  # (1 + len(FEATURES),), the constant first
     sizes: NDArray[np.float64]  # (S,) of galleries, rising
@@ -96,7 +96,7 @@ class Fit:
     weak: NDArray[np.float64]  # (L, S) a best hit below this is no match
 
     def fault(self) -> str | None:
-        """What is wrong with its numbers, if anything is."""
+        """The fault in its numbers, if any."""
         if any(array.dtype != np.float64 or not np.isfinite(array).all() for array in vars(self).values()):
             return "a fit is not of finite float64"
         axes = (self.lengths, self.sizes)
@@ -131,10 +131,10 @@ class Calibration:
 
     images: Bank
     captions: Bank
-    fits: Mapping[Kind, Fit]
+    fits: Mapping[QueryKind, Fit]
 
     def confidences(
-        self, kind: Kind, query: NDArray[np.float32], text: str | None, scores: ArrayLike, n_gallery: int
+        self, kind: QueryKind, query: NDArray[np.float32], text: str | None, scores: ArrayLike, n_gallery: int
     ) -> NDArray[np.float64] | None:
         """(k,) probabilities that hits with these (k,) scores match the (D,) query, in a gallery of
         ``n_gallery``; None when there is no fit for this kind of query. ``text`` is that of a sentence."""
@@ -145,17 +145,20 @@ class Calibration:
         length = 1 if text is None else n_words(text)
         return self.fits[kind].probabilities(features(wide, background, [n_gallery], [length]))[0]
 
-    def bank(self, kind: Kind) -> Bank:
+    def bank(self, kind: QueryKind) -> Bank:
         """The bank on the side that this kind of query searches."""
         return self.images if kind.endswith("_images") else self.captions
 
-    def matches_well(self, kind: Kind, text: str | None, best: float, n_gallery: int) -> bool:
-        """Whether a best hit of this confidence is a likely match."""
+    def matches_well(self, kind: QueryKind, text: str | None, best: float, n_gallery: int) -> bool:
+        """True if a best hit of this confidence is a likely match."""
         return kind in self.fits and best >= self.weakest(kind, text, n_gallery)
 
-    def weakest(self, kind: Kind, text: str | None, n_gallery: int) -> float:
-        """The confidence that a best hit must have to be a likely match: what is cut off are the weakest 5%
-        of the first hits that were right on dev, for queries of this length in galleries of this size."""
+    def weakest(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
+        """The least confidence of a best hit that is a likely match.
+
+        Below it are the weakest 5% of the first hits that were right on dev, for queries of this length in
+        galleries of this size.
+        """
         return self.fits[kind].weak_below(n_gallery, 1 if text is None else n_words(text))
 
     def save(self, folder: Path) -> None:
@@ -181,7 +184,7 @@ class Calibration:
                 ]
                 fits = {
                     kind: Fit(*(file[f"{kind}/{name}"] for name in ("weights", "sizes", "lengths", "weak")))
-                    for kind in KINDS
+                    for kind in QUERY_KINDS
                     if f"{kind}/weights" in file
                 }
         except Exception as error:  # NumPy and zipfile raise what they like on what is none of theirs
@@ -195,7 +198,7 @@ class Calibration:
 
 
 def n_words(text: str) -> int:
-    """How many words a sentence has, at least 1."""
+    """Count the words of a sentence, at least 1."""
     return max(1, len(_WORD.findall(text)))
 
 

@@ -1,38 +1,45 @@
-"""Queries to ranked hits, over the library's vectors."""
+"""The search engine: requests to answers, queries to ranked hits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedding.encoder import Encoder
-from embedding.errors import LibraryError, ModelError, UserError
+from embedding.errors import LibraryError, UserError
 from indexer.galleries import Index, open_index
 from indexer.library import find_library
 from indexer.listednames import as_listed
-from indexer.reader import CatalogReader, Found, LibraryModel
-from indexer.reader import Kind as Gallery
+from indexer.reader import CatalogReader, Found, Gallery, LibraryModel
 from indexer.tokens import runs
 from indexer.vectors import VectorIndex
-from retrieval.confidence import Calibration, Kind
+from retrieval.answer import Answer
+from retrieval.collapse import Group, Selection, select
+from retrieval.confidence import Calibration, QueryKind
+from retrieval.correction import correct_query
+from retrieval.encoders import load_encoder
 from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
-from retrieval.hits import Hit, Hits
-from retrieval.query import Query, Term, parse_query
-from retrieval.shown import Shown, first_shown
+from retrieval.hits import Hit
+from retrieval.notebook import Hits
+from retrieval.query import Query, parse_query
+from retrieval.queryvector import query_vector
+from retrieval.request import SearchRequest, resolve
+from retrieval.terms import Item, PhotoTerm
 from retrieval.words import WrittenWords
 
 Engine = TypeVar("Engine", bound="SearchEngine")
 
 _MOST_BY_DATE = 1000
-# So many hits more than were asked for are looked at, to find what is like the last of them.
-_MORE_TO_FOLD = 100
+# Hits beyond those asked for that are ranked as well, to find the near-duplicates of the last ones.
+_MORE_TO_COLLAPSE = 100
 
 
 class SearchEngine:
@@ -83,11 +90,11 @@ class SearchEngine:
 
     @property
     def is_current(self) -> bool:
-        """Whether nothing was committed since the library was opened, or looked at last."""
+        """True if nothing was committed since the library was opened or refreshed."""
         return self.catalog.version() == self._version
 
     def refresh(self) -> None:
-        """See what was committed since the library was opened, or looked at last. Raises ``LibraryError``."""
+        """Take in what was committed since the last look. Raises ``LibraryError``."""
         version = self.catalog.version()
         if version == self._version:
             return
@@ -98,8 +105,8 @@ class SearchEngine:
         self.model = model
         opened = list(self._indexes)
         self._indexes.clear()
-        for within in opened:
-            self.index(within)
+        for gallery in opened:
+            self.index(gallery)
         self._version = version
 
     @cached_property
@@ -116,47 +123,86 @@ class SearchEngine:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """What the scores of the library's model mean, where its folder says. Raises ``ModelError``."""
+        """The calibration of the library's model, if it has one. Raises ``ModelError``."""
         return Calibration.load(self.encoder.folder, self.encoder.dim)
 
-    def index(self, within: Gallery) -> Index:
+    def index(self, gallery: Gallery) -> Index:
         """The vector index over photos or captions, brought up to date with the catalogue."""
-        if within not in self._indexes:
-            self._indexes[within] = (
+        if gallery not in self._indexes:
+            self._indexes[gallery] = (
                 VectorIndex.empty(1)
                 if self.model is None
-                else open_index(self.catalog, within, self.model.id, self.model.dim, exact=self.exact)
+                else open_index(self.catalog, gallery, self.model.id, self.model.dim, exact=self.exact)
             )
-        return self._indexes[within]
+        return self._indexes[gallery]
 
     def unknown_words(self, query: Query) -> list[str]:
-        """The words of its sentences that mean nothing to the library's model."""
+        """The words of a query that mean nothing to the library's model."""
         if self.model is None:
             return []
         return [word for text in query.texts for word in self.encoder.unknown_words(text)]
 
     def written_words(self, text: str) -> Container[str]:
-        """The words of a text that are in names, folders, keywords or captions; each is looked up when it is
-        asked for, which raises ``LibraryError``."""
+        """The words of a text that names, folders, keywords or captions have.
+
+        Each is looked up when it is asked for, which raises ``LibraryError``.
+        """
         return WrittenWords(self.catalog, frozenset(runs(text)))
 
-    def matches_well(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> bool | None:
-        """Whether the best of these hits of ``query`` is a likely match; None where nobody can tell."""
-        if query.terms and not hits and self.calibration is not None and len(self.index(within)):
+    def answer(self, request: SearchRequest) -> Answer:
+        """Carry out a whole search: parse, refine, correct, search, judge.
+
+        Raises as ``search`` does, and ``UserError`` for words, feedback or a last search that cannot be used.
+        """
+        query, gallery = resolve(request, self.library, self.catalog, self.model)
+        unknown = self.unknown_words(query)
+        fixed = correct_query(query, None if request.ranking == "visual" else self.written_words)
+        if request.correct:
+            query = fixed.query
+        started = perf_counter()
+        hits = self.search(
+            query,
+            request.top,
+            gallery,
+            request.min_confidence,
+            by_date=request.by_date,
+            collapse=request.collapse,
+            ranking=request.ranking,
+        )
+        took_ms = (perf_counter() - started) * 1000
+        n_gallery = len(self.index(gallery))
+        excluded = not hits and self._filters_exclude_all(query, gallery)
+        return Answer(
+            query,
+            gallery,
+            hits,
+            n_gallery,
+            matches_well=self.matches_well(query, hits, gallery) if n_gallery and not excluded else None,
+            n_matching=self.n_matching(query, hits, gallery),
+            corrections=fixed.corrections,
+            corrected=request.correct,
+            unknown_words=tuple(unknown),
+            filters_exclude_all=excluded,
+            took_ms=took_ms,
+        )
+
+    def matches_well(self, query: Query, hits: Sequence[Hit], gallery: Gallery = "images") -> bool | None:
+        """Judge whether the best of a query's hits is a likely match; None where nobody can tell."""
+        if query.terms and not hits and self.calibration is not None and len(self.index(gallery)):
             return False
-        kind = kind_of(query, within)
+        kind = kind_of(query, gallery)
         best = max((hit.confidence for hit in hits if hit.confidence is not None), default=None)
         if kind is None or best is None or self.calibration is None:
             return None
         if (hits[0].words or 0) >= SURE:
             return True
-        return self.calibration.matches_well(kind, query.sentence, best, len(self.index(within)))
+        return self.calibration.matches_well(kind, query.sentence, best, len(self.index(gallery)))
 
-    def n_matching(self, query: Query, hits: Sequence[Hit], within: Gallery = "images") -> int | None:
-        """After how many of these hits of ``query`` none is a likely match; None where nobody can tell."""
-        if not hits or not self._has_confidence(query, within):
+    def n_matching(self, query: Query, hits: Sequence[Hit], gallery: Gallery = "images") -> int | None:
+        """Count the hits down to the last likely match; None where nobody can tell."""
+        if not hits or not self._has_confidence(query, gallery):
             return None
-        weakest = self._weakest(query, within)
+        weakest = self._weakest(query, gallery)
         likely = [(hit.confidence or 0) >= weakest or (hit.words or 0) >= SURE for hit in hits]
         return max((at for at, well in enumerate(likely, start=1) if well), default=0)
 
@@ -164,55 +210,48 @@ class SearchEngine:
         self,
         query: Query | str | Path,
         top: int = 10,
-        within: Gallery = "images",
+        gallery: Gallery = "images",
         min_confidence: float = 0.0,
         *,
         by_date: bool = False,
-        fold: bool = False,
+        collapse: bool = False,
         ranking: Ranking = "fused",
     ) -> Hits:
-        """The ``top`` best photos or captions for a query, best first; without terms the newest ones.
+        """Find the ``top`` best photos or captions for a query, best first; without terms the newest ones.
 
         A string is parsed as on the command line, a ``Path`` is a photo. Photos of the query are not listed
-        among its hits. What is one sentence about photos is also looked for in the words beside them
+        among its hits. A query that is one sentence about photos is also looked for in the words beside them
         (``retrieval.fusion``) unless ``ranking`` is "visual", and only there if it is "words". Fewer hits
         than asked for means that the gallery holds no more of what the filters let through, or none as
         likely as ``min_confidence``. With ``by_date`` the newest of those that match well come first: of the
         1,000 best, what is not weaker than 95% of the first hits that were right on dev and at least half as
         likely as the best, or is meant by its words; of a query without confidence the ``top`` best. With
-        ``fold`` a photo that shows almost the same as a better hit is in that one's ``alike``, and there are
-        ``top`` that differ; neither captions nor the newest of a query without terms are folded. Raises
-        ``UserError`` for a sentence with no known word, a photo that cannot be read, terms that cancel out,
-        or a ``min_confidence`` where hits have no confidence; ``LibraryError`` when the model is gone;
+        ``collapse`` a photo that shows almost the same as a better hit is in that one's ``alike``, and there
+        are ``top`` that differ; neither captions nor the newest of a query without terms are collapsed.
+        Raises ``UserError`` for a sentence with no known word, a photo that cannot be read, terms that cancel
+        out, or a ``min_confidence`` where hits have no confidence; ``LibraryError`` when the model is gone;
         ``ValueError`` for ``top`` below 1.
         """
         if top < 1:
             raise ValueError(f"top is {top}; it must be at least 1")
         if isinstance(query, Path):
-            query = Query((Term(photo=query),))
+            query = Query((PhotoTerm(query),))
         elif isinstance(query, str):
             query = parse_query([query])
-        index = self.index(within)
-        if len(index) == 0 or self.model is None:
+        if len(self.index(gallery)) == 0 or self.model is None:
             return Hits()
         if not query.terms:
-            ids = self.catalog.newest(within, self.model.id, query.filters, top)
-            found = self.catalog.found(within, ids)
-            there = [id_ for id_ in ids if id_ in found]
-            return Hits(_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
-        if min_confidence > 0 and not self._has_confidence(query, within):
-            fact = (
-                f"the model {self.encoder.name} has no calibration, so its hits have no confidence"
-                if self.calibration is None
-                else "only hits of one sentence or one photo have a confidence"
-            )
-            raise UserError(f"{fact}; search without --min-confidence")
-        sure = by_date and self._has_confidence(query, within)
-        fold = fold and within == "images"
-        hits = self._best(query, max(top, _MOST_BY_DATE) if sure else top, within, fold, ranking)
-        if sure:
+            return self._newest(query, top, gallery, self.model)
+        has_confidence = self._has_confidence(query, gallery)
+        if min_confidence > 0 and not has_confidence:
+            raise self._without_confidence()
+        collapse = collapse and gallery == "images"
+        if not (by_date and has_confidence):
+            hits = self._best(query, top, gallery, collapse, ranking)
+        else:
+            hits = self._best(query, max(top, _MOST_BY_DATE), gallery, collapse, ranking)
             best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
-            min_confidence = max(min_confidence, self._weakest(query, within), best / 2)
+            min_confidence = max(min_confidence, self._weakest(query, gallery), best / 2)
         hits = [
             hit
             for hit in hits
@@ -220,112 +259,111 @@ class SearchEngine:
             or hit.confidence >= min_confidence
             or (by_date and (hit.words or 0) >= SURE)
         ]
-        return Hits(self._newest_first(hits, within)[:top] if by_date else hits)
+        return Hits(self._newest_first(hits, gallery)[:top] if by_date else hits)
 
-    def _best(self, query: Query, top: int, within: Gallery, fold: bool, ranking: Ranking) -> list[Hit]:
-        """The ``top`` best, best first, those that look alike as one if ``fold``."""
+    def _newest(self, query: Query, top: int, gallery: Gallery, model: LibraryModel) -> Hits:
+        """The newest photos or captions that the filters let through."""
+        ids = self.catalog.newest(gallery, model.id, query.filters, top)
+        found = self.catalog.found(gallery, ids)
+        there = [id_ for id_ in ids if id_ in found]
+        return Hits(_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
+
+    def _filters_exclude_all(self, query: Query, gallery: Gallery) -> bool:
+        """True if the gallery has items and the query's filters let none of them through."""
+        if self.model is None or not query.filters or not len(self.index(gallery)):
+            return False
+        return not len(self.catalog.matching(gallery, self.model.id, query.filters))
+
+    def _without_confidence(self) -> UserError:
+        """The error for a minimum confidence where hits have no confidence."""
+        fact = (
+            f"the model {self.encoder.name} has no calibration, so its hits have no confidence"
+            if self.calibration is None
+            else "only hits of one sentence or one photo have a confidence"
+        )
+        return UserError(f"{fact}; search without --min-confidence")
+
+    def _best(self, query: Query, top: int, gallery: Gallery, collapse: bool, ranking: Ranking) -> list[Hit]:
+        """The ``top`` best, best first; near-duplicates count as one hit if ``collapse``."""
         assert self.model is not None
-        index = self.index(within)
-        among = self.catalog.matching(within, self.model.id, query.filters) if query.filters else None
-        vector = self._encode(query)
-        own = frozenset(as_listed(photo.resolve()) for photo in query.photos if within == "images")
+        index = self.index(gallery)
+        among = self.catalog.matching(gallery, self.model.id, query.filters) if query.filters else None
+        vector = query_vector(query, self.encoder, self._item_vector)
+        own = frozenset(as_listed(photo.resolve()) for photo in query.photos if gallery == "images")
         wanted = top + len(own)  # the query photos themselves may be found
-        if fold:
-            wanted += min(top, _MORE_TO_FOLD)
+        if collapse:
+            wanted += min(top, _MORE_TO_COLLAPSE)
         most = len(index) if among is None else len(among)
         searched = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
         while True:
-            if query.sentence is None or within == "captions":
+            if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
                 ranked = fused(query.sentence, searched, wanted, ranking)
-            shown = first_shown(
-                ranked.ids.tolist(), top, self.catalog, within, own, index.vectors if fold else None
+            selected = select(
+                ranked.ids.tolist(), top, self.catalog, gallery, own, index.vectors if collapse else None
             )
             # Links to the query photos are left out as well: there may be more hits behind them.
-            if len(shown.folds) == top or wanted >= most or len(ranked.ids) < wanted:
-                return self._hits(ranked, shown, query, vector, within)
+            if len(selected.groups) == top or wanted >= most or len(ranked.ids) < wanted:
+                return self._hits(ranked, selected, query, vector, gallery)
             wanted *= 2
 
-    def _newest_first(self, hits: Sequence[Hit], within: Gallery) -> list[Hit]:
-        """The hits by date, with new ranks; those without a photo last."""
-        dates = self.catalog.dates(within, [hit.id for hit in hits])
+    def _item_vector(self, item: Item) -> NDArray[np.float32]:
+        """(D,) float32, of length 1. Raises ``KeyError`` for an item that is not in the library."""
+        return self.index(item.gallery).vectors([item.id])[0]
+
+    def _newest_first(self, hits: Sequence[Hit], gallery: Gallery) -> list[Hit]:
+        """Sort hits by date, with new ranks; those without a photo last."""
+        dates = self.catalog.dates(gallery, [hit.id for hit in hits])
         ordered = sorted(hits, key=lambda hit: dates.get(hit.id, ""), reverse=True)
         return [replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1)]
 
-    def _has_confidence(self, query: Query, within: Gallery) -> bool:
-        kind = kind_of(query, within)
-        return self.calibration is not None and kind in self.calibration.fits
+    def _has_confidence(self, query: Query, gallery: Gallery) -> bool:
+        kind = kind_of(query, gallery)
+        return kind is not None and self.calibration is not None and kind in self.calibration.fits
 
-    def _weakest(self, query: Query, within: Gallery) -> float:
-        """The confidence below which a best hit of this query is no likely match."""
-        kind = kind_of(query, within)
+    def _weakest(self, query: Query, gallery: Gallery) -> float:
+        """The confidence below which a query's best hit is no likely match."""
+        kind = kind_of(query, gallery)
         assert self.calibration is not None and kind is not None
-        return self.calibration.weakest(kind, query.sentence, len(self.index(within)))
+        return self.calibration.weakest(kind, query.sentence, len(self.index(gallery)))
 
     def _hits(
-        self, ranked: FusedRanking, shown: Shown, query: Query, vector: NDArray[np.float32], within: Gallery
+        self,
+        ranked: FusedRanking,
+        selected: Selection,
+        query: Query,
+        vector: NDArray[np.float32],
+        gallery: Gallery,
     ) -> list[Hit]:
-        """What is shown of a ranking; with confidence where the model is calibrated for such queries."""
-        ids = [int(ranked.ids[fold.kept]) for fold in shown.folds]
-        scores = [float(ranked.scores[fold.kept]) for fold in shown.folds]
-        worded = [shown.found[id_].photo for id_ in ids if id_ in ranked.words]
+        """The selected hits; with confidence where the model is calibrated for such queries."""
+        ids = [int(ranked.ids[group.kept]) for group in selected.groups]
+        scores = [float(ranked.scores[group.kept]) for group in selected.groups]
+        worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
         fields = matched_fields(
             self.catalog, query.sentence or "", [id_ for id_ in worded if id_ is not None]
         )
-        kind, confidences = kind_of(query, within), None
+        kind, confidences = kind_of(query, gallery), None
         if self.calibration is not None and kind is not None:
-            n_gallery = len(self.index(within))
+            n_gallery = len(self.index(gallery))
             confidences = self.calibration.confidences(kind, vector, query.sentence, scores, n_gallery)
         hits = []
-        for at, (id_, score, fold) in enumerate(zip(ids, scores, shown.folds, strict=True)):
-            item = shown.found[id_]
-            alike = (shown.found[int(ranked.ids[other])].path for other in fold.alike)
+        for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):
+            item = selected.found[id_]
             hits.append(
-                _hit(
-                    at + 1,
-                    score,
-                    id_,
-                    item,
+                replace(
+                    _hit(at + 1, score, id_, item),
                     confidence=None if confidences is None else float(confidences[at]),
                     words=ranked.words.get(id_),
                     matched=fields.get(item.photo or 0, ()),
-                    alike=tuple(path for path in alike if path is not None),
+                    alike=_alike(ranked, selected, group),
                 )
             )
         return hits
 
-    def _encode(self, query: Query) -> NDArray[np.float32]:
-        """(D,) float32, of length 1: the weighted sum of the terms' vectors."""
-        for text in query.texts:
-            check_known(self.encoder, text)
-        if len(query.terms) == 1:
-            return self._vector_of(query.terms[0])
-        total = np.sum([term.weight * self._vector_of(term) for term in query.terms], axis=0)
-        length = np.linalg.norm(total)
-        if length < 1e-6:
-            raise UserError(f"{query}: its terms cancel out; nothing is left to look for")
-        return (total / length).astype(np.float32)
 
-    def _vector_of(self, term: Term) -> NDArray[np.float32]:
-        """(D,) float32, of length 1; whatever its weight."""
-        if term.picture is not None:
-            return np.frombuffer(term.picture, dtype=np.float32)
-        if term.photo is not None:
-            return self.encoder.encode_images([term.photo])[0]
-        if term.item is not None:
-            kind, id_ = term.item
-            try:
-                return self.index(kind).vectors([id_])[0]
-            except KeyError:
-                raise UserError(
-                    "a hit that was liked or not is no longer in the library; search anew"
-                ) from None
-        return self.encoder.encode_texts([term.text or ""])[0]
-
-
-def _hit(rank: int, score: float | None, id_: int, item: Found, **known: Any) -> Hit:
-    """The hit that a vector is, with what is ``known`` beside what it stands for."""
+def _hit(rank: int, score: float | None, id_: int, item: Found) -> Hit:
+    """The hit of a vector, with the catalogue's facts."""
     return Hit(
         rank,
         score,
@@ -337,43 +375,19 @@ def _hit(rank: int, score: float | None, id_: int, item: Found, **known: Any) ->
         width=item.width,
         height=item.height,
         content=item.content,
-        **known,
     )
 
 
-def kind_of(query: Query, within: Gallery) -> Kind | None:
-    """The kind of query, as calibrations name it; None for one that is more than a sentence or a photo."""
+def _alike(ranked: FusedRanking, selected: Selection, group: Group) -> tuple[Path, ...]:
+    """The paths of a hit's near-duplicates."""
+    paths = (selected.found[int(ranked.ids[at])].path for at in group.duplicates)
+    return tuple(path for path in paths if path is not None)
+
+
+def kind_of(query: Query, gallery: Gallery) -> QueryKind | None:
+    """The kind of query for calibrations; None for more than a sentence or photo."""
     if query.sentence is not None:
-        return "text_to_images" if within == "images" else "text_to_captions"
+        return "text_to_images" if gallery == "images" else "text_to_captions"
     if query.is_photo:
-        return "image_to_images" if within == "images" else "image_to_captions"
+        return "image_to_images" if gallery == "images" else "image_to_captions"
     return None
-
-
-def load_encoder(model: LibraryModel) -> Encoder:
-    """The encoder of a catalogued model. Raises ``LibraryError`` when it is gone or is another one now."""
-    try:
-        encoder = Encoder.load(model.name, **asdict(model.variant))
-        same = encoder.fingerprint == model.fingerprint
-    except ModelError as error:
-        raise LibraryError(
-            f"this library was indexed with the model {model.name}, which is gone ({error}); "
-            "put it back, or encode everything again with `index --model default PATH`"
-        ) from None
-    if not same:
-        raise changed_model(model.name)
-    return encoder
-
-
-def changed_model(name: str) -> LibraryError:
-    """The error for a model folder that is not the one the library was indexed with."""
-    return LibraryError(
-        f"the model {name} has changed since this library was indexed; "
-        f"encode everything again with `index --model {name} PATH`"
-    )
-
-
-def check_known(encoder: Encoder, text: str) -> None:
-    """Raise ``UserError`` when nothing in a sentence means anything to the model."""
-    if not encoder.knows(text):
-        raise UserError(f"the model knows no word of this query: {text}; use other words")

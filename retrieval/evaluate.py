@@ -31,7 +31,7 @@ from indexer.catalog import (
 from indexer.corpus import canonical_split, split_members
 from indexer.galleries import Index, open_index
 from indexer.reader import CatalogReader
-from retrieval.engine import changed_model
+from retrieval.encoders import changed_model
 from retrieval.metrics import DirectionMetrics, RetrievalMetrics, ranks_both_ways, retrieval_metrics
 
 # Queries that the index is asked at a time: as many as FAISS multiplies at once, and fewer where they have so

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from embedding.errors import LibraryError, UserError
 from indexer.catalog import Caption, CaptionVector, Catalog, ImageVector, Model, active_model
 from indexer.corpus import canonical_split
-from indexer.reader import CatalogReader, Kind
+from indexer.reader import CatalogReader, Gallery
 from indexer.vectors import VectorIndex, open_exact
 from retrieval.evaluate import Pairs, check_unchanged, indexed_pairs
 from retrieval.metrics import RetrievalMetrics, ranks_both_ways, retrieval_metrics
@@ -35,7 +35,7 @@ _ROWS = 4096  # of the gallery, in float64: 17 MB of 512 dimensions
 class Side:
     """The captions, or the photos, of a split: the queries of one direction and the gallery of the other."""
 
-    kind: Kind
+    kind: Gallery
     ids: NDArray[np.int64]  # (N,) of captions or photos
     items: NDArray[np.int64]  # (N,) ids of photos: a caption and a photo of the same item belong together
     vector_ids: NDArray[np.int64]  # (N,)
@@ -256,7 +256,7 @@ class Explorer:
 
     def _side(
         self,
-        kind: Kind,
+        kind: Gallery,
         model: Model,
         ids: NDArray[np.int64],
         items: NDArray[np.int64],

@@ -26,7 +26,7 @@ from embedding.extras import install_command
 from embedding.paths import expanded
 from embedding.progress import SILENT, Progress, showing
 from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Root, active_model
-from indexer.reader import Kind
+from indexer.reader import Gallery
 from indexer.vectorcodec import as_matrix
 
 _BLOCK = 5000  # rows in memory at a time: 10 MB of vectors
@@ -35,7 +35,7 @@ _DIGITS = 9  # after the point, of a vector in JSON: float32 is no finer
 _COLUMNS = ("image_path", "caption", "date", "camera", "width", "height", "latitude", "longitude")
 Facts = dict[str, Any]
 WriteFacts = Callable[[Iterable[Facts]], None]
-_FOLDERS: dict[Kind, str] = {"images": "img_emb", "captions": "text_emb"}
+_FOLDERS: dict[Gallery, str] = {"images": "img_emb", "captions": "text_emb"}
 
 
 # parquet: vectors as .npy, metadata as Parquet; npy: metadata as JSON Lines; jsonl: one file with both.
@@ -57,7 +57,7 @@ def export(
     library: Path,
     out: Path,
     form: Format,
-    kind: Kind = "images",
+    kind: Gallery = "images",
     precision: Precision = "float32",
     progress: Progress = SILENT,
 ) -> Exported:
@@ -98,7 +98,7 @@ def export(
 
 
 def _blocks(
-    session: Session, kind: Kind, model_id: int, dim: int
+    session: Session, kind: Gallery, model_id: int, dim: int
 ) -> Iterator[tuple[NDArray[np.float32], list[Facts]]]:
     """(n, D) vectors with their facts, in the order of their ids."""
     query, newest = (_photos if kind == "images" else _captions)(model_id), 0
@@ -154,7 +154,7 @@ def _captions(model_id: int) -> Any:
 
 @contextmanager
 def _writer(
-    folder: Path, form: Format, kind: Kind, shape: tuple[int, int], precision: Precision
+    folder: Path, form: Format, kind: Gallery, shape: tuple[int, int], precision: Precision
 ) -> Iterator[Callable[[NDArray[Any], Sequence[Facts]], None]]:
     """What takes the blocks and writes them into ``folder``."""
     open_table = _parquet_table if form == "parquet" else _json_lines

@@ -31,7 +31,7 @@ def parse_filters(
     min_size: str | None = None,
     formats: Sequence[str] | None = None,
 ) -> Filters:
-    """What was written, as filters. Raises ``UserError`` for what cannot be read, or excludes everything."""
+    """Parse filters. Raises ``UserError`` for any that cannot be read, or exclude everything."""
     if len(shapes) > 1:
         raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
     if within and not near:

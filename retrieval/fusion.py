@@ -1,4 +1,4 @@
-"""What a photo looks like and what its words say, in one ranking.
+"""Ranking by score and words together.
 
 The order is by score + words, where words = WEIGHT * (share of names³ + share of captions³), the shares of
 ``retrieval.words``. Cubes, because one word of six in common is chance, and all of them are meant. On
@@ -16,10 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import UserError
 from indexer.galleries import Index
-from indexer.reader import CatalogReader, Kind
-from retrieval.query import Query
+from indexer.reader import CatalogReader
 from retrieval.words import WordMatches, content_words, match_words
 
 Ranking = Literal["fused", "visual", "words"]
@@ -40,17 +38,6 @@ class FusedRanking:
     scores: NDArray[np.float32]  # (k,)
     ids: NDArray[np.int64]  # (k,) of vectors
     words: dict[int, float] = field(default_factory=dict)  # what is added, by vector, where it is above 0
-
-
-def chosen_ranking(visual_only: bool, words_only: bool, query: Query, within: Kind) -> Ranking:
-    """What the options of `search` ask for. Raises ``UserError`` where they make no sense."""
-    if not words_only:
-        return "visual" if visual_only else "fused"
-    if visual_only:
-        raise UserError("--visual-only and --words-only leave nothing to search by; use one of them")
-    if query.sentence is None or within != "images":
-        raise UserError("--words-only finds photos by a sentence; leave it out here")
-    return "words"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The answer to a query: what was found, as a list that a notebook shows as pictures."""
+"""Hits: the photos and captions that a search found."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Hit:
     words: float | None = None  # what names, captions and the like add to the score in the ranking
     matched: tuple[str, ...] = ()  # which of them have words of the query
     date: datetime | None = None  # when the photo was taken, by its camera's clock
-    alike: tuple[Path, ...] = ()  # photos that show almost the same and are folded under this one
+    alike: tuple[Path, ...] = ()  # near-duplicates that this hit stands for
     photo: int | None = None  # the id of the photo
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
     content: str | None = None  # names what is in the photo's file: another content, another name
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of a hit in ``search --json``."""
+        """The hit as JSON has it."""
         path = None if self.path is None else str(self.path)
         return {
             "rank": self.rank,
@@ -48,13 +48,3 @@ class Hit:
             "height": self.height,
             "content": self.content,
         }
-
-
-class Hits(list[Hit]):
-    """Hits, best first."""
-
-    def _repr_html_(self) -> str:
-        """What Jupyter shows: the first photos in a row, with their facts."""
-        from retrieval.contactsheet import notebook_row
-
-        return notebook_row(self)

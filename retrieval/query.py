@@ -1,4 +1,4 @@
-"""What was typed to what is meant: sentences and photos with weights, and filters."""
+"""Queries: weighted terms and filters, parsed from what was typed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from embedding.paths import expanded, is_file, is_folder
 from embedding.preprocess import IMAGE_SUFFIXES
 from embedding.text import well_formed
 from indexer.filters import Filters, Place
-from indexer.reader import Kind
+from retrieval.terms import (
+    Item,
+    ItemTerm,
+    PhotoTerm,
+    PictureTerm,
+    Term,
+    TextTerm,
+    as_typed,
+    term_as_json,
+    term_from_json,
+)
 
 MOST_CHARACTERS = 2000  # of a query; a sentence encoder reads the first hundred words or so of a sentence
-Item = tuple[Kind, int]  # something in the library, by the id of its vector
 # A plus or minus that stands alone, as in `dog + ./pool.jpg - fruit`.
 _SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
 # How much the liked, and the disliked, hits count together (benchmarks/feedback.md).
@@ -27,92 +36,60 @@ _WEIGHT = re.compile(r"(\d+(?:\.\d+)?):\s*(?=\S)")
 
 
 @dataclass(frozen=True)
-class Term:
-    """One thing to look for: a sentence, a photo on disk, an item of the library by the id of its vector, or
-    the embedding of a picture that was handed in: (D,) float32, of length 1, as bytes.
-
-    A negative weight leads away from it.
-    """
-
-    text: str | None = None
-    photo: Path | None = None
-    item: Item | None = None
-    weight: float = 1.0
-    picture: bytes | None = None
-
-    def __str__(self) -> str:
-        what = self.text or (str(self.photo) if self.photo else "{0[0]} {0[1]}".format(self.item or ("", "")))
-        return what if abs(self.weight) == 1 else f"{abs(self.weight):g}:{what}"
-
-
-@dataclass(frozen=True)
 class Query:
-    """The sum of its terms, among what the filters let through; without terms, the newest photos."""
+    """A sum of terms among what the filters let through; without terms, the newest photos."""
 
     terms: tuple[Term, ...] = ()
     filters: Filters = Filters()  # noqa: RUF009 (frozen)
 
     @property
     def sentence(self) -> str | None:
-        """The sentence, if that is all the query is."""
-        return self.terms[0].text if self._is_single else None
+        """The sentence of a query that is one sentence, else None."""
+        match self.terms:
+            case (TextTerm(text, weight),) if weight > 0:
+                return text
+        return None
 
     @property
     def is_photo(self) -> bool:
-        """Whether all the query is is one photo that is not of the library."""
-        return self._is_single and (self.terms[0].photo or self.terms[0].picture) is not None
-
-    @property
-    def _is_single(self) -> bool:
-        return len(self.terms) == 1 and self.terms[0].weight > 0
+        """True for a query that is one photo from outside the library."""
+        match self.terms:
+            case (PhotoTerm() | PictureTerm() as term,):
+                return term.weight > 0
+        return False
 
     @property
     def texts(self) -> tuple[str, ...]:
         """All sentences in it."""
-        return tuple(term.text for term in self.terms if term.text is not None)
+        return tuple(term.text for term in self.terms if isinstance(term, TextTerm))
 
     @property
     def photos(self) -> tuple[Path, ...]:
         """All photos on disk in it."""
-        return tuple(term.photo for term in self.terms if term.photo is not None)
+        return tuple(term.path for term in self.terms if isinstance(term, PhotoTerm))
 
     def __str__(self) -> str:
-        """As one would type it."""
+        """The query as typed, without the terms that cannot be typed."""
         parts: list[str] = []
         for term in self.terms:
-            if term.item is not None or term.picture is not None:  # neither is typed
-                continue
-            parts += (["-"] if term.weight < 0 else ["+"] if parts else []) + [str(term)]
+            typed = as_typed(term)
+            if typed is not None:
+                parts += (["-"] if term.weight < 0 else ["+"] if parts else []) + [typed]
         return " ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """For `from_json`."""
-        terms = [
-            {
-                "text": term.text,
-                "photo": None if term.photo is None else str(term.photo.absolute()),
-                "item": term.item,
-                "weight": term.weight,
-            }
-            for term in self.terms
-        ]
+        """The query for ``from_json``."""
         filters = asdict(self.filters)
         for name in ("after", "before"):
             filters[name] = filters[name] and filters[name].isoformat()
-        return {"terms": terms, "filters": filters}
+        return {"terms": [term_as_json(term) for term in self.terms], "filters": filters}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Query:
-        """What `as_json` gave. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
-        terms = tuple(
-            Term(
-                term["text"],
-                None if term["photo"] is None else Path(term["photo"]),
-                None if term["item"] is None else (term["item"][0], int(term["item"][1])),
-                float(term["weight"]),
-            )
-            for term in data["terms"]
-        )
+        """Read what ``as_json`` wrote.
+
+        Raises ``AttributeError``, ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
+        """
         filters: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in data["filters"].items()
@@ -120,7 +97,7 @@ class Query:
         for name in ("after", "before"):
             filters[name] = filters[name] and datetime.fromisoformat(filters[name])
         filters["near"] = filters["near"] and Place(**filters["near"])
-        return cls(terms, Filters(**filters))
+        return cls(tuple(map(term_from_json, data["terms"])), Filters(**filters))
 
 
 def parse_query(
@@ -131,13 +108,13 @@ def parse_query(
     *,
     files: bool = True,
 ) -> Query:
-    """The query in the words of a command line, with what was given to ``--plus`` and ``--minus``.
+    """Parse the words of a command line, ``--plus`` and ``--minus`` as a query.
 
-    A ``+`` or ``-`` that stands alone begins the next term; ``2:`` before a term is its weight. A photo is
-    what begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file; without ``files`` all
-    is words, and nothing on disk is looked at. Raises ``UserError`` for an empty query without filters, a
-    sign without a term, a query that only leads away, one of more than ``MOST_CHARACTERS`` beside its photos,
-    and a photo that is not there or stands in a sentence.
+    A ``+`` or ``-`` that stands alone begins the next term; ``2:`` before a term is its weight. A word that
+    begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file, is a photo; without
+    ``files`` every word is text, and the disk is not read. Raises ``UserError`` for an empty query without
+    filters, a sign without a term, a query that only leads away, one of more than ``MOST_CHARACTERS`` beside
+    its photos, and a photo that is not there or stands in a sentence.
     """
     _check_length((*words, *plus, *minus), files)
     terms: list[Term] = []
@@ -171,7 +148,7 @@ def parse_query(
 
 
 def _check_length(words: Sequence[str], files: bool) -> None:
-    """Raise ``UserError`` for more text than a query may have; the paths of photos are none."""
+    """Raise ``UserError`` for more text than a query may have, paths of photos aside."""
     n = sum(len(word) for word in words if not (files and is_photo_path(_weighted(word)[1])))
     if n > MOST_CHARACTERS:
         raise UserError(f"a query of {n:,} characters; describe a photo in {MOST_CHARACTERS:,} or fewer")
@@ -184,7 +161,7 @@ def _weighted(word: str) -> tuple[float, str]:
 
 
 def _term(words: Sequence[str], sign: float, files: bool) -> Term:
-    """One term in its words."""
+    """Parse the words of one term."""
     weight, first = _weighted(words[0])
     if weight > _MOST_WEIGHT:
         raise UserError(f"a weight of more than {_MOST_WEIGHT:,}; give a smaller one")
@@ -196,27 +173,30 @@ def _term(words: Sequence[str], sign: float, files: bool) -> Term:
         text = well_formed(" ".join(" ".join(words).split()))
         if not text:
             raise UserError('an empty term; describe a photo, as in: search "red car on a street"')
-        return Term(text=text, weight=weight)
+        return TextTerm(text, weight)
     path = expanded(paths[0])
     if is_folder(path):
         raise UserError(f"{path}: is a folder; `similarity` compares folders, `search` takes photos")
     if not is_file(path):
         raise UserError(f"{path}: no such photo")
-    return Term(photo=path, weight=weight)
+    return PhotoTerm(path, weight)
 
 
-def with_feedback(
-    query: Query, liked: Sequence[tuple[Kind, int]], disliked: Sequence[tuple[Kind, int]]
-) -> Query:
-    """The query moved towards the mean of what was liked, and away from that of what was not (Rocchio,
-    *Relevance feedback in information retrieval*, 1971)."""
-    towards = [Term(item=item, weight=_TOWARDS / len(liked)) for item in liked]
-    away = [Term(item=item, weight=-_AWAY / len(disliked)) for item in disliked]
+def with_feedback(query: Query, liked: Sequence[Item], disliked: Sequence[Item]) -> Query:
+    """The query moved towards liked items and away from disliked ones.
+
+    By the mean of each (Rocchio, *Relevance feedback in information retrieval*, 1971). Raises ``UserError``
+    where it would only lead away.
+    """
+    if disliked and not (query.terms or liked):
+        raise UserError("a query cannot only lead away; say what to look for as well")
+    towards = [ItemTerm(item, _TOWARDS / len(liked)) for item in liked]
+    away = [ItemTerm(item, -_AWAY / len(disliked)) for item in disliked]
     return replace(query, terms=(*query.terms, *towards, *away))
 
 
 def is_photo_path(word: str) -> bool:
-    """Whether a word means a file: it looks like a path, or is the name of an image."""
+    """True for a word that looks like a path or names an image file."""
     if word.startswith(("./", "../", "/", "~/", ".\\", "..\\")):
         return True
     return (" " not in word.strip() and Path(word).suffix.lower() in IMAGE_SUFFIXES) or _is_image_file(word)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from embedding.errors import ModelError
 from embedding.modelfolder import resolve_model
-from retrieval.confidence import Calibration, Kind, features, n_words
+from retrieval.confidence import Calibration, QueryKind, features, n_words
 from retrieval.explorer import Direction, Exploration
 
 _MOST = 2000  # queries; looked at in half a second
 _GROUPS = 10
-_KINDS: dict[Direction, Kind] = {"text_to_image": "text_to_images", "image_to_text": "image_to_captions"}
+_KINDS: dict[Direction, QueryKind] = {"text_to_image": "text_to_images", "image_to_text": "image_to_captions"}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from embedding.preprocess import load_photo
 from embedding.progress import SILENT, Progress
 from embedding.text import well_formed
 from indexer.scan import scan
-from retrieval.engine import check_known
+from retrieval.encoders import check_known
 from retrieval.query import is_photo_path
 
 _BATCH = 16  # photos that are encoded together: enough for all cores

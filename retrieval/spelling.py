@@ -1,4 +1,4 @@
-"""Words that hardly anybody writes, and what was probably meant.
+"""Mistyped words, and the frequent words that were probably meant.
 
 A sentence encoder takes every word in pieces, and looks for something else without a word of warning. A word
 that is not among 80,000 frequent ones, but becomes one with a letter more, less, another, or two of them
@@ -93,13 +93,13 @@ def corrections(text: str, also_known: Container[str] = (), language: str = ENGL
 
 
 def corrected(text: str, certain: Sequence[Correction]) -> str:
-    """``text`` with these words put right."""
+    """Replace mistyped words by the likeliest known ones."""
     right = {correction.word: correction.known[0] for correction in certain}
     return _WORD.sub(lambda match: right.get(match[0], match[0]), text)
 
 
 def _is_form(word: str) -> bool:
-    """Whether it is a form of a frequent word, or made of two."""
+    """True for a form of a frequent word, or two words written as one."""
     words = frequent_words()
     stems = [word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending)]
     # dogs -> dog, stopping -> stop, hiking -> hike

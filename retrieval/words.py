@@ -1,4 +1,4 @@
-"""A sentence to the photos that have its words: in their names, folders and keywords, or in their captions.
+"""Photos that have words of a sentence, in names, folders and keywords or in captions.
 
 What words say is a *share*: of the words of the sentence that occur there at all, weighted by how rare they
 are, how many a photo has. "germany 2019 beach" has a share of 1 with the folder ``Germany 2019`` when no name
@@ -49,8 +49,10 @@ class WordMatches:
 
 @dataclass(frozen=True)
 class WrittenWords:
-    """Those of ``words`` that are in names, folders, keywords or captions: each is looked up when it is asked
-    for, which raises ``LibraryError``."""
+    """Those of ``words`` that names, folders, keywords or captions have.
+
+    Each is looked up when it is asked for, which raises ``LibraryError``.
+    """
 
     reader: CatalogReader
     words: frozenset[str]

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from embedding import __version__
 from indexer.reader import LibraryModel
-from retrieval.engine import load_encoder
+from retrieval.encoders import load_encoder
 from server import (
     captions,
     evaluations,

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from embedding.errors import LargeImageError, LibraryError, ModelError, UserError
+from retrieval.request import PhotoNotFoundError
 
 log = logging.getLogger("twobranch")
 
@@ -59,6 +60,8 @@ def add_error_handlers(app: FastAPI) -> None:
     async def user_error(request: Request, error: UserError) -> JSONResponse:
         if isinstance(error, LargeImageError):
             return problem(413, printable(str(error)))
+        if isinstance(error, PhotoNotFoundError):
+            return problem(404, printable(str(error)))
         status = 503 if isinstance(error, (LibraryError, ModelError)) else 400
         return problem(status, printable(str(error)))
 

@@ -20,8 +20,8 @@ from indexer.photofacts import (
 )
 from indexer.photofile import PhotoFile, open_original
 from indexer.reader import CatalogReader
+from retrieval.collapse import NEAR_DUPLICATE
 from retrieval.engine import SearchEngine
-from retrieval.folding import ALIKE
 from server.engines import ServedEngine
 from server.errors import Problem, Refused, not_found
 from server.leaving import Left, unless_left
@@ -245,5 +245,5 @@ def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:
             "content": found[id_].content,
         }
         for score, id_ in zip(scores, ids, strict=True)
-        if score >= ALIKE and id_ != own and id_ in found
+        if score >= NEAR_DUPLICATE and id_ != own and id_ in found
     ][:_MOST_ALIKE]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.reader import CatalogReader, Found, Kind
+from indexer.reader import CatalogReader, Found, Gallery
 
 _MOST = 50_000  # hits, of half a kilobyte each
 _MOST_NUMBERS = 4_000_000  # in lists of photos that have a word: 32 MB
@@ -29,7 +29,7 @@ class RememberingReader(CatalogReader):
 
     def _forget(self) -> None:
         self._of_version = self.version()
-        self._found: dict[tuple[Kind, int], Found] = {}
+        self._found: dict[tuple[Gallery, int], Found] = {}
         self._image_of: dict[int, int] = {}
         self._has_words: bool | None = None
         self._counts: dict[_Word, int] = {}
@@ -41,7 +41,7 @@ class RememberingReader(CatalogReader):
         if self.version() != self._of_version:
             self._forget()
 
-    def found(self, kind: Kind, ids: Sequence[int]) -> dict[int, Found]:
+    def found(self, kind: Gallery, ids: Sequence[int]) -> dict[int, Found]:
         new = [id_ for id_ in ids if (kind, id_) not in self._found]
         if len(self._found) + len(new) > _MOST:
             self._found.clear()

@@ -1,4 +1,4 @@
-"""Facts as the bytes of an answer."""
+"""Replies in JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from fastapi import Response
 
 
 def json_reply(facts: Any) -> Response:
-    """The facts as JSON in UTF-8. What cannot be written in it, as in some names of files, is replaced."""
-    return Response(
-        json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace"), media_type="application/json"
-    )
+    """Reply with the facts as JSON."""
+    return json_bytes_reply(as_json(facts))
+
+
+def json_bytes_reply(data: bytes) -> Response:
+    """Reply with JSON that is written already."""
+    return Response(data, media_type="application/json")
+
+
+def as_json(facts: Any) -> bytes:
+    """The facts as JSON in UTF-8; what UTF-8 cannot hold, as in some file names, is replaced."""
+    return json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")

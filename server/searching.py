@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from embedding.errors import UserError
 from indexer.filters import Filters, Shape
-from indexer.reader import Kind
-from retrieval.answer import Answer
-from retrieval.asking import Asked, put_right
+from indexer.reader import Gallery
 from retrieval.engine import SearchEngine
 from retrieval.filtertext import parse_filters
 from retrieval.fusion import Ranking
-from retrieval.query import MOST_CHARACTERS, Item, Term, parse_query, with_feedback
-from retrieval.query import Query as AskedQuery
+from retrieval.query import MOST_CHARACTERS
+from retrieval.request import PhotoFeedback, SearchRequest
+from retrieval.terms import PictureTerm
 from server.engines import ServedEngine
 from server.errors import Problem, Refused
 from server.leaving import Left
 from server.pictures import Pictures
+from server.replies import as_json, json_bytes_reply
 from server.state import State, state_of
 from server.uploads import FORM
 
@@ -36,7 +32,7 @@ PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
 
 
 class FilterParameters(BaseModel):
-    """Which photos may be found."""
+    """The filters: which photos may be found."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,7 +48,7 @@ class FilterParameters(BaseModel):
     format: list[str] = Field([], description="Kinds of files.", examples=[["png"]])
 
     def filters(self) -> Filters:
-        """As the catalogue takes them. Raises ``UserError``."""
+        """Parse the filters. Raises ``UserError``."""
         return parse_filters(
             after=self.after,
             before=self.before,
@@ -68,7 +64,7 @@ class FilterParameters(BaseModel):
 
 
 class SearchParameters(FilterParameters):
-    """What to look for. Without any of ``q``, ``picture`` and ``like``, the newest photos."""
+    """A search. Without any of ``q``, ``picture`` and ``like``, for the newest photos."""
 
     q: str = Field(
         "",
@@ -79,13 +75,31 @@ class SearchParameters(FilterParameters):
     picture: str | None = Field(None, description="A picture that was handed in, by the name it was given.")
     like: list[PhotoId] = Field([], max_length=100, description="More like these photos, by id.")
     unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
-    in_: Kind = Field("images", alias="in", description="What to search.")
+    in_: Gallery = Field("images", alias="in", description="What to search.")
     top: int = Field(50, ge=1, le=MOST, description="How many hits.")
     sort: Literal["relevance", "date"] = "relevance"
     min_confidence: float = Field(0.0, ge=0, le=1)
     ranking: Ranking = Field("fused", description="By words and pixels, or by one of them alone.")
     fold: bool = Field(True, description="Photos that look almost the same as one hit.")
     correct: bool = Field(True, description="Put right what is certainly mistyped.")
+
+    def request(self, picture: PictureTerm | None) -> SearchRequest:
+        """The request for the engine, with the picture that was handed in. Raises ``UserError``."""
+        feedback = PhotoFeedback(tuple(self.like), tuple(self.unlike)) if self.like or self.unlike else None
+        return SearchRequest(
+            words=(self.q,) if self.q.strip() else (),
+            files=False,
+            picture=picture,
+            feedback=feedback,
+            filters=self.filters(),
+            gallery=self.in_,
+            top=self.top,
+            min_confidence=self.min_confidence,
+            by_date=self.sort == "date",
+            collapse=self.fold,
+            ranking=self.ranking,
+            correct=self.correct,
+        )
 
 
 class HitModel(BaseModel):
@@ -115,10 +129,10 @@ class Correction(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """As ``search --json``, and what became of the query."""
+    """The answer of ``search --json``, and the name of the picture."""
 
     query: str
-    in_: Kind = Field(alias="in")
+    in_: Gallery = Field(alias="in")
     matches_well: bool | None = Field(description="False: not even the best hit is a likely match.")
     n_matching: int | None = Field(description="After so many hits none is a likely match.")
     hits: list[HitModel]
@@ -126,7 +140,7 @@ class SearchAnswer(BaseModel):
     unknown_words: list[str] = Field(description="They mean nothing to the model.")
     picture: str | None = Field(description="The name of the picture that was handed in.")
     gallery: int = Field(description="How many photos or captions can be found at all.")
-    took_ms: float
+    took_ms: float = Field(description="Of the search itself; it may have been answered before.")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -177,11 +191,10 @@ async def search(
     request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
 ) -> Response:
     """Photos or captions for words, for a picture, for photos of the library; or the newest."""
-    started = time.perf_counter()
     asked, version = request.url.query, state.version()
     remembered = state.answers.get(asked, version)
     if remembered is not None:
-        return _timed(remembered, started)
+        return json_bytes_reply(remembered)
 
     def work(engine: ServedEngine) -> tuple[bytes, bool]:
         is_current = engine.catch_up()
@@ -190,7 +203,7 @@ async def search(
     answer, is_current = await state.engines.run(work)
     if is_current:
         state.answers.keep(asked, version, answer)
-    return _timed(answer, started)
+    return json_bytes_reply(answer)
 
 
 @router.post(
@@ -202,8 +215,7 @@ async def search(
 async def search_by_picture(
     request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
 ) -> Response:
-    """As GET, for a picture that is handed in; ``picture`` in the answer is its name for later searches."""
-    started = time.perf_counter()
+    """As GET, for a picture in the form; ``picture`` in the answer names it for later."""
 
     def find_encoder(engine: ServedEngine) -> Encoder:
         engine.catch_up()
@@ -221,86 +233,19 @@ async def search_by_picture(
             )
     except Left:
         return Response(status_code=499)  # as nginx counts them
-    return _timed(await state.engines.run(work), started)
-
-
-def _timed(answer: bytes, started: float) -> Response:
-    """The answer with the time it took, which is not kept with it."""
-    took_ms = round((time.perf_counter() - started) * 1000, 1)
-    return Response(answer[:-1] + f', "took_ms": {took_ms}}}'.encode(), media_type="application/json")
+    return json_bytes_reply(await state.engines.run(work))
 
 
 def _search(engine: SearchEngine, parameters: SearchParameters, pictures: Pictures) -> bytes:
-    """The answer as JSON but for its time."""
-    query = _query(engine, parameters, pictures)
-    asked = _asked(engine, query, parameters)
-    query, within, n_gallery = asked.query, parameters.in_, len(engine.index(parameters.in_))
-    hits = engine.search(
-        query,
-        parameters.top,
-        within,
-        parameters.min_confidence,
-        by_date=parameters.sort == "date",
-        fold=parameters.fold,
-        ranking=parameters.ranking if query.sentence is not None and within == "images" else "fused",
-    )
-    answer = Answer(
-        str(query),
-        within,
-        hits,
-        engine.matches_well(query, hits, within) if query.terms and n_gallery else None,
-        0.0,
-        engine.n_matching(query, hits, within),
-    )
-    facts = {
-        **answer.as_json(),
-        "corrections": [
-            {"word": one.word, "known": list(one.known), "used": one.is_certain and parameters.correct}
-            for one in asked.corrections
-        ],
-        "unknown_words": list(asked.unknown),
-        "picture": parameters.picture,
-        "gallery": n_gallery,
-    }
-    del facts["took_ms"]
-    # As UTF-8, where a name that is not in it cannot be written: such bytes are replaced.
-    return json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")
+    """Search, with the answer as JSON. Raises ``UserError``, and ``Refused`` for a missing picture."""
+    picture = None if parameters.picture is None else _picture_term(engine, parameters.picture, pictures)
+    answer = engine.answer(parameters.request(picture))
+    return as_json({**answer.as_json(), "picture": parameters.picture})
 
 
-def _query(engine: SearchEngine, parameters: SearchParameters, pictures: Pictures) -> AskedQuery:
-    """What is meant. Raises ``UserError``, and ``Refused`` for what is not there."""
-    filters = parameters.filters()
-    if parameters.q.strip():
-        query = parse_query([parameters.q], filters=filters, files=False)
-    else:
-        query = AskedQuery(filters=filters)
-    if parameters.picture is not None:
-        query = replace(query, terms=(*query.terms, _picture_term(engine, parameters.picture, pictures)))
-    liked, disliked = _items(engine, parameters.like), _items(engine, parameters.unlike)
-    if disliked and not (query.terms or liked):
-        raise UserError("a query cannot only lead away; say what to look for as well")
-    return with_feedback(query, liked, disliked)
-
-
-def _picture_term(engine: SearchEngine, name: str, pictures: Pictures) -> Term:
+def _picture_term(engine: SearchEngine, name: str, pictures: Pictures) -> PictureTerm:
+    """Look up a picture that was handed in. Raises ``Refused``."""
     picture = pictures.get(name)
     if picture is None or engine.model is None or picture.fingerprint != engine.model.fingerprint:
         raise Refused(404, "that picture is no longer here; hand it in again")
-    return Term(picture=picture.vector)
-
-
-def _items(engine: SearchEngine, photos: list[int]) -> list[Item]:
-    """Photos as what a query refers to."""
-    if not photos or engine.model is None:
-        return []
-    vectors = engine.catalog.vectors_of_images(photos, engine.model.id)
-    missing = [photo for photo in photos if photo not in vectors]
-    if missing:
-        raise Refused(404, f"there is no photo {missing[0]} that can be searched for; search anew")
-    return [("images", vectors[photo]) for photo in photos]
-
-
-def _asked(engine: SearchEngine, query: AskedQuery, parameters: SearchParameters) -> Asked:
-    """The query with what is mistyped put right, unless that is not wanted: then it is only said."""
-    asked = put_right(query, engine, by_words=parameters.ranking != "visual")
-    return asked if parameters.correct else replace(asked, query=query)
+    return PictureTerm(picture.vector)

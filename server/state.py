@@ -11,7 +11,7 @@ from fastapi import Request
 
 from indexer.photofile import ProvenFiles
 from indexer.reader import CatalogReader, LibraryModel
-from retrieval.engine import load_encoder
+from retrieval.encoders import load_encoder
 from retrieval.explorer import Explorer
 from server.answers import Answers
 from server.engines import ServedEngine

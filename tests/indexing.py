@@ -20,7 +20,7 @@ from indexer.catalog import (
     image_file,
 )
 from indexer.galleries import open_index
-from indexer.reader import KINDS, CatalogReader
+from indexer.reader import GALLERIES, CatalogReader
 from indexer.run import Effort
 from indexer.vectors import VectorIndex, open_exact
 from tests.fakes import FakeEncoder
@@ -49,7 +49,7 @@ def check(library: Path, tta: bool = False) -> None:
         for vector, caption in captions:
             assert vector.vector == fake.encode_texts([caption.text]).tobytes()
         with closing(CatalogReader.open(library)) as reader:
-            for kind, rows in zip(KINDS, (photos, captions), strict=True):
+            for kind, rows in zip(GALLERIES, (photos, captions), strict=True):
                 flat = open_index(reader, kind, model.id, 4)
                 stored = {vector.id: vector.vector for vector, _ in rows if vector.model_id == model.id}
                 assert {id: flat.vectors([id]).tobytes() for id in flat.ids.tolist()} == stored

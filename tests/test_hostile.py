@@ -13,8 +13,9 @@ from embedding.errors import CaptionFileError
 from indexer.filters import Filters
 from indexer.moving import forget, relocate
 from retrieval.engine import SearchEngine
-from retrieval.query import Query, Term
+from retrieval.query import Query
 from retrieval.status import library_status
+from retrieval.terms import TextTerm
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import captions, images, index, write_captions
 from tests.test_imports import modules
@@ -182,7 +183,7 @@ def test_names_and_words_are_never_sql(library: Path, tmp_path: Path, evil: str)
             (Filters(formats=(evil,)), 0),
             (Filters(paths=(f"{evil}/*", "other.png")), 2),
         ):
-            assert len(engine.search(Query((Term("red"),), filters))) == n
+            assert len(engine.search(Query((TextTerm("red"),), filters))) == n
         assert len(engine.search(f"red {evil}")) == 2
         engine.written_words(evil)
     assert len(library_status(library)["failed"]) == 0

@@ -89,6 +89,19 @@ def test_imports_point_one_way() -> None:
     assert wrong == []
 
 
+def test_no_two_modules_of_retrieval_and_commands_need_each_other() -> None:
+    """Imports anywhere in a file count: inside functions, and those for types alone."""
+    names = [module for module, _ in modules()]
+    needs = {
+        module: {name for name in imported(tree) if name in names and name != module}
+        for module, tree in modules()
+        if module.startswith(("retrieval.", "commands."))
+    }
+    while free := {module for module, needed in needs.items() if not needed & needs.keys()}:
+        needs = {module: needed for module, needed in needs.items() if module not in free}
+    assert needs == {}  # what is left is a circle, or needs one
+
+
 @pytest.mark.parametrize("package", HEAVY)
 def test_heavy_packages_stay_where_they_belong(package: str) -> None:
     wrong = [

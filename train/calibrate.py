@@ -18,12 +18,12 @@ from embedding.progress import SILENT, Progress
 from indexer.corpus import read_corpus
 from retrieval.confidence import (
     FEATURES,
-    KINDS,
+    QUERY_KINDS,
     RISING,
     Bank,
     Calibration,
     Fit,
-    Kind,
+    QueryKind,
 )
 from train.card import write_card
 from train.data import CaptionedPhotos, training_and_dev
@@ -111,8 +111,8 @@ def _logistic(
 def fit_calibration(data: Embedded, images: Bank, captions: Bank, seed: int) -> Calibration:
     """Banks and the fit of every kind of query that ``data`` has questions of."""
     banks = Calibration(images, captions, {})
-    fits: dict[Kind, Fit] = {}
-    for number, kind in enumerate(KINDS):
+    fits: dict[QueryKind, Fit] = {}
+    for number, kind in enumerate(QUERY_KINDS):
         rng = np.random.default_rng([seed, number])
         sets = [asked for asked in questions(kind, data, rng) if len(asked.queries)]
         if sets:

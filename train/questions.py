@@ -29,7 +29,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.confidence import Bank, Kind, features, n_words
+from retrieval.confidence import Bank, QueryKind, features, n_words
 from train.data import CaptionedPhotos
 
 MOST_PHOTOS = 1000  # of dev: memory is their number times that of their captions
@@ -186,7 +186,7 @@ def _word_pairs(counts: NDArray[np.int64], rng: np.random.Generator) -> list[tup
     return sorted(pairs)
 
 
-def questions(kind: Kind, data: Embedded, rng: np.random.Generator) -> list[Questions]:
+def questions(kind: QueryKind, data: Embedded, rng: np.random.Generator) -> list[Questions]:
     """The sets of questions of one kind; each has the same weight in the fit."""
     n_photos, every = len(data.photos), np.arange(len(data.photos))
     ones = np.ones(n_photos, dtype=np.int64)

@@ -55,7 +55,7 @@ def delete(library: Path) -> None:
 
 def scores(library: Path) -> dict[str, float]:
     with SearchEngine.open(library, load=lambda model: FakeEncoder()) as engine:  # type: ignore[arg-type,return-value]
-        return {Path(str(hit.path)).name: hit.score for hit in engine.search("red", top=2 * N, fold=False)}
+        return {Path(str(hit.path)).name: hit.score for hit in engine.search("red", top=2 * N)}
 
 
 def fresh(folder: Path, tmp_path: Path) -> dict[str, float]:

@@ -17,7 +17,8 @@ from PIL import ExifTags, Image
 from embedding.errors import UserError
 from retrieval import contactsheet
 from retrieval.contactsheet import write_sheet
-from retrieval.hits import Hit, Hits
+from retrieval.hits import Hit
+from retrieval.notebook import Hits
 from tests.fakes import write_photo
 
 EVIL = "<img src=x onerror=alert(1)>.jpg"

@@ -12,7 +12,8 @@ from embedding.errors import LibraryError, UserError
 from indexer.build import update_library
 from retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from retrieval.engine import SearchEngine
-from retrieval.query import Query, Term, parse_query
+from retrieval.query import Query, parse_query
+from retrieval.terms import PictureTerm
 from tests.fakes import FakeEncoder, write_photo
 
 
@@ -44,9 +45,9 @@ def test_top_larger_than_the_gallery_gives_all_there_is(engine: SearchEngine) ->
 def test_more_hits_than_one_statement_can_ask_for(
     engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = engine.search("red"), engine.search("red", within="captions")
+    everything = engine.search("red"), engine.search("red", gallery="captions")
     monkeypatch.setattr("indexer.reader._IDS_A_STATEMENT", 2)  # of 3 photos and 4 captions
-    assert (engine.search("red"), engine.search("red", within="captions")) == everything
+    assert (engine.search("red"), engine.search("red", gallery="captions")) == everything
 
 
 def test_a_photo_finds_others_but_not_itself(engine: SearchEngine, photos: Path) -> None:
@@ -69,7 +70,7 @@ def test_a_copy_elsewhere_is_another_photo(engine: SearchEngine, tmp_path: Path)
 
 
 def test_a_photo_finds_captions(engine: SearchEngine, photos: Path) -> None:
-    hits = engine.search(photos / "red.png", within="captions", top=2)
+    hits = engine.search(photos / "red.png", gallery="captions", top=2)
     assert [(hit.caption, hit.path) for hit in hits] == [
         ("red", photos / "red.png"),
         ("red green", photos / "red.png"),
@@ -77,7 +78,7 @@ def test_a_photo_finds_captions(engine: SearchEngine, photos: Path) -> None:
 
 
 def test_a_caption_without_its_photo_is_found_too(engine: SearchEngine) -> None:
-    (hit,) = engine.search("green", within="captions", top=1)
+    (hit,) = engine.search("green", gallery="captions", top=1)
     assert (hit.caption, hit.path) == ("green", None)
 
 
@@ -157,9 +158,9 @@ def test_hits_carry_a_probability(engine: SearchEngine, encoder: FakeEncoder, tm
         assert later.search("red", min_confidence=0.5) == [best]
         assert later.search("red", min_confidence=1.0) == []
         assert later.matches_well(parse_query(["red"]), []) is False
-        assert [hit.confidence for hit in later.search("red", within="captions")] == [None] * 4  # not fitted
+        assert [hit.confidence for hit in later.search("red", gallery="captions")] == [None] * 4  # not fitted
         assert (
-            later.matches_well(parse_query(["red"]), later.search("red", within="captions"), "captions")
+            later.matches_well(parse_query(["red"]), later.search("red", gallery="captions"), "captions")
             is None
         )
 
@@ -207,12 +208,12 @@ def test_an_open_engine_changes_to_another_model(library: Path, photos: Path) ->
 
 def test_a_picture_that_is_nowhere_on_disk(engine: SearchEngine, encoder: FakeEncoder) -> None:
     picture = encoder.encode_texts(["green"])[0].tobytes()  # as if somebody had handed in a green one
-    assert names(engine.search(Query((Term(picture=picture),)), top=1)) == ["green.png"]
+    assert names(engine.search(Query((PictureTerm(picture),)), top=1)) == ["green.png"]
 
 
 def test_a_hit_knows_its_photo(engine: SearchEngine) -> None:
     best = engine.search("red")[0]
-    (caption, *_) = engine.search("red", within="captions")
+    (caption, *_) = engine.search("red", gallery="captions")
     assert best.photo == caption.photo is not None
     assert (best.width, best.height, len(best.content or "")) == (8, 8, 16)
 

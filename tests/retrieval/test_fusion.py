@@ -77,7 +77,7 @@ def test_by_words_only_those_that_have_some_are_listed(engine: SearchEngine) -> 
 
 
 def test_photos_and_captions_are_asked_for_as_before(engine: SearchEngine, tmp_path: Path) -> None:
-    assert engine.search("green grass", within="captions")[0].words is None
+    assert engine.search("green grass", gallery="captions")[0].words is None
     assert all(hit.words is None for hit in engine.search(tmp_path / "album" / "Rome" / "red.png"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from embedding.errors import UserError
 from indexer.filters import Filters, Place
-from retrieval.query import MOST_CHARACTERS, Query, Term, parse_query, with_feedback
+from retrieval.query import MOST_CHARACTERS, Query, parse_query, with_feedback
+from retrieval.terms import Item, ItemTerm, PhotoTerm, PictureTerm, TextTerm
 
 
 def test_words_are_one_sentence() -> None:
     query = parse_query(["red", "car  on", "a street"])
-    assert query == Query((Term(text="red car on a street"),))
+    assert query == Query((TextTerm("red car on a street"),))
     assert (query.sentence, query.is_photo, str(query)) == (
         "red car on a street",
         False,
@@ -34,9 +36,9 @@ def test_a_path_is_a_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_server_takes_paths_for_words(tmp_path: Path) -> None:
     (tmp_path / "cat.jpg").touch()
     for text in (str(tmp_path / "cat.jpg"), "./cat.jpg", "~/cat.jpg", "cat.jpg"):
-        assert parse_query([text], files=False).terms == (Term(text=text),)
+        assert parse_query([text], files=False).terms == (TextTerm(text),)
     terms = parse_query(["a dog + ./cat.jpg"], files=False).terms
-    assert terms == (Term(text="a dog"), Term(text="./cat.jpg"))
+    assert terms == (TextTerm("a dog"), TextTerm("./cat.jpg"))
 
 
 def test_a_sentence_may_end_like_a_file_name() -> None:
@@ -48,9 +50,9 @@ def test_arithmetic_as_rclip_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     Path("pool.jpg").touch()
     query = parse_query(["2:golden retriever", "+", "./pool.jpg", "-", "fruit"])
     assert query.terms == (
-        Term(text="golden retriever", weight=2),
-        Term(photo=Path("./pool.jpg")),
-        Term(text="fruit", weight=-1),
+        TextTerm("golden retriever", weight=2),
+        PhotoTerm(Path("./pool.jpg")),
+        TextTerm("fruit", weight=-1),
     )
     assert (query.sentence, query.is_photo) == (None, False)
     assert str(query) == "2:golden retriever + pool.jpg - fruit"
@@ -67,24 +69,24 @@ def test_arithmetic_as_rclip_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_signs_that_stand_alone_part_the_terms(words: list[str], expected: list[tuple[str, float]]) -> None:
-    assert [(term.text, term.weight) for term in parse_query(words).terms] == expected
+    assert parse_query(words).terms == tuple(TextTerm(*term) for term in expected)
 
 
 def test_signs_in_the_name_of_a_photo_are_part_of_it(tmp_path: Path) -> None:
     photo = tmp_path / "Artist - Song + more.jpg"
     photo.touch()
-    assert parse_query([str(photo), "-", "snow"]).terms == (Term(photo=photo), Term(text="snow", weight=-1))
-    assert parse_query([f"2:{photo}"]).terms == (Term(photo=photo, weight=2),)
+    assert parse_query([str(photo), "-", "snow"]).terms == (PhotoTerm(photo), TextTerm("snow", weight=-1))
+    assert parse_query([f"2:{photo}"]).terms == (PhotoTerm(photo, weight=2),)
 
 
 def test_plus_and_minus_for_scripts() -> None:
     query = parse_query(["dog"], plus=["snow", "2:sun"], minus=["fruit - salad"])
-    assert [(term.text, term.weight) for term in query.terms] == [
-        ("dog", 1),
-        ("snow", 1),
-        ("sun", 2),
-        ("fruit - salad", -1),  # as it is: a script need not mind signs
-    ]
+    assert query.terms == (
+        TextTerm("dog"),
+        TextTerm("snow"),
+        TextTerm("sun", 2),
+        TextTerm("fruit - salad", -1),  # as it is: a script need not mind signs
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,11 +157,11 @@ def test_filters_alone_are_a_query() -> None:
 
 
 def test_feedback_moves_towards_the_mean_of_what_was_liked() -> None:
-    query = with_feedback(parse_query(["dog"]), [("images", 3), ("images", 5)], [("images", 1)])
+    query = with_feedback(parse_query(["dog"]), [Item("images", 3), Item("images", 5)], [Item("images", 1)])
     assert query.terms[1:] == (
-        Term(item=("images", 3), weight=0.15),  # half of 0.3 each
-        Term(item=("images", 5), weight=0.15),
-        Term(item=("images", 1), weight=-0.1),
+        ItemTerm(Item("images", 3), weight=0.15),  # half of 0.3 each
+        ItemTerm(Item("images", 5), weight=0.15),
+        ItemTerm(Item("images", 1), weight=-0.1),
     )
     assert str(query) == "dog"
 
@@ -174,6 +176,33 @@ def test_a_query_survives_json(tmp_path: Path) -> None:
         formats=("png",),
     )
     query = with_feedback(
-        parse_query(["dog", "+", str(tmp_path / "a.jpg")], filters=filters), [("images", 7)], []
+        parse_query(["dog", "+", str(tmp_path / "a.jpg")], filters=filters), [Item("images", 7)], []
     )
+    query = replace(query, terms=(*query.terms, PictureTerm(b"\0\0\x80?", 2)))
     assert Query.from_json(json.loads(json.dumps(query.as_json()))) == query
+
+
+def test_a_query_saved_by_version_0_1_is_read() -> None:
+    saved = Query(()).as_json()["filters"]
+    terms = [
+        {"text": "dog", "photo": None, "item": None, "weight": 1.0},
+        {"text": None, "photo": "/a.jpg", "item": None, "weight": 2.0},
+        {"text": None, "photo": None, "item": ["images", 7], "weight": -0.1},
+    ]
+    read = Query.from_json({"terms": terms, "filters": saved})
+    assert read.terms == (
+        TextTerm("dog"),
+        PhotoTerm(Path("/a.jpg"), 2),
+        ItemTerm(Item("images", 7), -0.1),
+    )
+
+
+@pytest.mark.parametrize("term", [{"weight": 1}, {"text": 3, "weight": 1}, {"item": ["x", 1], "weight": 1}])
+def test_what_is_no_saved_term_is_refused(term: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="no term"):
+        Query.from_json({"terms": [term], "filters": Query().as_json()["filters"]})
+
+
+def test_feedback_cannot_only_lead_away() -> None:
+    with pytest.raises(UserError, match="cannot only lead away"):
+        with_feedback(Query(), [], [Item("images", 1)])

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 import retrieval.reliability
 from indexer.build import update_library
-from retrieval.confidence import FEATURES, KINDS, Bank, Calibration, Fit
+from retrieval.confidence import FEATURES, QUERY_KINDS, Bank, Calibration, Fit
 from retrieval.reliability import Group, grouped
 from server.app import create_app
 from server.exploring import Reliability
@@ -34,7 +34,7 @@ def score_alone() -> Calibration:
     one = np.array([1.0])
     fit = Fit(weights, one, one, np.array([[0.5]]))
     bank = Bank.of(np.eye(4, dtype=np.float32))
-    return Calibration(bank, bank, dict.fromkeys(KINDS, fit))
+    return Calibration(bank, bank, dict.fromkeys(QUERY_KINDS, fit))
 
 
 @pytest.fixture

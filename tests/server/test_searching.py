@@ -50,7 +50,7 @@ def png(color: str) -> bytes:
 def test_hits_are_those_of_the_engine(client: TestClient, library: Path, encoder: FakeEncoder) -> None:
     answer = search(client, q="red", top=2)
     with SearchEngine.open(library, load=lambda model: encoder) as engine:
-        assert answer["hits"] == [hit.as_json() for hit in engine.search("red", top=2, fold=True)]
+        assert answer["hits"] == [hit.as_json() for hit in engine.search("red", top=2, collapse=True)]
     assert (answer["query"], answer["in"], answer["gallery"]) == ("red", "images", 3)
 
 

@@ -84,6 +84,6 @@ def check_hits(engine: SearchEngine, plain: Plain) -> int:
         if len(having) <= max(0.9 * len(photos), 1):  # what nearly all photos have says nothing
             tied |= having
     assert {hit.path for hit in with_wall} == tied
-    sentences = engine.search(parse_query(["red"]), top=100, within="captions")
+    sentences = engine.search(parse_query(["red"]), top=100, gallery="captions")
     assert Counter(hit.caption for hit in sentences) == Counter(text for _, text in plain.captions)
     return 4 + len(queries)

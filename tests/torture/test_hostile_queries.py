@@ -12,10 +12,11 @@ import pytest
 from embedding.encoder import Encoder
 from embedding.errors import UserError
 from indexer.build import update_library
-from retrieval.asking import put_right
+from retrieval.correction import correct_query
 from retrieval.engine import SearchEngine
-from retrieval.query import MOST_CHARACTERS, Query, Term, parse_query
+from retrieval.query import MOST_CHARACTERS, Query, parse_query
 from retrieval.similarity import similarity, sort_arguments
+from retrieval.terms import TextTerm
 from tests.fakes import write_photos
 from tests.torture.conftest import Rounds
 from tests.torture.test_fuzz import HOSTILE
@@ -55,7 +56,7 @@ def test_no_query_stops_a_search(indexed: Path, random: Random, rounds: Rounds, 
             try:
                 parsed = parse_query([text], files=files)
                 assert sum(map(len, parsed.texts)) <= MOST_CHARACTERS
-                parsed = put_right(parsed, engine).query
+                parsed = correct_query(parsed, engine.written_words).query
                 str(parsed).encode()
                 assert len(engine.search(parsed)) <= 2
                 n["hits"] += 1
@@ -64,8 +65,8 @@ def test_no_query_stops_a_search(indexed: Path, random: Random, rounds: Rounds, 
                 n["one line"] += 1
             # What is not parsed has any length; it has to end all the same.
             try:
-                made = Query((Term(text=text),))
-                engine.search(put_right(made, engine).query)
+                made = Query((TextTerm(text),))
+                engine.search(correct_query(made, engine.written_words).query)
                 similarity(engine.encoder, *sort_arguments([photo, text]))
             except UserError:
                 pass

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.build import update_library
-from retrieval import folding
+from retrieval import collapse as collapse_module
+from retrieval.collapse import Group, collapse
 from retrieval.engine import SearchEngine
-from retrieval.folding import Fold, folds
 from tests.fakes import FakeEncoder, write_photos
 
 
@@ -23,24 +23,24 @@ def at(*degrees: float) -> NDArray[np.float32]:
 
 def test_a_hit_goes_under_the_first_it_is_like() -> None:
     # cos 5° is 0.996, cos 85° is 0.09
-    assert folds(at(0, 90, 5, 95, 1), alike=0.99) == [Fold(0, (2, 4)), Fold(1, (3,))]
+    assert collapse(at(0, 90, 5, 95, 1), cosine=0.99) == [Group(0, (2, 4)), Group(1, (3,))]
 
 
 def test_a_row_of_steps_does_not_run_together() -> None:
     # 10° apart, cos 10° is 0.985, cos 20° 0.940: the third is like the second, not like what is shown
-    assert folds(at(0, 10, 20, 30), alike=0.98) == [Fold(0, (1,)), Fold(2, (3,))]
+    assert collapse(at(0, 10, 20, 30), cosine=0.98) == [Group(0, (1,)), Group(2, (3,))]
 
 
 def test_all_different_all_the_same_and_none() -> None:
-    assert folds(at(0, 60, 120)) == [Fold(0), Fold(1), Fold(2)]
-    assert folds(at(0, 0, 0)) == [Fold(0, (1, 2))]
-    assert folds(at()) == []
+    assert collapse(at(0, 60, 120)) == [Group(0), Group(1), Group(2)]
+    assert collapse(at(0, 0, 0)) == [Group(0, (1, 2))]
+    assert collapse(at()) == []
 
 
 def test_ranks_far_apart_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "_WITHIN", 2)
+    monkeypatch.setattr(collapse_module, "_COMPARED", 2)
     # 0° is two kept hits above 90°, and three above the last one.
-    assert folds(at(0, 45, 0, 90, 0)) == [Fold(0, (2,)), Fold(1), Fold(3), Fold(4)]
+    assert collapse(at(0, 45, 0, 90, 0)) == [Group(0, (2,)), Group(1), Group(3), Group(4)]
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_a_search_folds_and_goes_on_until_there_are_enough(
     engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for more in (0, 100):  # hits looked at beyond those that were asked for, at first
-        monkeypatch.setattr("retrieval.engine._MORE_TO_FOLD", more)
-        red, other = engine.search("red", top=2, fold=True)
+        monkeypatch.setattr("retrieval.engine._MORE_TO_COLLAPSE", more)
+        red, other = engine.search("red", top=2, collapse=True)
         assert (red.rank, red.path.name) == (1, "red0.png")
         assert [path.name for path in red.alike] == ["red1.png", "red2.png", "red3.png", "red4.png"]
         assert (other.rank, other.alike) == (2, ())
@@ -72,18 +72,18 @@ def test_a_search_folds_and_goes_on_until_there_are_enough(
 
 
 def test_a_gallery_with_fewer_different_photos_than_asked_for(engine: SearchEngine) -> None:
-    hits = engine.search("red", top=5, fold=True)
+    hits = engine.search("red", top=5, collapse=True)
     # Blue and green both score 0; of equal scores the photo that was indexed first comes first.
     assert [(hit.rank, len(hit.alike)) for hit in hits] == [(1, 4), (2, 0), (3, 1)]
     assert hits[0].as_json()["alike"] == [str(path) for path in hits[0].alike]
 
 
 def test_the_query_photo_is_neither_a_hit_nor_alike(engine: SearchEngine, tmp_path: Path) -> None:
-    hits = engine.search(tmp_path / "photos" / "red1.png", fold=True)
+    hits = engine.search(tmp_path / "photos" / "red1.png", collapse=True)
     assert {hits[0].path.name, *(path.name for path in hits[0].alike)} == {
         f"red{number}.png" for number in (0, 2, 3, 4)
     }
 
 
 def test_captions_are_not_folded(engine: SearchEngine) -> None:
-    assert [hit.caption for hit in engine.search("red", within="captions", fold=True)] == ["red", "red"]
+    assert [hit.caption for hit in engine.search("red", gallery="captions", collapse=True)] == ["red", "red"]

@@ -1,0 +1,37 @@
+"""Correction of a query's mistyped words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
+
+from retrieval.query import Query
+from retrieval.spelling import Correction, corrected, corrections
+from retrieval.terms import Term, TextTerm
+
+
+@dataclass(frozen=True)
+class CorrectedQuery:
+    """A query with its certainly mistyped words corrected, and all corrections, doubtful ones included."""
+
+    query: Query
+    corrections: tuple[Correction, ...] = ()
+
+
+def correct_query(query: Query, written_words: Callable[[str], Container[str]] | None) -> CorrectedQuery:
+    """Correct the words of a query that are certainly mistyped.
+
+    ``written_words`` gives the words of a text that the library knows; None: only frequent words are known.
+    Raises what it raises.
+    """
+    terms: list[Term] = []
+    found: list[Correction] = []
+    for term in query.terms:
+        if isinstance(term, TextTerm):
+            of_term = corrections(term.text, () if written_words is None else written_words(term.text))
+            certain = [correction for correction in of_term if correction.is_certain]
+            terms.append(replace(term, text=corrected(term.text, certain)) if certain else term)
+            found += of_term
+        else:
+            terms.append(term)
+    return CorrectedQuery(replace(query, terms=tuple(terms)), tuple(found))

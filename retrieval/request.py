@@ -1,0 +1,99 @@
+"""Requests for a search, and the query that a request means in a library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from embedding.errors import UserError
+from indexer.filters import Filters
+from indexer.reader import CatalogReader, Gallery, LibraryModel
+from retrieval.fusion import Ranking
+from retrieval.lastsearch import LastSearch
+from retrieval.query import Query, parse_query, with_feedback
+from retrieval.terms import Item, PictureTerm
+
+
+class PhotoNotFoundError(UserError):
+    """A liked or disliked photo that is not in the library, or not encoded."""
+
+
+@dataclass(frozen=True)
+class LastSearchFeedback:
+    """The last search again, towards some of its hits and away from others.
+
+    Its query, filters and gallery hold where the request names none.
+    """
+
+    liked: tuple[int, ...] = ()  # ranks, from 1
+    disliked: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhotoFeedback:
+    """Photos of the library to search towards, and others to search away from."""
+
+    liked: tuple[int, ...] = ()  # ids of photos
+    disliked: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """One search; without terms and feedback, for the newest photos."""
+
+    words: tuple[str, ...] = ()  # as typed: see parse_query
+    plus: tuple[str, ...] = ()  # further terms, one text each
+    minus: tuple[str, ...] = ()  # terms to get away from
+    files: bool = True  # words may name photos on disk
+    picture: PictureTerm | None = None  # one more term
+    feedback: LastSearchFeedback | PhotoFeedback | None = None
+    filters: Filters = Filters()  # noqa: RUF009 (frozen)
+    gallery: Gallery | None = None  # None: that of the last search with its feedback, else images
+    top: int = 10
+    min_confidence: float = 0.0
+    by_date: bool = False
+    collapse: bool = True  # near-duplicates count as one hit
+    ranking: Ranking = "fused"  # of a sentence about photos; other queries are ranked by pixels alone
+    correct: bool = True  # replace certainly mistyped words
+
+    @property
+    def is_typed(self) -> bool:
+        """True if anything was typed."""
+        return bool(self.words or self.plus or self.minus)
+
+
+def resolve(
+    request: SearchRequest, library: Path, catalog: CatalogReader, model: LibraryModel | None
+) -> tuple[Query, Gallery]:
+    """Work out the query and the gallery that a request means in a library.
+
+    Raises ``UserError`` for what cannot be parsed, and for a last search or one of its hits that does not
+    exist; ``PhotoNotFoundError``.
+    """
+    gallery, feedback = request.gallery, request.feedback
+    if request.is_typed:
+        query = parse_query(request.words, request.plus, request.minus, request.filters, files=request.files)
+    else:
+        query = Query(filters=request.filters)
+    if request.picture is not None:
+        query = replace(query, terms=(*query.terms, request.picture))
+    if isinstance(feedback, LastSearchFeedback):
+        last = LastSearch.load(library)
+        gallery = gallery or last.gallery
+        if not request.is_typed:
+            query = replace(last.query, filters=request.filters or last.query.filters)
+        query = with_feedback(query, last.items(feedback.liked), last.items(feedback.disliked))
+    elif feedback is not None and model is not None:
+        liked = _photo_items(feedback.liked, catalog, model)
+        query = with_feedback(query, liked, _photo_items(feedback.disliked, catalog, model))
+    return query, gallery or "images"
+
+
+def _photo_items(photos: Sequence[int], catalog: CatalogReader, model: LibraryModel) -> list[Item]:
+    """Look up the items of photos. Raises ``PhotoNotFoundError``."""
+    vectors = catalog.vectors_of_images(photos, model.id)
+    for photo in photos:
+        if photo not in vectors:
+            raise PhotoNotFoundError(f"there is no photo {photo} that can be searched for; search anew")
+    return [Item("images", vectors[photo]) for photo in photos]
