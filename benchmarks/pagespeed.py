@@ -25,7 +25,7 @@ from PIL import Image, ImageOps
 
 from benchmarks.chromium import chromium_arguments, chromium_path
 from benchmarks.serving import ROOT, Row, free_port, serve_command, serving
-from indexer.scan import scan
+from twobranch.indexer.disk.walk import scan
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

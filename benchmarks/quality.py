@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from embedding.encoder import Encoder
-from embedding.modelfolder import resolve_model
-from embedding.progress import Console
-from train.checkpoint import Epoch
-from train.features import default_cache
-from train.presets import PRESETS, Preset, Tuning
-from train.run import CorpusPlace, TrainOptions, train
+from twobranch.common.progress import Console
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.model_folder import resolve_model
+from twobranch.train.checkpoint import Epoch
+from twobranch.train.features import default_cache
+from twobranch.train.presets import PRESETS, Preset, Tuning
+from twobranch.train.run import CorpusPlace, TrainOptions, train
 
 _FLICKR8K = PRESETS["flickr8k"]
 _FROZEN = replace(_FLICKR8K, views=1, tuning=None)

@@ -38,16 +38,16 @@ import numpy as np
 
 from benchmarks.biglibrary import make_library
 from benchmarks.loadclient import Answers, Load, run
-from embedding.cores import products_on_one_core
-from embedding.preprocess import load_thumbnail
-from indexer.catalog import Catalog, sqlite_connection
-from indexer.database import CATALOG
-from indexer.galleries import TRIAL_QUERIES
-from indexer.photofacts import photo_file
-from indexer.reader import CatalogReader
-from indexer.scan import scan
-from retrieval.engine import SearchEngine
-from retrieval.spelling import frequent_words
+from twobranch.common.cpu import products_on_one_core
+from twobranch.embedding.preprocess import load_thumbnail
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.photo_facts import photo_file
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, sqlite_connection
+from twobranch.indexer.disk.walk import scan
+from twobranch.indexer.vectors.index import TRIAL_QUERIES
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.spelling import frequent_words
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = 10_000
@@ -57,7 +57,7 @@ RATE = 200.0  # requests a second of the open loop
 REPEATED = 64
 STARTS = 3
 WORDS = 3000  # the most frequent ones, of which captions and sentences are made
-_IMPORTS = "import server.run, onnxruntime, tokenizers"
+_IMPORTS = "import twobranch.server.run, onnxruntime, tokenizers"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from embedding.encoder import Encoder
-from embedding.progress import Console
-from train.data import CaptionedPhotos, joined, training_and_dev
-from train.metrics import SENTENCES, source_metrics, text_to_image
-from train.run import CorpusPlace, read_corpora
+from twobranch.common.progress import Console
+from twobranch.embedding.encoder import Encoder
+from twobranch.train.data import CaptionedPhotos, joined, training_and_dev
+from twobranch.train.metrics import SENTENCES, source_metrics, text_to_image
+from twobranch.train.run import CorpusPlace, read_corpora
 
 
 def main() -> None:

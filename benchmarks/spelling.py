@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.corpus import read_corpus
-from retrieval.spelling import corrections
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.retrieval.spelling import corrections
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from embedding.cores import usable_cores
-from embedding.encoder import Encoder
-from embedding.modelfolder import IMAGE_TOWER, IMAGE_TOWER_INT8
+from twobranch.common.cpu import usable_cores
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.model_folder import IMAGE_TOWER, IMAGE_TOWER_INT8
 
 BATCHES = (1, 2, 4, 16)
 PHOTOS = 64

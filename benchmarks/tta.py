@@ -18,10 +18,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
-from embedding.preprocess import TTA, WHOLE, View, load_photo, load_views
-from indexer.corpus import read_corpus
-from retrieval.metrics import RetrievalMetrics, ranks, retrieval_metrics
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.preprocess import TTA, WHOLE, View, load_photo, load_views
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.retrieval.evaluation.metrics import RetrievalMetrics, ranks, retrieval_metrics
 
 ROUNDS = 3
 BATCH = 16

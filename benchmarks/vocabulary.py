@@ -31,13 +31,13 @@ from benchmarks.classlabels import (
     naming_group,
 )
 from benchmarks.wheelphotos import read_photos
-from embedding.encoder import Encoder
-from embedding.progress import Console, Progress
-from indexer.corpus import read_corpus
-from retrieval.metrics import average_precision, ranks_from_scores
-from train.classnames import imagenet_class_names
-from train.data import CaptionedPhotos, training_and_dev
-from train.features import default_cache, image_features
+from twobranch.common.progress import Console, Progress
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.retrieval.evaluation.metrics import average_precision, ranks_from_scores
+from twobranch.train.data import CaptionedPhotos, training_and_dev
+from twobranch.train.features import default_cache, image_features
+from twobranch.train.sides.class_names import imagenet_class_names
 
 QUERIES = Path(__file__).parent / "data" / "vocabulary_queries.tsv"
 CONFIDENT = 0.5  # a label counts from this probability on

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.biglibrary import Sizes
-from indexer.approximate import Best, LargeIndex
-from indexer.galleries import TRIAL_QUERIES, Index
-from indexer.vectorcodec import as_matrix
-from indexer.vectors import BLOCK, VectorIndex
-from retrieval.engine import SearchEngine
+from twobranch.indexer.vectors.codec import as_matrix
+from twobranch.indexer.vectors.exact import BLOCK, VectorIndex
+from twobranch.indexer.vectors.index import TRIAL_QUERIES, Index
+from twobranch.indexer.vectors.ivf import Best, LargeIndex
+from twobranch.retrieval.engine import SearchEngine
 
 K = 10
 QUESTIONS = [f"{words} {query}" for words in ("a photo of", "somewhere there is") for query in TRIAL_QUERIES]

@@ -33,17 +33,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.biglibrary import make_library
-from embedding.encoder import Encoder
-from indexer.catalog import Catalog, active_model
-from indexer.database import CATALOG
-from indexer.galleries import open_index
-from indexer.reader import CatalogReader
-from retrieval.engine import SearchEngine
-from retrieval.evaluate import indexed_pairs
-from retrieval.fusedeval import WordTable
-from retrieval.fusion import POWER, WEIGHT, Ranking
-from retrieval.metrics import recall_at
-from retrieval.words import content_words, shares
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, active_model
+from twobranch.indexer.vectors.index import open_index
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.evaluation.evaluate import indexed_pairs
+from twobranch.retrieval.evaluation.fused import WordTable
+from twobranch.retrieval.evaluation.metrics import recall_at
+from twobranch.retrieval.fusion import POWER, WEIGHT, Ranking
+from twobranch.retrieval.text_match import content_words, shares
 
 PLACES = (
     "germany", "italy", "spain", "france", "japan", "norway",

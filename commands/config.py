@@ -13,9 +13,9 @@ from typing import Any, get_type_hints
 
 import typer
 
-from embedding.errors import LibraryError, UserError
-from embedding.paths import is_ours
-from embedding.progress import one_line
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.common.paths import is_ours
+from twobranch.common.progress import one_line
 
 NAME = "config.toml"
 
@@ -29,7 +29,7 @@ SETTABLE = _Settable()
 
 def config_file(library: Path | None) -> Path:
     """Where the file of the library that is meant would be."""
-    from indexer.library import library_for_indexing
+    from twobranch.indexer.catalog.library import library_for_indexing
 
     return library_for_indexing(library) / NAME
 

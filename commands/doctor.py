@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Given, Json, command, print_json
 
 
 @command
@@ -26,10 +26,10 @@ def doctor(
       twobranch doctor
       twobranch doctor --repair && twobranch index
     """
-    from indexer.doctor import examine
-    from indexer.library import find_library
-    from retrieval.confidence import Calibration
-    from retrieval.tables import doctor_text
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.indexer.maintenance.doctor import examine
+    from twobranch.retrieval.confidence import Calibration
+    from twobranch.retrieval.display.tables import doctor_text
 
     library = find_library(Given.library)
     findings = examine(

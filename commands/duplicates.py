@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from commands.config import SETTABLE
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import Given, Json, command, print_json
 
 _SKIPPED_SHOWN = 5
 
@@ -35,10 +35,10 @@ def duplicates(
       twobranch duplicates
       twobranch duplicates -0 | xargs -0 -I{} mv {} spare/    all but the one to keep
     """
-    from embedding.progress import one_line
-    from indexer.library import find_library
-    from retrieval.duplicates import find_duplicates
-    from retrieval.tables import duplicates_text
+    from twobranch.common.progress import one_line
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.retrieval.display.tables import duplicates_text
+    from twobranch.retrieval.duplicates.find import find_duplicates
 
     found = find_duplicates(find_library(Given.library), Given.progress())
     for error in found.skipped[:_SKIPPED_SHOWN]:

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from commands.config import SETTABLE
-from commands.shared import Given, Json, command, print_json
-from embedding.errors import UserError
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.common.errors import UserError
 
 MOST_K = 1_000_000
 
@@ -56,10 +56,10 @@ def eval_(
       twobranch eval --split dev --fused                 what the words beside photos do for it
       twobranch eval --history                           earlier evaluations side by side
     """
-    from indexer.catalog import Catalog
-    from indexer.library import find_library
-    from retrieval import evaluate
-    from retrieval.tables import evaluation_table, fused_table, history_table
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.indexer.catalog.tables import Catalog
+    from twobranch.retrieval.display.tables import evaluation_table, fused_table, history_table
+    from twobranch.retrieval.evaluation import evaluate
 
     ks = _ks(recall)
     catalog = Catalog.open(find_library(Given.library))
@@ -75,7 +75,7 @@ def eval_(
     arguments = shlex.join(["cli.py", *sys.argv[1:]])
     result = evaluate.evaluate(catalog, ks=ks, split=split, command=arguments, progress=Given.progress())
     if plot is not None:
-        from retrieval.plots import draw_recall
+        from twobranch.retrieval.evaluation.plots import draw_recall
 
         try:
             draw_recall(result, plot)
@@ -88,7 +88,7 @@ def eval_(
         )
     facts = result.as_json()
     if fused:
-        from retrieval.fusedeval import compare_fused
+        from twobranch.retrieval.evaluation.fused import compare_fused
 
         facts["fused"] = compare_fused(catalog, ks=ks, split=split, progress=Given.progress())
     if as_json:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from commands.config import SETTABLE
-from commands.shared import GalleryOption, Given, Json, command, print_json
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import GalleryOption, Given, Json, command, print_json
 
 
 class Format(str, Enum):
@@ -56,8 +56,8 @@ def export(
       twobranch export --format npy --dtype float16 --in captions --out caption-vectors
       twobranch export --format jsonl --out dump
     """
-    from indexer.library import find_library
-    from retrieval.export import export as run
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.retrieval.export import export as run
 
     done = run(find_library(Given.library), out, form.value, gallery.value, precision.value, Given.progress())
     if as_json:

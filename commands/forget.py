@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Given, Json, command, print_json
 
 
 @command
@@ -27,8 +27,8 @@ def forget(
       twobranch forget ~/Pictures/2019/a.jpg   one photo
       twobranch forget /mnt/old-drive          all folders on it, though it is away
     """
-    from indexer.library import find_library
-    from indexer.moving import forget as run
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.indexer.maintenance.relocate import forget as run
 
     forgotten = run(find_library(Given.library), paths)
     if as_json:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from commands.config import SETTABLE
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import Given, Json, command, print_json
 
 
 class Device(str, Enum):
@@ -130,18 +130,18 @@ def index(
     """
     from dataclasses import asdict
 
-    from embedding.cores import usable_cores
-    from embedding.modelfolder import model_label
-    from embedding.preprocess import MAX_PIXELS
-    from embedding.progress import one_line
-    from embedding.text import well_formed
-    from indexer.build import update_library
-    from indexer.known import has_folders
-    from indexer.library import library_for_indexing
-    from indexer.modelchoice import encoder_for, library_fingerprint
-    from indexer.plan import plan as make_plan
-    from indexer.run import Effort
-    from retrieval.tables import index_text, plan_text
+    from twobranch.common.cpu import usable_cores
+    from twobranch.common.progress import one_line
+    from twobranch.embedding.model_folder import model_label
+    from twobranch.embedding.preprocess import MAX_PIXELS
+    from twobranch.embedding.sif import well_formed
+    from twobranch.indexer.catalog.library import library_for_indexing
+    from twobranch.indexer.update.library import update_library
+    from twobranch.indexer.update.models import encoder_for, library_fingerprint
+    from twobranch.indexer.update.plan import plan as make_plan
+    from twobranch.indexer.update.remembered import has_folders
+    from twobranch.indexer.update.run import Effort
+    from twobranch.retrieval.display.tables import index_text, plan_text
 
     library = library_for_indexing(Given.library)
     if not paths and plan is None and not has_folders(library):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Given, Json, command, print_json
 
 
 @command
@@ -31,8 +31,8 @@ def relocate(
       twobranch relocate /mnt/usb /media/me/PHOTOS   a drive that is mounted elsewhere
       twobranch relocate ~/Pictures ~/Photos         a folder that was renamed
     """
-    from indexer.library import find_library
-    from indexer.moving import relocate as run
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.indexer.maintenance.relocate import relocate as run
 
     relocation = run(find_library(Given.library), old, new, force=force)
     if as_json:

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.config import SETTABLE
-from commands.shared import print_json
-from embedding.errors import UserError
-from embedding.progress import Progress
-from retrieval.tables import counted
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import print_json
+from twobranch.common.errors import UserError
+from twobranch.common.progress import Progress
+from twobranch.retrieval.display.tables import counted
 
 if TYPE_CHECKING:
-    from retrieval.answer import Answer
-    from retrieval.hits import Hit
+    from twobranch.retrieval.answer import Answer
+    from twobranch.retrieval.hits import Hit
 
 Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, one a line."), SETTABLE]
 Null = Annotated[
@@ -79,7 +79,7 @@ class Output:
         if len(formats) > 1:
             raise typer.BadParameter(f"{formats[0]} and {formats[1]} exclude each other")
         if self.open_:
-            from retrieval.handover import find_viewer
+            from twobranch.retrieval.display.open_photos import find_viewer
 
             find_viewer()
 
@@ -87,7 +87,7 @@ class Output:
         """Write files, print, open, in this order. Raises ``UserError`` when a photo was not copied."""
         not_copied = 0
         if self.html is not None:
-            from retrieval.contactsheet import write_sheet
+            from twobranch.retrieval.display.contact_sheet import write_sheet
 
             write_sheet(self.html, str(answer.query) or "Photos", answer.hits, progress)
             progress.note(f"{self.html}: {counted(len(answer.hits), 'hit')}")
@@ -96,7 +96,7 @@ class Output:
         self._print(answer)
         sys.stdout.flush()
         if self.open_:
-            from retrieval.handover import MOST_OPENED, hit_photos, open_photos
+            from twobranch.retrieval.display.open_photos import MOST_OPENED, hit_photos, open_photos
 
             photos = list(hit_photos(answer.hits))
             open_photos(photos[:MOST_OPENED])
@@ -114,12 +114,12 @@ class Output:
         if self.as_csv:
             _print_csv(answer.hits)
         elif self.paths or self.null:
-            from retrieval.handover import hit_photos
+            from twobranch.retrieval.display.open_photos import hit_photos
 
             for path in hit_photos(answer.hits):
                 print(path, end="\0" if self.null else "\n")
         elif answer.hits:
-            from retrieval.tables import hit_table
+            from twobranch.retrieval.display.tables import hit_table
 
             if self.thumbnails is not False:
                 _print_thumbnails(answer.hits, forced=self.thumbnails is True)
@@ -128,7 +128,7 @@ class Output:
 
 def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
     """Copy the photos; count those that could not be copied, with a warning each."""
-    from retrieval.handover import copy_photos
+    from twobranch.retrieval.display.open_photos import copy_photos
 
     copies = copy_photos(hits, folder)
     for line in copies.failed:
@@ -151,7 +151,7 @@ def _print_thumbnails(hits: Sequence[Hit], *, forced: bool) -> None:
     """Thumbnails where the terminal is known to show them; if ``forced``, Sixel where it is not."""
     if not (forced or sys.stdout.isatty()):
         return
-    from retrieval.terminal import Graphics, cell_width, graphics, thumbnail_rows
+    from twobranch.retrieval.display.terminal import Graphics, cell_width, graphics, thumbnail_rows
 
     protocol = graphics(os.environ) or (Graphics.SIXEL if forced else None)
     if protocol is None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from commands.results import CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
-from commands.searchoptions import (
+from twobranch.commands.results import CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
+from twobranch.commands.search_options import (
     After,
     Before,
     Cameras,
@@ -37,12 +37,12 @@ from commands.searchoptions import (
     Words,
     WordsOnly,
 )
-from commands.shared import Given, Json, command
-from embedding.errors import UserError
+from twobranch.commands.shared import Given, Json, command
+from twobranch.common.errors import UserError
 
 if TYPE_CHECKING:
-    from retrieval.answer import Answer
-    from retrieval.fusion import Ranking
+    from twobranch.retrieval.answer import Answer
+    from twobranch.retrieval.fusion import Ranking
 
 
 @command
@@ -100,10 +100,10 @@ def search(
       twobranch search "a cat" --html cats.html --copy-to cats
       twobranch search "a cat" -0 | xargs -0 ls -l
     """
-    from retrieval.engine import SearchEngine
-    from retrieval.filtertext import parse_filters
-    from retrieval.lastsearch import LastSearch
-    from retrieval.request import LastSearchFeedback, SearchRequest
+    from twobranch.retrieval.engine import SearchEngine
+    from twobranch.retrieval.filter_syntax import parse_filters
+    from twobranch.retrieval.last_search import LastSearch
+    from twobranch.retrieval.request import LastSearchFeedback, SearchRequest
 
     output = Output(as_json, as_csv, paths, null, html, copy_to, open_, thumbnails)
     feedback = LastSearchFeedback(tuple(like or ()), tuple(unlike or ()))

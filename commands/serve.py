@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.shared import Given, command
+from twobranch.commands.shared import Given, command
 
 _SHORTEST = 12  # characters of a token
 
@@ -54,20 +54,20 @@ def serve(
     import secrets
     import webbrowser
 
-    from embedding.cores import products_on_one_core, usable_cores
-    from embedding.errors import UserError
-    from embedding.extras import install_command
-    from embedding.paths import expanded
-    from indexer.database import open_database
-    from indexer.library import find_library, library_for_indexing
+    from twobranch.common.cpu import products_on_one_core, usable_cores
+    from twobranch.common.errors import UserError
+    from twobranch.common.extras import install_command
+    from twobranch.common.paths import expanded
+    from twobranch.indexer.catalog.connection import open_database
+    from twobranch.indexer.catalog.library import find_library, library_for_indexing
 
     products_on_one_core()
     try:
         import python_multipart  # noqa: F401  FastAPI imports it late, and its error names no module
 
-        from server.hosts import host_name
-        from server.run import run
-        from server.settings import Settings, is_loopback
+        from twobranch.server.http.hosts import host_name
+        from twobranch.server.run import run
+        from twobranch.server.settings import Settings, is_loopback
     except ModuleNotFoundError as error:
         raise UserError(f"`serve` needs {error.name}: {install_command('serve')}") from None
 
@@ -105,7 +105,7 @@ def serve(
 
 def _check_token(token: str) -> None:
     """Raises ``UserError`` for a token that is easily guessed, or that no header can hold."""
-    from embedding.errors import UserError
+    from twobranch.common.errors import UserError
 
     if len(token) < _SHORTEST or not all("!" <= character <= "~" for character in token):
         raise UserError(

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.config import SETTABLE, read_defaults
-from embedding.errors import UserError
-from embedding.progress import Console, one_line
+from twobranch.commands.config import SETTABLE, read_defaults
+from twobranch.common.errors import UserError
+from twobranch.common.progress import Console, one_line
 
 app = typer.Typer(
     help="Search your photos with words, and your words with photos.",
@@ -84,8 +84,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def _damage() -> str | None:
     """What is wrong with the catalogue, which may then hold anything and fail any command anywhere."""
-    from indexer.doctor import catalogue_damage
-    from indexer.library import find_library
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.indexer.maintenance.doctor import catalogue_damage
 
     with suppress(UserError):
         return catalogue_damage(find_library(Given.library))
@@ -98,7 +98,7 @@ def _print_error(error: object) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from embedding import __version__
+        from twobranch.embedding import __version__
 
         print(f"twobranch {__version__}")
         raise typer.Exit

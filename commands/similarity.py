@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Given, Json, command, print_json
 
 
 @command
@@ -25,11 +25,11 @@ def similarity(
       twobranch similarity cat.jpg "a cat" "a dog"
       twobranch similarity ./photos "a red car" --json
     """
-    from embedding.encoder import Encoder
-    from embedding.progress import one_line
-    from retrieval.similarity import similarity as compare
-    from retrieval.similarity import sort_arguments
-    from retrieval.tables import table
+    from twobranch.common.progress import one_line
+    from twobranch.embedding.encoder import Encoder
+    from twobranch.retrieval.display.tables import table
+    from twobranch.retrieval.similarity import similarity as compare
+    from twobranch.retrieval.similarity import sort_arguments
 
     photos, sentences = sort_arguments(arguments)
     result = compare(Encoder.load(model), photos, sentences, Given.progress())

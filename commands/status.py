@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from commands.config import SETTABLE
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import Given, Json, command, print_json
 
 
 @command
@@ -28,9 +28,9 @@ def status(
       twobranch status
       twobranch status --no-scan --json
     """
-    from indexer.library import find_library
-    from retrieval.status import library_status
-    from retrieval.tables import status_text
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.retrieval.display.status import library_status
+    from twobranch.retrieval.display.tables import status_text
 
     facts = library_status(find_library(Given.library), scan=not no_scan)
     if as_json:
@@ -47,8 +47,8 @@ def models(as_json: Json = False) -> None:
     Example:
       twobranch models --json
     """
-    from retrieval.status import known_models
-    from retrieval.tables import models_table
+    from twobranch.retrieval.display.status import known_models
+    from twobranch.retrieval.display.tables import models_table
 
     facts = known_models(Given.library)
     if as_json:

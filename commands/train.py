@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from commands.config import SETTABLE
-from commands.shared import Given, Json, command, print_json
-from embedding.errors import UserError
-from embedding.extras import install_command
-from embedding.modelfolder import resolve_model
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.common.errors import UserError
+from twobranch.common.extras import install_command
+from twobranch.embedding.model_folder import resolve_model
 
 
 @command
@@ -64,13 +64,13 @@ def train(
     """
     from dataclasses import replace
 
-    from retrieval.tables import evaluation_table
+    from twobranch.retrieval.display.tables import evaluation_table
 
     try:
-        from train.features import default_cache
-        from train.presets import PRESETS
-        from train.run import CorpusPlace, TrainOptions
-        from train.run import train as run
+        from twobranch.train.features import default_cache
+        from twobranch.train.presets import PRESETS
+        from twobranch.train.run import CorpusPlace, TrainOptions
+        from twobranch.train.run import train as run
     except ModuleNotFoundError as error:
         raise UserError(
             f"training needs the package {error.name}; install it with: {install_command('train')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Given, Json, command, print_json
 
 
 @command
@@ -17,9 +17,9 @@ def vacuum(as_json: Json = False) -> None:
       twobranch vacuum
       twobranch forget ~/Pictures/receipts && twobranch vacuum
     """
-    from indexer.library import find_library
-    from indexer.vacuum import vacuum as run
-    from retrieval.tables import vacuum_text
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.indexer.maintenance.vacuum import vacuum as run
+    from twobranch.retrieval.display.tables import vacuum_text
 
     library = find_library(Given.library)
     freed = run(library)

@@ -9,12 +9,12 @@ from functools import lru_cache
 from threading import Event
 from typing import TYPE_CHECKING
 
-from commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Given, Json, command, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from indexer.build import IndexReport
+    from twobranch.indexer.update.library import IndexReport
 
 
 @command
@@ -33,14 +33,14 @@ def watch(as_json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from embedding.encoder import Encoder
-    from embedding.errors import LibraryError
-    from embedding.modelfolder import Variant
-    from indexer.build import update_library
-    from indexer.catalog import Catalog, library_model
-    from indexer.known import known_roots
-    from indexer.library import find_library
-    from indexer.watching import Kept, changes_on_disk, keep_current
+    from twobranch.common.errors import LibraryError
+    from twobranch.embedding.encoder import Encoder
+    from twobranch.embedding.model_folder import Variant
+    from twobranch.indexer.catalog.library import find_library
+    from twobranch.indexer.catalog.tables import Catalog, library_model
+    from twobranch.indexer.update.library import update_library
+    from twobranch.indexer.update.remembered import known_roots
+    from twobranch.indexer.update.watch import Kept, changes_on_disk, keep_current
 
     library = find_library(Given.library)
     stop = Event()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from embedding.errors import UserError
+from twobranch.common.errors import UserError
 
 
 @dataclass(frozen=True)

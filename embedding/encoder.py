@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from embedding.cores import usable_cores
-from embedding.errors import ModelError
-from embedding.language import ENGLISH, language_of
-from embedding.modelfolder import (
+from twobranch.common.cpu import usable_cores
+from twobranch.common.errors import ModelError
+from twobranch.embedding.language import ENGLISH, language_of
+from twobranch.embedding.model_folder import (
     ADVICE,
     CONFIG,
     IMAGE_TOWER,
@@ -35,9 +35,9 @@ from embedding.modelfolder import (
     read_config,
     resolve_model,
 )
-from embedding.preprocess import TTA, WHOLE, View, load_views
-from embedding.text import WORD_VECTORS, SifEncoder, well_formed
-from embedding.tower import PROVIDERS, Device, Input, Tower
+from twobranch.embedding.preprocess import TTA, WHOLE, View, load_views
+from twobranch.embedding.sif import WORD_VECTORS, SifEncoder, well_formed
+from twobranch.embedding.tower import PROVIDERS, Device, Input, Tower
 
 T = TypeVar("T")
 
@@ -183,7 +183,7 @@ class Encoder:
             check_files(folder, config)
         if int8 and IMAGE_TOWER_INT8 not in config.files:
             raise ModelError(
-                f"{folder}: this model has no int8 tower; make it with `python -m train.quantise`, "
+                f"{folder}: this model has no int8 tower; make it with `python -m twobranch.train.output.quantise`, "
                 "or go without --int8"
             )
         return cls(folder, config, variant=Variant(tta, int8), device=device)

@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from embedding.errors import ImageError
-from embedding.extras import install_command
-from embedding.jpeg import check_header, check_jpeg, is_jpeg
-from embedding.patience import Patience, PatientBytes
+from twobranch.common.errors import ImageError
+from twobranch.common.extras import install_command
+from twobranch.embedding.decode_limit import Patience, PatientBytes
+from twobranch.embedding.jpeg import check_header, check_jpeg, is_jpeg
 
 if TYPE_CHECKING:
     import rawpy

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from embedding.errors import ImageError
+from twobranch.common.errors import ImageError
 
 # libjpeg writes 10 scans, of CMYK 18; mozjpeg, which tries many ways, comes to about 20 at most. libtiff
 # draws the same line for the JPEGs in TIFF files; the format itself would take thousands.

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from embedding.colour import to_srgb
-from embedding.errors import ImageError, LargeImageError
-from embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from embedding.formats import RAW_SUFFIXES, open_header, open_photo
-from embedding.patience import GivenUp, Patience
+from twobranch.common.errors import ImageError, LargeImageError
+from twobranch.embedding.colour import to_srgb
+from twobranch.embedding.decode_limit import GivenUp, Patience
+from twobranch.embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from twobranch.embedding.formats import RAW_SUFFIXES, open_header, open_photo
 
 # Part of every feature cache's name: raise it when `load_photo` gives other pixels for the same file.
 PREPROCESSING = 1
@@ -62,7 +62,7 @@ class View:
 
 WHOLE = (View(),)
 # For `tta`, chosen by rsum for its time (benchmarks/tta.md). Vectors from other views must not be mixed
-# with these: whoever changes them changes the mark in `embedding.modelfolder` as well.
+# with these: whoever changes them changes the mark in `embedding.model_folder` as well.
 TTA = (View(), View(share=0.85, mirrored=True))
 
 

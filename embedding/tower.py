@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import ModelError
-from embedding.modelfolder import ADVICE, CONFIG, first_line
+from twobranch.common.errors import ModelError
+from twobranch.embedding.model_folder import ADVICE, CONFIG, first_line
 
 Device = Literal["cpu", "cuda"]
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.reader import Gallery
-    from retrieval.hits import Hit
-    from retrieval.query import Query
-    from retrieval.spelling import Correction
+    from twobranch.indexer.catalog.reader import Gallery
+    from twobranch.retrieval.hits import Hit
+    from twobranch.retrieval.query import Query
+    from twobranch.retrieval.spelling import Correction
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.reader import CatalogReader, Found, Gallery
+from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery
 
 # Cosine of two photos' vectors, from benchmarks/duplicates.md. With less, two weddings would soon be one
 # hit: the vectors know topics better than moments, so of bursts only the closest frames collapse.

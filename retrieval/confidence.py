@@ -8,7 +8,7 @@ a large gallery has many answers to "dog", one to a caption. All that changes be
 is the score, whose slope is never negative: confidence never contradicts the order of hits. Nothing is
 taken from the other hits: a burst of near-duplicates, or a hundred right answers, make no hit less likely.
 
-``train.calibrate`` fits it; ``benchmarks/confidence.md`` has what was tried and what it reaches.
+``train.output.calibrate`` fits it; ``benchmarks/confidence.md`` has what was tried and what it reaches.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embedding.errors import ModelError
-from embedding.modelfolder import CALIBRATION, first_line
+from twobranch.common.errors import ModelError
+from twobranch.embedding.model_folder import CALIBRATION, first_line
 
 QueryKind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
 QUERY_KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
@@ -190,10 +190,12 @@ class Calibration:
         except Exception as error:  # NumPy and zipfile raise what they like on what is none of theirs
             raise ModelError(f"{path}: damaged ({first_line(error)}); copy the model folder again") from None
         if any(fit.weights.shape != (1 + len(FEATURES),) for fit in fits.values()):
-            raise ModelError(f"{path}: not of this version; refit it with `python -m train.calibrate`")
+            raise ModelError(
+                f"{path}: not of this version; refit it with `python -m twobranch.train.output.calibrate`"
+            )
         faults = [bank.fault(dim) for bank in banks] + [fit.fault() for fit in fits.values()]
         if fault := next(filter(None, faults), None):
-            raise ModelError(f"{path}: {fault}; refit it with `python -m train.calibrate`")
+            raise ModelError(f"{path}: {fault}; refit it with `python -m twobranch.train.output.calibrate`")
         return cls(banks[0], banks[1], fits)
 
 

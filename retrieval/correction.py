@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
-from retrieval.query import Query
-from retrieval.spelling import Correction, corrected, corrections
-from retrieval.terms import Term, TextTerm
+from twobranch.retrieval.query import Query
+from twobranch.retrieval.spelling import Correction, corrected, corrections
+from twobranch.retrieval.terms import Term, TextTerm
 
 
 @dataclass(frozen=True)

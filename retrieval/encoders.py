@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from embedding.encoder import Encoder
-from embedding.errors import LibraryError, ModelError, UserError
-from indexer.reader import LibraryModel
+from twobranch.common.errors import LibraryError, ModelError, UserError
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.reader import LibraryModel
 
 
 def load_encoder(model: LibraryModel) -> Encoder:

@@ -13,27 +13,27 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
-from embedding.errors import LibraryError, UserError
-from indexer.galleries import Index, open_index
-from indexer.library import find_library
-from indexer.listednames import as_listed
-from indexer.reader import CatalogReader, Found, Gallery, LibraryModel
-from indexer.tokens import runs
-from indexer.vectors import VectorIndex
-from retrieval.answer import Answer
-from retrieval.collapse import Group, Selection, select
-from retrieval.confidence import Calibration, QueryKind
-from retrieval.correction import correct_query
-from retrieval.encoders import load_encoder
-from retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
-from retrieval.hits import Hit
-from retrieval.notebook import Hits
-from retrieval.query import Query, parse_query
-from retrieval.queryvector import query_vector
-from retrieval.request import SearchRequest, resolve
-from retrieval.terms import Item, PhotoTerm
-from retrieval.words import WrittenWords
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.library import find_library
+from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery, LibraryModel
+from twobranch.indexer.catalog.tokens import runs
+from twobranch.indexer.disk.names import as_listed
+from twobranch.indexer.vectors.exact import VectorIndex
+from twobranch.indexer.vectors.index import Index, open_index
+from twobranch.retrieval.answer import Answer
+from twobranch.retrieval.collapse import Group, Selection, select
+from twobranch.retrieval.confidence import Calibration, QueryKind
+from twobranch.retrieval.correction import correct_query
+from twobranch.retrieval.display.notebook import Hits
+from twobranch.retrieval.encoders import load_encoder
+from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
+from twobranch.retrieval.hits import Hit
+from twobranch.retrieval.query import Query, parse_query
+from twobranch.retrieval.query_vector import query_vector
+from twobranch.retrieval.request import SearchRequest, resolve
+from twobranch.retrieval.terms import Item, PhotoTerm
+from twobranch.retrieval.text_match import WrittenWords
 
 Engine = TypeVar("Engine", bound="SearchEngine")
 

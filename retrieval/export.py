@@ -21,13 +21,21 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from embedding.errors import LibraryError, UserError
-from embedding.extras import install_command
-from embedding.paths import expanded
-from embedding.progress import SILENT, Progress, showing
-from indexer.catalog import Caption, CaptionVector, Catalog, Image, ImageVector, Root, active_model
-from indexer.reader import Gallery
-from indexer.vectorcodec import as_matrix
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.common.extras import install_command
+from twobranch.common.paths import expanded
+from twobranch.common.progress import SILENT, Progress, showing
+from twobranch.indexer.catalog.reader import Gallery
+from twobranch.indexer.catalog.tables import (
+    Caption,
+    CaptionVector,
+    Catalog,
+    Image,
+    ImageVector,
+    Root,
+    active_model,
+)
+from twobranch.indexer.vectors.codec import as_matrix
 
 _BLOCK = 5000  # rows in memory at a time: 10 MB of vectors
 _DIGITS = 9  # after the point, of a vector in JSON: float32 is no finer

@@ -1,7 +1,7 @@
 """Ranking by score and words together.
 
 The order is by score + words, where words = WEIGHT * (share of names³ + share of captions³), the shares of
-``retrieval.words``. Cubes, because one word of six in common is chance, and all of them are meant. On
+``retrieval.text_match``. Cubes, because one word of six in common is chance, and all of them are meant. On
 Flickr8k this is far better than reciprocal rank fusion (Cormack, Clarke, Buettcher, SIGIR 2009), which knows
 only that a photo has some words and so lifts hundreds above the one that was meant: ``benchmarks/words.md``.
 A query none of whose words is found leaves the visual ranking as it is.
@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.galleries import Index
-from indexer.reader import CatalogReader
-from retrieval.words import WordMatches, content_words, match_words
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.vectors.index import Index
+from twobranch.retrieval.text_match import WordMatches, content_words, match_words
 
 Ranking = Literal["fused", "visual", "words"]
 

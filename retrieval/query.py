@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from embedding.errors import UserError
-from embedding.paths import expanded, is_file, is_folder
-from embedding.preprocess import IMAGE_SUFFIXES
-from embedding.text import well_formed
-from indexer.filters import Filters, Place
-from retrieval.terms import (
+from twobranch.common.errors import UserError
+from twobranch.common.paths import expanded, is_file, is_folder
+from twobranch.embedding.preprocess import IMAGE_SUFFIXES
+from twobranch.embedding.sif import well_formed
+from twobranch.indexer.catalog.filters import Filters, Place
+from twobranch.retrieval.terms import (
     Item,
     ItemTerm,
     PhotoTerm,

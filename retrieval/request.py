@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from embedding.errors import UserError
-from indexer.filters import Filters
-from indexer.reader import CatalogReader, Gallery, LibraryModel
-from retrieval.fusion import Ranking
-from retrieval.lastsearch import LastSearch
-from retrieval.query import Query, parse_query, with_feedback
-from retrieval.terms import Item, PictureTerm
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.filters import Filters
+from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel
+from twobranch.retrieval.fusion import Ranking
+from twobranch.retrieval.last_search import LastSearch
+from twobranch.retrieval.query import Query, parse_query, with_feedback
+from twobranch.retrieval.terms import Item, PictureTerm
 
 
 class PhotoNotFoundError(UserError):

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
-from embedding.errors import ImageError, UserError
-from embedding.paths import expanded, is_file, is_folder
-from embedding.preprocess import load_photo
-from embedding.progress import SILENT, Progress
-from embedding.text import well_formed
-from indexer.scan import scan
-from retrieval.encoders import check_known
-from retrieval.query import is_photo_path
+from twobranch.common.errors import ImageError, UserError
+from twobranch.common.paths import expanded, is_file, is_folder
+from twobranch.common.progress import SILENT, Progress
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.preprocess import load_photo
+from twobranch.embedding.sif import well_formed
+from twobranch.indexer.disk.walk import scan
+from twobranch.retrieval.encoders import check_known
+from twobranch.retrieval.query import is_photo_path
 
 _BATCH = 16  # photos that are encoded together: enough for all cores
 

@@ -16,9 +16,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from string import ascii_lowercase
 
-from embedding.language import ENGLISH, LANGUAGES, frequency, is_word
+from twobranch.embedding.language import ENGLISH, LANGUAGES, frequency, is_word
 
-WORDS = Path(__file__).parent / "data" / "words.txt.gz"  # train.spellingwords writes it
+WORDS = Path(__file__).parent / "data" / "words.txt.gz"  # train.output.spelling_words writes it
 LONGEST = 22  # letters of a word in that list
 _WORD = re.compile(r"[^\W\d_]+")
 _SHORTEST = 4  # nearly every shorter string is a step away from several words

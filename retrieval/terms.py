@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from indexer.reader import Gallery
+from twobranch.indexer.catalog.reader import Gallery
 
 
 class Item(NamedTuple):

@@ -11,40 +11,31 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from embedding import __version__
-from indexer.reader import LibraryModel
-from retrieval.encoders import load_encoder
-from server import (
-    captions,
-    evaluations,
-    exploring,
-    facets,
-    handedin,
-    health,
-    indexing,
-    login,
-    metrics,
-    photos,
-    searching,
-    status,
-)
-from server.bodies import Bodies
-from server.ending import Ending
-from server.errors import INVALID, add_error_handlers
-from server.guard import Guard
-from server.headers import Headers
-from server.hosts import Hosts
-from server.indexchild import library_encoder
-from server.keeper import Keeper
-from server.methods import http_error
-from server.metrics import Counts, Measured
-from server.pagefiles import PageFiles
-from server.settings import Settings
-from server.state import State
+from twobranch.embedding import __version__
+from twobranch.indexer.catalog.reader import LibraryModel
+from twobranch.retrieval.encoders import load_encoder
+from twobranch.server.api import captions, evaluations, facets, health, indexing, metrics, photos, status
+from twobranch.server.api import explorer as exploring
+from twobranch.server.api import pictures as handedin
+from twobranch.server.api import search as searching
+from twobranch.server.api.metrics import Counts, Measured
+from twobranch.server.api.page_files import PageFiles
+from twobranch.server.errors import INVALID, add_error_handlers
+from twobranch.server.http import login
+from twobranch.server.http.auth import Keeper
+from twobranch.server.http.guard import Guard
+from twobranch.server.http.headers import Headers
+from twobranch.server.http.hosts import Hosts
+from twobranch.server.http.limits import Bodies
+from twobranch.server.http.methods import http_error
+from twobranch.server.http.shutdown import Ending
+from twobranch.server.settings import Settings
+from twobranch.server.state import State
+from twobranch.server.work.index_child import library_encoder
 
 if TYPE_CHECKING:
-    from embedding.encoder import Encoder
-    from indexer.run import AnyEncoder
+    from twobranch.embedding.encoder import Encoder
+    from twobranch.indexer.update.run import AnyEncoder
 
 
 class Application(FastAPI):

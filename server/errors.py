@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from embedding.errors import LargeImageError, LibraryError, ModelError, UserError
-from retrieval.request import PhotoNotFoundError
+from twobranch.common.errors import LargeImageError, LibraryError, ModelError, UserError
+from twobranch.retrieval.request import PhotoNotFoundError
 
 log = logging.getLogger("twobranch")
 

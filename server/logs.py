@@ -25,7 +25,7 @@ class OneRecord(logging.Formatter):
 CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "server.logs.OneRecord", "format": "%(levelname)s: %(message)s"}},
+    "formatters": {"line": {"()": "twobranch.server.logs.OneRecord", "format": "%(levelname)s: %(message)s"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}
     },

@@ -13,12 +13,12 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from embedding.errors import UserError
-from server.app import create_app
-from server.hosts import EVERYWHERE, bracketed
-from server.logs import CONFIG
-from server.protocol import Protocol
-from server.settings import Settings
+from twobranch.common.errors import UserError
+from twobranch.server.app import create_app
+from twobranch.server.http.hosts import EVERYWHERE, bracketed
+from twobranch.server.http.protocol import Protocol
+from twobranch.server.logs import CONFIG
+from twobranch.server.settings import Settings
 
 _ANSWERING_SECONDS = 2  # that answers which are under way may still take at the end, and
 _ENDING_SECONDS = 3.5  # that everything may take then, a search included: it only reads

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
-from indexer.photofile import ProvenFiles
-from indexer.reader import CatalogReader, LibraryModel
-from retrieval.encoders import load_encoder
-from retrieval.explorer import Explorer
-from server.answers import Answers
-from server.engines import ServedEngine
-from server.indexchild import library_encoder
-from server.indexrun import Indexing
-from server.pictures import Pictures
-from server.settings import Settings
-from server.thumbnails import Thumbnails
-from server.uploads import Uploads
-from server.workers import Workers
+from twobranch.indexer.catalog.photo_file import ProvenFiles
+from twobranch.indexer.catalog.reader import CatalogReader, LibraryModel
+from twobranch.retrieval.encoders import load_encoder
+from twobranch.retrieval.evaluation.explorer import Explorer
+from twobranch.server.api.thumbnails import Thumbnails
+from twobranch.server.http.uploads import Uploads
+from twobranch.server.settings import Settings
+from twobranch.server.work.engines import ServedEngine
+from twobranch.server.work.index_child import library_encoder
+from twobranch.server.work.index_run import Indexing
+from twobranch.server.work.response_cache import Answers
+from twobranch.server.work.uploaded_pictures import Pictures
+from twobranch.server.work.workers import Workers
 
 if TYPE_CHECKING:
-    from embedding.encoder import Encoder
-    from indexer.run import AnyEncoder
+    from twobranch.embedding.encoder import Encoder
+    from twobranch.indexer.update.run import AnyEncoder
 
 
 class State:

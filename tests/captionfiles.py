@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import CaptionFileError
-from indexer.corpus import read_corpus
+from twobranch.common.errors import CaptionFileError
+from twobranch.indexer.captionfiles.corpus import read_corpus
 
 TOKEN = "a.jpg#0\tA dog .\na.jpg#1\tA brown dog .\nb.jpg#0\tTwo cats .\n"
 

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from embedding.encoder import mean_over_views
-from embedding.modelfolder import Variant
-from embedding.preprocess import TTA, WHOLE, load_views
+from twobranch.embedding.encoder import mean_over_views
+from twobranch.embedding.model_folder import Variant
+from twobranch.embedding.preprocess import TTA, WHOLE, load_views
 
 # Red, green and blue have an axis each; the fourth is for everything else.
 WORDS = {"red": 0, "green": 1, "blue": 2}

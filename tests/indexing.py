@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from indexer.build import IndexReport, update_library
-from indexer.catalog import (
+from tests.fakes import FakeEncoder
+from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
+from twobranch.indexer.catalog.tables import (
     Caption,
     CaptionVector,
     Catalog,
@@ -19,11 +20,10 @@ from indexer.catalog import (
     active_model,
     image_file,
 )
-from indexer.galleries import open_index
-from indexer.reader import GALLERIES, CatalogReader
-from indexer.run import Effort
-from indexer.vectors import VectorIndex, open_exact
-from tests.fakes import FakeEncoder
+from twobranch.indexer.update.library import IndexReport, update_library
+from twobranch.indexer.update.run import Effort
+from twobranch.indexer.vectors.exact import VectorIndex, open_exact
+from twobranch.indexer.vectors.index import open_index
 
 
 def index(library: Path, paths: Path | Sequence[Path], encoder: FakeEncoder, **options: Any) -> IndexReport:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import ModelError
 from tests.fakes import FakeEncoder
 from tests.waiting import wait_for
+from twobranch.common.errors import ModelError
 
 
 class Slow(FakeEncoder):

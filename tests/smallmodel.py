@@ -13,9 +13,9 @@ import pytest
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from embedding.modelfolder import ModelConfig, TextKind, sha256_file, write_config  # noqa: E402
-from embedding.text import SIF, WORD_LIST, WORD_VECTORS  # noqa: E402
-from retrieval.confidence import FEATURES, Bank, Calibration, Fit  # noqa: E402
+from twobranch.embedding.model_folder import ModelConfig, TextKind, sha256_file, write_config  # noqa: E402
+from twobranch.embedding.sif import SIF, WORD_LIST, WORD_VECTORS  # noqa: E402
+from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit  # noqa: E402
 
 SIZE, DIM = 8, 4
 WORDS = ("red", "green", "blue", "dog")  # a word for each axis

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedding.encoder import Encoder
 from tests.fakes import write_photo
 from tests.wheelphotos import wheel_photo
+from twobranch.embedding.encoder import Encoder
 
 ROOT = Path(__file__).parent.parent
 SHOWN = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
@@ -357,7 +357,7 @@ def test_int8_and_cuda_where_there_is_none(place: Path, tmp_path: Path) -> None:
     (model / "config.json").write_text(json.dumps(config))
     (model / "config.sha256").unlink()  # as folders have none that an earlier version wrote
     error = run("index", place / "photos", "--model", model, "--int8", cwd=tmp_path, code=1).stderr
-    assert "this model has no int8 tower; make it with `python -m train.quantise`" in error
+    assert "this model has no int8 tower; make it with `python -m twobranch.train.output.quantise`" in error
     assert "no CUDA" in run("index", place / "photos", "--device", "cuda", cwd=tmp_path, code=1).stderr
 
 

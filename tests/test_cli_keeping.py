@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands import MODULES
 from tests.fakes import write_photo, write_photos
 from tests.test_cli import ROOT, run, run_json
 from tests.waiting import PATIENCE, next_line
+from twobranch.commands import MODULES
 
 
 @pytest.fixture(scope="module")

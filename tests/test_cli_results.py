@@ -219,8 +219,13 @@ def test_a_plain_search_loads_nothing_of_this(place: Path, no_graphics: None) ->
     command = [sys.executable, "-X", "importtime", str(ROOT / "cli.py"), "search", "red"]
     result = subprocess.run(command, capture_output=True, cwd=place, check=True, text=True, errors="replace")
     imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines() if "|" in line}
-    assert "retrieval.tables" in imported
-    ours = {"retrieval.contactsheet", "retrieval.handover", "retrieval.terminal", "retrieval.sixel"}
+    assert "twobranch.retrieval.display.tables" in imported
+    ours = {
+        "twobranch.retrieval.display.contact_sheet",
+        "twobranch.retrieval.display.open_photos",
+        "twobranch.retrieval.display.terminal",
+        "twobranch.retrieval.display.sixel",
+    }
     assert imported & (ours | {"csv", "PIL.ImageDraw", "PIL.ImageFont"}) == set()
 
 

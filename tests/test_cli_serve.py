@@ -21,12 +21,12 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from indexer.build import update_library
 from tests.fakes import FakeEncoder
 from tests.server.serving import form, receive, request
 from tests.test_cli import ROOT, run
 from tests.waiting import PATIENCE, next_line, receive_until
 from tests.wheelphotos import wheel_photo
+from twobranch.indexer.update.library import update_library
 
 # Seconds; the server itself takes 3.5 at most, and Python its time to end on a busy machine.
 ENDS_WITHIN = 30

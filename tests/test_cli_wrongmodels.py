@@ -16,13 +16,13 @@ from starlette.testclient import TestClient
 
 pytest.importorskip("onnx")
 
-from embedding.encoder import Encoder
-from server.app import create_app
-from server.settings import Settings
 from tests.fakes import write_photo
 from tests.indexing import write_captions
 from tests.smallmodel import calibration, seal, text_tower, write_model
 from tests.test_cli import run, run_json
+from twobranch.embedding.encoder import Encoder
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 
 def of_one_pixel(model: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import typer
 
-from commands import register
-from commands.config import read_defaults
-from commands.shared import app
-from embedding.errors import UserError
+from twobranch.commands import register
+from twobranch.commands.config import read_defaults
+from twobranch.commands.shared import app
+from twobranch.common.errors import UserError
 
 VALUES = (
     "1", "-1", "1.5", "true", '"x"', '""', "[]", "[1]", '["a"]', "[[1]]", "{a=1}", "2020-01-01",

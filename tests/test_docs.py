@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import typer
 
-from commands import register
-from commands.shared import app
+from twobranch.commands import register
+from twobranch.commands.shared import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import CaptionFileError
-from indexer.filters import Filters
-from indexer.moving import forget, relocate
-from retrieval.engine import SearchEngine
-from retrieval.query import Query
-from retrieval.status import library_status
-from retrieval.terms import TextTerm
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import captions, images, index, write_captions
 from tests.test_imports import modules
+from twobranch.common.errors import CaptionFileError
+from twobranch.indexer.catalog.filters import Filters
+from twobranch.indexer.maintenance.relocate import forget, relocate
+from twobranch.retrieval.display.status import library_status
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.query import Query
+from twobranch.retrieval.terms import TextTerm
 
 # --- nothing is unpickled or run ----------------------------------------------------------------------
 
@@ -85,10 +85,17 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|DROP|ALTER|WHERE
 # All that is ever put into the text of a statement, by module: names of our own tables and columns, pieces of
 # SQL that are constants, places for parameters, and numbers that went through `int` or `map(str, ids)`.
 KNOWN = {
-    "indexer.facets": {"texts", "condition"},
-    "indexer.migrations": {"migration.version", "kind", "table", "row", "renew('old')", "renew('new')"},
-    "indexer.photofacts": {"_FILE", "_FROM", "condition"},
-    "indexer.reader": {
+    "twobranch.indexer.catalog.facets": {"texts", "condition"},
+    "twobranch.indexer.catalog.migrations": {
+        "migration.version",
+        "kind",
+        "table",
+        "row",
+        "renew('old')",
+        "renew('new')",
+    },
+    "twobranch.indexer.catalog.photo_facts": {"_FILE", "_FROM", "condition"},
+    "twobranch.indexer.catalog.reader": {
         "TABLES[kind]",
         "_WITH_PHOTO[kind]",
         "DATE",
@@ -100,8 +107,8 @@ KNOWN = {
         "statement",
         "','.join('?' * len(some))",
     },
-    "indexer.salvage": {"table", "names", "common", "places", "index", "one.table"},
-    "indexer.soundness": {
+    "twobranch.indexer.maintenance.salvage": {"table", "names", "common", "places", "index", "one.table"},
+    "twobranch.indexer.maintenance.integrity": {
         "table",
         "condition",
         "column.name",
@@ -113,10 +120,10 @@ KNOWN = {
         "_DATE",
         "key[3]",
     },
-    "indexer.vacuum": {"name"},
-    "indexer.states": {"table"},
-    "retrieval.fusedeval": {"TOKENIZER", "' || char(10) || '.join(NAMES)"},
-    "indexer.words": {"', '.join(FIELDS)", "TOKENIZER", "stale", "shadow", "places"},
+    "twobranch.indexer.maintenance.vacuum": {"name"},
+    "twobranch.indexer.catalog.vector_states": {"table"},
+    "twobranch.retrieval.evaluation.fused": {"TOKENIZER", "' || char(10) || '.join(NAMES)"},
+    "twobranch.indexer.catalog.fulltext": {"', '.join(FIELDS)", "TOKENIZER", "stale", "shadow", "places"},
 }
 
 

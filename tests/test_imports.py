@@ -11,18 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("commands", "embedding", "indexer", "retrieval", "server", "train")
-# What each package may import of ours, besides itself. `indexer.corpus` reads caption files for both
-# indexing and training; `retrieval.metrics` and `retrieval.confidence` are NumPy only.
+# What each package may import of ours, besides itself. `indexer.captionfiles.corpus` reads caption files for both
+# indexing and training; `retrieval.evaluation.metrics` and `retrieval.confidence` are NumPy only.
 ALLOWED = {
     "embedding": set(),
     "indexer": {"embedding"},
     "retrieval": {"embedding", "indexer"},
     "train": {
         "embedding",
-        "indexer.corpus",
-        "retrieval.confidence",
-        "retrieval.metrics",
-        "retrieval.spelling",
+        "twobranch.indexer.captionfiles.corpus",
+        "twobranch.retrieval.confidence",
+        "twobranch.retrieval.evaluation.metrics",
+        "twobranch.retrieval.spelling",
     },
     "server": {"embedding", "indexer", "retrieval"},
     "commands": {"embedding", "indexer", "retrieval", "server", "train"},
@@ -30,17 +30,17 @@ ALLOWED = {
 }
 # Where a heavy package may be imported (module or package prefixes).
 HEAVY = {
-    "torch": ("train", "embedding.branches", "embedding.backbones"),
-    "torchvision": ("embedding.backbones", "train.classnames"),
+    "torch": ("train", "twobranch.embedding.branches", "twobranch.embedding.backbones"),
+    "torchvision": ("twobranch.embedding.backbones", "twobranch.train.sides.class_names"),
     "transformers": ("train",),
     "gensim": ("train",),
     "onnx": ("train",),
-    "faiss": ("indexer.vectors", "indexer.approximate"),
+    "faiss": ("twobranch.indexer.vectors.exact", "twobranch.indexer.vectors.ivf"),
     "sqlalchemy": ("indexer", "retrieval", "server"),
     "typer": ("commands",),
     "fastapi": ("server",),
     "uvicorn": ("server",),
-    "matplotlib": ("retrieval.plots", "train.curves"),
+    "matplotlib": ("twobranch.retrieval.evaluation.plots", "twobranch.train.output.curves"),
 }
 
 
@@ -115,7 +115,7 @@ def test_heavy_packages_stay_where_they_belong(package: str) -> None:
 def test_searching_imports_nothing_heavy() -> None:
     """What the code of a search loads, as one process sees it."""
     code = (
-        "import sys, cli, embedding.encoder, indexer.build, retrieval.engine, retrieval.evaluate\n"
+        "import sys, cli, twobranch.embedding.encoder, twobranch.indexer.update.library, twobranch.retrieval.engine, twobranch.retrieval.evaluation.evaluate\n"
         "heavy = {'torch', 'torchvision', 'gensim', 'transformers', 'matplotlib', 'fastapi'}\n"
         "print(*(heavy & set(sys.modules)))"
     )

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from commands import register
-from commands.shared import Given, app
-from indexer.build import update_library
-from retrieval.confidence import FEATURES, Bank, Calibration, Fit
-from server.app import create_app
-from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photos
+from twobranch.commands import register
+from twobranch.commands.shared import Given, app
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 ONLY_OF_THE_API = {"picture"}  # a picture is handed in over HTTP alone
 DIFFERS = {"took_ms"}
@@ -70,7 +70,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     update_library(library, [folder / "photos"], encoder, captions=captions)
     register("search")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("retrieval.engine.load_encoder", lambda model: encoder)
+        patch.setattr("twobranch.retrieval.engine.load_encoder", lambda model: encoder)
         patch.setattr(Given, "library", None)
         patch.setattr(Given, "quiet", False)
         application = create_app(Settings(library), load=lambda model: encoder)

@@ -13,13 +13,13 @@ from time import monotonic, sleep
 
 import pytest
 
-from embedding.paths import cache_folder, keep_matplotlib_in_cache
 from tests.server.serving import form
 from tests.test_cli import ROOT
 from tests.test_cli_serve import serve
 from tests.test_imports import imported, modules, within
 from tests.watched import SocketsInProc, strace, traced_sockets
 from tests.wheelphotos import wheel_photo
+from twobranch.common.paths import cache_folder, keep_matplotlib_in_cache
 
 # ONNX Runtime asked for its maker's address 9 seconds after it was imported.
 SECONDS = 20
@@ -72,7 +72,7 @@ def fresh(tmp_path: Path) -> Fresh:
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, "1"), ("", "1"), ("0", "0"), ("true", "true")])
-@pytest.mark.parametrize("way", ["embedding.encoder", "train", "benchmarks", "cli"])
+@pytest.mark.parametrize("way", ["twobranch.embedding.encoder", "train", "benchmarks", "cli"])
 def test_every_way_in_switches_telemetry_off(fresh: Fresh, way: str, own: str | None, expected: str) -> None:
     """A value of the user's own is left as it is."""
     variables = {"PYTHONPATH": str(ROOT)} | ({} if own is None else {"ORT_DISABLE_TELEMETRY": own})
@@ -96,7 +96,7 @@ def test_no_module_imports_the_runtime_before_it_is_told() -> None:
         for path in (ROOT / "benchmarks").glob("*.py")
         if "onnxruntime" in path.read_text()
     }
-    assert {"embedding.encoder", "train.save", "benchmarks.indexing"} <= with_it
+    assert {"twobranch.embedding.encoder", "twobranch.train.output.save", "benchmarks.indexing"} <= with_it
     assert [name for name in sorted(with_it) if name.split(".")[0] not in told] == []
 
 
@@ -125,7 +125,7 @@ def test_only_the_library_and_the_cache_are_written(fresh: Fresh) -> None:
         ["doctor"],
     ):
         fresh.twobranch(*arguments)
-    code = "from embedding.encoder import Encoder; Encoder.load('default').encode_texts(['a dog'])"
+    code = "from twobranch.embedding.encoder import Encoder; Encoder.load('default').encode_texts(['a dog'])"
     fresh.run("-c", code, PYTHONPATH=str(ROOT))
     assert fresh.written("home") == fresh.written("tmpdir") == []
     fresh.twobranch("eval", "--plot", "recall.png")

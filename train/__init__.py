@@ -1,3 +1,3 @@
 """Captioned photos to a trained model folder."""
 
-import embedding  # noqa: F401  before any module here imports ONNX Runtime
+import twobranch.embedding  # noqa: F401  before any module here imports ONNX Runtime

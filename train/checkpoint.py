@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from embedding.atomic import replacing
-from embedding.errors import UserError
+from twobranch.common.atomic import replacing
+from twobranch.common.errors import UserError
 
 Tensors = dict[str, Tensor]
 _GROUPS = ("network", "best", "optimizer", "average")

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import UserError
-from embedding.preprocess import IMAGE_SUFFIXES
-from embedding.progress import SILENT, Progress
-from indexer.corpus import Caption, CaptionCorpus, composed_name
+from twobranch.common.errors import UserError
+from twobranch.common.progress import SILENT, Progress
+from twobranch.embedding.preprocess import IMAGE_SUFFIXES
+from twobranch.indexer.captionfiles.corpus import Caption, CaptionCorpus, composed_name
 
 HELD_OUT = 0.1  # of the images, where a corpus names no dev split
 MOST_HELD_OUT = 1000

@@ -17,10 +17,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import ImageError
-from embedding.paths import cache_folder
-from embedding.preprocess import load_photo
-from embedding.progress import Progress
+from twobranch.common.errors import ImageError
+from twobranch.common.paths import cache_folder
+from twobranch.common.progress import Progress
+from twobranch.embedding.preprocess import load_photo
 
 T = TypeVar("T")
 IMAGE_BATCH = 16

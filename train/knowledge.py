@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embedding.backbones import Backbone
-from train.classnames import ClassPairs
-from train.truth import Truth
+from twobranch.embedding.backbones import Backbone
+from twobranch.train.sides.class_names import ClassPairs
+from twobranch.train.truth import Truth
 
 LIKELY = (
     0.05  # a photo is no negative for the name of a class that the classifier gives it with this probability

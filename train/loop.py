@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embedding.branches import TwoBranchNetwork
-from embedding.progress import Progress
-from retrieval.metrics import ranks_both_ways, recall_at
-from train.checkpoint import (
+from twobranch.common.progress import Progress
+from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.retrieval.evaluation.metrics import ranks_both_ways, recall_at
+from twobranch.train.checkpoint import (
     Checkpoint,
     Epoch,
     best_epoch,
@@ -27,9 +27,9 @@ from train.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from train.knowledge import Knowledge
-from train.losses import bidirectional_ranking_loss, info_nce_loss, two_branch_loss
-from train.presets import Preset
+from twobranch.train.knowledge import Knowledge
+from twobranch.train.losses import bidirectional_ranking_loss, info_nce_loss, two_branch_loss
+from twobranch.train.presets import Preset
 
 KS = (1, 5, 10)
 WARM_UP = 0.05  # of all steps: the cosine schedule rises first

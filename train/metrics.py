@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.metrics import average_precision, ranks_both_ways, recall_at, retrieval_metrics
-from train.data import CaptionedPhotos
+from twobranch.retrieval.evaluation.metrics import (
+    average_precision,
+    ranks_both_ways,
+    recall_at,
+    retrieval_metrics,
+)
+from twobranch.train.data import CaptionedPhotos
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 SENTENCES = "caption"  # the kind of a text of which no file says what it is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Cut = Literal["sixteenth", "last grid"]  # of a photo's side; see train.latestages
+Cut = Literal["sixteenth", "last grid"]  # of a photo's side; see train.sides.late_stages
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Tuning:
 
 @dataclass(frozen=True)
 class EvidencePreset:
-    """How much the classifier's words count beside the branches; see train.evidence."""
+    """How much the classifier's words count beside the branches; see train.sides.evidence."""
 
     dim: int = 128  # of the words' part of a vector
     likeliest: int = 10  # classes that have a say

@@ -11,27 +11,27 @@ from typing import Any
 
 from torch import nn
 
-from embedding.backbones import Backbone, load_backbone
-from embedding.branches import TwoBranchNetwork
-from embedding.errors import UserError
-from embedding.modelfolder import CONFIG, sha256_file
-from embedding.progress import Progress
-from indexer.corpus import CaptionCorpus, read_corpus
-from train.checkpoint import Checkpoint, Epoch, best_epoch, load_checkpoint
-from train.classnames import class_pairs
-from train.data import CaptionedPhotos, check_enough, data_fingerprint, joined, training_and_dev
-from train.evidence import evidence
-from train.imageside import FrozenPhotos, TunedPhotos
-from train.knowledge import Classifier, Knowledge
-from train.latestages import split_backbone
-from train.loop import FeatureSplit, fit, new_network
-from train.presets import EvidencePreset, Preset
-from train.save import save_model
-from train.sentences import tokenize
-from train.start import StartWeights, mixed, read_start
-from train.textside import EncoderTower, TextSide, TextTower, WordPieceSide, WordsSide
-from train.truth import Truth, with_object_texts
-from train.tune import tune
+from twobranch.common.errors import UserError
+from twobranch.common.progress import Progress
+from twobranch.embedding.backbones import Backbone, load_backbone
+from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.embedding.model_folder import CONFIG, sha256_file
+from twobranch.indexer.captionfiles.corpus import CaptionCorpus, read_corpus
+from twobranch.train.checkpoint import Checkpoint, Epoch, best_epoch, load_checkpoint
+from twobranch.train.data import CaptionedPhotos, check_enough, data_fingerprint, joined, training_and_dev
+from twobranch.train.knowledge import Classifier, Knowledge
+from twobranch.train.loop import FeatureSplit, fit, new_network
+from twobranch.train.output.save import save_model
+from twobranch.train.presets import EvidencePreset, Preset
+from twobranch.train.sides.class_names import class_pairs
+from twobranch.train.sides.evidence import evidence
+from twobranch.train.sides.image import FrozenPhotos, TunedPhotos
+from twobranch.train.sides.late_stages import split_backbone
+from twobranch.train.sides.sentences import tokenize
+from twobranch.train.sides.start import StartWeights, mixed, read_start
+from twobranch.train.sides.text import EncoderTower, TextSide, TextTower, WordPieceSide, WordsSide
+from twobranch.train.truth import Truth, with_object_texts
+from twobranch.train.tune import tune
 
 UNFINISHED = ".training"  # folder inside --out, until the run is finished
 CHECKPOINT = "checkpoint.safetensors"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data import CaptionedPhotos
+from twobranch.train.data import CaptionedPhotos
 
 OBJECTS = "objects"  # the kind of a text made of the names of a photo's objects
 _TEMPLATES = {

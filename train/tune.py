@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embedding.progress import Progress
-from train.checkpoint import (
+from twobranch.common.progress import Progress
+from twobranch.train.checkpoint import (
     Checkpoint,
     Epoch,
     load_checkpoint,
@@ -23,11 +23,11 @@ from train.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from train.joint import JointNetwork
-from train.knowledge import Knowledge
-from train.loop import dev_recalls, epoch_line, warm_cosine
-from train.losses import classifier_loss, info_nce_loss
-from train.presets import Preset, Tuning
+from twobranch.train.knowledge import Knowledge
+from twobranch.train.loop import dev_recalls, epoch_line, warm_cosine
+from twobranch.train.losses import classifier_loss, info_nce_loss
+from twobranch.train.presets import Preset, Tuning
+from twobranch.train.sides.joint import JointNetwork
 
 SMALLEST_CROP = 0.7  # of the activations' side
 _DEV_PHOTOS = 64  # encoded at a time

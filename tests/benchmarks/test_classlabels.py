@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.classlabels import caption_words, chance_precision, naming_group
-from retrieval.metrics import average_precision
+from twobranch.retrieval.evaluation.metrics import average_precision
 
 CAPTIONS = caption_words(
     ["Two dogs , a Golden Retriever and a cat's toy", "Red fire", "engine of a truck", "Wolves"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.vocabulary import Query, first_right, rank_summary, unjudged
-from train.data import CaptionedPhotos
+from twobranch.train.data import CaptionedPhotos
 
 
 def test_the_rank_is_that_of_the_first_right_photo() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from benchmarks import wheelphotos
 from benchmarks.vocabulary import read_queries
 from benchmarks.wheelphotos import PACKAGES, PhotoPackage, read_photos
-from train.classnames import imagenet_class_names
+from twobranch.train.sides.class_names import imagenet_class_names
 
 
 def test_a_photo_is_read_from_a_wheel_file_when_its_package_is_not_installed(

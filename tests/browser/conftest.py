@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.chromium import chromium_arguments, chromium_path
-from indexer.build import update_library
 from tests.fakes import FakeEncoder
 from tests.waiting import PATIENCE
+from twobranch.indexer.update.library import update_library
 
 if TYPE_CHECKING:  # only the tests that need it wait for playwright
     from playwright.sync_api import Browser, Page
@@ -99,8 +99,8 @@ def page(new_page: Callable[..., Page], request: pytest.FixtureRequest) -> Page:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server over the twelve photos of ``draw_photos``. All tests share it: change nothing."""
-    from server.settings import Settings
     from tests.browser.serving import draw_photos, serving
+    from twobranch.server.settings import Settings
 
     place, encoder = tmp_path_factory.mktemp("served"), FakeEncoder()
     captions = draw_photos(place / "photos")

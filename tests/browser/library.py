@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from indexer.build import update_library
-from retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit
 
 HTML_NAME = "<img src=x onerror=alert(1)>.png"
 HTML_CAPTION = "<b onclick=alert(2)> red </b> & <script>alert(3)</script>"

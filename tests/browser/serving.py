@@ -11,14 +11,14 @@ from threading import Thread
 import uvicorn
 from PIL import Image, ImageDraw
 
-from embedding.encoder import Encoder
-from indexer.reader import LibraryModel
-from indexer.run import AnyEncoder
-from server.app import create_app
-from server.run import listen
-from server.settings import Settings
 from tests.indexwith import fake
 from tests.waiting import PATIENCE
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.reader import LibraryModel
+from twobranch.indexer.update.run import AnyEncoder
+from twobranch.server.app import create_app
+from twobranch.server.run import listen
+from twobranch.server.settings import Settings
 
 # Around the circle from red over green and blue to red, 22.5 degrees of FakeEncoder's space from each other:
 # a cosine of 0.92, so that a search folds none of them under another.

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from indexer.build import update_library
-from indexer.database import open_database
-from indexer.lock import indexing_lock
-from server.settings import Settings
 from tests import indexwith
 from tests.browser.serving import serving
 from tests.fakes import FakeEncoder, write_photo
 from tests.waiting import wait_for
+from twobranch.indexer.catalog.connection import open_database
+from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.update.library import update_library
+from twobranch.server.settings import Settings
 
 PHONE = {"width": 360, "height": 740}
 # Only the bar, so that what else a page shows and asks for plays no part.

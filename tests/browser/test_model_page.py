@@ -11,12 +11,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from retrieval.evaluate import evaluate
-from server.settings import Settings
 from tests.browser.serving import draw_photos, serving
 from tests.fakes import FakeEncoder
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.evaluation.evaluate import evaluate
+from twobranch.server.settings import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect
 
-from server.settings import Settings
 from tests.browser.library import odd_library
 from tests.browser.serving import serving
+from twobranch.server.settings import Settings
 
 PHONE = {"width": 360, "height": 740}
 TOUCH = {"viewport": PHONE, "has_touch": True, "is_mobile": True}

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from indexer.build import update_library
-from server.settings import Settings
 from tests.browser.library import HTML_CAPTION, HTML_NAME, long_library, odd_library
 from tests.browser.serving import serving
 from tests.fakes import FakeEncoder
 from tests.waiting import wait_for
+from twobranch.indexer.update.library import update_library
+from twobranch.server.settings import Settings
 
 PHONE = {"width": 360, "height": 740}
 SCHEMES = [{"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}]

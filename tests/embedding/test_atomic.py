@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from embedding.atomic import replacing
 from tests.waiting import PATIENCE
+from twobranch.common.atomic import replacing
 
 
 def test_the_old_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:

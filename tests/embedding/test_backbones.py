@@ -9,8 +9,8 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from embedding.backbones import load_backbone
-from embedding.errors import UserError
+from twobranch.common.errors import UserError
+from twobranch.embedding.backbones import load_backbone
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from embedding.branches import Branch, TwoBranchNetwork
+from twobranch.embedding.branches import Branch, TwoBranchNetwork
 
 
 def kinds(branch: Branch) -> list[type[nn.Module]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
-from embedding.preprocess import load_thumbnail
+from twobranch.embedding.preprocess import load_thumbnail
 
 
 def swapped_profile() -> bytes:

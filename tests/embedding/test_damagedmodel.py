@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from embedding.errors import ModelError
-from embedding.modelfolder import (
+from twobranch.common.errors import ModelError
+from twobranch.embedding.model_folder import (
     CONFIG,
     SHIPPED_MODELS,
     ModelConfig,

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from embedding.encoder import TEXT_BATCH, Encoder, mean_over_views
-from embedding.errors import ImageError, ModelError
+from twobranch.common.errors import ImageError, ModelError
+from twobranch.embedding.encoder import TEXT_BATCH, Encoder, mean_over_views
 
 BICUBIC = Image.Resampling.BICUBIC
 CENTRE = (3.6, 2.4, 44.4, 29.6)  # 85 % of 48 x 32 pixels

@@ -16,14 +16,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, features
 
-from embedding import formats
-from embedding.errors import ImageError
-from embedding.formats import missing_extra
-from embedding.preprocess import WHOLE, decoding_bytes, load_photo
-from indexer.build import update_library
-from indexer.exif import read_facts
 from tests.fakes import FakeEncoder, RecordedProgress, write_photo
 from tests.indexing import counts, images, index
+from twobranch.common.errors import ImageError
+from twobranch.embedding import formats
+from twobranch.embedding.formats import missing_extra
+from twobranch.embedding.preprocess import WHOLE, decoding_bytes, load_photo
+from twobranch.indexer.disk.exif import read_facts
+from twobranch.indexer.update.library import update_library
 
 RED = (255, 0, 0)
 ROOT = Path(__file__).parent.parent.parent

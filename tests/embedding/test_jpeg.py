@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embedding.errors import ImageError
-from embedding.jpeg import MOST_SCANS, MOST_SEGMENTS, check_header, check_jpeg
-from embedding.patience import GivenUp, Patience
-from embedding.preprocess import WHOLE, decoding_bytes, load_photo, load_thumbnail, load_views
 from tests.pictures import jpeg, segment, with_scans, with_segments
+from twobranch.common.errors import ImageError
+from twobranch.embedding.decode_limit import GivenUp, Patience
+from twobranch.embedding.jpeg import MOST_SCANS, MOST_SEGMENTS, check_header, check_jpeg
+from twobranch.embedding.preprocess import WHOLE, decoding_bytes, load_photo, load_thumbnail, load_views
 
 EXIF = segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + bytes(65_000))
 XMP = segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(65_000))
@@ -98,11 +98,11 @@ def test_as_many_scans_as_are_allowed_are_decoded() -> None:
 
 
 def test_of_larger_photos_fewer_scans_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embedding.jpeg._MOST_SCANNED", 30 * 64 * 64)
+    monkeypatch.setattr("twobranch.embedding.jpeg._MOST_SCANNED", 30 * 64 * 64)
     check_jpeg(with_scans(20))
     with pytest.raises(ImageError, match="more than 30 scans"):
         check_jpeg(with_scans(21))
-    monkeypatch.setattr("embedding.jpeg._MOST_SCANNED", 1)
+    monkeypatch.setattr("twobranch.embedding.jpeg._MOST_SCANNED", 1)
     check_jpeg(with_scans(10))  # what programs write is always taken
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from embedding.language import LANGUAGES, frequency, is_word, language_of, trigrams, words
+from twobranch.embedding.language import LANGUAGES, frequency, is_word, language_of, trigrams, words
 
 
 @pytest.mark.parametrize(

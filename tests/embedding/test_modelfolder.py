@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import ModelError
-from embedding.modelfolder import (
+from twobranch.common.errors import ModelError
+from twobranch.embedding.model_folder import (
     ModelConfig,
     Variant,
     check_files,

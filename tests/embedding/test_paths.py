@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from embedding.paths import expanded, is_file, is_folder
+from twobranch.common.paths import expanded, is_file, is_folder
 
 
 def test_a_home_folder_stands_for_itself_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

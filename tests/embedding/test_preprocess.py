@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from embedding import preprocess
-from embedding.errors import ImageError
-from embedding.preprocess import TTA, WHOLE, View, decoding_bytes, load_photo, load_views
+from twobranch.common.errors import ImageError
+from twobranch.embedding import preprocess
+from twobranch.embedding.preprocess import TTA, WHOLE, View, decoding_bytes, load_photo, load_views
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.text import SifEncoder, WordVectors, tokenize, training_vocabulary
+from twobranch.embedding.sif import SifEncoder, WordVectors, tokenize, training_vocabulary
 
 WORDS = WordVectors.from_words(
     ["the", "dog", "red", "'s", "zebra"],

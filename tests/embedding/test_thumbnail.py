@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from embedding.errors import ImageError
-from embedding.preprocess import load_thumbnail
 from tests.fakes import write_photo
+from twobranch.common.errors import ImageError
+from twobranch.embedding.preprocess import load_thumbnail
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff", "gif", "bmp"])

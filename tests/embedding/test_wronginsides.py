@@ -19,10 +19,6 @@ from PIL import Image
 pytest.importorskip("onnx")
 from onnx import TensorProto
 
-from embedding.encoder import Encoder
-from embedding.errors import ModelError
-from embedding.modelfolder import TextKind
-from retrieval.confidence import Calibration
 from tests.smallmodel import (
     VOCABULARY,
     calibration,
@@ -34,6 +30,10 @@ from tests.smallmodel import (
     words,
     write_model,
 )
+from twobranch.common.errors import ModelError
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.model_folder import TextKind
+from twobranch.retrieval.confidence import Calibration
 
 
 @dataclass(frozen=True)

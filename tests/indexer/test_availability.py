@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.availability import (
+from tests.fakes import deny_listing, write_photo
+from twobranch.indexer.disk.availability import (
     can_be_listed,
     drives_away,
     is_deleted,
@@ -19,7 +20,6 @@ from indexer.availability import (
     may_be_mount_point,
     may_be_unmounted,
 )
-from tests.fakes import deny_listing, write_photo
 
 
 def test_what_is_out_of_reach_is_not_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_a_missing_path_may_be_unmounted_with_its_folder(
     assert may_be_unmounted(path) and may_be_away(path)  # it is empty
     write_photo(path.parent / "a.png", "red")
     assert not may_be_unmounted(path) and not may_be_away(path)
-    monkeypatch.setattr("indexer.availability.DRIVES", re.compile(re.escape(str(path.parent))))
+    monkeypatch.setattr("twobranch.indexer.disk.availability.DRIVES", re.compile(re.escape(str(path.parent))))
     assert may_be_unmounted(path) and may_be_away(path)  # where drives come and go
 
 

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from embedding.preprocess import WHOLE, load_photo
-from indexer.memory import Memory
-from indexer.reading import Job, read_photo
-from indexer.run import Effort
-from indexer.scan import FoundFile
-from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images, index, photo_index
 from tests.pictures import segment, with_scans, with_segments
+from twobranch.embedding.preprocess import WHOLE, load_photo
+from twobranch.indexer.disk.memory import Memory
+from twobranch.indexer.disk.read import Job, read_photo
+from twobranch.indexer.disk.walk import FoundFile
+from twobranch.indexer.update.run import Effort
+from twobranch.retrieval.display.status import library_status
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's; the program silences them
 RED = (255, 0, 0)

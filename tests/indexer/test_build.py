@@ -12,17 +12,17 @@ import pytest
 from PIL import ExifTags
 from PIL import Image as PillowImage
 
-from embedding.errors import LibraryError
-from indexer.build import update_library
-from indexer.catalog import (
+from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
+from tests.indexing import check, counts, images, in_batches, index, photo_index, vector_ids
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog.connection import connect
+from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.catalog.tables import (
     Catalog,
     Image,
     ImageVector,
 )
-from indexer.database import connect
-from indexer.lock import indexing_lock
-from tests.fakes import FakeEncoder, RecordedProgress, deny_listing, write_photo, write_photos
-from tests.indexing import check, counts, images, in_batches, index, photo_index, vector_ids
+from twobranch.indexer.update.library import update_library
 
 # --- what changed ---------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ def test_a_photo_that_went_to_two_places_moved_once(
 def test_very_many_copies(
     library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.photos._MAX_TWINS", 2)
+    monkeypatch.setattr("twobranch.indexer.update.photos._MAX_TWINS", 2)
     for i in range(9):
         shutil.copy(photos / "red.png", photos / f"{i}.png")
     assert counts(index(library, photos, encoder, effort=in_batches(4))) == {
@@ -193,7 +193,7 @@ def test_a_decoder_that_raises_anything_ends_no_run(
     def explode(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("indexer.reading.load_views", explode)
+    monkeypatch.setattr("twobranch.indexer.disk.read.load_views", explode)
     report = index(library, photos, encoder)
     assert {failure.reason for failure in report.failed} == {"damaged (ZeroDivisionError: division by zero)"}
 
@@ -311,7 +311,7 @@ def test_a_full_disk_is_one_line(
         connection.execute("PRAGMA max_page_count = 1")  # SQLite raises it to the present size
         return connection
 
-    monkeypatch.setattr("indexer.catalog.connect", small)
+    monkeypatch.setattr("twobranch.indexer.catalog.tables.connect", small)
     with pytest.raises(LibraryError, match=r"disk is full; free some space"):
         update_library(library, [photos], encoder)
 
@@ -320,6 +320,6 @@ def test_two_runs_at_once_are_refused(
     library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index(library, photos, encoder)
-    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
+    monkeypatch.setattr("twobranch.indexer.catalog.lock.PATIENCE", 0)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index`"):
         update_library(library, [photos], encoder)

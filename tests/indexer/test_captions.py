@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-import indexer.captions
-from embedding.errors import CaptionFileError, UserError
-from indexer.build import update_library
-from indexer.catalog import (
+import twobranch.indexer.update.captions
+from tests.fakes import FakeEncoder, write_photo, write_photos
+from tests.indexing import captions, counts, images, index, vector_ids, write_captions
+from twobranch.common.errors import CaptionFileError, UserError
+from twobranch.indexer.captionfiles.corpus import CaptionCorpus
+from twobranch.indexer.catalog.tables import (
     Caption,
     CaptionVector,
     Catalog,
     Corpus,
 )
-from indexer.corpus import CaptionCorpus
-from tests.fakes import FakeEncoder, write_photo, write_photos
-from tests.indexing import captions, counts, images, index, vector_ids, write_captions
+from twobranch.indexer.update.library import update_library
 
 # --- captions -------------------------------------------------------------------------------------
 
@@ -381,7 +381,7 @@ def test_what_is_written_to_a_caption_file_while_it_is_read_is_not_missed(
     library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write_captions(tmp_path / "captions.csv", {"red.png": "a red wall"})
-    real = indexer.captions.read_corpus
+    real = twobranch.indexer.update.captions.read_corpus
 
     def read_and_then(path: Path) -> CaptionCorpus:
         corpus = real(path)

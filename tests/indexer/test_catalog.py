@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import create_engine, delete, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from embedding.errors import LibraryError
-from indexer import migrations
-from indexer.catalog import (
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog import migrations
+from twobranch.indexer.catalog.connection import ACTIVE_MODEL, CATALOG
+from twobranch.indexer.catalog.library import find_library, library_for_indexing
+from twobranch.indexer.catalog.tables import (
     Base,
     Caption,
     Catalog,
@@ -32,8 +34,6 @@ from indexer.catalog import (
     image_file,
     utcnow,
 )
-from indexer.database import ACTIVE_MODEL, CATALOG
-from indexer.library import find_library, library_for_indexing
 
 
 @pytest.fixture

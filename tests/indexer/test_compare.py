@@ -14,10 +14,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from embedding.errors import UserError
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from indexer.compare import (
+from tests.fakes import FakeEncoder, write_photo
+from tests.indexing import counts, images, index, write_captions
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.disk.rules import EVERYTHING, Rules
+from twobranch.indexer.disk.walk import FoundFile
+from twobranch.indexer.maintenance.relocate import forget
+from twobranch.indexer.update.changes import Changes, count_changes
+from twobranch.indexer.update.compare import (
     Found,
     KnownCaptions,
     KnownPhoto,
@@ -27,12 +32,7 @@ from indexer.compare import (
     compare_captions,
     moved_photo,
 )
-from indexer.freshness import Changes, count_changes
-from indexer.moving import forget
-from indexer.rules import EVERYTHING, Rules
-from indexer.scan import FoundFile
-from tests.fakes import FakeEncoder, write_photo
-from tests.indexing import counts, images, index, write_captions
+from twobranch.indexer.update.library import update_library
 
 NOTHING = Changes(0, 0, 0, 0)
 
@@ -105,7 +105,9 @@ def test_a_run_for_a_split_leaves_other_photos_alone() -> None:
 
 
 def test_a_photo_without_the_extra_of_its_kind_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.compare.missing_extra", lambda path: "raw" if path.endswith("nef") else None)
+    monkeypatch.setattr(
+        "twobranch.indexer.update.compare.missing_extra", lambda path: "raw" if path.endswith("nef") else None
+    )
     assert plan(Found({}), photo("a.nef"), present={"a.nef"}).gone == ()
     assert plan(Found({}), photo("a.nef")).gone == (1,)
 
@@ -157,7 +159,7 @@ def test_an_empty_root_in_which_another_drive_was_mounted(
 ) -> None:
     """Both drives are away: the photos of both stay."""
     write_photo(photos / "usb/a.png", "white")
-    monkeypatch.setattr("indexer.build.drives_after", lambda *_: frozenset({"usb"}))
+    monkeypatch.setattr("twobranch.indexer.update.library.drives_after", lambda *_: frozenset({"usb"}))
     index(library, photos, encoder)
     photos.rename(photos.parent / "away")
     photos.mkdir()

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from embedding.errors import CaptionFileError
-from indexer.corpus import Caption, CorpusImage, read_corpus
 from tests.captionfiles import TOKEN, failure, pairs, write
+from twobranch.common.errors import CaptionFileError
+from twobranch.indexer.captionfiles.corpus import Caption, CorpusImage, read_corpus
 
 REPO = Path(__file__).resolve().parents[2]
 FLICKR8K = Path(os.environ.get("TWOBRANCH_FLICKR8K", REPO.parent / "shared" / "flickr8k"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import CaptionFileError
-from indexer.corpus import read_corpus
+from twobranch.common.errors import CaptionFileError
+from twobranch.indexer.captionfiles.corpus import read_corpus
 
 TEXT = "image\tcaption\na.jpg\tun café\nb.jpg\tl'été".encode()
 

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from PIL import ExifTags
 from PIL.TiffImagePlugin import IFDRational
 
-from indexer.catalog import Catalog, Image
-from indexer.exif import read_facts
-from indexer.filters import DATE, FUNCTIONS, Filters, Place, distance_km, folded
-from indexer.scan import found_file, written_ns
-from retrieval.engine import SearchEngine
-from retrieval.query import Query
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexer.test_exif import PARIS, exif
 from tests.indexing import captions, counts, images, index, write_captions
+from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters, Place, distance_km, folded
+from twobranch.indexer.catalog.tables import Catalog, Image
+from twobranch.indexer.disk.exif import read_facts
+from twobranch.indexer.disk.walk import found_file, written_ns
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.query import Query
 
 Base, GPS = ExifTags.Base, ExifTags.GPS
 NANOSECONDS = 10**9

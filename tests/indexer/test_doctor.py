@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, select
 
-from embedding.errors import LibraryError
-from indexer import galleries
-from indexer.approximate import lists_file
-from indexer.build import update_library
-from indexer.catalog import Catalog, Image
-from indexer.doctor import Finding, examine
-from indexer.lock import LOCK, indexing_lock
-from indexer.migrations import LATEST
-from indexer.vectors import index_file
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import captions, check, images, index, photo_index, write_captions
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog.lock import LOCK, indexing_lock
+from twobranch.indexer.catalog.migrations import LATEST
+from twobranch.indexer.catalog.tables import Catalog, Image
+from twobranch.indexer.maintenance.doctor import Finding, examine
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.vectors import index as galleries
+from twobranch.indexer.vectors.exact import index_file
+from twobranch.indexer.vectors.ivf import lists_file
 
 N = 60
 
@@ -105,7 +105,7 @@ def test_what_is_not_made_yet_is_fine(place: Path, library: Path) -> None:
 
 
 def test_a_library_at_work_is_left_alone(place: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
+    monkeypatch.setattr("twobranch.indexer.catalog.lock.PATIENCE", 0)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index` is at work"):
         examine(library)
 
@@ -330,7 +330,7 @@ def test_a_full_disk_during_a_salvage_loses_nothing(
             connection.execute("PRAGMA max_page_count = 60")  # SQLite then says what it says of a full disk
         return connection
 
-    monkeypatch.setattr("indexer.salvage.sqlite3.connect", connect)
+    monkeypatch.setattr("twobranch.indexer.maintenance.salvage.sqlite3.connect", connect)
     with pytest.raises(LibraryError, match=r"full; free some space"):
         examine(library, repair=True)
     assert digests(library) == before

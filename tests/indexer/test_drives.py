@@ -10,17 +10,17 @@ from typing import Any, BinaryIO
 
 import pytest
 
-import indexer.scan
-from indexer.build import update_library
-from indexer.catalog import Catalog, Root
-from indexer.looking import Look
-from indexer.moving import forget
-from indexer.rules import EVERYTHING
-from indexer.scan import scan
-from indexer.targets import Scope, scope_of
-from retrieval.status import library_status
+import twobranch.indexer.disk.walk
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import counts, images, index
+from twobranch.indexer.catalog.tables import Catalog, Root
+from twobranch.indexer.disk.rules import EVERYTHING
+from twobranch.indexer.disk.walk import scan
+from twobranch.indexer.maintenance.relocate import forget
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.update.scan_scope import Look
+from twobranch.indexer.update.targets import Scope, scope_of
+from twobranch.retrieval.display.status import library_status
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def usb(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             return os.stat_result(fields)
         return status
 
-    monkeypatch.setattr(indexer.scan.os, "stat", stat)
+    monkeypatch.setattr(twobranch.indexer.disk.walk.os, "stat", stat)
     return usb
 
 
@@ -178,7 +178,7 @@ def test_photos_of_a_drive_that_fails_are_not_failures_of_theirs(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as context:
-        context.setattr("indexer.reading.open_file", open_file)
+        context.setattr("twobranch.indexer.disk.read.open_file", open_file)
         report = update_library(library, [photos], encoder)
     monkeypatch.setattr(os, "scandir", real)
     assert not report.failed and "2 photos could not be reached" in report.warnings[-1]

@@ -8,9 +8,9 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from embedding.preprocess import load_photo
-from indexer.exif import PhotoFacts, read_facts
 from tests.fakes import write_photo
+from twobranch.embedding.preprocess import load_photo
+from twobranch.indexer.disk.exif import PhotoFacts, read_facts
 
 NOTHING = PhotoFacts(None, None, None, None)
 Base, GPS, IFD = ExifTags.Base, ExifTags.GPS, ExifTags.IFD

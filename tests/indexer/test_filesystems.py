@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from embedding.errors import CaptionFileError, UserError
-from indexer.catalog import Catalog, Corpus, Image, Root
-from indexer.choices import load_choices, store_choices
-from indexer.corpus import read_corpus
-from indexer.filters import folded
-from indexer.listednames import as_listed
-from indexer.moving import forget, relocate
-from retrieval.engine import SearchEngine
 from tests.fakes import FakeEncoder, RecordedProgress, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, update_library, vector_ids, write_captions
+from twobranch.common.errors import CaptionFileError, UserError
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.indexer.catalog.filters import folded
+from twobranch.indexer.catalog.settings import load_choices, store_choices
+from twobranch.indexer.catalog.tables import Catalog, Corpus, Image, Root
+from twobranch.indexer.disk.names import as_listed
+from twobranch.indexer.maintenance.relocate import forget, relocate
+from twobranch.retrieval.engine import SearchEngine
 
 COMPOSED, DECOMPOSED = "\u00e9t\u00e9", "e\u0301te\u0301"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import update_library
-from indexer.filters import Filters, literal
-from indexer.photofacts import photo_file
-from indexer.reader import CatalogReader
 from tests.fakes import FakeEncoder, write_photos
+from twobranch.indexer.catalog.filters import Filters, literal
+from twobranch.indexer.catalog.photo_facts import photo_file
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.update.library import update_library
 
 
 def let_through(library: Path, pattern: str) -> list[str]:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.catalog import Catalog, Image, ImageVector, Model, Root, utcnow
-from indexer.filters import Filters, Place, distance_km
-from indexer.reader import CatalogReader
+from twobranch.indexer.catalog.filters import Filters, Place, distance_km
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, utcnow
 
 NOON = datetime(2023, 7, 4, 12)
 # name: taken at, camera, place, sides. The files were written in 2020.

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import update_library
-from retrieval.status import library_status
-from retrieval.tables import status_text
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import index, write_captions
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.display.status import library_status
+from twobranch.retrieval.display.tables import status_text
 
 NOTHING = {"new": 0, "changed": 0, "gone": 0, "caption_files": 0}
 

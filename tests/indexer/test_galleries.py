@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedding.progress import SILENT
-from indexer import galleries
-from indexer.approximate import LargeIndex, lists_file
-from indexer.catalog import Catalog, ImageVector
-from indexer.galleries import TRIAL_QUERIES, Index, open_index, update_index
-from indexer.reader import CatalogReader
-from indexer.vectors import VectorIndex, index_file
 from tests.fakes import RecordedProgress
 from tests.indexer.test_vectors import Shelf, random_units
+from twobranch.common.progress import SILENT
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, ImageVector
+from twobranch.indexer.vectors import index as galleries
+from twobranch.indexer.vectors.exact import VectorIndex, index_file
+from twobranch.indexer.vectors.index import TRIAL_QUERIES, Index, open_index, update_index
+from twobranch.indexer.vectors.ivf import LargeIndex, lists_file
 
 N = 6_000  # 128 lists of about 47 vectors
 DIM = 16
@@ -132,7 +132,7 @@ def test_many_that_a_filter_lets_through_are_found_by_their_lists(
     shelf: LargeShelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of the vectors, two of which were added after the lists were made."""
-    monkeypatch.setattr("indexer.approximate._MOST_EXACT", 100)
+    monkeypatch.setattr("twobranch.indexer.vectors.ivf._MOST_EXACT", 100)
     newer = shelf.add(random_units(2, dim=DIM, seed=5))
     among = np.concatenate([shelf.ids[::2], newer])
     queries = random_units(20, dim=DIM, seed=2)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image
 
-from indexer.build import update_library
-from indexer.keywords import read_keywords
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images, index
+from twobranch.indexer.disk.keywords import read_keywords
+from twobranch.indexer.update.library import update_library
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description>
 <dc:subject><rdf:Bag><rdf:li>Zürich</rdf:li><rdf:li>salt &amp; pepper</rdf:li></rdf:Bag></dc:subject>

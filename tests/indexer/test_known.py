@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.catalog import Catalog
-from indexer.choices import Choices, Limit, load_choices, store_choices
-from indexer.rules import Rules
-from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, write_captions
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.settings import Choices, Limit, load_choices, store_choices
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.disk.rules import Rules
+from twobranch.retrieval.display.status import library_status
 
 
 def names(library: Path) -> list[str]:

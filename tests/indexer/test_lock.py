@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import LibraryError
-from indexer.lock import Holder, indexing_lock
 from tests.waiting import PATIENCE
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog.lock import Holder, indexing_lock
 
 
 def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
+    monkeypatch.setattr("twobranch.indexer.catalog.lock.PATIENCE", 0)
     with (
         indexing_lock(tmp_path, "relocate"),
         pytest.raises(
@@ -47,7 +47,7 @@ def test_a_short_work_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_who_it_is_may_be_unknown_but_never_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
+    monkeypatch.setattr("twobranch.indexer.catalog.lock.PATIENCE", 0)
     dead = tmp_path / "index.lock.json"
     dead.write_text(json.dumps({"work": "index", "pid": 1, "host": "here", "since": 0}))
 

@@ -11,16 +11,16 @@ import pytest
 from PIL import Image as PillowImage
 from sqlalchemy import select
 
-from indexer.build import update_library
-from indexer.catalog import (
+from tests.fakes import FakeEncoder, RecordedProgress, write_photo, write_photos
+from tests.indexing import check, counts, images, in_batches, index, photo_index, vector_ids, write_captions
+from twobranch.indexer.catalog.tables import (
     CaptionVector,
     Catalog,
     Model,
     active_model,
 )
-from indexer.vectors import index_file
-from tests.fakes import FakeEncoder, RecordedProgress, write_photo, write_photos
-from tests.indexing import check, counts, images, in_batches, index, photo_index, vector_ids, write_captions
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.vectors.exact import index_file
 
 
 def models(library: Path) -> tuple[list[str], str]:

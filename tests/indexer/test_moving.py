@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.moving import forget, relocate
-from retrieval.engine import SearchEngine
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import captions, check, counts, images, index, vector_ids, write_captions
+from twobranch.common.errors import UserError
+from twobranch.indexer.maintenance.relocate import forget, relocate
+from twobranch.retrieval.engine import SearchEngine
 
 
 def names(library: Path) -> list[str]:

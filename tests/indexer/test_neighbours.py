@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedding.progress import SILENT
-from indexer import galleries, neighbours
-from indexer.approximate import LargeIndex
-from indexer.neighbours import near_pairs
-from indexer.vectors import VectorIndex
 from tests.fakes import RecordedProgress
 from tests.indexer.test_galleries import DIM, LargeShelf, N
 from tests.indexer.test_vectors import filled, random_units
+from twobranch.common.progress import SILENT
+from twobranch.indexer.vectors import index as galleries
+from twobranch.indexer.vectors import neighbours
+from twobranch.indexer.vectors.exact import VectorIndex
+from twobranch.indexer.vectors.ivf import LargeIndex
+from twobranch.indexer.vectors.neighbours import near_pairs
 
 
 def with_copies(n: int, dim: int = 16) -> NDArray[np.float32]:

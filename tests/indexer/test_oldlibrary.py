@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from indexer.database import CATALOG, open_database
-from indexer.doctor import examine
-from indexer.migrations import LATEST, schema_version
-from indexer.reader import CatalogReader
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import captions, check, counts, images, index
+from twobranch.indexer.catalog.connection import CATALOG, open_database
+from twobranch.indexer.catalog.migrations import LATEST, schema_version
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.maintenance.doctor import examine
 
 FILE = Path(__file__).parent.parent / "data" / "catalog-v1.sqlite.gz"
 PHOTOS = {"red.png": "red", "green.png": (0, 255, 0), "trip/blue.png": "blue"}

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import ImageError
-from indexer.build import update_library
-from indexer.photofacts import photo_file
-from indexer.photofile import PhotoFile, ProvenFiles, open_original, open_photo_file
-from indexer.reader import CatalogReader
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images
+from twobranch.common.errors import ImageError
+from twobranch.indexer.catalog.photo_facts import photo_file
+from twobranch.indexer.catalog.photo_file import PhotoFile, ProvenFiles, open_original, open_photo_file
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.update.library import update_library
 
 
 def catalogued(library: Path, path: str) -> PhotoFile:

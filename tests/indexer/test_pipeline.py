@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.memory import Memory
-from indexer.pipeline import BatchSize, Workers
 from tests.waiting import PATIENCE, wait_for
+from twobranch.indexer.disk.memory import Memory
+from twobranch.indexer.update.pipeline import BatchSize, Workers
 
 
 def photo(shade: int) -> NDArray[np.uint8]:

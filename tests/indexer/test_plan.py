@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.plan import Rates, extrapolate, measure, plan
-from indexer.run import Effort
-from retrieval.tables import plan_text
 from tests.fakes import FakeEncoder
+from twobranch.common.errors import UserError
+from twobranch.indexer.update.plan import Rates, extrapolate, measure, plan
+from twobranch.indexer.update.run import Effort
+from twobranch.retrieval.display.tables import plan_text
 
 # A machine that indexes 50 photos a second, and compares 1 GB of vectors or a million codes.
 RATES = Rates(photos=50, sample="a test", multiplications=1e11, exact_bytes=1e9, codes=1e6)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import LibraryError
-from embedding.modelfolder import Variant
-from indexer.catalog import (
+from twobranch.common.errors import LibraryError
+from twobranch.embedding.model_folder import Variant
+from twobranch.indexer.catalog.connection import ACTIVE_MODEL, CATALOG
+from twobranch.indexer.catalog.reader import CatalogReader, Found, LibraryModel
+from twobranch.indexer.catalog.tables import (
     Caption,
     CaptionVector,
     Catalog,
@@ -24,8 +26,6 @@ from indexer.catalog import (
     Setting,
     utcnow,
 )
-from indexer.database import ACTIVE_MODEL, CATALOG
-from indexer.reader import CatalogReader, Found, LibraryModel
 
 NOT_UTF8 = "caf\udce9.jpg"  # as os.fsdecode reads Latin-1
 TAKEN_AT = datetime(2020, 2, 3, 4, 5, 6)

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.relativepaths import covers, folders_above, is_below, parts_below, relative_to_root, steps_to
+from twobranch.indexer.disk.relative_paths import (
+    covers,
+    folders_above,
+    is_below,
+    parts_below,
+    relative_to_root,
+    steps_to,
+)
 
 
 def test_what_a_folder_covers() -> None:

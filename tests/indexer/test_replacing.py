@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from indexer.galleries import remove_index_files
-from indexer.replacing import remove_left_overs
-from indexer.vacuum import vacuum
 from tests.fakes import FakeEncoder
 from tests.indexing import index
+from twobranch.common.leftovers import remove_left_overs
+from twobranch.indexer.maintenance.vacuum import vacuum
+from twobranch.indexer.vectors.index import remove_index_files
 
 
 def test_what_killed_processes_left_is_removed(library: Path, photos: Path, encoder: FakeEncoder) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from indexer.rules import EVERYTHING, Rules, is_hidden, is_hidden_below
+from twobranch.indexer.disk.rules import EVERYTHING, Rules, is_hidden, is_hidden_below
 
 
 def test_hidden_names() -> None:

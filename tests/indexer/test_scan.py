@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.rules import Rules
-from indexer.scan import FoundFile, scan
 from tests.fakes import deny_listing, write_photo
+from twobranch.indexer.disk.rules import Rules
+from twobranch.indexer.disk.walk import FoundFile, scan
 
 
 def touch(*paths: Path) -> None:

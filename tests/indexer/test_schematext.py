@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import LibraryError
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from indexer.database import CATALOG
-from indexer.doctor import catalogue_damage, examine
-from indexer.migrations import MIGRATIONS
-from indexer.reader import CatalogReader
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import check, write_captions
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.migrations import MIGRATIONS
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.maintenance.doctor import catalogue_damage, examine
+from twobranch.indexer.update.library import update_library
 
 N = 5
 TABLES = ("roots", "models", "settings", "images", "corpora", "captions", "image_vectors", "caption_vectors")

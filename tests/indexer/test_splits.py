@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from embedding.errors import CaptionFileError
-from indexer.corpus import CorpusImage, read_corpus
 from tests.captionfiles import TOKEN, failure, write
+from twobranch.common.errors import CaptionFileError
+from twobranch.indexer.captionfiles.corpus import CorpusImage, read_corpus
 
 
 def test_split_column_and_the_names_of_dev(tmp_path):

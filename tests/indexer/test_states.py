@@ -11,19 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import galleries, states, vectors
-from indexer.approximate import LargeIndex, lists_file
-from indexer.build import update_library
-from indexer.catalog import sqlite_connection
-from indexer.database import CATALOG, connect
-from indexer.galleries import open_index
-from indexer.reader import CatalogReader
-from indexer.states import current_state, note_states, was_state
-from indexer.vectors import index_file
-from retrieval.engine import SearchEngine
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexer.test_vectors import Shelf, random_units
 from tests.indexing import index
+from twobranch.indexer.catalog import vector_states as states
+from twobranch.indexer.catalog.connection import CATALOG, connect
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import sqlite_connection
+from twobranch.indexer.catalog.vector_states import current_state, note_states, was_state
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.vectors import exact as vectors
+from twobranch.indexer.vectors import index as galleries
+from twobranch.indexer.vectors.exact import index_file
+from twobranch.indexer.vectors.index import open_index
+from twobranch.indexer.vectors.ivf import LargeIndex, lists_file
+from twobranch.retrieval.engine import SearchEngine
 
 N = 80  # more than the 64 newest vectors that a stamp once was made of
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from embedding.errors import UserError
-from indexer.availability import DRIVES
-from indexer.build import update_library
-from indexer.catalog import (
+from tests.fakes import FakeEncoder, write_photos
+from tests.indexing import counts, images, index, vector_ids
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.tables import (
     Catalog,
     Root,
 )
-from retrieval.status import library_status
-from tests.fakes import FakeEncoder, write_photos
-from tests.indexing import counts, images, index, vector_ids
+from twobranch.indexer.disk.availability import DRIVES
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.display.status import library_status
 
 
 def test_a_missing_path_is_named_and_nothing_is_touched(
@@ -111,7 +111,7 @@ def test_a_drive_that_is_not_mounted_empties_nothing(
     refused(drive / "p")  # it is an empty mount point
     refused(drive / "p/sub")
     drive.rmdir()
-    monkeypatch.setattr("indexer.availability.DRIVES", re.compile(re.escape(str(tmp_path))))
+    monkeypatch.setattr("twobranch.indexer.disk.availability.DRIVES", re.compile(re.escape(str(tmp_path))))
     refused(drive)  # a folder for drives, such as /media/you
 
 

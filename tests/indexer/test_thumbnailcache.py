@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer import thumbnailcache
-from indexer.build import update_library
-from indexer.moving import forget
-from indexer.thumbnailcache import ThumbnailCache, disk_use
-from indexer.vacuum import vacuum
-from retrieval.status import library_status
-from retrieval.tables import status_text
 from tests.fakes import FakeEncoder
+from twobranch.indexer.catalog import thumbnails as thumbnailcache
+from twobranch.indexer.catalog.thumbnails import ThumbnailCache, disk_use
+from twobranch.indexer.maintenance.relocate import forget
+from twobranch.indexer.maintenance.vacuum import vacuum
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.display.status import library_status
+from twobranch.retrieval.display.tables import status_text
 
 
 def webp(n: int) -> bytes:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.tokens import name_words, runs
+from twobranch.indexer.catalog.tokens import name_words, runs
 
 
 @pytest.mark.parametrize(

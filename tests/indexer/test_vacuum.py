@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import LibraryError, UserError
-from indexer import approximate, galleries
-from indexer.build import update_library
-from indexer.catalog import Catalog, sqlite_connection
-from indexer.lock import indexing_lock
-from indexer.moving import forget
-from indexer.vacuum import vacuum
-from retrieval.engine import SearchEngine
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import check, counts, index
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.catalog.tables import Catalog, sqlite_connection
+from twobranch.indexer.maintenance.relocate import forget
+from twobranch.indexer.maintenance.vacuum import vacuum
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.vectors import index as galleries
+from twobranch.indexer.vectors import ivf as approximate
+from twobranch.retrieval.engine import SearchEngine
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -59,7 +60,7 @@ def test_of_a_large_gallery_the_lists_stay(
     library: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(galleries, "LARGE", 300)
-    monkeypatch.setattr("indexer.vacuum.LARGE", 300)
+    monkeypatch.setattr("twobranch.indexer.maintenance.vacuum.LARGE", 300)
     monkeypatch.setattr(approximate, "TRAINING_A_LIST", 4)
     write_photos(tmp_path, {f"p/{n}.png": (n % 256, n // 256, 9) for n in range(300)})
     update_library(library, [tmp_path / "p"], encoder)
@@ -76,7 +77,7 @@ def test_a_full_disk_and_a_running_index_are_said(
     library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index(library, photos, encoder)
-    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
+    monkeypatch.setattr("twobranch.indexer.catalog.lock.PATIENCE", 0)
     with indexing_lock(library), pytest.raises(LibraryError, match="another `index`"):
         vacuum(library)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 1000))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedding.errors import LibraryError
-from indexer.vectorcodec import as_blobs, as_bytes, as_matrix, has_dim, squared_length
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.vectors.codec import as_blobs, as_bytes, as_matrix, has_dim, squared_length
 
 ROWS = np.array([[1, 0, 0.5], [0, -2, 0]], dtype=np.float32)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.vectorfile import Stamp, read_vectors, write_vectors
+from twobranch.indexer.vectors.mapped_file import Stamp, read_vectors, write_vectors
 
 IDS = np.array([10, 20, 30])
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)

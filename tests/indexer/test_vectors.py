@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import delete
 
-from embedding.errors import LibraryError
-from indexer import vectors
-from indexer.catalog import Catalog, Image, ImageVector, Model, Root, utcnow
-from indexer.reader import CatalogReader
-from indexer.vectorfile import Stamp, read_vectors, write_vectors
-from indexer.vectors import VectorIndex, index_file, open_exact
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, utcnow
+from twobranch.indexer.vectors import exact as vectors
+from twobranch.indexer.vectors.exact import VectorIndex, index_file, open_exact
+from twobranch.indexer.vectors.mapped_file import Stamp, read_vectors, write_vectors
 
 DIM = 4
 

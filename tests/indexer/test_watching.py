@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.build import IndexReport, update_library
-from indexer.catalog import Catalog
-from indexer.known import known_roots
-from indexer.lock import indexing_lock
-from indexer.watching import Kept, Source, changes_on_disk, keep_current
-from retrieval.status import library_status
 from tests.fakes import FakeEncoder, RecordedProgress, write_photo, write_photos
 from tests.indexing import check, images, index
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import IndexReport, update_library
+from twobranch.indexer.update.remembered import known_roots
+from twobranch.indexer.update.watch import Kept, Source, changes_on_disk, keep_current
+from twobranch.retrieval.display.status import library_status
 
 
 class Watched:
@@ -83,7 +83,7 @@ def test_only_the_roots_that_changed_are_refreshed(library: Path, two: Path, enc
 def test_an_error_is_said_once_and_the_refresh_is_tried_again(
     library: Path, two: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.lock.PATIENCE", 0)
+    monkeypatch.setattr("twobranch.indexer.catalog.lock.PATIENCE", 0)
     lock = indexing_lock(library)
 
     def another_index_begins() -> set[Path]:

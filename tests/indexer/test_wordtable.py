@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from embedding.errors import LibraryError
-from indexer import migrations
-from indexer.build import update_library
-from indexer.catalog import Caption, Catalog, Corpus, Image, Root, utcnow
-from indexer.database import CATALOG
-from indexer.reader import CatalogReader
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import write_captions
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog import migrations
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Caption, Catalog, Corpus, Image, Root, utcnow
+from twobranch.indexer.update.library import update_library
 
 Row = tuple[str, str, str, str]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.writeahead import fold_log
+from twobranch.indexer.catalog.write_ahead import fold_log
 
 
 @pytest.fixture

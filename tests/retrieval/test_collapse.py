@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.build import update_library
-from retrieval import collapse as collapse_module
-from retrieval.collapse import Group, collapse
-from retrieval.engine import SearchEngine
 from tests.fakes import FakeEncoder, write_photos
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval import collapse as collapse_module
+from twobranch.retrieval.collapse import Group, collapse
+from twobranch.retrieval.engine import SearchEngine
 
 
 def at(*degrees: float) -> NDArray[np.float32]:
@@ -62,7 +62,7 @@ def test_a_search_folds_and_goes_on_until_there_are_enough(
     engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for more in (0, 100):  # hits looked at beyond those that were asked for, at first
-        monkeypatch.setattr("retrieval.engine._MORE_TO_COLLAPSE", more)
+        monkeypatch.setattr("twobranch.retrieval.engine._MORE_TO_COLLAPSE", more)
         red, other = engine.search("red", top=2, collapse=True)
         assert (red.rank, red.path.name) == (1, "red0.png")
         assert [path.name for path in red.alike] == ["red1.png", "red2.png", "red3.png", "red4.png"]

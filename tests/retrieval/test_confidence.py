@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedding.errors import ModelError
-from retrieval.confidence import CALIBRATION, FEATURES, RISING, Bank, Calibration, Fit, features, n_words
+from twobranch.common.errors import ModelError
+from twobranch.retrieval.confidence import (
+    CALIBRATION,
+    FEATURES,
+    RISING,
+    Bank,
+    Calibration,
+    Fit,
+    features,
+    n_words,
+)
 
 
 def fit(constant: float = 0.0, **weights: float) -> Fit:

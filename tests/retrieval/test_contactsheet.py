@@ -14,12 +14,12 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from PIL import ExifTags, Image
 
-from embedding.errors import UserError
-from retrieval import contactsheet
-from retrieval.contactsheet import write_sheet
-from retrieval.hits import Hit
-from retrieval.notebook import Hits
 from tests.fakes import write_photo
+from twobranch.common.errors import UserError
+from twobranch.retrieval.display import contact_sheet as contactsheet
+from twobranch.retrieval.display.contact_sheet import write_sheet
+from twobranch.retrieval.display.notebook import Hits
+from twobranch.retrieval.hits import Hit
 
 EVIL = "<img src=x onerror=alert(1)>.jpg"
 EVIL_CAPTION = "\"><script>alert('hi')</script> & </figure>"

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image
 
-from embedding.errors import LibraryError
-from retrieval import duplicates
-from retrieval.duplicates import Duplicates, find_duplicates
-from retrieval.tables import duplicates_text
 from tests.fakes import FakeEncoder, RecordedProgress, write_photo
 from tests.indexing import index
 from tests.pictures import scene, with_a_ball
+from twobranch.common.errors import LibraryError
+from twobranch.retrieval.display.tables import duplicates_text
+from twobranch.retrieval.duplicates import find as duplicates
+from twobranch.retrieval.duplicates.find import Duplicates, find_duplicates
 
 
 def save(
@@ -121,7 +121,7 @@ def test_what_is_like_a_copy_but_not_like_the_kept_photo_is_left_alone(
 def test_many_exact_copies_are_one_group(
     library: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.neighbours.MOST", 2)
+    monkeypatch.setattr("twobranch.indexer.vectors.neighbours.MOST", 2)
     first = save(scene(1), folder / "a.jpg")
     for name in "bcdefgh":
         shutil.copy2(first, folder / f"{name}.jpg")

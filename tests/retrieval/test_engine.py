@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.errors import LibraryError, UserError
-from indexer.build import update_library
-from retrieval.confidence import FEATURES, Bank, Calibration, Fit
-from retrieval.engine import SearchEngine
-from retrieval.query import Query, parse_query
-from retrieval.terms import PictureTerm
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.query import Query, parse_query
+from twobranch.retrieval.terms import PictureTerm
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_more_hits_than_one_statement_can_ask_for(
     engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = engine.search("red"), engine.search("red", gallery="captions")
-    monkeypatch.setattr("indexer.reader._IDS_A_STATEMENT", 2)  # of 3 photos and 4 captions
+    monkeypatch.setattr("twobranch.indexer.catalog.reader._IDS_A_STATEMENT", 2)  # of 3 photos and 4 captions
     assert (engine.search("red"), engine.search("red", gallery="captions")) == everything
 
 

@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import retrieval.evaluate
-from embedding.errors import LibraryError, UserError
-from embedding.modelfolder import sha256_file
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from retrieval.evaluate import evaluate, history, history_json, ranks_among_hits
-from retrieval.metrics import recall_at
-from retrieval.tables import history_table
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.embedding.model_folder import sha256_file
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.display.tables import history_table
+from twobranch.retrieval.evaluation.evaluate import evaluate, history, history_json, ranks_among_hits
+from twobranch.retrieval.evaluation.metrics import recall_at
 
 
 @pytest.fixture

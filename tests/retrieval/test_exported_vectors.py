@@ -14,12 +14,11 @@ import pytest
 from PIL import ExifTags
 from PIL import Image as PillowImage
 
-import retrieval.export
-from embedding.errors import LibraryError, UserError
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from retrieval.export import export
 from tests.fakes import FakeEncoder, RecordedProgress, write_photo
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.export import export
 
 COLUMNS = ["image_path", "caption", "date", "camera", "width", "height", "latitude", "longitude"]
 

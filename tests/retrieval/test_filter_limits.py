@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.filters import FUNCTIONS, Filters
-from retrieval.filtertext import parse_date, parse_filters, parse_pixels, parse_place
 from tests.fakes import write_photo
 from tests.test_cli import run, run_json
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.filters import FUNCTIONS, Filters
+from twobranch.retrieval.filter_syntax import parse_date, parse_filters, parse_pixels, parse_place
 
 
 @pytest.mark.parametrize("place", ["nan,0", "0,nan", "nan,nan", "inf,0", "0,-inf", "90.001,0", "0,180.001"])

@@ -4,9 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.filters import Place
-from retrieval.filtertext import parse_date, parse_distance, parse_pixels, parse_place
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.filters import Place
+from twobranch.retrieval.filter_syntax import parse_date, parse_distance, parse_pixels, parse_place
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.errors import UserError
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from retrieval.evaluate import Pairs
-from retrieval.fusedeval import WordTable, compare, compare_fused
 from tests.fakes import FakeEncoder, write_photos
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.evaluation.evaluate import Pairs
+from twobranch.retrieval.evaluation.fused import WordTable, compare, compare_fused
 
 
 def pairs(items: list[int]) -> Pairs:

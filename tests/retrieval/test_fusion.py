@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.errors import LibraryError
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from retrieval.engine import SearchEngine
-from retrieval.fusion import Ranking, SearchedPhotos, bonus, fused
-from retrieval.hits import Hit
-from retrieval.words import match_words
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import write_captions
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.fusion import Ranking, SearchedPhotos, bonus, fused
+from twobranch.retrieval.hits import Hit
+from twobranch.retrieval.text_match import match_words
 
 PHOTOS: dict[str, str | tuple[int, int, int]] = {
     "Rome/red.png": "red",
@@ -101,8 +101,8 @@ def test_none_is_missed_however_deep_it_lies(
     some: bool,
 ) -> None:
     """Against the sum of score and words over every photo, with a visual ranking of 4 of 60, or of 20."""
-    monkeypatch.setattr("retrieval.fusion._DEPTH", 4)
-    monkeypatch.setattr("retrieval.fusion._BLOCK", 7)
+    monkeypatch.setattr("twobranch.retrieval.fusion._DEPTH", 4)
+    monkeypatch.setattr("twobranch.retrieval.fusion._BLOCK", 7)
     rng = np.random.default_rng(top)
     folders = ("Rome 2018", "Rome 2019", "Oslo 2019", "x", "y")
     write_photos(
@@ -144,7 +144,7 @@ def test_more_hits_than_one_statement_can_ask_for(
     engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = engine.search("red rome", top=5)
-    monkeypatch.setattr("indexer.reader._IDS_A_STATEMENT", 2)
+    monkeypatch.setattr("twobranch.indexer.catalog.reader._IDS_A_STATEMENT", 2)
     assert engine.search("red rome", top=5) == everything
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.handover import copy_photos, hit_photos
-from retrieval.hits import Hit
+from twobranch.retrieval.display.open_photos import copy_photos, hit_photos
+from twobranch.retrieval.hits import Hit
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.metrics import Interval, recall_at, retrieval_metrics
+from twobranch.retrieval.evaluation.metrics import Interval, recall_at, retrieval_metrics
 
 # --- recall ---------------------------------------------------------------------------------------
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.filters import Filters, Place
-from retrieval.query import MOST_CHARACTERS, Query, parse_query, with_feedback
-from retrieval.terms import Item, ItemTerm, PhotoTerm, PictureTerm, TextTerm
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.filters import Filters, Place
+from twobranch.retrieval.query import MOST_CHARACTERS, Query, parse_query, with_feedback
+from twobranch.retrieval.terms import Item, ItemTerm, PhotoTerm, PictureTerm, TextTerm
 
 
 def test_words_are_one_sentence() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval import ranks as module
-from retrieval.ranks import ranks, ranks_both_ways, ranks_from_scores
+from twobranch.retrieval.evaluation import ranks as module
+from twobranch.retrieval.evaluation.ranks import ranks, ranks_both_ways, ranks_from_scores
 
 
 def exact_scores(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from indexer.build import update_library
-from indexer.filters import Filters
-from indexer.reader import Gallery
-from retrieval.engine import SearchEngine
-from retrieval.lastsearch import LastSearch
-from retrieval.query import Query, parse_query
-from retrieval.request import (
+from tests.fakes import FakeEncoder
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.filters import Filters
+from twobranch.indexer.catalog.reader import Gallery
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.last_search import LastSearch
+from twobranch.retrieval.query import Query, parse_query
+from twobranch.retrieval.request import (
     LastSearchFeedback,
     PhotoFeedback,
     PhotoNotFoundError,
     SearchRequest,
     resolve,
 )
-from retrieval.terms import Item, ItemTerm, PictureTerm, TextTerm
-from tests.fakes import FakeEncoder
+from twobranch.retrieval.terms import Item, ItemTerm, PictureTerm, TextTerm
 
 PNG = Filters(formats=("png",))
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageEnhance
 
-from embedding.errors import ImageError
-from retrieval.samephoto import SAME_BELOW, difference, thumbnail
 from tests.pictures import scene, with_a_ball
+from twobranch.common.errors import ImageError
+from twobranch.retrieval.duplicates.same_photo import SAME_BELOW, difference, thumbnail
 
 
 def look(one: Image.Image, two: Image.Image, folder: Path, quality: int = 90) -> float:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.errors import UserError
-from retrieval.similarity import similarity, sort_arguments
 from tests.fakes import FakeEncoder, RecordedProgress
+from twobranch.common.errors import UserError
+from twobranch.retrieval.similarity import similarity, sort_arguments
 
 
 def test_arguments_in_any_mix(photos: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.spelling import LONGEST, WORDS, Correction, corrected, corrections, frequent_words
+from twobranch.retrieval.spelling import LONGEST, WORDS, Correction, corrected, corrections, frequent_words
 
 
 def test_the_list_is_of_frequent_words_in_their_order() -> None:
@@ -20,7 +20,9 @@ def test_the_longest_words_are_put_right_and_longer_ones_not_looked_at(
     longest = max(frequent_words(), key=len)
     (correction,) = corrections(f"{longest}s" if longest[-1] != "s" else longest[:-1])
     assert correction.known == (longest,)
-    monkeypatch.setattr("retrieval.spelling._one_step", lambda word: pytest.fail(f"{len(word)} letters"))
+    monkeypatch.setattr(
+        "twobranch.retrieval.spelling._one_step", lambda word: pytest.fail(f"{len(word)} letters")
+    )
     assert corrections("a" * (LONGEST + 2)) == corrections("犬" * 100_000) == []
 
 

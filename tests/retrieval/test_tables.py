@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from retrieval.hits import Hit
-from retrieval.tables import hit_table
+from twobranch.retrieval.display.tables import hit_table
+from twobranch.retrieval.hits import Hit
 
 
 def test_columns_stand_where_some_hit_has_something_to_say() -> None:

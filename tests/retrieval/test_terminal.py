@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.hits import Hit
-from retrieval.sixel import sixel
-from retrieval.terminal import MOST_SHOWN, Graphics, cell_width, graphics, thumbnail_rows
 from tests.fakes import write_photo
+from twobranch.retrieval.display.sixel import sixel
+from twobranch.retrieval.display.terminal import MOST_SHOWN, Graphics, cell_width, graphics, thumbnail_rows
+from twobranch.retrieval.hits import Hit
 
 COLORS = ("red", "lime", "blue")  # (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.build import update_library
-from indexer.reader import CatalogReader, match
-from retrieval.words import WordMatches, combined, content_words, match_words, shares
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import write_captions
+from twobranch.indexer.catalog.reader import CatalogReader, match
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.text_match import WordMatches, combined, content_words, match_words, shares
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from server.run import Server, listen
 from tests.waiting import PATIENCE
+from twobranch.server.run import Server, listen
 
 
 @dataclass(frozen=True)

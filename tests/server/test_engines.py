@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import update_library
-from server import engines
-from server.engines import ServedEngine
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.indexer.update.library import update_library
+from twobranch.server.work import engines
+from twobranch.server.work.engines import ServedEngine
 
 
 def test_catching_up_takes_a_twentieth_of_the_time(

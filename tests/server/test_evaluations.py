@@ -11,17 +11,17 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from embedding import __version__
-from embedding.errors import LibraryError
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from retrieval.evaluate import evaluate, history, history_json
-from retrieval.status import library_status
-from server.app import create_app
-from server.evaluations import Evaluations, NewEvaluation
-from server.settings import Settings
-from server.status import LibraryStatus, Models
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.common.errors import LibraryError
+from twobranch.embedding import __version__
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.display.status import library_status
+from twobranch.retrieval.evaluation.evaluate import evaluate, history, history_json
+from twobranch.server.api.evaluations import Evaluations, NewEvaluation
+from twobranch.server.api.status import LibraryStatus, Models
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 
 @pytest.fixture

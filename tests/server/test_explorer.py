@@ -12,15 +12,15 @@ import pytest
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-import retrieval.explorer
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from retrieval.evaluate import direction_json, evaluate
-from retrieval.explorer import Bar, Explorer, histogram
-from server.app import create_app
-from server.exploring import QueryDetail, QueryList, Splits
-from server.settings import Settings
+import twobranch.retrieval.evaluation.explorer
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.evaluation.evaluate import direction_json, evaluate
+from twobranch.retrieval.evaluation.explorer import Bar, Explorer, histogram
+from twobranch.server.api.explorer import QueryDetail, QueryList, Splits
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 N_DEV = 12
 DIRECTIONS = ("text_to_image", "image_to_text")
@@ -195,7 +195,7 @@ def test_orders(client: TestClient) -> None:
 def test_products_that_are_off_in_the_last_digit_do_not_contradict_the_ranks(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = retrieval.explorer._best_wrong
+    real = twobranch.retrieval.evaluation.explorer._best_wrong
     for error in (1e-6, -1e-6):
 
         def off(*arguments: Any, error: float = error) -> Any:
@@ -267,7 +267,7 @@ def test_ranks_are_computed_once_for_the_same_vectors(
     indexed: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = []
-    real = retrieval.explorer.ranks_both_ways
+    real = twobranch.retrieval.evaluation.explorer.ranks_both_ways
 
     def counting(*arguments: Any) -> Any:
         computed.append(len(arguments[0]))

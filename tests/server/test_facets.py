@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 from starlette.testclient import TestClient
 
-from indexer import facets
-from indexer.build import update_library
-from indexer.catalog import Catalog, Image, ImageVector, Model, Root, Setting, utcnow
-from indexer.database import ACTIVE_MODEL
-from indexer.facets import Count, Facets, count_facets
-from indexer.filters import Filters
-from indexer.reader import CatalogReader
-from server.app import create_app
-from server.facets import FacetsAnswer
-from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.indexer.catalog import facets
+from twobranch.indexer.catalog.connection import ACTIVE_MODEL
+from twobranch.indexer.catalog.facets import Count, Facets, count_facets
+from twobranch.indexer.catalog.filters import Filters
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, Setting, utcnow
+from twobranch.indexer.update.library import update_library
+from twobranch.server.api.facets import FacetsAnswer
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 WRITTEN = datetime(2020, 2, 1)
 
@@ -206,7 +206,7 @@ def test_counted_once_for_each_state_of_the_library(
         counts[filters] += 1
         return count_facets(reader, filters)
 
-    monkeypatch.setattr("server.facets.count_facets", counting)
+    monkeypatch.setattr("twobranch.server.api.facets.count_facets", counting)
     for _ in range(2):
         assert client.get("/api/facets").json()["photos"] == 3
         assert client.get("/api/facets?format=jpg").json()["photos"] == 0

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from indexer.build import update_library
-from server.app import create_app
-from server.headers import HEADERS
-from server.hosts import Hosts, host_name
-from server.logs import OneRecord
-from server.settings import Settings
 from tests.fakes import FakeEncoder
+from twobranch.indexer.update.library import update_library
+from twobranch.server.app import create_app
+from twobranch.server.http.headers import HEADERS
+from twobranch.server.http.hosts import Hosts, host_name
+from twobranch.server.logs import OneRecord
+from twobranch.server.settings import Settings
 
 Open = Callable[..., TestClient]
 TOKEN = "a-token-for-tests"
@@ -68,7 +68,7 @@ def test_the_token_as_a_header(open_client: Open) -> None:
 
 def test_wrong_tokens_are_counted_by_address(open_client: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("server.keeper.monotonic", lambda: now)
+    monkeypatch.setattr("twobranch.server.http.auth.monotonic", lambda: now)
     client = open_client(token=TOKEN)
 
     def status(token: str) -> int:

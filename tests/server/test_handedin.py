@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 from starlette.testclient import TestClient
 
-from indexer.build import update_library
-from server.app import create_app
-from server.settings import Settings
 from tests.fakes import FakeEncoder
+from twobranch.indexer.update.library import update_library
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 
 def test_a_picture_that_was_handed_in_has_a_small_view(

@@ -14,17 +14,17 @@ import pytest
 from httpx import Response
 from starlette.testclient import TestClient
 
-from indexer.build import update_library
-from indexer.database import open_database
-from indexer.lock import indexing_lock
-from server.app import create_app
-from server.indexchild import PipedProgress
-from server.indexing import IndexState
-from server.settings import Settings
 from tests import indexwith
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import check, images
 from tests.waiting import wait_for
+from twobranch.indexer.catalog.connection import open_database
+from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.update.library import update_library
+from twobranch.server.api.indexing import IndexState
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
+from twobranch.server.work.index_child import PipedProgress
 
 IDLE = {
     **{"running": False, "stopping": False, "stopped": False, "started_at": None, "ended_at": None},

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from indexer.build import update_library
-from server.app import create_app
-from server.keeper import Keeper, Tries
-from server.settings import Settings
 from tests.fakes import FakeEncoder
 from tests.server.serving import Reply, request, send, serving
+from twobranch.indexer.update.library import update_library
+from twobranch.server.app import create_app
+from twobranch.server.http.auth import Keeper, Tries
+from twobranch.server.settings import Settings
 
 TOKEN = "a-token-for-tests"
 Open = Callable[..., TestClient]
@@ -138,7 +138,7 @@ def test_without_a_token_there_is_nothing_to_log_in_to(open_client: Open) -> Non
 
 def test_cookies_end(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000.0
-    monkeypatch.setattr("server.keeper.time", lambda: now)
+    monkeypatch.setattr("twobranch.server.http.auth.time", lambda: now)
     keeper = Keeper(TOKEN)
     cookie = keeper.issue()
     assert cookie != keeper.issue()
@@ -155,7 +155,7 @@ def test_two_servers_on_one_machine_have_cookies_of_their_own() -> None:
 
 
 def test_a_household_has_one_number_of_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.keeper._MOST", 3)
+    monkeypatch.setattr("twobranch.server.http.auth._MOST", 3)
     tries = Tries()
     for n in range(10):
         tries.wrong(f"2001:db8:0:1::{n}")

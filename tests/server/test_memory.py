@@ -9,12 +9,12 @@ from threading import get_ident
 import numpy as np
 from PIL import Image
 
-from server import answers as answers_module
-from server import pictures as pictures_module
-from server.answers import Answers
-from server.pictures import Pictures
-from server.workers import Workers
 from tests.fakes import FakeEncoder
+from twobranch.server.work import response_cache as answers_module
+from twobranch.server.work import uploaded_pictures as pictures_module
+from twobranch.server.work.response_cache import Answers
+from twobranch.server.work.uploaded_pictures import Pictures
+from twobranch.server.work.workers import Workers
 
 
 def test_answers_hold_for_one_version_of_the_catalogue() -> None:

@@ -15,14 +15,14 @@ import pytest
 from PIL import ExifTags, Image
 from starlette.testclient import TestClient
 
-from indexer.build import update_library
-from indexer.database import CATALOG
-from server.app import create_app
-from server.captions import CaptionPage
-from server.photos import PhotoAnswer
-from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.update.library import update_library
+from twobranch.server.api.captions import CaptionPage
+from twobranch.server.api.photos import PhotoAnswer
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 CAPTIONS = (
     "image,caption,split\nred.png,a red thing,train\nred.png,red,train\nblue.png,blue,dev\nx.png,?,dev\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import update_library
 from tests.fakes import FakeEncoder
+from twobranch.indexer.update.library import update_library
 
 # `serve` as it is typed, with a server that says what it finds instead of listening.
 PROGRAM = """

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from indexer.build import update_library
-from server.app import create_app
-from server.metrics import Counts
-from server.settings import Settings
 from tests.fakes import FakeEncoder
+from twobranch.indexer.update.library import update_library
+from twobranch.server.api.metrics import Counts
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 
 @pytest.fixture

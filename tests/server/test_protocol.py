@@ -14,15 +14,15 @@ import pytest
 from fastapi import FastAPI, Response
 from PIL import Image
 
-from indexer.build import update_library
-from server import protocol
-from server.app import create_app
-from server.headers import HEADERS
-from server.settings import Settings
 from tests.fakes import FakeEncoder
 from tests.indexing import images
 from tests.server.serving import form, receive, request, send, serving
 from tests.waiting import PATIENCE, receive_until, wait_for
+from twobranch.indexer.update.library import update_library
+from twobranch.server.app import create_app
+from twobranch.server.http import protocol
+from twobranch.server.http.headers import HEADERS
+from twobranch.server.settings import Settings
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-import retrieval.reliability
-from indexer.build import update_library
-from retrieval.confidence import FEATURES, QUERY_KINDS, Bank, Calibration, Fit
-from retrieval.reliability import Group, grouped
-from server.app import create_app
-from server.exploring import Reliability
-from server.settings import Settings
 from tests.fakes import FakeEncoder
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.confidence import FEATURES, QUERY_KINDS, Bank, Calibration, Fit
+from twobranch.retrieval.evaluation.reliability import Group, grouped
+from twobranch.server.api.explorer import Reliability
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 
 def test_groups_by_hand() -> None:

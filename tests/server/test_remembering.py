@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import update_library
-from indexer.database import open_database
-from indexer.reader import CatalogReader
-from indexer.words import FIELDS
-from server import remembering
-from server.remembering import RememberingReader
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.indexer.catalog.connection import open_database
+from twobranch.indexer.catalog.fulltext import FIELDS
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.update.library import update_library
+from twobranch.server.work import caching_reader as remembering
+from twobranch.server.work.caching_reader import RememberingReader
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from indexer.build import update_library
-from retrieval.engine import SearchEngine
-from server.app import create_app
-from server.searching import SearchAnswer
-from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.server.api.search import SearchAnswer
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 
 @pytest.fixture

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from indexer import photofile
-from indexer.build import update_library
-from indexer.database import CATALOG
-from indexer.files import digest_of
-from retrieval.handover import copy_photos
-from retrieval.hits import Hit
-from server.app import create_app
-from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images
 from tests.server.serving import Reply, request, send, serving
+from twobranch.indexer.catalog import photo_file as photofile
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.disk.open import digest_of
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.display.open_photos import copy_photos
+from twobranch.retrieval.hits import Hit
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 SECRET = b"-----BEGIN PRIVATE KEY-----\n" + b"k" * 4000
 

@@ -17,18 +17,18 @@ import pytest
 from PIL import ExifTags, Image
 from starlette.testclient import TestClient
 
-from embedding.preprocess import load_thumbnail
-from indexer.build import update_library
-from indexer.photofacts import photo_file
-from indexer.reader import CatalogReader
-from server import thumbnails
-from server.app import create_app
-from server.settings import Settings
-from server.thumbnails import Thumbnail, Thumbnails
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images
 from tests.server.serving import receive, request, serving
 from tests.waiting import PATIENCE, wait_for
+from twobranch.embedding.preprocess import load_thumbnail
+from twobranch.indexer.catalog.photo_facts import photo_file
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.update.library import update_library
+from twobranch.server.api import thumbnails
+from twobranch.server.api.thumbnails import Thumbnail, Thumbnails
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 YEAR = "private, max-age=31536000, immutable"
 

@@ -17,16 +17,17 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image, PngImagePlugin
 
-from embedding.patience import GivenUp, Patience
-from indexer.build import update_library
-from server import bodies, uploads
-from server.app import create_app
-from server.pictures import Picture, Pictures
-from server.settings import Settings
 from tests.fakes import FakeEncoder
 from tests.pictures import jpeg, segment, with_scans, with_segments
 from tests.server.serving import Reply, form, receive, request, send, serving
 from tests.waiting import PATIENCE, wait_for
+from twobranch.embedding.decode_limit import GivenUp, Patience
+from twobranch.indexer.update.library import update_library
+from twobranch.server.app import create_app
+from twobranch.server.http import limits as bodies
+from twobranch.server.http import uploads
+from twobranch.server.settings import Settings
+from twobranch.server.work.uploaded_pictures import Picture, Pictures
 
 MOST = 100_000  # bytes of a picture, here
 

@@ -10,15 +10,15 @@ from threading import Thread
 
 from starlette.testclient import TestClient
 
-from embedding.progress import SILENT
-from indexer.build import IndexReport, update_library
-from indexer.catalog import Catalog
-from indexer.known import known_roots
-from indexer.watching import Kept, keep_current
-from server.app import create_app
-from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photo
 from tests.waiting import PATIENCE, wait_for
+from twobranch.common.progress import SILENT
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.update.library import IndexReport, update_library
+from twobranch.indexer.update.remembered import known_roots
+from twobranch.indexer.update.watch import Kept, keep_current
+from twobranch.server.app import create_app
+from twobranch.server.settings import Settings
 
 
 def test_photos_are_found_once_watch_has_indexed_them(

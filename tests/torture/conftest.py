@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from embedding.cores import usable_cores
 from tests.torture.zygote import zygote  # noqa: F401 (a fixture)
+from twobranch.common.cpu import usable_cores
 
 _counts = pytest.StashKey[Counter[str]]()
 

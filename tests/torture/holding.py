@@ -10,13 +10,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from indexer.catalog import Caption, Catalog, Image, ImageVector, Model, Root, active_model, image_file
-from indexer.choices import load_choices
-from indexer.filters import Filters
-from retrieval.engine import SearchEngine
-from retrieval.query import Query, parse_query
 from tests.torture.plainlibrary import Photo, Plain
 from tests.torture.plainmodels import encoder_of, vector_of
+from twobranch.indexer.catalog.filters import Filters
+from twobranch.indexer.catalog.settings import load_choices
+from twobranch.indexer.catalog.tables import (
+    Caption,
+    Catalog,
+    Image,
+    ImageVector,
+    Model,
+    Root,
+    active_model,
+    image_file,
+)
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.query import Query, parse_query
 
 
 def stored_in(library: Path, plain: Plain) -> Plain:

@@ -24,11 +24,11 @@ from random import Random
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from embedding.preprocess import WHOLE
-from indexer.memory import Memory
-from indexer.reading import Job, read_photo
-from indexer.scan import FoundFile
 from tests.pictures import scene
+from twobranch.embedding.preprocess import WHOLE
+from twobranch.indexer.disk.memory import Memory
+from twobranch.indexer.disk.read import Job, read_photo
+from twobranch.indexer.disk.walk import FoundFile
 
 # So that a width which lies cannot ask for more memory than the test can tell from noise.
 MAX_PIXELS = 2_000_000

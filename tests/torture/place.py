@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from indexer.catalog import Catalog, active_model
-from indexer.database import CATALOG
-from indexer.reader import CatalogReader
-from indexer.vectors import open_exact
-from indexer.words import drop_damaged_words
-from retrieval.status import library_status
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images, write_captions
 from tests.torture.zygote import ENCODED, POINTS
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.fulltext import drop_damaged_words
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, active_model
+from twobranch.indexer.vectors.exact import open_exact
+from twobranch.retrieval.display.status import library_status
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from embedding.errors import UserError
 from tests.fakes import FakeEncoder
+from twobranch.common.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from random import Random
 
 import pytest
 
-from embedding.errors import LibraryError
-from indexer import galleries
-from indexer.build import update_library
-from indexer.database import CATALOG
-from indexer.doctor import examine
-from indexer.vectorfile import read_vectors
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import write_captions
 from tests.torture.conftest import Rounds
 from tests.torture.zygote import Zygote
+from twobranch.common.errors import LibraryError
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.maintenance.doctor import examine
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.vectors import index as galleries
+from twobranch.indexer.vectors.mapped_file import read_vectors
 
 N = 80
 # The words are made anew by the next `index`; a schema version may say anything.

@@ -16,13 +16,13 @@ from random import Random
 
 import pytest
 
-from retrieval.status import library_status
 from tests.fakes import write_photo
 from tests.indexing import images
 from tests.torture.conftest import Rounds
 from tests.torture.mounts import enlarge, plug_in, small_disk, unmount
 from tests.torture.place import Place
 from tests.torture.zygote import Ended, Zygote
+from twobranch.retrieval.display.status import library_status
 
 INDEX = ("index", "photos", "--captions", "captions.csv", "--json")
 ROOT = Path(__file__).parent.parent.parent

@@ -20,13 +20,13 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from indexer.build import update_library
-from server.app import create_app
-from server.headers import HEADERS
-from server.settings import Settings
 from tests.fakes import FakeEncoder, write_photo
 from tests.server.serving import Reply, form, request, send, serving
 from tests.torture.conftest import Rounds
+from twobranch.indexer.update.library import update_library
+from twobranch.server.app import create_app
+from twobranch.server.http.headers import HEADERS
+from twobranch.server.settings import Settings
 
 CANARY = b"a canary that no answer may hold"
 HOSTILE = [

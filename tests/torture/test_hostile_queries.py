@@ -9,17 +9,17 @@ from time import process_time
 
 import pytest
 
-from embedding.encoder import Encoder
-from embedding.errors import UserError
-from indexer.build import update_library
-from retrieval.correction import correct_query
-from retrieval.engine import SearchEngine
-from retrieval.query import MOST_CHARACTERS, Query, parse_query
-from retrieval.similarity import similarity, sort_arguments
-from retrieval.terms import TextTerm
 from tests.fakes import write_photos
 from tests.torture.conftest import Rounds
 from tests.torture.test_fuzz import HOSTILE
+from twobranch.common.errors import UserError
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.correction import correct_query
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.query import MOST_CHARACTERS, Query, parse_query
+from twobranch.retrieval.similarity import similarity, sort_arguments
+from twobranch.retrieval.terms import TextTerm
 
 SECONDS = 20  # of processors, whatever else is at work here; it takes a fraction of one, and took minutes
 PIECES = [

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from embedding.encoder import Encoder
-from indexer.database import CATALOG
-from indexer.lock import indexing_lock
-from retrieval.status import library_status
 from tests.torture.conftest import Rounds
 from tests.waiting import PATIENCE, next_line, wait_for
 from tests.wheelphotos import wheel_photo
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.retrieval.display.status import library_status
 
 ROOT = Path(__file__).parent.parent.parent
 N = 48  # one and a half transactions

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import update_library
-from indexer.run import Effort
-from indexer.vacuum import vacuum
-from retrieval.engine import SearchEngine
 from tests.fakes import FakeEncoder
 from tests.torture.conftest import Rounds
+from twobranch.indexer.maintenance.vacuum import vacuum
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.update.run import Effort
+from twobranch.retrieval.engine import SearchEngine
 
 PROC = Path("/proc/self")
 SEARCHES = 20  # a round, with each engine

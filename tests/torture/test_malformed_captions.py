@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from embedding.errors import CaptionFileError
-from indexer.corpus import read_corpus
 from tests.torture.conftest import Rounds
+from twobranch.common.errors import CaptionFileError
+from twobranch.indexer.captionfiles.corpus import read_corpus
 
 TEXTS = ("A red car .", 'She said "stop" , twice .', "Été; a | b, c", "日本 #1", "x" * 200)
 NAMES = ("a.jpg", "sub/b.png", "c d.jpg", "val2014/é.jpg", "1#2.webp")

@@ -15,13 +15,13 @@ from random import Random
 import pytest
 from PIL import ExifTags, Image
 
-from embedding.formats import open_photo
-from indexer.exif import read_facts
-from indexer.keywords import read_keywords
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import images, index
 from tests.torture.conftest import Rounds
 from tests.torture.malformed import malformed, valid_files
+from twobranch.embedding.formats import open_photo
+from twobranch.indexer.disk.exif import read_facts
+from twobranch.indexer.disk.keywords import read_keywords
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's; the program silences them
 ROOT = Path(__file__).parent.parent.parent

@@ -13,19 +13,19 @@ from random import Random
 import numpy as np
 import pytest
 
-from indexer import galleries
-from indexer.build import update_library
-from indexer.catalog import Catalog
-from indexer.database import CATALOG, connect
-from indexer.doctor import catalogue_damage, examine
-from indexer.galleries import open_index
-from indexer.reader import CatalogReader
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexer.test_schematext import letters
 from tests.indexing import check
 from tests.torture.conftest import Rounds
 from tests.torture.place import Place
 from tests.torture.zygote import Zygote
+from twobranch.indexer.catalog.connection import CATALOG, connect
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.maintenance.doctor import catalogue_damage, examine
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.vectors import index as galleries
+from twobranch.indexer.vectors.index import open_index
 
 N = 90
 INDEX = ("index", "photos", "--captions", "captions.csv")

@@ -26,17 +26,17 @@ from hypothesis.stateful import (
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from embedding.errors import UserError
-from indexer.build import update_library
-from indexer.moving import forget, relocate
-from indexer.vacuum import vacuum
-from retrieval.engine import SearchEngine
 from tests.indexing import in_batches
 from tests.torture.changingdisk import FOLDERS, NAMES, Disk, files, folders
 from tests.torture.conftest import Rounds
 from tests.torture.holding import check_hits, stored_in
 from tests.torture.plainlibrary import Plain
 from tests.torture.plainmodels import COLORS, MODELS, PNGS, encoder_of
+from twobranch.common.errors import UserError
+from twobranch.indexer.maintenance.relocate import forget, relocate
+from twobranch.indexer.maintenance.vacuum import vacuum
+from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.engine import SearchEngine
 
 SEARCHES = "searches that found what they must, and no more"
 

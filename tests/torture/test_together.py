@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 
-from indexer.database import CATALOG
 from tests.fakes import FakeEncoder, write_photo
 from tests.torture.conftest import Rounds
 from tests.torture.place import Place
 from tests.torture.zygote import Ended, Started, Zygote
 from tests.waiting import wait_for
+from twobranch.indexer.catalog.connection import CATALOG
 
 INDEX = ("index", "photos", "--captions", "captions.csv", "--json")
 

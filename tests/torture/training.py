@@ -21,7 +21,7 @@ import torch._dynamo  # which optimisers import, in each child anew otherwise
 
 from tests.torture.points import Points, die, watch_writes
 from tests.train.test_loop import run, small
-from train.checkpoint import load_checkpoint
+from twobranch.train.checkpoint import load_checkpoint
 
 CHECKPOINT = "checkpoint.safetensors"
 PRESET = small("default", epochs=6)

@@ -228,9 +228,9 @@ def _serve() -> None:
 
 
 def _import_everything() -> None:
-    for name in ("faiss", "cli", "commands.index", "commands.watch", "embedding.encoder", "indexer.build",
-                 "indexer.moving", "indexer.plan", "indexer.vacuum", "indexer.watching", "retrieval.engine",
-                 "retrieval.status", "retrieval.tables"):  # fmt: skip
+    for name in ("faiss", "cli", "twobranch.commands.index", "twobranch.commands.watch", "twobranch.embedding.encoder", "twobranch.indexer.update.library",
+                 "twobranch.indexer.maintenance.relocate", "twobranch.indexer.update.plan", "twobranch.indexer.maintenance.vacuum", "twobranch.indexer.update.watch", "twobranch.retrieval.engine",
+                 "twobranch.retrieval.display.status", "twobranch.retrieval.display.tables"):  # fmt: skip
         import_module(name)
 
 
@@ -266,18 +266,20 @@ def _carry_out(order: Order, files: Path) -> None:
 
 
 def _prepare(order: Order) -> None:
-    import indexer.galleries
-    import indexer.lock
-    import indexer.run
-    from embedding.encoder import Encoder
+    import twobranch.indexer.catalog.lock
+    import twobranch.indexer.update.run
+    import twobranch.indexer.vectors.index
+    from twobranch.embedding.encoder import Encoder
 
     encoder = LoggingEncoder(Path(ENCODED), order.slow, order.fingerprint)
     Encoder.load = lambda *_, **__: encoder  # type: ignore[assignment]
-    indexer.run.Effort = partial(indexer.run.Effort, transaction=TRANSACTION)  # type: ignore[misc,assignment]
+    twobranch.indexer.update.run.Effort = partial(
+        twobranch.indexer.update.run.Effort, transaction=TRANSACTION
+    )  # type: ignore[misc,assignment]
     if order.large is not None:
-        indexer.galleries.LARGE = order.large
+        twobranch.indexer.vectors.index.LARGE = order.large
     if order.patience is not None:
-        indexer.lock.PATIENCE = order.patience
+        twobranch.indexer.catalog.lock.PATIENCE = order.patience
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedding.errors import UserError
-from embedding.progress import SILENT
 from tests.fakes import write_photo
-from train.activations import ActivationCache, Activations, photo_activations
+from twobranch.common.errors import UserError
+from twobranch.common.progress import SILENT
+from twobranch.train.sides.activations import ActivationCache, Activations, photo_activations
 
 SHAPE = (2, 2, 3)
 FEATURES = np.zeros((1, 2, 3), np.float32)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from retrieval.confidence import RISING, Bank, Calibration
-from train.calibrate import BANK, banks_of, fit_calibration, write_calibration
-from train.data import CaptionedPhotos
-from train.questions import Embedded, draw, embed, questions, visual_words
+from twobranch.retrieval.confidence import RISING, Bank, Calibration
+from twobranch.train.data import CaptionedPhotos
+from twobranch.train.output.calibrate import BANK, banks_of, fit_calibration, write_calibration
+from twobranch.train.output.questions import Embedded, draw, embed, questions, visual_words
 
 DIM = 16
 

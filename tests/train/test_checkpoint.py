@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from twobranch.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 
 def test_a_full_disk_is_an_os_error_and_keeps_the_last_checkpoint(

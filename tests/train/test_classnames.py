@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from train.classnames import STRENGTH, class_pairs, imagenet_class_names
+from twobranch.train.sides.class_names import STRENGTH, class_pairs, imagenet_class_names
 
 
 def lengths(sentences: Sequence[str]) -> NDArray[np.float32]:

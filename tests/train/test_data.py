@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from embedding.errors import UserError
-from embedding.progress import SILENT, Silent
-from indexer.corpus import read_corpus
 from tests.fakes import write_photo
-from train.data import data_fingerprint, training_and_dev
+from twobranch.common.errors import UserError
+from twobranch.common.progress import SILENT, Silent
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.train.data import data_fingerprint, training_and_dev
 
 
 class Warnings(Silent):

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from train.languages.e5weights import E5Weights, dequantise, latin_pieces, tokenizer
+from twobranch.train.languages.e5weights import E5Weights, dequantise, latin_pieces, tokenizer
 
 
 def test_a_block_is_a_scale_and_two_halves() -> None:

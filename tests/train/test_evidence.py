@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from train.evidence import PhotoEvidence, QueryEvidence, WordSpace
-from train.knowledge import Classifier
-from train.presets import EvidencePreset
+from twobranch.train.knowledge import Classifier
+from twobranch.train.presets import EvidencePreset
+from twobranch.train.sides.evidence import PhotoEvidence, QueryEvidence, WordSpace
 
 # Three classes whose names are the axes of a space of three; the classifier reads them off the features.
 NAMES = torch.eye(3)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train.export import store_float16, store_int8, write_onnx
+from twobranch.train.output.export import store_float16, store_int8, write_onnx
 
 
 class Words(nn.Module):

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.progress import SILENT
 from tests.fakes import write_photo
-from train.features import image_features, text_features
+from twobranch.common.progress import SILENT
+from twobranch.train.features import image_features, text_features
 
 
 class Extractor:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedding.errors import CaptionFileError
-from embedding.progress import SILENT, Silent
-from train.checkpoint import Checkpoint, load_checkpoint
-from train.data import CaptionedPhotos
-from train.languages.data import (
+from twobranch.common.errors import CaptionFileError
+from twobranch.common.progress import SILENT, Silent
+from twobranch.train.checkpoint import Checkpoint, load_checkpoint
+from twobranch.train.data import CaptionedPhotos
+from twobranch.train.languages.data import (
     NONE,
     DevTexts,
     Sentence,
@@ -25,9 +25,9 @@ from train.languages.data import (
     query_sentences,
     read_parallel,
 )
-from train.languages.e5weights import E5Weights
-from train.languages.loop import LanguagePreset, StudentDev, StudentSplit, train_student, typed
-from train.languages.student import Student, chosen_pieces
+from twobranch.train.languages.e5weights import E5Weights
+from twobranch.train.languages.loop import LanguagePreset, StudentDev, StudentSplit, train_student, typed
+from twobranch.train.languages.student import Student, chosen_pieces
 
 
 def photos(*names: str, kinds: bool = False) -> CaptionedPhotos:

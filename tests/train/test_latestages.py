@@ -6,8 +6,8 @@ import pytest
 import torch
 import torchvision
 
-from embedding.backbones import _TORCHVISION, Backbone, load_backbone
-from train.latestages import _FrozenDepthwise, split_backbone
+from twobranch.embedding.backbones import _TORCHVISION, Backbone, load_backbone
+from twobranch.train.sides.late_stages import _FrozenDepthwise, split_backbone
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])

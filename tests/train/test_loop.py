@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from embedding.branches import TwoBranchNetwork
-from embedding.progress import SILENT, Silent
-from train.checkpoint import Checkpoint, load_checkpoint
-from train.knowledge import Knowledge
-from train.loop import FeatureSplit, _another_text, dev_recalls, dev_rows, fit
-from train.presets import PRESETS, Preset
+from twobranch.common.progress import SILENT, Silent
+from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.train.checkpoint import Checkpoint, load_checkpoint
+from twobranch.train.knowledge import Knowledge
+from twobranch.train.loop import FeatureSplit, _another_text, dev_recalls, dev_rows, fit
+from twobranch.train.presets import PRESETS, Preset
 
 N = 48
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from train.losses import (
+from twobranch.train.losses import (
     bidirectional_ranking_loss,
     euclidean,
     info_nce_loss,

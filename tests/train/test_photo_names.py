@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.corpus import read_corpus
 from tests.fakes import write_photo
 from tests.indexing import write_captions
-from train.data import captioned_photos
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.train.data import captioned_photos
 
 COMPOSED, DECOMPOSED = "\u00e9t\u00e9", "e\u0301te\u0301"
 

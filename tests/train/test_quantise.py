@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from train.export import write_onnx
-from train.quantise import write_int8_tower
+from twobranch.train.output.export import write_onnx
+from twobranch.train.output.quantise import write_int8_tower
 
 SIDE = 16
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.encoder import Encoder
-from embedding.errors import UserError
-from embedding.modelfolder import check_files, read_config
-from embedding.progress import SILENT, Silent
 from tests.fakes import write_photo
-from train.presets import PRESETS
-from train.run import CorpusPlace, TrainOptions, TrainReport, train
+from twobranch.common.errors import UserError
+from twobranch.common.progress import SILENT, Silent
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.model_folder import check_files, read_config
+from twobranch.train.presets import PRESETS
+from twobranch.train.run import CorpusPlace, TrainOptions, TrainReport, train
 
 Whole = Callable[[str], tuple[Path, TrainReport]]
 COLORS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "white": (250, 250, 250)}

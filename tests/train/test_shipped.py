@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.encoder import Encoder
-from indexer.corpus import read_corpus
-from retrieval.metrics import ranks, retrieval_metrics
+from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.retrieval.evaluation.metrics import ranks, retrieval_metrics
 
 FLICKR8K = Path(os.environ.get("TWOBRANCH_FLICKR8K", Path(__file__).parents[3] / "shared" / "flickr8k"))
 

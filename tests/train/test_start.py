@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from embedding.backbones import load_backbone
-from embedding.errors import UserError
-from embedding.modelfolder import resolve_model
-from train.latestages import split_backbone
-from train.sentences import SentenceEncoder
-from train.start import mixed, read_start
+from twobranch.common.errors import UserError
+from twobranch.embedding.backbones import load_backbone
+from twobranch.embedding.model_folder import resolve_model
+from twobranch.train.sides.late_stages import split_backbone
+from twobranch.train.sides.sentences import SentenceEncoder
+from twobranch.train.sides.start import mixed, read_start
 
 
 def test_the_towers_of_the_shipped_model_give_their_weights_by_name() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from train.data import CaptionedPhotos
-from train.knowledge import Knowledge
-from train.truth import OBJECTS, Truth, with_object_texts
+from twobranch.train.data import CaptionedPhotos
+from twobranch.train.knowledge import Knowledge
+from twobranch.train.truth import OBJECTS, Truth, with_object_texts
 
 PIZZA, DOGS, BEAR, UNLISTED = range(4)
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from embedding.branches import TwoBranchNetwork
-from embedding.progress import SILENT
-from train.checkpoint import Checkpoint, network_tensors
-from train.joint import JointNetwork
-from train.knowledge import Knowledge
-from train.latestages import LateStages
-from train.presets import PRESETS, Tuning
-from train.tune import TuningSplit, _captions_by_photo, _crop, _drop_pieces, _move_towards, tune
+from twobranch.common.progress import SILENT
+from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.train.checkpoint import Checkpoint, network_tensors
+from twobranch.train.knowledge import Knowledge
+from twobranch.train.presets import PRESETS, Tuning
+from twobranch.train.sides.joint import JointNetwork
+from twobranch.train.sides.late_stages import LateStages
+from twobranch.train.tune import TuningSplit, _captions_by_photo, _crop, _drop_pieces, _move_towards, tune
 
 
 class BagOfWords(nn.Module):

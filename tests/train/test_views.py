@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from embedding.preprocess import load_photo
-from train.views import photo_views, random_box
+from twobranch.embedding.preprocess import load_photo
+from twobranch.train.sides.views import photo_views, random_box
 
 
 def test_the_photo_then_random_views_the_same_every_time(tmp_path: Path) -> None:

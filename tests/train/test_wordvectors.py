@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
-from embedding.errors import UserError
-from train.wordvectors import load_word_vectors
+from twobranch.common.errors import UserError
+from twobranch.train.sides.word_vectors import load_word_vectors
 
 WORDS = ["the", "dog", "zebra"]
 VECTORS = np.array([[1, 2], [3, 4], [5, 6.5]], dtype=np.float32)

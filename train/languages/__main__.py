@@ -1,4 +1,4 @@
-"""``python -m train.languages MODEL --captions FILE --images DIR …``: a text tower for other languages."""
+"""``python -m twobranch.train.languages MODEL --captions FILE --images DIR …``: a text tower for other languages."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from embedding.errors import UserError
-from embedding.modelfolder import TEXT_TOWER_LANGUAGES
-from embedding.progress import Console
-from train.features import default_cache
-from train.languages.loop import LanguagePreset
-from train.languages.run import LanguageOptions, add_languages
-from train.run import CorpusPlace
+from twobranch.common.errors import UserError
+from twobranch.common.progress import Console
+from twobranch.embedding.model_folder import TEXT_TOWER_LANGUAGES
+from twobranch.train.features import default_cache
+from twobranch.train.languages.loop import LanguagePreset
+from twobranch.train.languages.run import LanguageOptions, add_languages
+from twobranch.train.run import CorpusPlace
 
 
 def _captions(value: str) -> tuple[Path, str]:
@@ -24,7 +24,9 @@ def _captions(value: str) -> tuple[Path, str]:
 
 def main() -> None:
     """Parse the arguments, train, and print the path of the tower."""
-    parser = argparse.ArgumentParser(prog="python -m train.languages", description=add_languages.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m twobranch.train.languages", description=add_languages.__doc__
+    )
     parser.add_argument("model", help="shipped model or model folder; its tower for languages is replaced")
     parser.add_argument("--captions", type=Path, required=True, action="append", help="its caption files")
     parser.add_argument("--images", type=Path, required=True, action="append", help="the photos of each")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import CaptionFileError
-from indexer.corpus import read_corpus
-from train.data import CaptionedPhotos
+from twobranch.common.errors import CaptionFileError
+from twobranch.indexer.captionfiles.corpus import read_corpus
+from twobranch.train.data import CaptionedPhotos
 
 NONE = -1  # in place of a row number
 _SHORT_KINDS = ("query", "word")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.errors import UserError
+from twobranch.common.errors import UserError
 
 BLOCK = 32
 PREFIX = "query: "  # what e5 was trained to see before a query

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embedding.progress import Progress
-from train.checkpoint import (
+from twobranch.common.progress import Progress
+from twobranch.train.checkpoint import (
     Checkpoint,
     Epoch,
     load_checkpoint,
@@ -24,10 +24,10 @@ from train.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from train.languages.data import NONE, DevTexts
-from train.languages.student import Student
-from train.loop import dev_recalls, epoch_line, warm_cosine
-from train.losses import info_nce_loss
+from twobranch.train.languages.data import NONE, DevTexts
+from twobranch.train.languages.student import Student
+from twobranch.train.loop import dev_recalls, epoch_line, warm_cosine
+from twobranch.train.losses import info_nce_loss
 
 _WARM_UP = 0.05
 _PLAIN = 0.3  # share of texts that are read as people type them: in lower case, half of those without accents

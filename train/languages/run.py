@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.encoder import Encoder
-from embedding.errors import UserError
-from embedding.modelfolder import sha256_file, write_config
-from embedding.progress import Progress
-from train.card import write_card
-from train.classnames import imagenet_class_names
-from train.data import CaptionedPhotos, joined, training_and_dev
-from train.features import image_features, text_features
-from train.languages.data import (
+from twobranch.common.errors import UserError
+from twobranch.common.progress import Progress
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.model_folder import sha256_file, write_config
+from twobranch.train.data import CaptionedPhotos, joined, training_and_dev
+from twobranch.train.features import image_features, text_features
+from twobranch.train.languages.data import (
     ENGLISH,
     DevTexts,
     Sentence,
@@ -31,11 +29,13 @@ from train.languages.data import (
     query_sentences,
     read_parallel,
 )
-from train.languages.e5weights import read_weights, tokenizer, weights_file
-from train.languages.loop import LanguagePreset, StudentDev, StudentSplit, train_student, typed
-from train.languages.student import Student, chosen_pieces, token_ids, write_student
-from train.metrics import text_to_image
-from train.run import CorpusPlace, read_corpora
+from twobranch.train.languages.e5weights import read_weights, tokenizer, weights_file
+from twobranch.train.languages.loop import LanguagePreset, StudentDev, StudentSplit, train_student, typed
+from twobranch.train.languages.student import Student, chosen_pieces, token_ids, write_student
+from twobranch.train.metrics import text_to_image
+from twobranch.train.output.card import write_card
+from twobranch.train.run import CorpusPlace, read_corpora
+from twobranch.train.sides.class_names import imagenet_class_names
 
 
 @dataclass(frozen=True)

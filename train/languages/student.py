@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from embedding.branches import Branch
-from embedding.modelfolder import TEXT_TOWER_LANGUAGES, TOKENIZER_LANGUAGES
-from train.joint import SENTENCES_AT_A_TIME, fast_arithmetic
-from train.languages.e5weights import E5Weights, bert, latin_pieces, tokenizer
-from train.sentences import MAX_TOKENS, SentenceEncoder, SentenceTower, padded
-from train.textside import write_text_tower
+from twobranch.embedding.branches import Branch
+from twobranch.embedding.model_folder import TEXT_TOWER_LANGUAGES, TOKENIZER_LANGUAGES
+from twobranch.train.languages.e5weights import E5Weights, bert, latin_pieces, tokenizer
+from twobranch.train.sides.joint import SENTENCES_AT_A_TIME, fast_arithmetic
+from twobranch.train.sides.sentences import MAX_TOKENS, SentenceEncoder, SentenceTower, padded
+from twobranch.train.sides.text import write_text_tower
 
 PIECES = 50_000  # 19 MB of 8-bit rows; the 110,000 of all Latin writing are 42 MB
 _HIDDEN = 2048

@@ -1,6 +1,6 @@
 """The table of word frequencies that ``embedding.language`` reads.
 
-    pip install --no-deps wordfreq && python -m train.languages.wordtable        # writes embedding/data
+    pip install --no-deps wordfreq && python -m twobranch.train.languages.wordtable        # writes embedding/data
 
 The frequencies are those of Robyn Speer's wordfreq (https://doi.org/10.5281/zenodo.7199437), under CC BY-SA
 4.0, as is the table that is made of them.
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from embedding.errors import UserError
-from embedding.language import (
+from twobranch.common.errors import UserError
+from twobranch.embedding.language import (
     DATA,
     FREQUENCIES,
     HASHES,

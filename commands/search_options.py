@@ -1,0 +1,100 @@
+"""Options of ``search``: its terms, filters, order and ranking."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from twobranch.commands.config import SETTABLE
+from twobranch.commands.shared import GalleryOption
+
+
+class Sort(str, Enum):
+    """The order of hits."""
+
+    relevance = "relevance"
+    date = "date"
+
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help='Sentences and paths to photos, as in: "2:golden retriever" + ./pool.jpg - fruit',
+        metavar="QUERY…",
+    ),
+]
+Plus = Annotated[list[str] | None, typer.Option(help="Also look for this.", metavar="TERM")]
+Minus = Annotated[list[str] | None, typer.Option(help="Get away from this.", metavar="TERM")]
+Like = Annotated[
+    list[int] | None, typer.Option(help="More like this hit of the last search.", metavar="RANK")
+]
+Unlike = Annotated[
+    list[int] | None, typer.Option(help="Less like this hit of the last search.", metavar="RANK")
+]
+Last = Annotated[bool, typer.Option("--last", help="The last search again.")]
+Top = Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="How many hits."), SETTABLE]
+InGallery = Annotated[
+    GalleryOption | None, typer.Option("--in", help="What to search [default: images]."), SETTABLE
+]
+After = Annotated[
+    str | None,
+    typer.Option(help="Taken then or later: 2023, 2023-06, 2023-06-30.", metavar="DATE"),
+    SETTABLE,
+]
+Before = Annotated[str | None, typer.Option(help="Taken before that.", metavar="DATE"), SETTABLE]
+PathGlobs = Annotated[
+    list[str] | None,
+    typer.Option(help="Only files or folders of this name, such as 'holiday/**'.", metavar="GLOB"),
+    SETTABLE,
+]
+NotPathGlobs = Annotated[list[str] | None, typer.Option(help="None of these.", metavar="GLOB"), SETTABLE]
+Cameras = Annotated[
+    list[str] | None, typer.Option(help="Only this camera, such as 'Pixel*'.", metavar="GLOB"), SETTABLE
+]
+Near = Annotated[
+    str | None, typer.Option(help="Taken near this place: 48.85,2.35.", metavar="LAT,LON"), SETTABLE
+]
+Within = Annotated[
+    str | None,
+    typer.Option("--within", help="How near: 20km, 500m, 3mi [default: 10km].", metavar="DISTANCE"),
+    SETTABLE,
+]
+Portrait = Annotated[bool, typer.Option("--portrait", help="Only what is higher than wide."), SETTABLE]
+Landscape = Annotated[bool, typer.Option("--landscape", help="Only what is wider than high."), SETTABLE]
+Square = Annotated[bool, typer.Option("--square", help="Only square photos."), SETTABLE]
+MinSize = Annotated[
+    str | None, typer.Option(help="At least so many pixels: 2MP, 1920x1080.", metavar="SIZE"), SETTABLE
+]
+Formats = Annotated[
+    list[str] | None, typer.Option("--format", help="Only such files: png.", metavar="SUFFIX"), SETTABLE
+]
+SortBy = Annotated[
+    Sort, typer.Option(help="The best first, or of those that match well the newest."), SETTABLE
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Leave out hits that match with a lower probability than this.", metavar="P"
+    ),
+    SETTABLE,
+]
+Exact = Annotated[
+    bool,
+    typer.Option("--exact", help="Look at every vector, even among 200,000 photos or more."),
+    SETTABLE,
+]
+NoFold = Annotated[
+    bool,
+    typer.Option("--no-fold", help="Show every photo, also those that look almost like a better hit."),
+    SETTABLE,
+]
+VisualOnly = Annotated[
+    bool,
+    typer.Option("--visual-only", help="Only by what photos show, not by the words beside them."),
+    SETTABLE,
+]
+WordsOnly = Annotated[
+    bool, typer.Option("--words-only", help="Only by names, folders, keywords and captions."), SETTABLE
+]

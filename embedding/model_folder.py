@@ -1,0 +1,235 @@
+"""A model is a folder: ``config.json`` and the files it names, each with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from twobranch.common.atomic import replacing
+from twobranch.common.errors import ModelError
+from twobranch.common.paths import expanded
+
+FORMAT = 1
+CONFIG = "config.json"
+# As sha256sum writes it. It holds for the checksums of all other files; folders from before it have none.
+CONFIG_CHECKSUM = "config.sha256"
+IMAGE_TOWER = "image.onnx"
+TEXT_TOWER = "text.onnx"
+TOKENIZER = "tokenizer.json"
+# The second text tower, for other languages than English, where a model has one.
+TEXT_TOWER_LANGUAGES = "text-languages.onnx"
+TOKENIZER_LANGUAGES = "tokenizer-languages.json"
+IMAGE_TOWER_INT8 = "image-int8.onnx"  # the same in arithmetic of 8 bits (train.output.quantise)
+# Marks in fingerprints. Of vectors that are means over the views `preprocess.TTA`: others need another mark.
+_VIEWS = "+mirrored-centre-0.85"
+_INT8 = "+int8-"
+RSUM_INT8 = "rsum_int8"  # among the dev figures
+CALIBRATION = "calibration.npz"  # what a score means, where it is known (retrieval.confidence)
+SHIPPED_MODELS = Path(__file__).parent / "models"
+
+ADVICE = "copy the model folder again, or make the model anew"  # after what is wrong with a file of it
+# Far beyond any model there is, and nothing that would fill the memory before a tower says what it takes.
+_MOST = {"image_size": 4096, "dim": 65_536, "max_tokens": 8192}
+_LEAST_TOKENS = 3  # a sentence's own two signs, and a piece of it
+_LONGEST_REASON = 300  # characters of what a library says
+
+TextKind = Literal["words", "wordpiece"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a model encodes photos. Vectors of two variants are never compared."""
+
+    tta: bool = False  # the mean over two views of a photo
+    int8: bool = False  # the tower in arithmetic of 8 bits
+
+    @classmethod
+    def of_fingerprint(cls, fingerprint: str) -> Variant:
+        """That of vectors with this fingerprint."""
+        return cls(fingerprint.endswith(_VIEWS), _INT8 in fingerprint)
+
+    @property
+    def options(self) -> str:
+        """As one types it after the name of the model."""
+        return " --int8" * self.int8 + " --tta" * self.tta
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What ``config.json`` says."""
+
+    preset: str
+    backbone: str
+    image_size: int  # side of the square the image tower takes, in pixels
+    dim: int  # of the embeddings
+    text_kind: TextKind  # "words": SIF over word vectors; "wordpiece": a sentence encoder
+    max_tokens: int  # longer sentences are cut (wordpiece only)
+    training: dict[str, Any]  # corpus, command, seed, versions: what it takes to repeat the training
+    dev: dict[str, Any]  # metrics on the dev split, as `eval --json` prints them
+    files: dict[str, str] = field(default_factory=dict)  # name -> sha256
+    format: int = FORMAT
+    languages: list[str] = field(default_factory=list)  # codes that the second text tower was trained on
+
+
+def resolve_model(name_or_dir: str | Path) -> Path:
+    """The folder of a model given by shipped name or by path. Raises ``ModelError`` if there is none."""
+    shipped = SHIPPED_MODELS / str(name_or_dir)
+    if (shipped / CONFIG).is_file() and shipped.parent == SHIPPED_MODELS:
+        return shipped
+    folder = expanded(name_or_dir)
+    if (folder / CONFIG).is_file():
+        return folder.resolve()
+    names = ", ".join(sorted(path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}"))) or "none"
+    fact = f"no {CONFIG} in it" if folder.is_dir() else "no such model"
+    raise ModelError(f"{name_or_dir}: {fact}; give a folder that `train` wrote, or a shipped model ({names})")
+
+
+def model_name(folder: Path) -> str:
+    """What a person calls the model: the shipped name, or the folder's full path."""
+    return folder.name if folder.parent == SHIPPED_MODELS else str(folder)
+
+
+def model_label(name: str, variant: Variant) -> str:
+    """The model and how it is used, as a person would type it."""
+    return name + variant.options
+
+
+def split_label(label: str) -> tuple[str, Variant]:
+    """The name and the variant of a label."""
+    variants = (Variant(tta, int8) for tta in (True, False) for int8 in (True, False))
+    variant = next(variant for variant in variants if label.endswith(variant.options))
+    return label.removesuffix(variant.options), variant
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The folder's configuration. Raises ``ModelError`` when it is damaged or of an unknown format."""
+    path = folder / CONFIG
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data["format"]
+    except FileNotFoundError:
+        raise ModelError(f"{path}: missing; this is not a model folder that `train` finished") from None
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
+    if version != FORMAT:
+        raise ModelError(f"{path}: model format {version}, this program knows {FORMAT}; update twobranch")
+    try:
+        config = ModelConfig(**data)
+        _check_values(config)
+        _config_text(config).encode()  # its fingerprint is made of it
+    except (TypeError, UnicodeError, RecursionError) as error:
+        raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
+    return config
+
+
+def _check_values(config: ModelConfig) -> None:
+    """Raise ``TypeError`` for a value that is not what the program will take it for."""
+    for kind, names in {
+        str: ("preset", "backbone", "text_kind"),
+        int: ("image_size", "dim", "max_tokens"),
+        dict: ("training", "dev", "files"),
+    }.items():
+        for name in names:
+            value = getattr(config, name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise TypeError(f"{name} is {value!r:.40}")
+    if config.text_kind not in get_args(TextKind):
+        kinds = " or ".join(get_args(TextKind))
+        raise TypeError(f"text_kind is {config.text_kind!r:.40} rather than {kinds}")
+    least = {"image_size": 1, "dim": 1, "max_tokens": _LEAST_TOKENS if config.text_kind == "wordpiece" else 0}
+    for name, most in _MOST.items():
+        if not least[name] <= getattr(config, name) <= most:
+            raise TypeError(f"{name} is {getattr(config, name)!r:.40}, not from {least[name]} to {most:,}")
+    recalls = [config.dev.get(name, {}) for name in ("text_to_image", "image_to_text")]
+    if not all(isinstance(recall, dict) for recall in recalls):
+        raise TypeError("recalls in dev that are none")
+    for figure in (config.dev.get("rsum", 0), *(recall.get("R@1", 0) for recall in recalls)):
+        if not isinstance(figure, (int, float)):
+            raise TypeError(f"a figure in dev is {figure!r:.40}")
+    if not all(isinstance(digest, str) for digest in config.files.values()):
+        raise TypeError("a checksum that is no text")
+    if config.languages and config.text_kind != "wordpiece":
+        raise TypeError("languages beside a text tower over word vectors")
+    if not isinstance(config.languages, list) or not all(isinstance(one, str) for one in config.languages):
+        raise TypeError(f"languages is {config.languages!r:.40}")
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    """Write ``config.json`` last of all files: a folder that has one is complete. Its own checksum lies
+    beside it."""
+    text = _config_text(config)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    for name, content in ((CONFIG_CHECKSUM, f"{digest}  {CONFIG}\n"), (CONFIG, text)):
+        with replacing(folder / name) as partial:
+            partial.write_text(content, encoding="utf-8", newline="\n")
+
+
+def _config_text(config: ModelConfig) -> str:
+    fields = asdict(config)
+    if not config.languages:  # as before there were any: the fingerprints of such models stay what they are
+        del fields["languages"]
+    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+
+def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
+    """The identity of a model's vectors: the sha256 of its configuration, which holds the checksums of its
+    files, then that of the int8 tower, then the views that a photo's embedding is the mean of.
+
+    What the others do not depend on is left out of the first, the calibration and the int8 tower: libraries
+    outlive their being made again.
+    """
+    text = (folder / CONFIG).read_bytes()
+    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8)):
+        weights, int8 = hashlib.sha256(text).hexdigest(), "none"
+    else:
+        config = read_config(folder)
+        int8 = config.files.get(IMAGE_TOWER_INT8, "none")[:16]
+        files = {
+            name: digest
+            for name, digest in config.files.items()
+            if name not in (CALIBRATION, IMAGE_TOWER_INT8)
+        }
+        dev = {name: figure for name, figure in config.dev.items() if name != RSUM_INT8}
+        weights = hashlib.sha256(_config_text(replace(config, files=files, dev=dev)).encode()).hexdigest()
+    return weights + (_INT8 + int8) * variant.int8 + _VIEWS * variant.tta
+
+
+def weights_of(fingerprint: str) -> str:
+    """The part of a fingerprint that says which weights: texts have the same vectors in all variants."""
+    return fingerprint.partition("+")[0]
+
+
+def check_files(folder: Path, config: ModelConfig) -> None:
+    """Raise ``ModelError`` naming the first file that is missing or is not the one that was written.
+
+    Reads all of them: `index` and `doctor` do, and a search does not, which the library's fingerprint tells
+    whether ``config.json`` is the one it was indexed with.
+    """
+    checksum = folder / CONFIG_CHECKSUM
+    if checksum.is_file() and checksum.read_bytes()[:64] != sha256_file(folder / CONFIG).encode():
+        raise ModelError(f"{folder / CONFIG}: not the file this model was saved with; copy the folder again")
+    for name, expected in config.files.items():
+        path = folder / name
+        if Path(name).name != name:
+            raise ModelError(f"{folder / CONFIG}: names a file outside the model folder: {name}")
+        if not path.is_file():
+            raise ModelError(f"{path}: missing from the model folder; copy the folder again")
+        if sha256_file(path) != expected:
+            raise ModelError(f"{path}: not the file this model was saved with; copy the folder again")
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, for the middle of a line."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
+
+
+def sha256_file(path: Path) -> str:
+    """The file's sha256 in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

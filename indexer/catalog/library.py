@@ -1,0 +1,59 @@
+"""Where the library is: the nearest ``.twobranch`` folder, like git's ``.git``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twobranch.common.errors import LibraryError
+from twobranch.common.paths import expanded, is_ours
+
+LIBRARY = ".twobranch"
+VARIABLE = "TWOBRANCH_LIBRARY"
+
+
+def find_library(explicit: Path | None = None) -> Path:
+    """The library folder that is meant: ``explicit``, else the environment's, else the nearest one.
+
+    Raises ``LibraryError`` naming the command that makes one when there is none, and for the nearest one when
+    it is another user's.
+    """
+    named = _named(explicit)
+    if named is not None:
+        if not named.is_dir():
+            raise LibraryError(f"{named}: no such library; `--library {named} index PATH` creates it")
+        return named
+    nearest = _nearest()
+    if nearest is None:
+        raise LibraryError(f"no {LIBRARY} folder in {Path.cwd()} or above it; `index PATH` creates one here")
+    return nearest
+
+
+def library_for_indexing(explicit: Path | None = None) -> Path:
+    """The library folder that ``index`` writes to; it need not exist yet.
+
+    Raises ``LibraryError`` for the nearest one when it is another user's.
+    """
+    return _named(explicit) or _nearest() or Path.cwd() / LIBRARY
+
+
+def _named(explicit: Path | None) -> Path | None:
+    variable = os.environ.get(VARIABLE)
+    if explicit is not None:
+        return expanded(explicit)
+    return expanded(variable) if variable else None
+
+
+def _nearest() -> Path | None:
+    """The nearest library, which must be the caller's own, as with git's ``safe.directory``.
+
+    Whoever may write above the current folder could put one there, and its catalogue says which folders an
+    `index` reads. Whoever names another user's library trusts it.
+    """
+    here = Path.cwd()
+    nearest = next((path / LIBRARY for path in (here, *here.parents) if (path / LIBRARY).is_dir()), None)
+    if nearest is not None and not is_ours(nearest):
+        raise LibraryError(
+            f"{nearest}: belongs to another user; if you trust it, name it with --library or {VARIABLE}"
+        )
+    return nearest

@@ -1,0 +1,343 @@
+"""The catalogue's schema, version by version; ``PRAGMA user_version`` of the file says which it has.
+
+A released migration is never edited: another one is added after it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from twobranch.common.atomic import replacing
+from twobranch.common.errors import LibraryError
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The step to ``version`` from the one before, as SQL statements."""
+
+    version: int
+    statements: tuple[str, ...]
+
+
+def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
+    """Of version 3: any change to the vectors of a model gives them a new state, whoever makes it."""
+
+    def renew(row: str) -> str:
+        return f"""
+                INSERT INTO vector_states (kind, model_id, token)
+                VALUES ('{kind}', {row}.model_id, randomblob(16))
+                ON CONFLICT (kind, model_id) DO UPDATE SET token = excluded.token;"""
+
+    return (
+        f"""
+            CREATE TRIGGER {kind}_vector_added AFTER INSERT ON {table} BEGIN{renew("new")}
+            END
+            """,
+        f"""
+            CREATE TRIGGER {kind}_vector_removed AFTER DELETE ON {table} BEGIN{renew("old")}
+            END
+            """,
+        # No program of ours does that: an id names one vector for ever. So no earlier state is one of these.
+        f"""
+            CREATE TRIGGER {kind}_vector_changed AFTER UPDATE OF id, model_id, vector ON {table} BEGIN
+                DELETE FROM past_vector_states;{renew("old")}{renew("new")}
+            END
+            """,
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        1,
+        (
+            """
+            CREATE TABLE roots (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                path TEXT NOT NULL UNIQUE
+            )
+            """,
+            """
+            CREATE TABLE models (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                name TEXT NOT NULL,
+                folder TEXT NOT NULL,
+                fingerprint TEXT NOT NULL UNIQUE,
+                dim INTEGER NOT NULL,
+                added_at DATETIME NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE settings (
+                "key" TEXT NOT NULL PRIMARY KEY,
+                value TEXT NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE images (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+                path TEXT NOT NULL,
+                size INTEGER NOT NULL,
+                mtime_ns INTEGER NOT NULL,
+                content_hash BLOB,
+                width INTEGER,
+                height INTEGER,
+                taken_at DATETIME,
+                camera TEXT,
+                latitude REAL,
+                longitude REAL,
+                indexed_at DATETIME NOT NULL,
+                failure TEXT,
+                UNIQUE (root_id, path)
+            )
+            """,
+            "CREATE INDEX ix_images_content_hash ON images (content_hash)",
+            """
+            CREATE TABLE corpora (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                path TEXT NOT NULL UNIQUE,
+                split TEXT,
+                format TEXT NOT NULL,
+                size INTEGER NOT NULL,
+                mtime_ns INTEGER NOT NULL,
+                added_at DATETIME NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE captions (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
+                position INTEGER NOT NULL,
+                text TEXT NOT NULL,
+                image_name TEXT,
+                split TEXT,
+                image_id INTEGER REFERENCES images (id) ON DELETE SET NULL
+            )
+            """,
+            "CREATE INDEX ix_captions_corpus ON captions (corpus_id, position)",
+            "CREATE INDEX ix_captions_image_id ON captions (image_id)",
+            """
+            CREATE TABLE image_vectors (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                model_id INTEGER NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+                image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+                vector BLOB NOT NULL,
+                UNIQUE (image_id, model_id)
+            )
+            """,
+            "CREATE INDEX ix_image_vectors_model_id ON image_vectors (model_id)",
+            """
+            CREATE TABLE caption_vectors (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                model_id INTEGER NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+                caption_id INTEGER NOT NULL REFERENCES captions (id) ON DELETE CASCADE,
+                vector BLOB NOT NULL,
+                UNIQUE (caption_id, model_id)
+            )
+            """,
+            "CREATE INDEX ix_caption_vectors_model_id ON caption_vectors (model_id)",
+            """
+            CREATE TABLE evaluations (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                created_at DATETIME NOT NULL,
+                model_id INTEGER REFERENCES models (id) ON DELETE SET NULL,
+                model_name TEXT NOT NULL,
+                split TEXT,
+                n_images INTEGER NOT NULL,
+                n_captions INTEGER NOT NULL,
+                exact BOOLEAN NOT NULL,
+                rsum REAL NOT NULL,
+                rsum_low REAL NOT NULL,
+                rsum_high REAL NOT NULL,
+                command TEXT NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE evaluation_directions (
+                evaluation_id INTEGER NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+                direction TEXT NOT NULL,
+                n_queries INTEGER NOT NULL,
+                n_gallery INTEGER NOT NULL,
+                median_rank REAL NOT NULL,
+                mean_rank REAL NOT NULL,
+                PRIMARY KEY (evaluation_id, direction)
+            )
+            """,
+            """
+            CREATE TABLE evaluation_recalls (
+                evaluation_id INTEGER NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+                direction TEXT NOT NULL,
+                k INTEGER NOT NULL,
+                recall REAL NOT NULL,
+                low REAL NOT NULL,
+                high REAL NOT NULL,
+                PRIMARY KEY (evaluation_id, direction, k)
+            )
+            """,
+        ),
+    ),
+    # The words beside the photos: `indexer.catalog.fulltext` fills an FTS5 table with those of the photos noted here.
+    Migration(
+        2,
+        (
+            "ALTER TABLE images ADD COLUMN keywords TEXT",
+            "CREATE TABLE stale_words (image_id INTEGER NOT NULL PRIMARY KEY)",
+            "INSERT INTO stale_words SELECT id FROM images",
+            """
+            CREATE TRIGGER words_image_added AFTER INSERT ON images BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (new.id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_image_changed AFTER UPDATE OF root_id, path, keywords ON images
+            WHEN (old.root_id, old.path, old.keywords) IS NOT (new.root_id, new.path, new.keywords) BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (new.id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_image_removed AFTER DELETE ON images BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (old.id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_caption_added AFTER INSERT ON captions WHEN new.image_id IS NOT NULL BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (new.image_id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_caption_changed AFTER UPDATE OF text, image_id ON captions
+            WHEN (old.text, old.image_id) IS NOT (new.text, new.image_id) BEGIN
+                INSERT OR IGNORE INTO stale_words
+                SELECT id FROM images WHERE id IN (old.image_id, new.image_id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_caption_removed AFTER DELETE ON captions WHEN old.image_id IS NOT NULL BEGIN
+                INSERT OR IGNORE INTO stale_words VALUES (old.image_id);
+            END
+            """,
+            """
+            CREATE TRIGGER words_root_moved AFTER UPDATE OF path ON roots BEGIN
+                INSERT OR IGNORE INTO stale_words SELECT id FROM images WHERE root_id = new.id;
+            END
+            """,
+        ),
+    ),
+    # Which state of the vectors an index file holds: `indexer.catalog.vector_states`.
+    Migration(
+        3,
+        (
+            """
+            CREATE TABLE vector_states (
+                kind TEXT NOT NULL,
+                model_id INTEGER NOT NULL,
+                token BLOB NOT NULL,
+                PRIMARY KEY (kind, model_id)
+            )
+            """,
+            """
+            CREATE TABLE past_vector_states (
+                id INTEGER NOT NULL PRIMARY KEY,
+                kind TEXT NOT NULL,
+                model_id INTEGER NOT NULL,
+                token BLOB NOT NULL UNIQUE
+            )
+            """,
+            *_vector_triggers("images", "image_vectors"),
+            *_vector_triggers("captions", "caption_vectors"),
+            "INSERT INTO vector_states SELECT 'images', id, randomblob(16) FROM models",
+            "INSERT INTO vector_states SELECT 'captions', id, randomblob(16) FROM models",
+        ),
+    ),
+    # Which file it was that was read, so that a server hands out no other: `indexer.disk.open.identity_of`.
+    Migration(4, ("ALTER TABLE images ADD COLUMN identity TEXT",)),
+)
+LATEST = MIGRATIONS[-1].version
+_TIMEOUT = 30.0  # seconds to wait for another process
+_MOST = 1000  # no program will have so many versions; a catalogue that says so is damaged there
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The schema version of an open file; 0 for an empty one. Raises ``sqlite3.Error``."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def is_possible(version: int) -> bool:
+    """Whether this is the schema version of some program, and not of a damaged file."""
+    return 0 <= version <= _MOST
+
+
+def check_not_newer(path: Path, version: int, latest: int = LATEST) -> None:
+    """Raises ``LibraryError`` for the schema version of a newer program."""
+    if is_possible(version) and version > latest:
+        raise LibraryError(
+            f"{path}: written by a newer twobranch (schema {version}, this program knows {latest}); "
+            "update twobranch"
+        )
+
+
+def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Takes the catalogue at ``path`` to the last of ``migrations``, all in one transaction.
+
+    A catalogue that already held something is copied to ``<name>.v<version>.bak`` first. Raises
+    ``LibraryError`` for one that is newer than the migrations or is some other SQLite file.
+    """
+    latest = migrations[-1].version
+    with closing(sqlite3.connect(path, timeout=_TIMEOUT, isolation_level=None)) as connection:
+        connection.execute("BEGIN")  # version and tables of one moment: another process may be making them
+        version, has_tables = schema_version(connection), _has_tables(connection)
+        connection.execute("COMMIT")
+        check_not_newer(path, version, latest)
+        if not is_possible(version):
+            raise LibraryError(
+                f"{path}: damaged (schema {version}); `doctor --repair` saves what can be read"
+            )
+        if version == 0 and has_tables:
+            raise LibraryError(
+                f"{path}: some other SQLite file, not a catalogue; choose another library folder"
+            )
+        # Of a new file. A page of the usual 4 KB holds one vector of 2 KB, and nothing in its other half.
+        connection.execute("PRAGMA page_size = 16384")
+        _use_wal(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        version = schema_version(connection)  # another process may have been quicker
+        if 0 < version < latest:
+            _back_up(path)
+        for migration in migrations:
+            if migration.version > version:
+                for statement in migration.statements:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {migration.version}")
+        connection.execute("COMMIT")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Kept in the file: readers never wait for a writer."""
+    latest = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:  # for this statement SQLite does not wait by itself
+            if "locked" not in str(error) or time.monotonic() > latest:
+                raise
+            time.sleep(0.01)
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def _back_up(path: Path) -> None:
+    """Copies the catalogue, which nobody may be writing to: its version must not change on the way."""
+    with closing(sqlite3.connect(path)) as reader:  # the connection that holds the lock cannot do it
+        target = path.with_name(f"{path.name}.v{schema_version(reader)}.bak")
+        with replacing(target) as partial, closing(sqlite3.connect(partial)) as copy:
+            copy.execute("PRAGMA journal_mode = OFF")  # which would be one more file to be left behind
+            reader.backup(copy)

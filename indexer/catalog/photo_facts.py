@@ -1,0 +1,145 @@
+"""What the catalogue knows of single photos, and its captions page by page: statements for a server.
+
+Plain ``sqlite3`` through the reader, as in ``indexer.catalog.reader``: a page of photos asks for a hundred.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePath
+
+from twobranch.indexer.catalog.photo_file import PhotoFile
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.disk.open import content_name
+from twobranch.indexer.disk.walk import FoundFile
+
+# What a filter takes for the same kind of file, by one name.
+_ONE_NAME = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
+
+
+@dataclass(frozen=True)
+class CataloguedPhoto:
+    """All that the catalogue knows of a photo."""
+
+    file: PhotoFile
+    width: int | None  # of the upright photo, in pixels
+    height: int | None
+    taken_at: datetime | None  # by the camera's clock
+    camera: str | None
+    latitude: float | None  # degrees, north positive
+    longitude: float | None  # degrees, east positive
+    keywords: tuple[str, ...]  # and title and description
+    indexed_at: datetime  # UTC, without a zone
+
+    @property
+    def content(self) -> str | None:
+        """A name of what is in the file: another content, another name. As ``Found`` has it."""
+        return content_name(self.file.content_hash)
+
+
+@dataclass(frozen=True)
+class CataloguedCaption:
+    """A caption and the photo it describes, if that is in the library."""
+
+    id: int
+    text: str
+    split: str | None
+    photo: int | None
+    path: Path | None
+
+
+def format_of(name: str) -> str:
+    """The kind of a file by the end of its name, as ``Filters.formats`` takes it."""
+    suffix = PurePath(name).suffix.lower().removeprefix(".")
+    return _ONE_NAME.get(suffix, suffix)
+
+
+_FILE = "i.id, r.path, i.path, i.size, i.mtime_ns, i.content_hash, i.failure, i.identity"
+_FROM = "FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id = ?"
+
+
+def photo_file(reader: CatalogReader, photo: int) -> PhotoFile | None:
+    """Where a photo is, by its id; None when there is none. Raises ``LibraryError``."""
+    rows = reader.rows(f"SELECT {_FILE} {_FROM}", [photo])
+    return _file(*rows[0]) if rows else None
+
+
+def photo_facts(reader: CatalogReader, photo: int) -> CataloguedPhoto | None:
+    """All that is known of a photo, by its id; None when there is none. Raises ``LibraryError``."""
+    rows = reader.rows(
+        "SELECT i.width, i.height, i.taken_at, i.camera, i.latitude, i.longitude, i.keywords, i.indexed_at, "
+        f"{_FILE} {_FROM}",
+        [photo],
+    )
+    if not rows:
+        return None
+    width, height, taken_at, camera, latitude, longitude, keywords, indexed_at, *file = rows[0]
+    return CataloguedPhoto(
+        _file(*file),
+        width,
+        height,
+        None if taken_at is None else datetime.fromisoformat(taken_at),
+        camera,
+        latitude,
+        longitude,
+        tuple((keywords or "").splitlines()),
+        datetime.fromisoformat(indexed_at),
+    )
+
+
+def captions_of(reader: CatalogReader, photo: int) -> list[CataloguedCaption]:
+    """The captions of a photo in the order of their files. Raises ``LibraryError``."""
+    return _captions(reader, "c.image_id = ?", [photo], limit=-1)
+
+
+def captions_after(
+    reader: CatalogReader, after: int, limit: int, split: str | None
+) -> list[CataloguedCaption]:
+    """At most ``limit`` captions with ids above ``after``, rising; of one split, or of all. Raises
+    ``LibraryError``."""
+    condition, values = ("", []) if split is None else (" AND c.split = ?", [split])
+    return _captions(reader, f"c.id > ?{condition}", [after, *values], limit)
+
+
+def count_captions(reader: CatalogReader, split: str | None) -> int:
+    """How many captions there are, of one split or of all. Raises ``LibraryError``."""
+    condition, values = ("", []) if split is None else (" WHERE split = ?", [split])
+    ((count,),) = reader.rows(f"SELECT COUNT(*) FROM captions{condition}", values)
+    return int(count)
+
+
+def _captions(
+    reader: CatalogReader, condition: str, values: Sequence[int | str], limit: int
+) -> list[CataloguedCaption]:
+    rows = reader.rows(
+        "SELECT c.id, c.text, c.split, i.id, r.path, i.path FROM captions c "
+        "LEFT JOIN images i ON i.id = c.image_id LEFT JOIN roots r ON r.id = i.root_id "
+        f"WHERE {condition} ORDER BY c.id LIMIT ?",
+        [*values, limit],
+    )
+    return [
+        CataloguedCaption(
+            id_, text, split, photo, None if root is None else Path(os.fsdecode(root), os.fsdecode(path))
+        )
+        for id_, text, split, photo, root, path in rows
+    ]
+
+
+def _file(
+    id_: int,
+    root: str | bytes,
+    path: str | bytes,
+    size: int,
+    mtime_ns: int,
+    content_hash: bytes | None,
+    failure: str | bytes | None,
+    identity: str | None,
+) -> PhotoFile:
+    # Names that are not UTF-8 are stored as bytes (catalog.OsText).
+    found = FoundFile(os.fsdecode(path), size, mtime_ns)
+    known = identity if isinstance(identity, str) else None  # a damaged row may hold anything
+    reason = None if failure is None else os.fsdecode(failure)
+    return PhotoFile(id_, Path(os.fsdecode(root)), found, content_hash, reason, known)

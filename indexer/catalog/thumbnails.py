@@ -1,0 +1,111 @@
+"""Small pictures on disk, by the content they were made from and their size; nothing depends on them.
+
+``thumbnails/ab/abcd….320.webp`` in the library folder. A library that is read-only or a disk that is full has
+none. A photo that has left the library may leave its pictures behind: the oldest go when all take more than
+``LIMIT``, and ``vacuum`` and ``forget`` remove those of no photo.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from twobranch.common.atomic import replacing
+from twobranch.indexer.catalog.reader import CatalogReader
+
+FOLDER = "thumbnails"
+LIMIT = 2_000_000_000  # bytes; 100,000 photos of 320 pixels take about 1.5 GB
+_KEPT = 0.9  # of the limit when the oldest are removed, so that this is seldom
+
+
+@dataclass(frozen=True)
+class _Stored:
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+class ThumbnailCache:
+    """The pictures of one library. Threads may share it, and so may processes."""
+
+    def __init__(self, library: Path) -> None:
+        self._folder = library / FOLDER
+        self._lock = Lock()
+        self._total: int | None = None  # bytes; None until it was looked at
+
+    def get(self, content_hash: bytes, side: int) -> bytes | None:
+        """The WebP file of a picture; None where there is none that is whole."""
+        try:
+            data = self._path(content_hash, side).read_bytes()
+        except OSError:
+            return None
+        # A power cut may leave a file of zeros, or a part; WebP says in its beginning how long it is.
+        is_whole = data[:4] == b"RIFF" and len(data) == 8 + int.from_bytes(data[4:8], "little")
+        return data if is_whole else None
+
+    def put(self, content_hash: bytes, side: int, data: bytes) -> None:
+        """Keeps a picture, if that is possible."""
+        path = self._path(content_hash, side)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path, durable=False) as partial:  # whoever reads looks whether it is whole
+                partial.write_bytes(data)
+            self._make_room(len(data))
+
+    def _path(self, content_hash: bytes, side: int) -> Path:
+        name = content_hash.hex()
+        return self._folder / name[:2] / f"{name}.{side}.webp"
+
+    def _make_room(self, added: int) -> None:
+        """Counts what was added, and removes the oldest where that is too much. Raises ``OSError``."""
+        with self._lock:
+            if self._total is not None:
+                self._total += added
+            if self._total is None or self._total > LIMIT:
+                stored = sorted(_stored(self._folder), key=lambda file: file.mtime_ns, reverse=True)
+                total = sum(file.size for file in stored)
+                if total > LIMIT:  # another process may have made room already
+                    while stored and total > _KEPT * LIMIT:
+                        oldest = stored.pop()
+                        with suppress(FileNotFoundError):
+                            oldest.path.unlink()
+                        total -= oldest.size
+                self._total = total
+
+
+def disk_use(library: Path) -> int:
+    """Bytes of all pictures that a library keeps."""
+    folder = library / FOLDER
+    return sum(file.size for file in _stored(folder)) if folder.is_dir() else 0
+
+
+def remove_orphans(reader: CatalogReader) -> int:
+    """Removes the pictures of contents that no photo of the catalogue has; returns how many. Raises
+    ``LibraryError``."""
+    folder = reader.path.parent / FOLDER
+    if not folder.is_dir():
+        return 0
+    rows = reader.rows("SELECT lower(hex(content_hash)) FROM images WHERE content_hash IS NOT NULL")
+    known = {name for (name,) in rows}
+    removed = 0
+    for file in _stored(folder):
+        if file.path.name.partition(".")[0] not in known:
+            with suppress(OSError):
+                file.path.unlink()
+                removed += 1
+    return removed
+
+
+def _stored(folder: Path) -> Iterator[_Stored]:
+    """All files in the cache, also what killed processes left."""
+    with os.scandir(folder) as folders:
+        for inner in folders:
+            with suppress(NotADirectoryError), os.scandir(inner.path) as files:
+                for file in files:
+                    with suppress(FileNotFoundError):
+                        status = file.stat(follow_symlinks=False)
+                        yield _Stored(Path(file.path), status.st_size, status.st_mtime_ns)

@@ -1,0 +1,355 @@
+"""Caption files to catalogue rows with vectors, tied to the photos they describe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from twobranch.common.paths import expanded
+from twobranch.embedding.model_folder import weights_of
+from twobranch.indexer.captionfiles.corpus import canonical_split, composed_name, read_corpus
+from twobranch.indexer.catalog.tables import Caption, CaptionVector, Corpus, Image, Model, Root, utcnow
+from twobranch.indexer.disk.availability import is_there
+from twobranch.indexer.disk.walk import written_ns
+from twobranch.indexer.update.run import Run
+from twobranch.indexer.vectors.codec import as_blobs
+
+_TEXTS_A_COMMIT = 512  # the encoder makes its own batches; this much work can be lost to an interrupt
+_IDS_A_STATEMENT = 500
+
+
+@dataclass(frozen=True)
+class NewCaption:
+    """A caption as the file has it now."""
+
+    position: int  # in the whole file
+    text: str
+    image_name: str | None
+    split: str | None
+
+
+@dataclass(frozen=True)
+class ChosenCaptions:
+    """The captions of a file that a run was asked for."""
+
+    path: Path
+    format: str
+    split: str | None  # as it was asked for
+    captions: tuple[NewCaption, ...]
+    splits: frozenset[str | None] | None  # only captions in these were looked at; None: in all
+    image_names: tuple[str, ...]
+    size: int  # bytes
+    mtime_ns: int
+
+
+def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
+    """The captions in ``path``, those of ``split`` alone where the file has splits.
+
+    Where it has none they all get that split's name. Raises ``CaptionFileError``.
+    """
+    path = expanded(path).resolve()
+    size, mtime_ns = _state(path)  # before it is read: what is written meanwhile shall count as a change
+    corpus = read_corpus(path)
+    chosen, splits, label = corpus, None, None
+    if split is not None and corpus.has_splits:
+        chosen = corpus.in_split(split)
+        splits = frozenset(caption.split for caption in chosen.captions)
+    elif split is not None:
+        label = canonical_split(split)
+    return ChosenCaptions(
+        path,
+        corpus.format,
+        split,
+        tuple(
+            NewCaption(position, caption.text, caption.image, label or caption.split)
+            for position, caption in enumerate(corpus.captions)
+            if splits is None or caption.split in splits
+        ),
+        splits,
+        tuple(image.name for image in chosen.images),
+        size,
+        mtime_ns,
+    )
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time; zeros where reading it will say what is wrong."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, written_ns(status)
+
+
+def store_captions(run: Run, chosen: ChosenCaptions) -> int:
+    """Brings the catalogue's captions of that file up to date; those that stayed keep id and vector.
+
+    Returns the id of the corpus.
+    """
+    with run.catalog.session(write=True) as session:
+        corpus_id = _store_corpus(session, chosen)
+        query = select(Caption.id, Caption.position, Caption.text, Caption.image_name, Caption.split)
+        query = query.where(Caption.corpus_id == corpus_id).order_by(Caption.position.desc())
+        if chosen.splits is not None:
+            query = query.where(Caption.split.in_(chosen.splits))
+        # By content, not by position: a line put in at the top must not replace all that follow.
+        stored: dict[tuple[str | None, str], list[tuple[int, int, str | None]]] = {}
+        for id, position, text, image_name, split in session.execute(query):
+            stored.setdefault((image_name, text), []).append((id, position, split))
+        new, changed = [], []
+        for caption in chosen.captions:
+            same = stored.get((caption.image_name, caption.text))
+            if not same:
+                new.append({"corpus_id": corpus_id, **vars(caption)})
+                continue
+            id, *place = same.pop()
+            if place != [caption.position, caption.split]:
+                changed.append({"id": id, "position": caption.position, "split": caption.split})
+        if new:
+            session.execute(insert(Caption), new)
+        if changed:
+            session.execute(update(Caption), changed)
+        _delete(session, [id for rows in stored.values() for id, *_ in rows])
+    run.tally.captions_added += len(new)
+    return corpus_id
+
+
+def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
+    corpus = session.scalar(select(Corpus).where(Corpus.path == str(chosen.path)))
+    if corpus is None:
+        corpus = _moved_corpus(session, chosen) or Corpus(added_at=utcnow())
+        corpus.path = str(chosen.path)
+        session.add(corpus)
+    corpus.split, corpus.format = chosen.split, chosen.format
+    corpus.size, corpus.mtime_ns = chosen.size, chosen.mtime_ns
+    session.flush()
+    return corpus.id
+
+
+def _moved_corpus(session: Session, chosen: ChosenCaptions) -> Corpus | None:
+    """A corpus whose file is gone and of whose captions at least half are in this one."""
+    here = {(caption.image_name, caption.text) for caption in chosen.captions}
+    for corpus in session.scalars(select(Corpus).where(Corpus.format == chosen.format)).all():
+        if is_there(Path(corpus.path)):
+            continue
+        query = select(Caption.image_name, Caption.text).where(Caption.corpus_id == corpus.id)
+        if chosen.splits is not None:
+            query = query.where(Caption.split.in_(chosen.splits))
+        stored = session.execute(query).all()
+        if stored and 2 * sum((name, text) in here for name, text in stored) >= len(stored):
+            return corpus
+    return None
+
+
+def _delete(session: Session, ids: Sequence[int]) -> None:
+    for start in range(0, len(ids), _IDS_A_STATEMENT):
+        session.execute(delete(Caption).where(Caption.id.in_(ids[start : start + _IDS_A_STATEMENT])))
+
+
+def encode_captions(run: Run) -> None:
+    """Gives every caption of the library a vector under the run's model; equal texts are encoded once."""
+    _copy_vectors(run)
+    known = exists().where(CaptionVector.caption_id == Caption.id, CaptionVector.model_id == run.model_id)
+    ids: dict[str, list[int]] = {}
+    with run.catalog.session() as session:
+        for id, text in session.execute(select(Caption.id, Caption.text).where(~known).order_by(Caption.id)):
+            ids.setdefault(text, []).append(id)
+    if not ids:
+        return
+    texts = list(ids)
+    with run.showing("captions", len(texts)):
+        for start in range(0, len(texts), _TEXTS_A_COMMIT):
+            batch = texts[start : start + _TEXTS_A_COMMIT]
+            vectors = as_blobs(run.encoder.encode_texts(batch))
+            rows = [
+                {"model_id": run.model_id, "caption_id": id, "vector": vector}
+                for text, vector in zip(batch, vectors, strict=True)
+                for id in ids[text]
+            ]
+            with run.catalog.session(write=True) as session:
+                session.execute(insert(CaptionVector), rows)
+            run.progress.advance(len(batch))
+
+
+def _copy_vectors(run: Run) -> None:
+    """Takes over what the same weights encoded for another variant."""
+    weights = weights_of(run.encoder.fingerprint)
+    own = aliased(CaptionVector)
+    known = exists().where(own.caption_id == CaptionVector.caption_id, own.model_id == run.model_id)
+    rows = select(literal(run.model_id), CaptionVector.caption_id, CaptionVector.vector).where(~known)
+    with run.catalog.session(write=True) as session:
+        for id, fingerprint in session.execute(select(Model.id, Model.fingerprint)).all():
+            if id != run.model_id and weights_of(fingerprint) == weights:
+                session.execute(
+                    insert(CaptionVector).from_select(
+                        ["model_id", "caption_id", "vector"], rows.where(CaptionVector.model_id == id)
+                    )
+                )
+
+
+# --- captions and photos ----------------------------------------------------------------------------
+
+
+class PhotoNames:
+    """Photo names as a caption file writes them, to be recognised in the paths of files.
+
+    A path answers to the longest name that it ends with, part by part. A name whose folders are called
+    otherwise here (``val2014/1.jpg`` kept in ``photos/``) is recognised by its last part alone, if no other
+    name ends like it.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {composed_name(name): name for name in names}
+        self._depth = max((name.count("/") + 1 for name in self._names), default=0)
+        endings = Counter(map(_last, self._names))
+        self._lone = {_last(normal): normal for normal in self._names if endings[_last(normal)] == 1}
+
+    def name_of(self, path: str) -> tuple[str, int] | None:
+        """The name that a path answers to and how many parts they share; None when it has none."""
+        parts = composed_name(path).split("/")
+        for depth in range(min(self._depth, len(parts)), 0, -1):
+            name = self._names.get("/".join(parts[-depth:]))
+            if name is not None:
+                return name, depth
+        lone = self._lone.get(parts[-1])
+        if lone is None:
+            return None
+        shared = 0
+        for ours, theirs in zip(reversed(parts), reversed(lone.split("/")), strict=False):
+            if ours != theirs:
+                break
+            shared += 1
+        return self._names[lone], shared
+
+
+@dataclass(frozen=True)
+class NamedPhotos:
+    """The relative paths below ``root`` that answer to one of ``names``, as a container."""
+
+    root: Path
+    names: PhotoNames
+
+    def __contains__(self, path: object) -> bool:
+        return self.names.name_of(f"{self.root.as_posix()}/{path}") is not None
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def tie_captions(run: Run, folders: Collection[Path], corpus_id: int | None = None) -> int:
+    """Ties captions to the photos that their names mean; returns how many stay without.
+
+    Those of the corpus that this run was given are all looked at, of the others those without photo. Of
+    photos that answer to a name equally well, one below ``folders`` goes first, then one in the folder of
+    the caption file, then the one whose path within its root is the name. A caption keeps its photo
+    unless there are better ones; then it has the best of them, and none when several are equally good.
+    """
+    named = select(Caption.id, Caption.corpus_id, Caption.image_name, Caption.image_id)
+    named = named.where(Caption.image_name.is_not(None))
+    untied = Caption.image_id.is_(None)
+    ties: list[dict[str, int | None]] = []
+    ambiguous: list[str] = []
+    with run.catalog.session(write=True) as session:
+        # By composed name: a file may have one photo in both forms.
+        wanted: dict[int, dict[str, list[tuple[int, int | None]]]] = {}
+        rows = session.execute(named.where(or_(untied, Caption.corpus_id == corpus_id)))
+        for id, corpus, name, tied in rows:
+            wanted.setdefault(corpus, {}).setdefault(composed_name(name or ""), []).append((id, tied))
+        photos = _photos(session) if wanted else []
+        for corpus, captions in wanted.items():
+            given = corpus == corpus_id
+            for name, images in _candidates(session, corpus, photos, folders, given).items():
+                image = images[0] if len(images) == 1 else None
+                changed = [(id, tied) for id, tied in captions.get(name, ()) if tied not in images]
+                ties += [{"id": id, "image_id": image} for id, tied in changed if tied != image]
+                if image is None:
+                    ambiguous += [name] * len(changed)
+        if ties:
+            session.execute(update(Caption), ties)
+        total = session.scalar(select(func.count()).select_from(named.where(untied).subquery())) or 0
+    if ambiguous:
+        run.warn(
+            f"{len(ambiguous)} captions stay without photo because several photos have the name they give "
+            f"(such as {ambiguous[0]}); write more of the path into the caption file"
+        )
+    return total
+
+
+@dataclass(frozen=True)
+class _Photo:
+    id: int
+    root_id: int
+    path: str  # relative to the root
+    full: str  # absolute, with "/"
+
+
+def _photos(session: Session) -> list[_Photo]:
+    """All photos of the library."""
+    roots = {root.id: Path(root.path).as_posix().rstrip("/") for root in session.scalars(select(Root))}
+    rows = session.execute(select(Image.id, Image.root_id, Image.path).order_by(Image.id))
+    return [_Photo(id, root_id, path, f"{roots[root_id]}/{path}") for id, root_id, path in rows]
+
+
+class _Rank(NamedTuple):
+    shared: int  # how many parts the photo's path and the name have in common
+    here: bool  # the run was told to look where it lies
+    near: bool  # it lies in the folder of the caption file
+    exact: bool  # its path within its root is the name
+
+
+def _candidates(
+    session: Session, corpus_id: int, photos: Sequence[_Photo], folders: Collection[Path], given: bool
+) -> dict[str, list[int]]:
+    """The ids of the photos that answer best to each image name of a corpus, by its composed form.
+
+    Every camera has an IMG_0001: where photos of the corpus are at home, one elsewhere that shares only
+    the last part of a name is not meant. Home is the folder of the caption file and, when the file was
+    ``given`` with this run, ``folders``; else it is that folder or, with no photo in it, the roots of the
+    photos that the corpus is tied to already.
+    """
+    corpus = session.get_one(Corpus, corpus_id)
+    of_corpus = Caption.corpus_id == corpus_id
+    distinct = session.scalars(select(Caption.image_name).where(of_corpus).distinct())
+    names = PhotoNames(composed_name(name) for name in distinct if name is not None)
+    tied = select(Image.root_id).join(Caption, Caption.image_id == Image.id).where(of_corpus)
+    roots = set(session.scalars(tied.distinct()))
+    file = Path(corpus.path)
+    here, near = _prefixes(folders), _prefixes([file if corpus.format == "sidecar" else file.parent])
+    answers: list[tuple[str, _Photo, _Rank]] = []
+    for photo in photos:
+        answer = names.name_of(photo.full)
+        if answer is not None:
+            name, shared = answer
+            full = f"{photo.full}/"
+            exact = composed_name(photo.path) == name
+            answers.append((name, photo, _Rank(shared, full.startswith(here), full.startswith(near), exact)))
+    some_near = any(rank.near for _, _, rank in answers)
+
+    def is_home(photo: _Photo, rank: _Rank) -> bool:
+        if given:
+            return rank.here or rank.near
+        return rank.near if some_near else photo.root_id in roots
+
+    at_home = any(is_home(photo, rank) for _, photo, rank in answers)
+    best: dict[str, tuple[_Rank, list[int]]] = {}
+    for name, photo, rank in answers:
+        if at_home and rank.shared == 1 and not is_home(photo, rank):
+            continue
+        known = best.get(name)
+        if known is None or rank > known[0]:
+            best[name] = (rank, [photo.id])
+        elif rank == known[0]:
+            known[1].append(photo.id)
+    return {name: ids for name, (_, ids) in best.items()}
+
+
+def _prefixes(folders: Iterable[Path]) -> tuple[str, ...]:
+    """What the paths in these folders begin with, when a "/" is put at their end."""
+    return tuple(f"{folder.as_posix().rstrip('/')}/" for folder in folders)

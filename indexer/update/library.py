@@ -1,0 +1,427 @@
+"""One run of `index`, step by step."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, exists, func, select
+
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.common.extras import install_command
+from twobranch.common.leftovers import remove_left_overs
+from twobranch.common.progress import SILENT, Progress
+from twobranch.embedding.formats import missing_extra
+from twobranch.indexer.catalog.connection import ACTIVE_MODEL, CATALOG
+from twobranch.indexer.catalog.fulltext import drop_damaged_words
+from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
+from twobranch.indexer.catalog.settings import Choices, Limit, load_choices, store_choices
+from twobranch.indexer.catalog.tables import (
+    Catalog,
+    Image,
+    ImageVector,
+    Model,
+    Root,
+    Setting,
+    active_model,
+    sqlite_connection,
+    utcnow,
+)
+from twobranch.indexer.disk.read import Job
+from twobranch.indexer.disk.walk import FoundFile, Scan
+from twobranch.indexer.update.captions import (
+    ChosenCaptions,
+    PhotoNames,
+    choose_captions,
+    encode_captions,
+    store_captions,
+    tie_captions,
+)
+from twobranch.indexer.update.changes import remember_run
+from twobranch.indexer.update.compare import Plan
+from twobranch.indexer.update.drives import drives_after, load_drives, store_drives
+from twobranch.indexer.update.photos import index_photos, remove_photos
+from twobranch.indexer.update.remembered import Target, changed_captions, known_roots, known_targets
+from twobranch.indexer.update.run import AnyEncoder, Effort, Failure, Run, Tally
+from twobranch.indexer.update.scan_scope import Look, Looked, by_root
+from twobranch.indexer.update.survey import looks_at, plan_root
+from twobranch.indexer.update.targets import (
+    Deleted,
+    Scope,
+    deleted_paths,
+    folder_of,
+    not_found,
+    remove_roots,
+    scope_of,
+    split_targets,
+)
+from twobranch.indexer.vectors.index import remove_index_files, update_index
+
+# What an extra opens, for people.
+_KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """The outcome of a run of ``index``, whose warnings were shown already."""
+
+    added: int
+    updated: int
+    moved: int
+    removed: int
+    unchanged: int
+    failed: tuple[Failure, ...]
+    encoded: int  # photos that went through the model
+    images_per_s: float | None  # None when no photo was encoded
+    captions_added: int
+    captions_without_image: int  # in the whole library, of those that name one
+    seconds: float
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tally: Tally, captions_without_image: int, seconds: float) -> IndexReport:
+        """The report of a run that took so long and left so many captions without photo."""
+        return cls(
+            added=tally.added,
+            updated=tally.updated,
+            moved=tally.moved,
+            removed=tally.removed,
+            unchanged=tally.unchanged,
+            failed=tuple(tally.failed),
+            encoded=tally.encoded,
+            images_per_s=tally.encoded / tally.encoding_seconds if tally.encoded else None,
+            captions_added=tally.captions_added,
+            captions_without_image=captions_without_image,
+            seconds=seconds,
+            warnings=tuple(tally.warnings),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``index --json``."""
+        speed = self.images_per_s
+        return {
+            "added": self.added,
+            "updated": self.updated,
+            "moved": self.moved,
+            "removed": self.removed,
+            "unchanged": self.unchanged,
+            "failed": [{"path": failure.path, "reason": failure.reason} for failure in self.failed],
+            "images_per_s": None if speed is None else round(speed, 1),
+            "encoded": self.encoded,
+            "captions_added": self.captions_added,
+            "captions_without_image": self.captions_without_image,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def update_library(
+    library: Path,
+    paths: Sequence[Path],
+    encoder: AnyEncoder,
+    *,
+    captions: Path | None = None,
+    split: str | None = None,
+    exclude: Sequence[str] | None = None,
+    include_hidden: bool | None = None,
+    within: Collection[Path] | None = None,
+    chosen_for: str | None = None,
+    effort: Effort | None = None,
+    progress: Progress = SILENT,
+) -> IndexReport:
+    """Bring the library up to date with these folders and photos, and with a caption file.
+
+    Without paths, with all that it knows, or what it knows of the roots ``within``. Only what changed is
+    encoded; what is done is committed batch by batch, so an interrupted run is continued by the next. With
+    ``split`` only the photos of that split count. ``exclude`` and ``include_hidden`` are remembered for each
+    path; None leaves them as they were. ``chosen_for`` is the fingerprint of the library's model by which the
+    encoder was chosen ("": it had none yet), None where the encoder was asked for whatever the library has.
+
+    A path that was deleted takes its photos with it. Raises ``UserError`` for one that the library never knew
+    or that may only be out of reach (nothing is touched then), ``CaptionFileError``, and ``LibraryError``,
+    also where another process holds the library or has given it another model since the encoder was chosen.
+    """
+    started = time.monotonic()
+    targets, missing = split_targets(paths)
+    if missing and not (library / CATALOG).is_file():
+        raise not_found(missing[0])
+    if split is not None and captions is None:
+        raise UserError(f"split {split!r} without a caption file: add --captions FILE")
+    chosen = None if captions is None else choose_captions(captions, split)
+    order = _Order(not paths, tuple(targets), chosen, split, exclude, include_hidden, within)
+    tally = Tally()
+    with (
+        closing(Catalog.open(library, create=True)) as catalog,
+        indexing_lock(library, note=progress.note),
+    ):
+        _check_model(catalog, encoder, chosen_for)
+        remove_left_overs(library)
+        with catalog.session(write=True) as session:
+            drop_damaged_words(sqlite_connection(session))  # made anew as the session ends
+        deleted = deleted_paths(catalog, missing)
+        model_id = _register_model(catalog, encoder)
+        run = Run(catalog, encoder, model_id, effort or Effort(), progress, tally)
+        _update_photos(run, order, deleted)
+        without_image = _update_captions(run, order)
+        _activate_model(run)
+        with closing(CatalogReader.open(library)) as reader:
+            for kind in GALLERIES:
+                update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
+        remember_run(catalog, tally)
+    return IndexReport.of(tally, without_image, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a run was asked for, as ``update_library`` explains it."""
+
+    is_plain: bool  # without paths: all that the library knows
+    targets: tuple[Path, ...]  # the paths that are there
+    chosen: ChosenCaptions | None
+    split: str | None
+    exclude: Sequence[str] | None
+    include_hidden: bool | None
+    within: Collection[Path] | None
+
+
+def _update_photos(run: Run, order: _Order, deleted: Sequence[Deleted]) -> None:
+    """Store photos that are new or changed, remove those that are gone, and keep what was said of folders."""
+    gone = {id for one in deleted for id in one.image_ids}
+    with run.catalog.session() as session:
+        choices = load_choices(session)
+    targets = _targets(run, order, choices)
+    if not order.is_plain or order.exclude is not None or order.include_hidden is not None:
+        told = {target.path: target.limit for target in targets}
+        choices = choices.told(told, known_roots(run.catalog), order.exclude, order.include_hidden)
+        for one in deleted:
+            if one.root_ids:
+                choices = choices.forgetting(one.path, roots=())
+        with run.catalog.session(write=True) as session:
+            store_choices(session, choices)
+    _index_targets(run, targets, choices, order, gone)
+    remove_photos(run, gone)
+    remove_roots(run, deleted, gone)
+
+
+def _targets(run: Run, order: _Order, choices: Choices) -> list[Target]:
+    """The folders and photos to look at."""
+    if order.is_plain:
+        return known_targets(run.catalog, choices, run.warn, order.within)
+    chosen, split = order.chosen, order.split
+    if chosen is None or split is None:
+        return [Target(path, None, None) for path in order.targets]
+    limit, names = Limit(str(chosen.path), split), PhotoNames(chosen.image_names)
+    return [Target(path, limit, names) for path in order.targets]
+
+
+def _update_captions(run: Run, order: _Order) -> int:
+    """Store captions that are new or changed, with vectors, and tie them; how many stay without photo."""
+    chosen = order.chosen
+    if chosen is None and order.is_plain and order.within is None:
+        for captions_again in changed_captions(run):
+            store_captions(run, captions_again)
+    corpus_id = None if chosen is None else store_captions(run, chosen)
+    without_image = tie_captions(run, order.targets, corpus_id)
+    encode_captions(run)
+    return without_image
+
+
+# --- photos -----------------------------------------------------------------------------------------
+
+
+def _index_targets(
+    run: Run,
+    targets: Sequence[Target],
+    choices: Choices,
+    order: _Order,
+    gone: set[int],
+) -> None:
+    """Store what is new or changed below the targets; the ids of photos that are gone go into ``gone``.
+
+    A run for a split leaves the photos outside of it alone; a plain one takes those that were deleted.
+    """
+    places = _places(run, targets, choices)
+    with run.catalog.session() as session:
+        drives = load_drives(session)
+    # Those that were once indexed by their own names are gone too, if hidden ones are not wanted any more.
+    drop_hidden = order.include_hidden is False
+    every = looks_at(places, choices, drives, not order.is_plain, drop_hidden)
+    lacking = _without_vector(run)
+    _say_what_changes(run, len(lacking))
+    jobs: list[Job] = []
+    drives_now = dict(drives)
+    left_out: Counter[str] = Counter()
+    empty: list[Scope] = []
+    for looks in by_root(every):
+        scope, looked = looks[0].scope, [Looked(look, _scan(run, look)) for look in looks]
+        plan = plan_root(run.catalog, looked)
+        jobs += _jobs(scope, plan, lacking)
+        gone.update(plan.gone)
+        run.tally.unchanged += plan.unchanged
+        for one in looked:
+            left_out.update(one.scan.left_out)
+            known = drives_now.get(scope.root_id, frozenset())
+            drives_now[scope.root_id] = drives_after(known, one.look.scope, one.scan)
+        if any(one.scan.empty_root for one in looked):
+            empty.append(scope)
+    _keep_drives(run, drives, drives_now)
+    for extra, count in left_out.items():
+        files = "1 file is" if count == 1 else f"{count:,} files are"
+        run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
+    covered = {job.image_id for job in jobs} | gone
+    jobs += [job for id, job in lacking.items() if id not in covered]
+    index_photos(run, jobs, gone)
+    _warn_of_what_stays(run, empty)
+
+
+def _places(run: Run, targets: Sequence[Target], choices: Choices) -> list[tuple[Scope, Target]]:
+    """The scopes of the targets, in roots that are made where there are none; excluded ones are said."""
+    # The highest first: a root that is made must not adopt one that a scope refers to already.
+    ordered = sorted(targets, key=lambda target: len(folder_of(target.path).parts))
+    with run.catalog.session(write=True) as session:
+        places = [(scope_of(session, target.path), target) for target in ordered]
+    kept = []
+    for scope, target in places:
+        if choices.rules(scope.root).exclude_on_the_way(scope.below, below=""):
+            run.warn(
+                f"{target.path}: left out by what was said of the folders above it; "
+                f"`index {scope.root} --exclude GLOB` says it anew"
+            )
+        else:
+            kept.append((scope, target))
+    return kept
+
+
+def _scan(run: Run, look: Look) -> Scan:
+    """What a look finds; folders that are out of reach are said."""
+    scope = look.scope
+    with run.showing(f"looking for photos in {scope.root / scope.below}", None):
+        found = look.scan()
+    for folder in found.unreadable:
+        if found.empty_root and not folder:
+            continue  # said once it is known how many photos it had
+        fact = "cannot be reached (is its drive mounted?)" if folder in found.away else "cannot be listed"
+        run.warn(f"{scope.root / folder}: {fact}; what the library has of it is kept as it is")
+    return found
+
+
+def _jobs(scope: Scope, plan: Plan, lacking: Container[int]) -> Iterator[Job]:
+    """The files to read; the content of a photo is known if it did not fail and does not lack its vector."""
+    for one in plan.read:
+        photo = one.photo
+        if photo is None:
+            yield Job(scope.root_id, scope.root, one.file)
+        else:
+            known_hash = None if photo.failure is not None or photo.id in lacking else photo.content_hash
+            yield Job(scope.root_id, scope.root, one.file, photo.id, known_hash)
+
+
+def _keep_drives(run: Run, before: Mapping[int, frozenset[str]], now: Mapping[int, frozenset[str]]) -> None:
+    """Store where other drives are mounted, if that changed."""
+    if {id: folders for id, folders in now.items() if folders} != before:
+        with run.catalog.session(write=True) as session:
+            store_drives(session, now)
+
+
+def _warn_of_what_stays(run: Run, empty: Sequence[Scope]) -> None:
+    """Say which photos stay, once it is known which have moved: those of empty roots, and unread ones."""
+    for scope in empty:
+        with run.catalog.session() as session:
+            count = session.scalar(select(func.count()).where(Image.root_id == scope.root_id))
+        if count:  # the mount point of a drive that is away looks just like this
+            run.warn(
+                f"{scope.root} is empty; its {count} photos are kept; "
+                "delete the folder itself and index it by name to remove them"
+            )
+    if run.tally.unreachable:
+        run.warn(
+            f"{run.tally.unreachable} photos could not be reached and are left as they were; "
+            "run `index` again when their folders are back"
+        )
+
+
+def _without_vector(run: Run) -> dict[int, Job]:
+    """The photos of the whole library that the model has not encoded, by id."""
+    known = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == run.model_id)
+    query = select(Image.id, Image.root_id, Root.path.label("root"), Image.path, Image.size, Image.mtime_ns)
+    with run.catalog.session() as session:
+        rows = session.execute(query.join(Root).where(Image.failure.is_(None), ~known).order_by(Image.id))
+        return {
+            row.id: Job(
+                row.root_id,
+                Path(row.root),
+                FoundFile(row.path, row.size, row.mtime_ns),
+                row.id,
+                scanned=False,
+            )
+            for row in rows
+            if missing_extra(row.path) is None
+        }
+
+
+# --- models -----------------------------------------------------------------------------------------
+
+
+def _check_model(catalog: Catalog, encoder: AnyEncoder, chosen_for: str | None) -> None:
+    """Raise ``LibraryError`` where another process has changed the library's model meanwhile.
+
+    Going on would change it back, and encode all photos again.
+    """
+    with catalog.session() as session:
+        now = active_model(session)
+    if chosen_for is None or now is None or now.fingerprint in (chosen_for, encoder.fingerprint):
+        return
+    raise LibraryError(
+        f"{catalog.folder}: another `index` has changed it to {now.label} meanwhile; "
+        "run the same command again to go on with that"
+    )
+
+
+def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
+    """The catalogue's id of the encoder's model. The first model of a library is active at once.
+
+    Raises ``ModelError`` for a new one that cannot encode, before the library depends on it.
+    """
+    of_encoder = select(Model).where(Model.fingerprint == encoder.fingerprint)
+    with catalog.session() as session:
+        is_new = session.scalar(of_encoder) is None
+    if is_new:
+        encoder.check()
+    with catalog.session(write=True) as session:
+        model = session.scalar(of_encoder)
+        if model is None:
+            model = Model(fingerprint=encoder.fingerprint, dim=encoder.dim, added_at=utcnow())
+            session.add(model)
+        model.name, model.folder = encoder.name, str(encoder.folder.absolute())
+        session.flush()
+        if active_model(session) is None:
+            session.merge(Setting(key=ACTIVE_MODEL, value=str(model.id)))
+        return model.id
+
+
+def _say_what_changes(run: Run, lacking: int) -> None:
+    """Say that photos are encoded again, for another model or variant."""
+    with run.catalog.session() as session:
+        old, new = active_model(session), session.get_one(Model, run.model_id)
+    if lacking and old is not None and old.id != new.id:
+        photos = "1 photo is" if lacking == 1 else f"{lacking:,} photos are"
+        run.progress.note(f"the library changes from {old.label} to {new.label}: {photos} encoded again")
+
+
+def _activate_model(run: Run) -> None:
+    """Make the run's model the one that searches use.
+
+    Models of the same name are older trainings of it, or have other views; they go, with their vectors.
+    """
+    with run.catalog.session(write=True) as session:
+        session.merge(Setting(key=ACTIVE_MODEL, value=str(run.model_id)))
+        older = select(Model.id).where(Model.name == run.encoder.name, Model.id != run.model_id)
+        superseded = session.scalars(older).all()
+        session.execute(delete(Model).where(Model.id.in_(superseded)))
+    for model_id in superseded:
+        remove_index_files(run.catalog.folder, model_id)

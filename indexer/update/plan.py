@@ -1,0 +1,234 @@
+"""What a library of so many photos would take on this machine: a few seconds of measuring, and arithmetic.
+
+Indexing is measured by indexing some photos into a library that is thrown away; a query and the building of
+inverted lists by their inner loops. How well it foretold a million and ten million is in benchmarks/scale.md.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from twobranch.common.errors import UserError
+from twobranch.common.progress import SILENT, Progress, showing
+from twobranch.indexer.disk.walk import scan
+from twobranch.indexer.update.library import update_library
+from twobranch.indexer.update.run import AnyEncoder, Effort
+from twobranch.indexer.vectors.index import LARGE
+from twobranch.indexer.vectors.ivf import TRAINING_A_LIST, number_of_lists, scan_seconds
+
+_SAMPLE = 48  # photos that are indexed
+_MADE_UP = (4000, 3000)  # the size of those that are made up where no folder is named
+_ROWS = 65_536  # of the matrix that is searched; larger than caches
+_RUNS = 5
+# Measured on libraries of 100,000 to 10 million (benchmarks/scale.md):
+_ROW_BYTES = 500  # of the catalogue, for a photo, beside its vector
+_ID_BYTES = 8
+_SEARCH_MB = 170  # a process that searches, without its matrix
+_KMEANS_ITERATIONS = 10  # FAISS's for inverted lists
+# What is measured lies in the cache, in one piece. Real lists lie in memory, those that are asked for are
+# larger than the average, and their best get exact scores: 0.6 and 2.1 ms were 2.5 and 8.7.
+_OUT_OF_CACHE = 4
+_BUILDING = 1.4  # times the size of the lists: what building them takes of memory
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What this machine does in a second."""
+
+    photos: float  # indexed
+    sample: str  # of which photos
+    multiplications: float  # of float32 matrices, 2 for each multiply and add
+    exact_bytes: float  # of vectors that one query is compared with
+    codes: float  # of vectors in lists, with 8 bits a dimension
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``photos`` photos take. Sizes in bytes, times in seconds."""
+
+    photos: int
+    rates: Rates
+    lists: int | None  # None: every vector is looked at
+    probes: int | None
+    encoding_s: float
+    building_s: float
+    query_s: float  # in a library that is open
+    catalog_bytes: int
+    index_bytes: int
+    indexing_memory: int
+    building_memory: int
+    search_memory: int  # of an exact search: its mapped matrix, which other programs may use at any time
+    disk_free: int
+    memory_there: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``index --plan --json``."""
+        return {
+            "photos": self.photos,
+            "index": "exact" if self.lists is None else "inverted lists",
+            "lists": self.lists,
+            "probes": self.probes,
+            "images_per_s": round(self.rates.photos, 1),
+            "measured_on": self.rates.sample,
+            "encoding_s": round(self.encoding_s),
+            "building_s": round(self.building_s),
+            "query_ms": round(1000 * self.query_s, 2),
+            "catalog_bytes": self.catalog_bytes,
+            "index_bytes": self.index_bytes,
+            "indexing_memory_bytes": self.indexing_memory,
+            "building_memory_bytes": self.building_memory,
+            "search_memory_bytes": self.search_memory,
+            "disk_free_bytes": self.disk_free,
+            "memory_there_bytes": self.memory_there,
+        }
+
+
+def plan(
+    photos: int,
+    library: Path,
+    paths: Sequence[Path],
+    encoder: AnyEncoder,
+    effort: Effort | None = None,
+    progress: Progress = SILENT,
+) -> Plan:
+    """What ``photos`` photos like those in ``paths`` would take in ``library``, which is not touched.
+
+    Without paths the photos are made up, of 12 megapixels. Raises ``UserError`` where no photo can be found
+    in the paths, or none of them read.
+    """
+    effort = effort or Effort()
+    return extrapolate(photos, encoder.dim, measure(paths, encoder, effort, progress), effort, library)
+
+
+def extrapolate(photos: int, dim: int, rates: Rates, effort: Effort, library: Path) -> Plan:
+    """The arithmetic."""
+    vector = 4 * dim
+    lists = probes = None
+    building_s, building_memory = 0.0, 0
+    if photos < LARGE:
+        index_bytes = photos * (vector + _ID_BYTES)
+        query_s = photos * vector / rates.exact_bytes
+        search_memory = (_SEARCH_MB << 20) + index_bytes
+    else:
+        lists = number_of_lists(photos)
+        probes = _usual_probes(lists)
+        codes = photos * (dim + _ID_BYTES)
+        index_bytes = codes + lists * vector
+        training = TRAINING_A_LIST * lists
+        products = lists * (photos + _KMEANS_ITERATIONS * training)
+        building_s = 2 * dim * products / rates.multiplications
+        building_memory = int(_BUILDING * codes) + 2 * training * vector
+        query_s = photos * probes / lists / rates.codes + lists * vector / rates.exact_bytes
+        search_memory = (_SEARCH_MB << 20) + photos * probes // lists * (dim + _ID_BYTES)
+    return Plan(
+        photos=photos,
+        rates=rates,
+        lists=lists,
+        probes=probes,
+        encoding_s=photos / rates.photos,
+        building_s=building_s,
+        query_s=query_s,
+        catalog_bytes=photos * (vector + _ROW_BYTES),
+        index_bytes=index_bytes,
+        indexing_memory=effort.memory_mb * 1_000_000,
+        building_memory=building_memory,
+        search_memory=search_memory,
+        disk_free=shutil.disk_usage(_existing(library)).free,
+        memory_there=_physical_memory(),
+    )
+
+
+def _usual_probes(lists: int) -> int:
+    """32 of 2,048 and 64 of 8,192 lists were measured: as their square root grows."""
+    return 1 << round(np.log2(0.7 * np.sqrt(lists)))
+
+
+def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress: Progress = SILENT) -> Rates:
+    """What this machine does in a second. Raises ``UserError`` as ``plan`` does."""
+    with showing(progress, "measuring for some seconds", None):
+        rng = np.random.default_rng(0)
+        rows = rng.standard_normal((_ROWS, encoder.dim), dtype=np.float32)
+        exact = _seconds(lambda: rows[:1] @ rows.T)
+        block = rows[:4096]
+        product = _seconds(lambda: block @ block.T)
+        encoder.prepare()  # 0.2 s, which would count for much among so few photos
+        with tempfile.TemporaryDirectory() as temporary:
+            sample = _sample(paths) if paths else _made_up(Path(temporary))
+            report = update_library(Path(temporary, "library"), sample, encoder, effort=effort)
+        if report.images_per_s is None:
+            first = report.failed[0]
+            raise UserError(f"none of {len(sample)} photos can be read; {first.path}: {first.reason}")
+    megapixels = _MADE_UP[0] * _MADE_UP[1] // 1_000_000
+    return Rates(
+        photos=report.images_per_s,
+        sample=f"{report.encoded} of these photos" if paths else f"made-up photos of {megapixels} megapixels",
+        multiplications=2 * len(block) ** 2 * encoder.dim / product,
+        exact_bytes=rows.nbytes / exact,
+        codes=_ROWS / scan_seconds(rows, _RUNS) / _OUT_OF_CACHE,
+    )
+
+
+def _sample(paths: Sequence[Path]) -> list[Path]:
+    """Some photos of these folders, evenly from all."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder")
+        found += [path / name for name in scan(path).files] if path.is_dir() else [path]
+    if not found:
+        raise UserError(
+            f"no photos in {', '.join(map(str, paths))}; leave the path out to plan for made-up ones"
+        )
+    places = np.linspace(0, len(found) - 1, min(_SAMPLE, len(found)), dtype=int)
+    return [found[place] for place in places]
+
+
+def _made_up(folder: Path) -> list[Path]:
+    """JPEGs of one photo, some 4 MB each, that differ in what follows it in the file."""
+    rng = np.random.default_rng(0)
+    smooth = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    pixels = np.asarray(smooth.resize(_MADE_UP, Image.Resampling.BICUBIC)).astype(np.int16)
+    pixels += rng.integers(-4, 5, pixels.shape, dtype=np.int16)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+    photos = [folder / f"{number}.jpg" for number in range(_SAMPLE)]
+    for number, photo in enumerate(photos):
+        photo.write_bytes(file.getvalue() + b"%d" % number)
+    return photos
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """The median time of ``work``, after one run that is not counted."""
+    work()
+    times = []
+    for _ in range(_RUNS):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    folder = folder.absolute()
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _physical_memory() -> int | None:
+    """Of the machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,0 +1,120 @@
+"""The folders and caption files that a plain `index` looks at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from twobranch.common.errors import UserError
+from twobranch.common.paths import is_folder
+from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.settings import Choices, Limit
+from twobranch.indexer.catalog.tables import Catalog, Corpus, Image, Root
+from twobranch.indexer.disk.availability import may_be_away
+from twobranch.indexer.disk.relative_paths import covers, relative_to_root
+from twobranch.indexer.disk.walk import written_ns
+from twobranch.indexer.update.captions import ChosenCaptions, PhotoNames, choose_captions
+from twobranch.indexer.update.compare import CaptionPlan, KnownCaptions, compare_captions
+from twobranch.indexer.update.run import Run
+
+
+@dataclass(frozen=True)
+class Target:
+    """A folder or photo to look at; with a limit only the photos that have one of ``names``."""
+
+    path: Path
+    limit: Limit | None
+    names: PhotoNames | None
+
+
+def known_roots(catalog: Catalog) -> list[Path]:
+    """The roots of a library, in the order of their names."""
+    with catalog.session() as session:
+        return [Path(path) for path in session.scalars(select(Root.path).order_by(Root.path))]
+
+
+def has_folders(library: Path) -> bool:
+    """True for a library that knows a folder. Raises ``LibraryError``."""
+    if not (library / CATALOG).is_file():
+        return False
+    with closing(Catalog.open(library)) as catalog:
+        return bool(known_roots(catalog))
+
+
+def known_targets(
+    catalog: Catalog,
+    choices: Choices,
+    warn: Callable[[str], None],
+    within: Collection[Path] | None = None,
+) -> list[Target]:
+    """The targets of all roots, or of those ``within``; what is out of reach is said and kept."""
+    targets: list[Target] = []
+    names: dict[Limit | None, PhotoNames | None] = {None: None}
+    for root in known_roots(catalog):
+        if within is not None and root not in within:
+            continue
+        if not is_folder(root):
+            count = len(_photos_in(catalog, root))
+            warn(f"{root}: cannot be reached; its {count:,} photos are kept as they are")
+            continue
+        rules = choices.rules(root)
+        for path, limit in choices.targets(root).items():
+            below = relative_to_root(path, root)
+            if rules.exclude_on_the_way(below, below=""):
+                continue
+            if path != root and may_be_away(path) and _photos_in(catalog, root, below):
+                warn(f"{path}: cannot be reached, or is empty; its photos are kept as they are")
+                continue
+            try:
+                if limit is not None and limit not in names:
+                    chosen = choose_captions(Path(limit.captions), limit.split)
+                    names[limit] = PhotoNames(chosen.image_names)
+                targets.append(Target(path, limit, names[limit]))
+            except UserError as error:
+                warn(f"{path}: only the photos of a split were indexed, and {error}; nothing is changed")
+    return targets
+
+
+def caption_plan(catalog: Catalog) -> CaptionPlan:
+    """Compare the library's caption files with the disk."""
+    query = select(Corpus.path, Corpus.format, Corpus.split, Corpus.size, Corpus.mtime_ns).order_by(Corpus.id)
+    with catalog.session() as session:
+        rows = list(map(KnownCaptions._make, session.execute(query)))
+    found: dict[str, tuple[int, int] | None] = {}
+    for row in rows:
+        try:
+            status = Path(row.path).stat()
+            found[row.path] = status.st_size, written_ns(status)
+        except OSError:
+            found[row.path] = None
+    return compare_captions(found, rows)
+
+
+def changed_captions(run: Run) -> list[ChosenCaptions]:
+    """Read the caption files that were written to, and all sidecars.
+
+    What is out of reach, or can no longer be read, is said and kept.
+    """
+    plan = caption_plan(run.catalog)
+    for row in plan.unreachable:
+        run.warn(f"{row.path}: cannot be reached; its captions are kept as they are")
+    changed = []
+    for row in plan.read:
+        try:
+            changed.append(choose_captions(Path(row.path), row.split))
+        except OSError:  # it went since it was looked for
+            run.warn(f"{row.path}: cannot be reached; its captions are kept as they are")
+        except UserError as error:
+            run.warn(f"{error}; its captions are kept as they are")
+    return changed
+
+
+def _photos_in(catalog: Catalog, root: Path, below: str = "") -> list[str]:
+    """The relative paths of the photos of a root that lie below."""
+    with catalog.session() as session:
+        paths = session.scalars(select(Image.path).join(Root).where(Root.path == str(root))).all()
+    return [path for path in paths if covers(below, path)]

@@ -1,0 +1,114 @@
+"""What the steps of one ``index`` run share: the encoder, the catalogue, the progress and the tally."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twobranch.common.cpu import usable_cores
+from twobranch.common.progress import Progress, showing
+from twobranch.embedding.preprocess import MAX_PIXELS, View
+from twobranch.indexer.catalog.tables import Catalog
+
+# Measured (benchmarks/scale.md): the program with its model and the batches under way; what a thread adds.
+_PROGRAM_MB = 200
+_WORKER_MB = 25
+_LEAST_DECODING_MB = 64
+_BATCH_SIZES = (1, 2, 4)  # more only cost memory, even where the cache is large
+
+
+class AnyEncoder(Protocol):
+    """What indexing needs of an ``embedding.encoder.Encoder``."""
+
+    name: str
+    folder: Path
+    dim: int
+    image_size: int
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def views(self) -> Sequence[View]: ...
+
+    def prepare(self) -> None: ...
+
+    def check(self) -> None: ...
+
+    def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photo that could not be indexed."""
+
+    path: str  # absolute
+    reason: str
+
+
+@dataclass
+class Tally:
+    """What a run has done so far."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    unreachable: int = 0
+    encoded: int = 0
+    encoding_seconds: float = 0.0
+    captions_added: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a run may take of the machine."""
+
+    workers: int = field(default_factory=usable_cores)  # threads that read and encode photos
+    memory_mb: int = 400  # of the whole process; a photo that does not fit is decoded alone
+    batch_size: int | None = None  # photos a thread gives the tower at a time; None: measured
+    transaction: int = 32  # photos that are committed, or lost, together
+    max_pixels: int = MAX_PIXELS  # of a photo; larger ones are refused by their header
+
+    @property
+    def decoding_bytes(self) -> int:
+        """How much the photos that are being decoded may take together."""
+        own = _PROGRAM_MB + self.workers * _WORKER_MB
+        return max(self.memory_mb - own, _LEAST_DECODING_MB) << 20
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The batch sizes to choose from."""
+        return _BATCH_SIZES if self.batch_size is None else (self.batch_size,)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One ``index`` run; ``model_id`` is the catalogue's id of ``encoder``."""
+
+    catalog: Catalog
+    encoder: AnyEncoder
+    model_id: int
+    effort: Effort
+    progress: Progress
+    tally: Tally
+
+    def warn(self, message: str) -> None:
+        """Shows a warning now and keeps it for the report."""
+        self.tally.warnings.append(message)
+        self.progress.warn(message)
+
+    def showing(self, label: str, total: int | None) -> AbstractContextManager[None]:
+        """Shows a piece of work for as long as the block lasts."""
+        return showing(self.progress, label, total)

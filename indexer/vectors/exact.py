@@ -1,0 +1,170 @@
+"""Searching the vectors of the catalogue: exact inner products over a mapped file that is only a cache of it.
+
+Nothing else imports faiss. The ids are those of ``image_vectors`` and ``caption_vectors``: never given out
+twice, and a replaced vector has a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from twobranch.indexer.catalog.reader import CatalogReader, Gallery
+from twobranch.indexer.vectors.codec import as_matrix
+from twobranch.indexer.vectors.mapped_file import Stamp, StoredVectors, read_vectors, write_vectors
+
+# 10,000 vectors of 512 dimensions are 20 MB: memory for one block, and few statements.
+BLOCK = 10_000
+# From so many queries on FAISS is faster, and worth the 0.15 s of its import: it finds the best of a block of
+# scores while they are in cache. One query is one pass over the rows, in NumPy's BLAS and both cores.
+_MANY_QUERIES = 20
+_FEW = 0.1
+
+
+@dataclass(frozen=True)
+class VectorIndex:
+    """Exact inner-product search over vectors with ids."""
+
+    ids: NDArray[np.int64]  # (N,)
+    rows: NDArray[np.float32]  # (N, D), possibly memory-mapped
+
+    @classmethod
+    def empty(cls, dim: int) -> VectorIndex:
+        """An index without vectors."""
+        return cls(np.empty(0, dtype=np.int64), np.empty((0, dim), dtype=np.float32))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dim(self) -> int:
+        """The dimension D of the vectors."""
+        return self.rows.shape[1]
+
+    @cached_property
+    def _by_id(self) -> NDArray[np.int64]:
+        return np.argsort(self.ids, kind="stable")
+
+    def positions(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """(n,) the rows of the vectors with these ids, in their order. Raises ``KeyError``."""
+        numbers = np.asarray(ids, dtype=np.int64)
+        # Not `np.isin`, which takes as long for ten ids as for all of them.
+        at = np.searchsorted(self.ids, numbers, sorter=self._by_id)
+        positions = self._by_id[at[at < len(self.ids)]]
+        if len(positions) < len(numbers) or (self.ids[positions] != numbers).any():
+            raise KeyError(f"not all of these ids are in the index: {numbers}")
+        return positions
+
+    def vectors(self, ids: ArrayLike) -> NDArray[np.float32]:
+        """(n, D) float32: the vectors with these ids, in their order. Raises ``KeyError``."""
+        return self.rows[self.positions(ids)]
+
+    def search(
+        self, queries: ArrayLike, k: int, among: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The k best of the gallery for (Q, D) queries: (Q, k') float32 scores, best first, and int64 ids.
+
+        k' = min(k, gallery); ``among`` restricts the gallery to these ids. Of equal scores the older
+        vector comes first. Raises ``ValueError`` for queries of another dimension.
+        """
+        wanted = np.ascontiguousarray(queries, dtype=np.float32)
+        if wanted.ndim != 2 or wanted.shape[1] != self.dim:
+            raise ValueError(f"queries of shape {wanted.shape} for an index of dimension {self.dim}")
+        ids, rows, kept = self.ids, self.rows, None
+        if among is not None:
+            kept = np.flatnonzero(np.isin(ids, np.asarray(among, dtype=np.int64)))
+            ids = ids[kept]
+            if len(wanted) >= _MANY_QUERIES or len(kept) < _FEW * len(rows):
+                rows, kept = rows[kept], None  # a copy of them costs more than their scores, if they are many
+        k = min(k, len(ids))
+        if k < 1 or not len(wanted):
+            shape = len(wanted), max(k, 0)
+            return np.empty(shape, np.float32), np.empty(shape, np.int64)
+        if len(wanted) < _MANY_QUERIES:
+            scored = (query @ rows.T for query in wanted)
+            found = [best_of(scores if kept is None else scores[kept], ids, k) for scores in scored]
+            return np.stack([scores for scores, _ in found]), np.stack([numbers for _, numbers in found])
+        import faiss
+
+        scores, at = faiss.knn(wanted, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
+        numbers = ids[at]
+        order = np.lexsort((numbers, -scores), axis=1)
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(numbers, order, axis=1)
+
+
+def best_of(
+    scores: NDArray[np.float32], ids: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The k highest of (N,) scores, highest first, with their ids; of equal ones the smaller id first."""
+    lowest = np.partition(scores, len(scores) - k)[len(scores) - k]
+    candidates = np.flatnonzero(scores >= lowest)  # more than k where the last ones are equal
+    order = candidates[np.lexsort((ids[candidates], -scores[candidates]))[:k]]
+    return scores[order], ids[order]
+
+
+def open_exact(
+    catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, after: int = 0, *, verify: bool = False
+) -> VectorIndex:
+    """The exact index over the vectors of one kind and model with ids above ``after``, as the catalogue has
+    them now.
+
+    It is mapped from its file beside the catalogue where that is current; else the file is written anew:
+    what it has is taken over, what differs comes from the catalogue. A read-only library is searched from
+    memory. ``verify`` reads all of the file to compare its checksum. Raises ``LibraryError``.
+    """
+    path = index_file(catalog.path.parent, kind, model_id, tail=after > 0)
+    with catalog.snapshot():
+        wanted = stamp(catalog, kind, model_id, after)
+        stored = read_vectors(path, verify=verify)
+        if stored is not None and stored.rows.shape[1] != dim:
+            stored = None
+        if stored is not None and stored.stamp == wanted:
+            return VectorIndex(stored.ids, stored.rows)
+        if wanted is not None:
+            with suppress(OSError):
+                write_vectors(path, wanted, dim, _blocks(catalog, stored, kind, model_id, dim, after))
+                path.with_suffix(".faiss").unlink(missing_ok=True)  # what versions before 0.2 kept
+                written = read_vectors(path)
+                if written is not None:
+                    return VectorIndex(written.ids, written.rows)
+        blocks = list(_blocks(catalog, stored, kind, model_id, dim, after))
+    empty = VectorIndex.empty(dim)
+    return VectorIndex(
+        np.concatenate([empty.ids, *(ids for ids, _ in blocks)]),
+        np.concatenate([empty.rows, *(rows for _, rows in blocks)]),
+    )
+
+
+def index_file(folder: Path, kind: Gallery, model_id: int, *, tail: bool = False) -> Path:
+    """The cache file of one kind and model: of all vectors, or of those newer than inverted lists."""
+    return folder / f"{kind}-{model_id}.{'tail' if tail else 'vectors'}"
+
+
+def _blocks(
+    catalog: CatalogReader, stored: StoredVectors | None, kind: Gallery, model_id: int, dim: int, after: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Ids and rows of all vectors: of those that are stored already first, then what is new."""
+    newest = after
+    if stored is not None and len(stored.ids) and catalog.was_state(kind, model_id, stored.stamp.state):
+        wanted = catalog.vector_ids(kind, model_id, after)
+        kept = np.flatnonzero(np.isin(stored.ids, wanted))
+        if len(kept) == np.count_nonzero(wanted <= stored.ids.max()):  # not so if it began further up
+            newest = max(after, int(stored.ids.max()))
+            for start in range(0, len(kept), BLOCK):
+                some = kept[start : start + BLOCK]
+                yield stored.ids[some], stored.rows[some]
+    while block := catalog.vectors_after(kind, model_id, newest, BLOCK):
+        yield np.array([id_ for id_, _ in block]), as_matrix([vector for _, vector in block], dim)
+        newest = block[-1][0]
+
+
+def stamp(catalog: CatalogReader, kind: Gallery, model_id: int, after: int = 0) -> Stamp | None:
+    """The stamp of what the catalogue holds now, of ids above ``after``; None where it has no state yet."""
+    state = catalog.state(kind, model_id)
+    return None if state is None else Stamp(state, after)

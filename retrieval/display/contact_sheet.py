@@ -1,0 +1,170 @@
+"""Hits as pictures in HTML: a page of their own (``search --html``), or a row in a notebook.
+
+The page is one file that needs nothing else: thumbnails are inside it as JPEG, made new from the pixels, so
+nothing that EXIF holds (a place, a name) goes with them. Names and captions come from strangers: all text is
+escaped, and the page's Content-Security-Policy lets no script run and nothing be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twobranch.common.atomic import replacing
+from twobranch.common.errors import ImageError, UserError
+from twobranch.common.progress import SILENT, Progress, showing
+from twobranch.embedding.preprocess import load_thumbnail
+from twobranch.indexer.disk.open import read_file
+from twobranch.retrieval.display.tables import day, percent
+
+if TYPE_CHECKING:
+    from twobranch.retrieval.hits import Hit
+
+_SIDE = 480  # pixels, the longer side: sharp on screens with two pixels a point; about 30 kB
+_NOTEBOOK_SIDE = 160
+_NOTEBOOK_MOST = 24  # a notebook keeps what it shows
+_QUALITY = 80
+
+_STYLE = """
+:root { color-scheme: light dark; --ground: #fff; --card: #f4f4f5; --box: #e7e7ea; --ink: #18181b;
+  --soft: #5f5f68; --accent: #1d4ed8 }
+@media (prefers-color-scheme: dark) { :root { --ground: #111113; --card: #1c1c1f; --box: #27272b;
+  --ink: #f1f1f3; --soft: #a6a6b0; --accent: #8fb4ff } }
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 1600px; padding: 24px 20px 40px; background: var(--ground);
+  color: var(--ink); font: 15px/1.45 system-ui, sans-serif }
+h1 { margin: 0; font-size: 24px; line-height: 1.25; overflow-wrap: anywhere }
+header p { margin: 4px 0 20px; color: var(--soft) }
+main { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 240px), 1fr)) }
+figure { margin: 0; display: flex; flex-direction: column; overflow: hidden; border-radius: 10px;
+  background: var(--card) }
+figure > a, figure > span { display: flex; align-items: center; justify-content: center; aspect-ratio: 4 / 3;
+  background: var(--box); color: var(--soft); text-align: center; overflow: hidden }
+figure > a:focus-visible { outline: 3px solid var(--accent); outline-offset: -3px }
+img { width: 100%; height: 100%; object-fit: contain }
+a { color: inherit; text-decoration: none }
+.none { padding: 16px; overflow-wrap: anywhere }
+figcaption { padding: 10px 12px 12px }
+figcaption p { margin: 0 }
+.caption { margin-bottom: 4px; overflow-wrap: anywhere }
+.facts { display: flex; flex-wrap: wrap; gap: 0 10px; color: var(--soft); font-variant-numeric: tabular-nums }
+.facts b { color: var(--ink) }
+.name { font-size: 13px; color: var(--soft); overflow-wrap: anywhere }
+@media (max-width: 560px) { body { padding: 16px 12px 32px } main { gap: 10px;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 150px), 1fr)) } h1 { font-size: 20px } }
+"""
+_POLICY = (
+    "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'sha256-"
+    f"{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
+)
+
+
+def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress = SILENT) -> None:
+    """Write the page with these hits to ``path`` in one step: what was there is replaced whole, or stays.
+
+    A photo that cannot be read has its reason in place of the picture. Memory is one photo at a time.
+    Raises ``UserError`` when the file cannot be written.
+    """
+    target = path.resolve()  # of a link, what it leads to is replaced
+    try:
+        if target.exists() and not target.is_file():
+            raise UserError(f"{path}: is a folder or a device; name a file, as in: --html hits.html")
+        # Names that are not UTF-8 cannot stand in a page; their links, which are quoted bytes, can.
+        with (
+            replacing(target) as partial,
+            partial.open("w", encoding="utf-8", errors="replace", newline="\n") as file,
+        ):
+            file.writelines(_page(title, hits, progress))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def notebook_row(hits: Sequence[Hit]) -> str:
+    """The first hits as a row of small pictures, for the output of a notebook's cell."""
+    text = "font:12px/1.4 system-ui,sans-serif;overflow-wrap:anywhere"
+    size = f"width:{_NOTEBOOK_SIDE}px;height:{_NOTEBOOK_SIDE}px"
+    figures = [
+        f'<figure style="margin:0;width:{_NOTEBOOK_SIDE}px" title="{_attribute(hit.path)}">'
+        f"{_picture(hit, _NOTEBOOK_SIDE, f'{size};object-fit:contain;display:block;background:#8882;{text}')}"
+        f'<figcaption style="{text}"><b>{hit.rank}</b> {" · ".join(_facts(hit).values())}'
+        f"<br>{_text(hit)}</figcaption></figure>"
+        for hit in hits[:_NOTEBOOK_MOST]
+    ]
+    rest = len(hits) - len(figures)
+    more = f"<p>and {rest:,} more</p>" if rest > 0 else "" if hits else "<p>no hits</p>"
+    row = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(figures)}</div>{more}'
+    return row.encode("utf-8", "replace").decode()  # as in a page, names that are not UTF-8
+
+
+def _page(title: str, hits: Sequence[Hit], progress: Progress) -> Iterator[str]:
+    count = f"{len(hits):,} {'hit' if len(hits) == 1 else 'hits'}"
+    yield (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f'<header><h1 dir="auto">{escape(title)}</h1><p>{count}</p></header>\n<main>\n'
+    )
+    with showing(progress, "thumbnails", len(hits)):
+        for hit in hits:
+            yield _card(hit)
+            progress.advance()
+    yield "</main>\n</body>\n</html>\n"
+
+
+def _card(hit: Hit) -> str:
+    picture = _picture(hit, _SIDE)
+    if hit.path is not None:
+        picture = f'<a href="{_attribute(hit.path.as_uri())}" title="{_attribute(hit.path)}">{picture}</a>'
+    facts = "".join(f'<span title="{name}">{fact}</span>' for name, fact in _facts(hit).items())
+    return (
+        f"<figure>{picture}<figcaption>"
+        + (f'<p class="caption" dir="auto">{escape(hit.caption)}</p>' if hit.caption is not None else "")
+        + f'<p class="facts"><b>{hit.rank}</b>{facts}</p>'
+        + (f'<p class="name"><bdi>{escape(hit.path.name)}</bdi></p>' if hit.path is not None else "")
+        + "</figcaption></figure>\n"
+    )
+
+
+def _picture(hit: Hit, side: int, style: str = "") -> str:
+    """The thumbnail as an ``<img>`` that holds it, or the reason why there is none."""
+    styled = f' style="{style}"' if style else ""
+    try:
+        if hit.path is None:
+            raise ImageError("", "the photo is not in the library")
+        # Not what somebody put in its place: pages are given away.
+        image = load_thumbnail(read_file(hit.path, hit.content), side, name=hit.path)
+    except ImageError as error:
+        return f'<span class="none"{styled}>{escape(error.reason)}</span>'
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=_QUALITY, optimize=True)
+    data = base64.b64encode(jpeg.getvalue()).decode()
+    return (
+        f'<img src="data:image/jpeg;base64,{data}" width="{image.width}" height="{image.height}" '
+        f'alt="{_attribute(hit.caption or hit.path.name)}"{styled}>'
+    )
+
+
+def _facts(hit: Hit) -> dict[str, str]:
+    """What is known of score, confidence and day, by name, escaped."""
+    facts = {
+        "score": "" if hit.score is None else f"{hit.score:.3f}",
+        "confidence": escape(percent(hit.confidence)),
+        "taken on": day(hit.date),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _text(hit: Hit) -> str:
+    name = "" if hit.path is None else hit.path.name
+    return "<br>".join(f"<bdi>{escape(text)}</bdi>" for text in (hit.caption, name) if text)
+
+
+def _attribute(value: object) -> str:
+    """Escaped for an attribute in double quotes; None is empty."""
+    return "" if value is None else escape(str(value), quote=True)

@@ -1,0 +1,118 @@
+"""What a library holds, and which models there are."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from twobranch.common.errors import LibraryError, ModelError
+from twobranch.common.paths import is_folder
+from twobranch.embedding.model_folder import (
+    CONFIG,
+    SHIPPED_MODELS,
+    Variant,
+    model_name,
+    read_config,
+    resolve_model,
+)
+from twobranch.indexer.catalog.library import find_library
+from twobranch.indexer.catalog.tables import (
+    Caption,
+    Catalog,
+    Corpus,
+    Evaluation,
+    Image,
+    Model,
+    Root,
+    active_model,
+    count_items,
+    image_file,
+)
+from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run, without_vector
+
+
+def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
+    """The shape of ``status --json``. Raises ``LibraryError``.
+
+    ``scan`` compares the folders with the catalogue, which reads the listing of each.
+    """
+    with closing(Catalog.open(library)) as catalog:
+        changes = count_changes(catalog) if scan else None
+        with catalog.session() as session:
+            return _status(library, session, changes)
+
+
+def _status(library: Path, session: Session, changes: Changes | None) -> dict[str, Any]:
+    model = active_model(session)
+    counts = count_items(session)
+    failed = session.scalars(select(Image).where(Image.failure.is_not(None)).order_by(Image.id))
+    folders = session.execute(
+        select(Root.path, func.count(Image.id)).outerjoin(Image).group_by(Root.id).order_by(Root.path)
+    )
+    corpora = session.execute(
+        select(Corpus.path, Corpus.format, func.count(Caption.id)).outerjoin(Caption).group_by(Corpus.id)
+    )
+    lacking = session.scalars(without_vector(model)).all()
+    last = last_run(session)
+    return {
+        "library": str(library),
+        "model": model.name if model is not None else None,
+        **asdict(Variant() if model is None else model.variant),
+        "photos": counts.photos,
+        "searchable_photos": counts.searchable_photos,
+        "captions": counts.captions,
+        "searchable_captions": counts.searchable_captions,
+        "captions_with_photo": counts.captions_with_photo,
+        "evaluations": session.scalar(select(func.count()).select_from(Evaluation)),
+        "folders": [
+            {"path": path, "photos": count, "reachable": is_folder(Path(path))} for path, count in folders
+        ],
+        "caption_files": [
+            {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
+        ],
+        "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
+        "without_vector": [str(image_file(image)) for image in lacking],
+        "disk": disk_use(library),
+        "last_index": last,
+        "changes": None if changes is None else asdict(changes),
+    }
+
+
+def known_models(library: Path | None) -> list[dict[str, Any]]:
+    """The shipped models, and those the library was indexed with, each with its dev metrics.
+
+    A model whose folder is gone is listed with no facts but its name.
+    """
+    names = {path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}")}
+    try:
+        with closing(Catalog.open(find_library(library))) as catalog, catalog.session() as session:
+            names.update(session.scalars(select(Model.name)))
+    except LibraryError:
+        if library is not None:
+            raise
+    return [_model_facts(name) for name in sorted(names)]
+
+
+def _model_facts(name: str) -> dict[str, Any]:
+    try:
+        folder = resolve_model(name)
+        config = read_config(folder)
+    except ModelError:
+        missing = ("preset", "backbone", "rsum", "text_to_image_R@1", "image_to_text_R@1", "corpus", "dim")
+        return {"name": name, "folder": None, **dict.fromkeys(missing)}
+    return {
+        "name": model_name(folder),
+        "folder": str(folder),
+        "preset": config.preset,
+        "backbone": config.backbone,
+        "rsum": config.dev.get("rsum"),
+        "text_to_image_R@1": config.dev.get("text_to_image", {}).get("R@1"),
+        "image_to_text_R@1": config.dev.get("image_to_text", {}).get("R@1"),
+        "corpus": config.training.get("corpus"),
+        "dim": config.dim,
+    }

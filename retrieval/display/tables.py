@@ -1,0 +1,279 @@
+"""Results as plain text, for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twobranch.common.cpu import usable_cores
+from twobranch.common.progress import one_line
+from twobranch.embedding.model_folder import Variant, model_label
+
+if TYPE_CHECKING:
+    from twobranch.indexer.maintenance.doctor import Finding
+    from twobranch.indexer.maintenance.vacuum import Freed
+    from twobranch.indexer.update.library import IndexReport
+    from twobranch.indexer.update.plan import Plan
+    from twobranch.indexer.update.run import Effort
+    from twobranch.retrieval.duplicates.find import Duplicates
+    from twobranch.retrieval.hits import Hit
+
+_SHOWN = 5  # of the photos without a vector
+
+
+def table(rows: Iterable[Sequence[Any]]) -> str:
+    """The rows as lines with columns as wide as they need to be; the last one is not padded."""
+    cells = [[one_line(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)), row[-1]])
+        for row in cells
+    )
+
+
+def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
+    """Hits: rank, score to three decimals, percent of confidence, date and the fields that have words of the
+    query where any has one, caption if asked for, and path; how many are folded under a hit, if any are."""
+    columns: dict[str, list[Any]] = {
+        "rank": [hit.rank for hit in hits],
+        "score": ["" if hit.score is None else f"{hit.score:.3f}" for hit in hits],
+    }
+    if any(hit.confidence is not None for hit in hits):
+        columns["confidence"] = [percent(hit.confidence) for hit in hits]
+    if any(hit.date is not None for hit in hits):
+        columns["date"] = [day(hit.date) for hit in hits]
+    if any(hit.matched for hit in hits):
+        columns["matched"] = [", ".join(hit.matched) for hit in hits]
+    if captions:
+        columns["caption"] = [hit.caption for hit in hits]
+    alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
+    columns["path"] = [f"{hit.path or ''}{more}" for hit, more in zip(hits, alike, strict=True)]
+    return table([list(columns), *zip(*columns.values(), strict=True)])
+
+
+def duplicates_text(found: Duplicates) -> str:
+    """Groups of near-duplicates, the photo to keep first, and what there is to spare."""
+    photos = [(photo, photo is group.kept) for group in found.groups for photo in (group.kept, *group.others)]
+    lines = table(
+        (
+            "keep" if kept else "",
+            f"{photo.width} x {photo.height}",
+            f"{photo.size / 1e6:.2f} MB",
+            f"{photo.date:%Y-%m-%d %H:%M}",
+            photo.path,
+        )
+        for photo, kept in photos
+    ).split("\n")
+    spaced = [f"\n{line}" if kept else line for line, (_, kept) in zip(lines, photos, strict=True)]
+    counts = f"{counted(len(found.groups), 'group')}, {counted(len(found.others), 'photo')} to spare"
+    return "\n".join([*spaced, "", f"{counts}, {found.spare_bytes / 1e6:.1f} MB"]).removeprefix("\n")
+
+
+def counted(n: int, what: str) -> str:
+    """Such as "1 photo" and "1,200 photos"."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def day(date: datetime | None) -> str:
+    """The day, as 2020-02-03; nothing where it is not known."""
+    return "" if date is None else date.date().isoformat()
+
+
+def percent(confidence: float | None) -> str:
+    """Whole percents; nothing is impossible, and nothing is certain."""
+    if confidence is None:
+        return ""
+    return "<1%" if confidence < 0.01 else f"{min(99, round(100 * confidence))}%"
+
+
+def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
+    """An evaluation in the shape of ``eval --json``, with its intervals where it has them."""
+    rows: list[Sequence[Any]] = [("", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
+    for name in ("text_to_image", "image_to_text"):
+        way = result[name]
+        recalls = [f"{way[f'R@{k}']:.1f}{_interval(way.get('ci95', {}).get(f'R@{k}'))}" for k in ks]
+        rows.append((name.replace("_", " "), *recalls, f"{way['median_rank']:g}", f"{way['mean_rank']:.1f}"))
+    gallery = f"{result['n_images']:,} photos, {result['n_captions']:,} captions"
+    return f"{table(rows)}\nrsum {result['rsum']:.1f}{_interval(result.get('rsum_ci95'))} over {gallery}"
+
+
+def fused_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
+    """Text to image without and with the words beside the photos, as ``eval --fused --json`` has it."""
+    rows: list[Sequence[Any]] = [("text to image", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
+    for key, name in (("visual", "by pixels"), ("fused", "by pixels and words")):
+        side = comparison[key]
+        recalls = [f"{side[f'R@{k}']:.1f}" for k in ks]
+        rows.append((name, *recalls, f"{side['median_rank']:g}", f"{side['mean_rank']:.1f}"))
+    return table(rows)
+
+
+def history_table(evaluations: Sequence[dict[str, Any]]) -> str:
+    """Earlier evaluations, a line each."""
+    ways = {"text_to_image": "t2i", "image_to_text": "i2t"}
+    ks = sorted({int(key[2:]) for row in evaluations for key in row["text_to_image"] if key.startswith("R@")})
+    header = [f"{short} R@{k}" for short in ways.values() for k in ks]
+    rows: list[Sequence[Any]] = [("date", "model", "split", "photos", *header, "rsum")]
+    for row in evaluations:
+        recalls = [row[way].get(f"R@{k}", "") for way in ways for k in ks]
+        model = model_label(row["model"], Variant(row["tta"], row["int8"]))
+        rows.append((row["date"], model, row["split"] or "", row["n_images"], *recalls, row["rsum"]))
+    return table(rows)
+
+
+def index_text(report: IndexReport, model: str, library: Path) -> str:
+    """What a run of ``index`` did."""
+    changes = ("added", "updated", "moved", "removed", "unchanged")
+    counts = ", ".join(f"{getattr(report, name):,} {name}" for name in changes)
+    speed = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
+    lines = [
+        f"{counts}, {len(report.failed):,} failed",
+        f"{report.encoded:,} encoded with {model} in {report.seconds:.1f} s{speed}; library {library}",
+    ]
+    if report.captions_added or report.captions_without_image:
+        lines.insert(
+            1, f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo"
+        )
+    return "\n".join(lines)
+
+
+def plan_text(plan: Plan, effort: Effort) -> str:
+    """What so many photos would take."""
+    there = "" if plan.memory_there is None else f", {_bytes(plan.memory_there)} of memory"
+    if plan.lists is None:
+        index, building = "exact: every vector is looked at", ""
+    else:
+        index = f"inverted lists: {plan.lists:,}, of which a query looks into about {plan.probes}"
+        building = f", then {_duration(plan.building_s)} to sort the vectors into lists"
+    rows: list[Sequence[Any]] = [
+        ("index", index),
+        (
+            "indexing",
+            f"{_duration(plan.encoding_s)} at {plan.rates.photos:.1f} images/s ({effort.workers} threads; "
+            f"measured on {plan.rates.sample}){building}",
+        ),
+        ("a query", f"{1000 * plan.query_s:.1f} ms in an open library"),
+        (
+            "disk",
+            f"{_bytes(plan.catalog_bytes + plan.index_bytes)}: catalogue {_bytes(plan.catalog_bytes)}, "
+            f"index {_bytes(plan.index_bytes)}; {_bytes(plan.disk_free)} are free",
+        ),
+        (
+            "memory",
+            f"indexing {_bytes(plan.indexing_memory)}"
+            + (f", sorting into lists {_bytes(plan.building_memory)}" if plan.lists is not None else "")
+            + f", a search {_bytes(plan.search_memory)}",
+        ),
+    ]
+    title = f"{plan.photos:,} photos on this machine ({usable_cores()} cores{there})"
+    short = [
+        f"warning: not enough {what}: {_bytes(needed)} of {_bytes(have)}"
+        for what, needed, have in (
+            ("disk", plan.catalog_bytes + plan.index_bytes, plan.disk_free),
+            ("memory to sort the vectors into lists", plan.building_memory, plan.memory_there),
+        )
+        if have is not None and needed > have
+    ]
+    return "\n".join([title, table(rows), *short])
+
+
+def _bytes(n: int) -> str:
+    """Rounded, in kB, MB, GB or TB."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9)):
+        if n >= size:
+            return f"{n / size:.1f} {unit}"
+    return f"{n / 1e6:.0f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
+
+
+def _duration(seconds: float) -> str:
+    """Rounded, in the unit that a person would use."""
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def status_text(facts: dict[str, Any]) -> str:
+    """``status --json`` for a person."""
+    counts = ("photos", "searchable_photos", "captions", "captions_with_photo", "evaluations")
+    model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
+    rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
+    rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
+    disk = facts["disk"]
+    used = f"{_bytes(disk['total'])}: catalogue {_bytes(disk['catalogue'])}, index {_bytes(disk['index'])}"
+    if disk["thumbnails"]:
+        used += f", thumbnails {_bytes(disk['thumbnails'])}"
+    last = facts["last_index"]
+    ended = "never to its end" if last is None else f"{_local(last['ended'])} ({_changes(last)})"
+    rows += [("disk", used), ("last index", ended)]
+    if facts["changes"] is not None:
+        rows.append(("up to date", _up_to_date(facts["changes"])))
+    for folder in facts["folders"]:
+        gone = "" if folder["reachable"] else ", not there now"
+        rows.append(("folder", f"{folder['path']} ({folder['photos']:,} photos{gone})"))
+    rows += [
+        ("caption file", f"{file['path']} ({file['format']}, {file['captions']:,} captions)")
+        for file in facts["caption_files"]
+    ]
+    rows += [("failed", f"{failure['path']}: {failure['reason']}") for failure in facts["failed"]]
+    rows += [("no vector", path) for path in facts["without_vector"][:_SHOWN]]
+    if len(facts["without_vector"]) > _SHOWN:
+        rows.append(
+            ("", f"… and {len(facts['without_vector']) - _SHOWN:,} more: `status --json` has them all")
+        )
+    return table(rows)
+
+
+def _local(moment: str) -> str:
+    """An ISO time by this machine's clock."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _changes(counts: dict[str, Any]) -> str:
+    """What changed, such as "3 added, 1 failed"."""
+    parts = [f"{n:,} {name}" for name, n in counts.items() if isinstance(n, int) and n]
+    return ", ".join(parts) or "nothing changed"
+
+
+def _up_to_date(changes: dict[str, Any]) -> str:
+    counts = {name: changes[name] for name in ("new", "changed", "gone")}
+    counts["of the caption files changed"] = changes["caption_files"]
+    return f"no: {_changes(counts)}; run `index`" if any(counts.values()) else "yes"
+
+
+def vacuum_text(freed: Freed) -> str:
+    """What `vacuum` did."""
+    files = f", {len(freed.removed)} index files removed" if freed.removed else ""
+    return f"{_bytes(freed.bytes)} freed; the library takes {_bytes(freed.after)}{files}"
+
+
+def doctor_text(findings: Sequence[Finding]) -> str:
+    """What `doctor` found, a line for each part, and below it what can be or was done."""
+    rows: list[Sequence[Any]] = []
+    for one in findings:
+        rows.append((one.part, "fine" if one.fine else "wrong" if one.done is None else "mended", one.found))
+        if one.done is not None:
+            rows.append(("", "", f"done: {one.done}"))
+        elif one.repair is not None:
+            rows.append(("", "", f"repair: {one.repair}"))
+    return table(rows)
+
+
+def models_table(facts: Sequence[dict[str, Any]]) -> str:
+    """``models --json`` for a person; a model whose folder is gone has only its name."""
+    columns = {
+        "name": "model",
+        "preset": "preset",
+        "backbone": "backbone",
+        "rsum": "dev rsum",
+        "text_to_image_R@1": "text to image R@1",
+        "image_to_text_R@1": "image to text R@1",
+        "corpus": "trained on",
+    }
+    rows = [[row[key] if row[key] is not None else "gone" for key in columns] for row in facts]
+    return table([list(columns.values()), *rows])
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return "" if bounds is None else f" ({bounds[0]:.1f}-{bounds[1]:.1f})"

@@ -1,0 +1,342 @@
+"""Recall@K over the captioned photos of a library: run, stored, and listed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from twobranch.common.errors import LibraryError, ModelError, UserError
+from twobranch.common.progress import SILENT, Progress
+from twobranch.embedding.model_folder import Variant, fingerprint, resolve_model, split_label
+from twobranch.indexer.captionfiles.corpus import canonical_split, split_members
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import (
+    Caption,
+    CaptionVector,
+    Catalog,
+    Evaluation,
+    EvaluationDirection,
+    EvaluationRecall,
+    ImageVector,
+    Model,
+    active_model,
+    utcnow,
+)
+from twobranch.indexer.vectors.index import Index, open_index
+from twobranch.retrieval.encoders import changed_model
+from twobranch.retrieval.evaluation.metrics import (
+    DirectionMetrics,
+    RetrievalMetrics,
+    ranks_both_ways,
+    retrieval_metrics,
+)
+
+# Queries that the index is asked at a time: as many as FAISS multiplies at once, and fewer where they have so
+# many hits (--recall 100000) that these would take more than 50 MB.
+MOST_QUERIES = 4096
+MOST_HITS = 1 << 22
+DIRECTIONS = ("text_to_image", "image_to_text")
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """One evaluation: the metrics as users search, and the exact ranks behind them."""
+
+    metrics: RetrievalMetrics
+    exact: RetrievalMetrics  # by the exact ranks of ``retrieval.evaluation.ranks``
+    text_ranks: NDArray[np.int64]  # (C,) exact rank of each caption's photo
+    image_ranks: NDArray[np.int64]  # (I,) exact rank of each photo's best caption
+    model: str
+    variant: Variant
+    split: str | None
+    n_images: int
+    n_captions: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether searching the index gave the recall of exact search."""
+        return all(getattr(self.metrics, way).recall == getattr(self.exact, way).recall for way in DIRECTIONS)
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``eval --json``."""
+        return {
+            **{way: direction_json(getattr(self.metrics, way)) for way in DIRECTIONS},
+            "rsum": round(self.metrics.rsum, 2),
+            "rsum_ci95": [
+                round(self.metrics.rsum_interval.low, 2),
+                round(self.metrics.rsum_interval.high, 2),
+            ],
+            "n_images": self.n_images,
+            "n_captions": self.n_captions,
+            "model": self.model,
+            **asdict(self.variant),
+            "split": self.split,
+            "index_agrees_with_exact": self.agrees,
+        }
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Captions with their photos, as ids of vectors; positives share an item (the photo's id)."""
+
+    caption_vectors: NDArray[np.int64]  # (C,)
+    caption_items: NDArray[np.int64]  # (C,)
+    image_vectors: NDArray[np.int64]  # (I,)
+    image_items: NDArray[np.int64]  # (I,)
+    split: str | None
+
+
+def evaluate(
+    catalog: Catalog,
+    *,
+    ks: Sequence[int],
+    split: str | None,
+    command: str,
+    progress: Progress = SILENT,
+) -> EvaluationResult:
+    """Recall@K both ways over the indexed pairs (of one split), stored in the catalogue.
+
+    The gallery is what the pairs hold: photos without a caption do not compete. Raises ``UserError`` when
+    there are no pairs, ``LibraryError`` when the model is not the one that was indexed with.
+    """
+    with catalog.session() as session:
+        model = active_model(session)
+        if model is None:
+            raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
+        pairs = indexed_pairs(session, model, split)
+    check_unchanged(model)
+    depth = max(*ks, 10)
+    with closing(CatalogReader.open(catalog.folder)) as reader:
+        images = open_index(reader, "images", model.id, model.dim)
+        captions = open_index(reader, "captions", model.id, model.dim)
+        image_side = _Side(images, pairs.image_vectors, pairs.image_items)
+        caption_side = _Side(captions, pairs.caption_vectors, pairs.caption_items)
+        progress.start("exact ranks", len(pairs.caption_items))
+        text_ranks, image_ranks = ranks_both_ways(
+            caption_side.vectors,
+            image_side.vectors,
+            pairs.caption_items,
+            pairs.image_items,
+            advance=progress.advance,
+        )
+        progress.finish()
+        progress.start("searches", len(pairs.image_items) + len(pairs.caption_items))
+        text_found = _found_ranks(caption_side, image_side, depth, text_ranks, progress)
+        image_found = _found_ranks(image_side, caption_side, depth, image_ranks, progress)
+        progress.finish()
+    exact = retrieval_metrics(image_ranks, pairs.image_items, text_ranks, pairs.caption_items, ks)
+    same = np.array_equal(text_ranks, text_found) and np.array_equal(image_ranks, image_found)
+    result = EvaluationResult(
+        metrics=exact
+        if same  # and so are the intervals: they need not be drawn twice
+        else retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
+        exact=exact,
+        text_ranks=text_ranks,
+        image_ranks=image_ranks,
+        model=model.name,
+        variant=model.variant,
+        split=pairs.split,
+        n_images=len(pairs.image_items),
+        n_captions=len(pairs.caption_items),
+    )
+    try:
+        with catalog.session(write=True) as session:
+            session.add(_row(result, model, command))
+    except LibraryError as error:  # the numbers are good all the same
+        progress.warn(f"the evaluation is not stored: {error}")
+    return result
+
+
+def history(catalog: Catalog) -> list[Evaluation]:
+    """Every evaluation of this library, oldest first, with its directions and recalls."""
+    with catalog.session() as session:
+        statement = (
+            select(Evaluation)
+            .options(selectinload(Evaluation.directions), selectinload(Evaluation.recalls))
+            .order_by(Evaluation.id)
+        )
+        return list(session.scalars(statement))
+
+
+def history_json(row: Evaluation) -> dict[str, Any]:
+    """A stored evaluation in the shape of ``eval --json``, with its date and command."""
+    ways: dict[str, dict[str, Any]] = {}
+    for direction in row.directions:
+        recalls = [recall for recall in row.recalls if recall.direction == direction.direction]
+        ways[direction.direction] = {
+            **{f"R@{recall.k}": round(recall.recall, 2) for recall in recalls},
+            "median_rank": direction.median_rank,
+            "mean_rank": round(direction.mean_rank, 2),
+            "ci95": {f"R@{recall.k}": [round(recall.low, 2), round(recall.high, 2)] for recall in recalls},
+            "n_queries": direction.n_queries,
+            "n_gallery": direction.n_gallery,
+        }
+    name, variant = split_label(row.model_name)
+    return {
+        "id": row.id,
+        **ways,
+        "rsum": round(row.rsum, 2),
+        "rsum_ci95": [round(row.rsum_low, 2), round(row.rsum_high, 2)],
+        "n_images": row.n_images,
+        "n_captions": row.n_captions,
+        "model": name,
+        **asdict(variant),
+        "split": row.split,
+        "index_agrees_with_exact": row.exact,
+        "date": _iso(row.created_at),
+        "command": row.command,
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds") + "Z"
+
+
+def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
+    """The captions and photos of a split that both have a vector."""
+    name = canonical_split(split) if split is not None else None
+    statement = (
+        select(CaptionVector.id, Caption.image_id, ImageVector.id, Caption.split)
+        .join(Caption, Caption.id == CaptionVector.caption_id)
+        .join(ImageVector, ImageVector.image_id == Caption.image_id)
+        .where(CaptionVector.model_id == model.id, ImageVector.model_id == model.id)
+        .order_by(CaptionVector.id)
+    )
+    if name is not None:
+        statement = statement.where(Caption.split.in_(split_members(name)))
+    rows = session.execute(statement).all()
+    if not rows:
+        raise UserError(_no_pairs(session, split))
+    caption_vectors, items, image_vectors, splits = zip(*rows, strict=True)
+    image_items, first = np.unique(np.array(items, dtype=np.int64), return_index=True)
+    only = set(splits)
+    return Pairs(
+        np.array(caption_vectors, dtype=np.int64),
+        np.array(items, dtype=np.int64),
+        np.array(image_vectors, dtype=np.int64)[first],
+        image_items,
+        name if name is not None else (only.pop() if len(only) == 1 else None),
+    )
+
+
+def check_unchanged(model: Model) -> None:
+    """Refuse to report old vectors under the name of a new model; those of one that is gone are fine.
+
+    Raises ``LibraryError``.
+    """
+    try:
+        folder = resolve_model(model.name)
+    except ModelError:
+        return
+    if fingerprint(folder, model.variant) != model.fingerprint:
+        raise changed_model(model.name)
+
+
+def _no_pairs(session: Session, split: str | None) -> str:
+    counts = session.execute(
+        select(Caption.split, func.count()).where(Caption.image_id.is_not(None)).group_by(Caption.split)
+    ).all()
+    if not counts:
+        return "no photo of this library has a caption; add them with `index PHOTOS --captions FILE`"
+    there = ", ".join(f"{name or 'no split'} ({count:,} captions)" for name, count in counts)
+    return f"no captioned photos in the split {split!r}; there are: {there}"
+
+
+class _Side:
+    """The photos or the captions of the pairs, as an index has them."""
+
+    def __init__(self, index: Index, ids: NDArray[np.int64], items: NDArray[np.int64]) -> None:
+        self.index = index
+        self.ids = ids  # (N,) of vectors
+        self.items = items  # (N,)
+        self.vectors = index.vectors(ids)  # (N, D)
+        self.among = None if len(ids) == len(index) else ids
+        self._by_id = np.argsort(ids)
+
+    def items_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The items of vectors, in the shape of their ids."""
+        return self.items[self._by_id[np.searchsorted(self.ids, ids, sorter=self._by_id)]]
+
+
+def _found_ranks(
+    queries: _Side, gallery: _Side, depth: int, exact: NDArray[np.int64], progress: Progress
+) -> NDArray[np.int64]:
+    """(Q,) ranks as the index's ``depth`` best hits show them (``ranks_among_hits``)."""
+    found = np.empty(len(queries.ids), dtype=np.int64)
+    block = max(1, min(MOST_QUERIES, MOST_HITS // min(depth, len(gallery.ids))))
+    for start in range(0, len(found), block):
+        rows = slice(start, start + block)
+        scores, ids = gallery.index.search(queries.vectors[rows], depth, gallery.among)
+        found[rows] = ranks_among_hits(scores, gallery.items_of(ids), queries.items[rows], exact[rows])
+        progress.advance(len(ids))
+    return found
+
+
+def ranks_among_hits(
+    scores: NDArray[np.float32],
+    hit_items: NDArray[np.int64],
+    query_items: NDArray[np.int64],
+    exact: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """(Q,) ranks in (Q, k) hits, best first: 1 + negatives that score >= the best positive.
+
+    Without a positive among the hits: the exact rank if it is past them, else k + 1.
+    """
+    positive = hit_items == query_items[:, None]  # (Q, k)
+    best = np.where(positive, scores, -np.inf).max(axis=1)  # (Q,)
+    rank = 1 + np.count_nonzero((scores >= best[:, None]) & ~positive, axis=1)
+    return np.where(positive.any(axis=1), rank, np.maximum(exact, scores.shape[1] + 1)).astype(np.int64)
+
+
+def _row(result: EvaluationResult, model: Model, command: str) -> Evaluation:
+    metrics = result.metrics
+    row = Evaluation(
+        created_at=utcnow(),
+        model_id=model.id,
+        model_name=model.label,
+        split=result.split,
+        n_images=result.n_images,
+        n_captions=result.n_captions,
+        exact=result.agrees,
+        rsum=metrics.rsum,
+        rsum_low=metrics.rsum_interval.low,
+        rsum_high=metrics.rsum_interval.high,
+        command=command,
+    )
+    for way in DIRECTIONS:
+        direction: DirectionMetrics = getattr(metrics, way)
+        row.directions.append(
+            EvaluationDirection(
+                direction=way,
+                n_queries=direction.n_queries,
+                n_gallery=direction.n_gallery,
+                median_rank=direction.median_rank,
+                mean_rank=direction.mean_rank,
+            )
+        )
+        row.recalls += [
+            EvaluationRecall(direction=way, k=k, recall=recall, low=interval.low, high=interval.high)
+            for k, recall in direction.recall.items()
+            for interval in [direction.interval[k]]
+        ]
+    return row
+
+
+def direction_json(direction: DirectionMetrics) -> dict[str, Any]:
+    """One direction in the shape of ``eval --json``."""
+    return {
+        **{f"R@{k}": round(recall, 2) for k, recall in direction.recall.items()},
+        "median_rank": direction.median_rank,
+        "mean_rank": round(direction.mean_rank, 2),
+        "ci95": {f"R@{k}": [round(i.low, 2), round(i.high, 2)] for k, i in direction.interval.items()},
+        "n_queries": direction.n_queries,
+        "n_gallery": direction.n_gallery,
+    }

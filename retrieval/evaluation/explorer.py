@@ -1,0 +1,318 @@
+"""How a model fails: every caption and photo of a split as a query, with its exact rank and what was ahead.
+
+The ranks are those of ``eval``'s exact search. They are computed once for a split and kept while its vectors
+stay the same: an id of a vector is never given out twice, so equal ids are equal vectors.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
+
+from twobranch.common.errors import LibraryError, UserError
+from twobranch.indexer.captionfiles.corpus import canonical_split
+from twobranch.indexer.catalog.reader import CatalogReader, Gallery
+from twobranch.indexer.catalog.tables import Caption, CaptionVector, Catalog, ImageVector, Model, active_model
+from twobranch.indexer.vectors.exact import VectorIndex, open_exact
+from twobranch.retrieval.evaluation.evaluate import Pairs, check_unchanged, indexed_pairs
+from twobranch.retrieval.evaluation.metrics import RetrievalMetrics, ranks_both_ways, retrieval_metrics
+from twobranch.retrieval.evaluation.ranks import scores_of_pairs
+
+Direction = Literal["text_to_image", "image_to_text"]
+Order = Literal["worst", "best", "closest", "caption"]
+_SPLITS_KEPT = 3  # each takes some 100 bytes a query
+_BLOCK = 512  # queries whose scores are looked at together: 50 MB with 25,000 in the gallery
+_ROWS = 4096  # of the gallery, in float64: 17 MB of 512 dimensions
+
+
+@dataclass(frozen=True)
+class Side:
+    """The captions, or the photos, of a split: the queries of one direction and the gallery of the other."""
+
+    kind: Gallery
+    ids: NDArray[np.int64]  # (N,) of captions or photos
+    items: NDArray[np.int64]  # (N,) ids of photos: a caption and a photo of the same item belong together
+    vector_ids: NDArray[np.int64]  # (N,)
+    index: VectorIndex
+    rows: NDArray[np.int64]  # (N,) where in the index their vectors are
+
+    def vectors(self, some: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """(n, D) the vectors of some of them."""
+        return self.index.rows[self.rows[some]]
+
+    def scores(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N,) scores with a (D,) query, as ``retrieval.evaluation.ranks`` defines them."""
+        blocks = (self.vectors(slice(start, start + _ROWS)) for start in range(0, len(self.rows), _ROWS))
+        return np.concatenate([scores_of_pairs(block, query[None]) for block in blocks])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the queries of one direction."""
+
+    ranks: NDArray[np.int64]  # (Q,)
+    truth: NDArray[np.float32]  # (Q,) the score of the best that is true
+    wrong: NDArray[np.float32]  # (Q,) the score of the best that is not; -inf where all is true
+
+    @property
+    def best(self) -> NDArray[np.float32]:
+        """(Q,) the scores of the first hits."""
+        return np.maximum(self.truth, self.wrong)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One of the gallery, as a query sees it."""
+
+    row: int  # in the gallery
+    rank: int  # its place; those of equal score that are not true come first, as in the query's rank
+    score: float
+    true: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """The gallery as one query sees it."""
+
+    hits: tuple[Ranked, ...]  # the first ones
+    truths: tuple[Ranked, ...]  # all that are true, best first; the first has the query's rank
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How many queries have a rank from ``first`` to ``last``."""
+
+    first: int
+    last: int
+    queries: int
+
+
+def histogram(ranks: NDArray[np.int64], n_gallery: int) -> list[Bar]:
+    """The ranks in bars that end at 1, 2, 5, 10, 20, 50 …; the last one at the size of the gallery."""
+    ends = [1]
+    while ends[-1] < n_gallery:
+        ends.append(ends[-1] * 5 // 2 if str(ends[-1])[0] == "2" else ends[-1] * 2)
+    counts = np.bincount(np.searchsorted(ends, ranks), minlength=len(ends)).tolist()
+    firsts = [1, *(end + 1 for end in ends)]
+    return [
+        Bar(first, min(last, n_gallery), count)
+        for first, last, count in zip(firsts, ends, counts, strict=False)
+    ]
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """A split with the outcome of every query, both ways."""
+
+    split: str | None
+    model: str  # its label: the name, and the options that photos were indexed with
+    model_name: str
+    captions: Side
+    photos: Side
+    texts: tuple[str, ...]  # (C,) of the captions
+    outcomes: dict[Direction, Outcome]
+    metrics: RetrievalMetrics
+
+    def queries(self, direction: Direction) -> Side:
+        """What is asked."""
+        return self.captions if direction == "text_to_image" else self.photos
+
+    def gallery(self, direction: Direction) -> Side:
+        """What is searched."""
+        return self.photos if direction == "text_to_image" else self.captions
+
+    def containing(self, direction: Direction, words: str) -> NDArray[np.int64]:
+        """The rows of the queries whose caption, or one of whose captions, has these words in it."""
+        wanted = words.casefold().strip()
+        having = [row for row, text in enumerate(self.texts) if wanted in text.casefold()]
+        if direction == "text_to_image":
+            return np.array(having, dtype=np.int64)
+        return np.flatnonzero(np.isin(self.photos.items, self.captions.items[having]))
+
+    def ordered(self, direction: Direction, rows: NDArray[np.int64], order: Order) -> NDArray[np.int64]:
+        """The rows in an order. ``closest``: the truth missed the first place by the least; those that did
+        not miss it come last."""
+        outcome, ids = self.outcomes[direction], self.queries(direction).ids[rows]
+        ranks, gaps = outcome.ranks[rows], (outcome.best - outcome.truth)[rows]
+        keys: dict[Order, tuple[NDArray[np.generic], ...]] = {
+            "worst": (ids, -gaps, -ranks),
+            "best": (ids, -outcome.truth[rows], ranks),
+            "closest": (ids, gaps, ranks == 1),
+            "caption": (ids,),
+        }
+        return rows[np.lexsort(keys[order])]
+
+    def find(self, direction: Direction, row: int, top: int) -> Found:
+        """The first hits of a query, and where all that is true came."""
+        queries, gallery = self.queries(direction), self.gallery(direction)
+        scores = gallery.scores(queries.vectors(np.array([row]))[0])
+        true = gallery.items == queries.items[row]
+        order = np.lexsort((gallery.ids, true, -scores))
+        places = np.flatnonzero(true[order])
+
+        def at(place: int) -> Ranked:
+            number = int(order[place])
+            return Ranked(number, place + 1, float(scores[number]), bool(true[number]))
+
+        return Found(
+            tuple(at(place) for place in range(min(top, len(order)))),
+            tuple(at(place) for place in places.tolist()),
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Captions with photos, both of which can be searched; None is for those without a split."""
+
+    name: str | None
+    captions: int
+    photos: int
+
+
+class Explorer:
+    """Explores the splits of a library. Belongs to one thread."""
+
+    def __init__(self, library: Path) -> None:
+        self.catalog = Catalog.open(library)
+        self.reader = CatalogReader.open(library)
+        self._kept: OrderedDict[str | None, tuple[int, Pairs, Exploration]] = OrderedDict()
+
+    def close(self) -> None:
+        self.reader.close()
+        self.catalog.close()
+
+    def splits(self) -> list[Split]:
+        """The splits that can be explored, the largest last. None where nothing can be."""
+        with self.catalog.session() as session:
+            model = active_model(session)
+            if model is None:
+                return []
+            statement = (
+                select(Caption.split, func.count(), func.count(Caption.image_id.distinct()))
+                .join(CaptionVector, CaptionVector.caption_id == Caption.id)
+                .join(ImageVector, ImageVector.image_id == Caption.image_id)
+                .where(CaptionVector.model_id == model.id, ImageVector.model_id == model.id)
+                .group_by(Caption.split)
+                .order_by(func.count())
+            )
+            return [Split(*row) for row in session.execute(statement)]
+
+    def explore(self, split: str | None) -> Exploration:
+        """All queries of a split (None: of all) with their ranks, from memory if they were asked for before.
+
+        Raises ``UserError`` where there are no pairs, ``LibraryError`` when the model has changed or the
+        library just does.
+        """
+        name = canonical_split(split)
+        version = self.reader.version()  # first: what is committed from here on is looked at next time
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != version:
+            with self.catalog.session() as session:
+                model = active_model(session)
+                if model is None:
+                    raise UserError("nothing is indexed yet; run `index PATH --captions FILE`")
+                pairs = indexed_pairs(session, model, name)
+                if kept is None or not _same(kept[1], pairs):
+                    check_unchanged(model)
+                    statement = (
+                        select(CaptionVector.id, Caption.id, Caption.text)
+                        .join(Caption, Caption.id == CaptionVector.caption_id)
+                        .where(CaptionVector.model_id == model.id)
+                    )
+                    captions = {vector: (id_, text) for vector, id_, text in session.execute(statement)}
+                    kept = (version, pairs, self._explored(pairs, model, captions))
+            self._kept[name] = (version, *kept[1:])
+        self._kept.move_to_end(name)
+        while len(self._kept) > _SPLITS_KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[name][2]
+
+    def _explored(
+        self, pairs: Pairs, model: Model, captions_by_vector: dict[int, tuple[int, str]]
+    ) -> Exploration:
+        asked = [captions_by_vector[vector] for vector in pairs.caption_vectors.tolist()]
+        caption_ids = np.array([caption for caption, _ in asked], dtype=np.int64)
+        captions = self._side("captions", model, caption_ids, pairs.caption_items, pairs.caption_vectors)
+        photos = self._side("images", model, pairs.image_items, pairs.image_items, pairs.image_vectors)
+        outcomes = _outcomes(captions, photos)
+        by_text, by_image = outcomes["text_to_image"], outcomes["image_to_text"]
+        metrics = retrieval_metrics(by_image.ranks, photos.items, by_text.ranks, captions.items)
+        return Exploration(
+            pairs.split,
+            model.label,
+            model.name,
+            captions,
+            photos,
+            tuple(text for _, text in asked),
+            outcomes,
+            metrics,
+        )
+
+    def _side(
+        self,
+        kind: Gallery,
+        model: Model,
+        ids: NDArray[np.int64],
+        items: NDArray[np.int64],
+        vector_ids: NDArray[np.int64],
+    ) -> Side:
+        index = open_exact(self.reader, kind, model.id, model.dim)
+        try:
+            rows = index.positions(vector_ids)
+        except KeyError:
+            raise LibraryError("the library has changed this very moment; ask again") from None
+        return Side(kind, ids, items, vector_ids, index, rows)
+
+
+def _same(one: Pairs, other: Pairs) -> bool:
+    """Whether the same vectors belong together."""
+    return one.split == other.split and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("caption_vectors", "caption_items", "image_vectors", "image_items")
+    )
+
+
+def _outcomes(captions: Side, photos: Side) -> dict[Direction, Outcome]:
+    """The ranks both ways, the scores of the truth and of the first hits."""
+    texts, images = captions.vectors(), photos.vectors()
+    text_ranks, image_ranks = ranks_both_ways(texts, images, captions.items, photos.items)
+    photo_of = np.searchsorted(photos.items, captions.items)  # the items of photos rise, each once
+    truth = np.empty(len(texts), dtype=np.float32)
+    for start in range(0, len(texts), _ROWS):
+        rows = slice(start, start + _ROWS)
+        truth[rows] = scores_of_pairs(texts[rows], images[photo_of[rows]])
+    photo_truth = np.full(len(images), -np.inf, dtype=np.float32)
+    np.maximum.at(photo_truth, photo_of, truth)
+    wrong, photo_wrong = _best_wrong(texts, images, photo_of)
+    return {
+        "text_to_image": _outcome(text_ranks, truth, wrong),
+        "image_to_text": _outcome(image_ranks, photo_truth, photo_wrong),
+    }
+
+
+def _outcome(ranks: NDArray[np.int64], truth: NDArray[np.float32], wrong: NDArray[np.float32]) -> Outcome:
+    """Products in float32 are off in the last digits: they must not contradict the ranks, which are exact."""
+    below = np.nextafter(truth, np.float32(-np.inf))
+    return Outcome(ranks, truth, np.where(ranks == 1, np.minimum(wrong, below), np.maximum(wrong, truth)))
+
+
+def _best_wrong(
+    texts: NDArray[np.float32], images: NDArray[np.float32], photo_of: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(C,) and (I,): the highest score of each caption with photos that are not its own, the rows
+    ``photo_of`` of ``images``, and of each photo with captions that are not."""
+    wrong = np.empty(len(texts), dtype=np.float32)
+    photo_wrong = np.full(len(images), -np.inf, dtype=np.float32)
+    for start in range(0, len(texts), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        scores = texts[rows] @ images.T
+        scores[np.arange(len(scores)), photo_of[rows]] = -np.inf
+        wrong[rows] = scores.max(axis=1)
+        np.maximum(photo_wrong, scores.max(axis=0), out=photo_wrong)
+    return wrong, photo_wrong

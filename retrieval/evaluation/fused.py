@@ -1,0 +1,144 @@
+"""What words beside the pixels do for Recall@K, measured without telling the answer.
+
+Each caption of an indexed pair is asked for as ever, against the photos that have captions. The words of its
+own photo leave out that very caption; the photo's other captions stay, and so do its name, folder and
+keywords, and all words of all other photos. What is rare is counted among these photos, with that caption
+left out. So a caption never finds itself, and a photo with one caption is found by its names alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select, text
+
+from twobranch.common.errors import UserError
+from twobranch.common.progress import SILENT, Progress
+from twobranch.indexer.catalog.fulltext import TOKENIZER
+from twobranch.indexer.catalog.reader import CatalogReader, match
+from twobranch.indexer.catalog.tables import Caption, CaptionVector, Catalog, active_model
+from twobranch.indexer.vectors.index import open_index
+from twobranch.retrieval.evaluation.evaluate import Pairs, indexed_pairs
+from twobranch.retrieval.evaluation.metrics import recall_at
+from twobranch.retrieval.fusion import bonus
+from twobranch.retrieval.text_match import NAMES, WordMatches, combined, content_words, shares
+
+_QUERIES = 256  # whose scores with all photos are in memory together
+
+
+@dataclass(frozen=True)
+class FusedComparison:
+    """The ranks of each caption's photo without and with words."""
+
+    visual: NDArray[np.int64]  # (C,) from 1; ties count against the photo
+    fused: NDArray[np.int64]  # (C,)
+    n_images: int
+
+    def as_json(self, ks: Sequence[int]) -> dict[str, Any]:
+        """What ``eval --fused --json`` adds: recall, text to image, of both."""
+        return {name: _figures(ranks, ks) for name, ranks in (("visual", self.visual), ("fused", self.fused))}
+
+
+def compare_fused(
+    catalog: Catalog, *, ks: Sequence[int], split: str | None, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """The comparison over the indexed pairs of a split, as ``FusedComparison.as_json``.
+
+    Raises ``UserError`` when there are no pairs, or no words yet.
+    """
+    with catalog.session() as session:
+        model = active_model(session)
+        if model is None:
+            raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
+        pairs = indexed_pairs(session, model, split)
+        rows = session.execute(select(CaptionVector.id, Caption.text).join(Caption)).all()
+        texts = {row.id: row.text for row in rows}
+        with closing(CatalogReader.open(catalog.folder)) as reader:
+            if not reader.has_words():
+                raise UserError(f"{catalog.folder}: has no words of its photos yet; run `index` again")
+            images = open_index(reader, "images", model.id, model.dim).vectors(pairs.image_vectors)
+            queries = open_index(reader, "captions", model.id, model.dim).vectors(pairs.caption_vectors)
+        names = session.execute(text(f"SELECT rowid, {' || char(10) || '.join(NAMES)} FROM words")).all()
+    comparison = compare(
+        queries,
+        images,
+        pairs,
+        [texts[id_] for id_ in pairs.caption_vectors.tolist()],
+        dict(map(tuple, names)),
+        progress,
+    )
+    return comparison.as_json(ks)
+
+
+def compare(
+    queries: NDArray[np.float32],
+    images: NDArray[np.float32],
+    pairs: Pairs,
+    texts: Sequence[str],
+    names: dict[int, str],
+    progress: Progress = SILENT,
+    added: Callable[[WordMatches], NDArray[np.float64]] = bonus,
+) -> FusedComparison:
+    """The ranks for (C, D) captions with their ``texts`` and (I, D) photos with their ``names`` by item;
+    ``added`` is what words add to scores."""
+    rows = np.searchsorted(pairs.image_items, pairs.caption_items)  # (C,) of each caption's photo
+    n = len(images)
+    by_name = WordTable([names.get(item, "") for item in pairs.image_items.tolist()], np.arange(n))
+    by_caption = WordTable(texts, rows)
+    ranks = np.empty((2, len(queries)), dtype=np.int64)
+    progress.start("words", len(queries))
+    for start in range(0, len(queries), _QUERIES):
+        block = slice(start, start + _QUERIES)
+        scores = (queries[block] @ images.T).astype(np.float64)  # (B, I)
+        own = rows[block]
+        ranks[0, block] = _ranks(scores, own)
+        for row, (caption, photo) in enumerate(zip(texts[block], own.tolist(), strict=True)):
+            words = content_words(caption)
+            matches = combined(
+                shares([by_name.photos(word) for word in words], n),
+                shares([by_caption.photos(word, without_one_of=photo) for word in words], n),
+            )
+            scores[row, matches.image_ids] += added(matches)
+        ranks[1, block] = _ranks(scores, own)
+        progress.advance(len(own))
+    progress.finish()
+    return FusedComparison(ranks[0], ranks[1], n)
+
+
+class WordTable:
+    """Texts of photos, to be asked which photos have a word; read as the library reads its own."""
+
+    def __init__(self, texts: Sequence[str], photos: NDArray[np.int64]) -> None:
+        self._photos = photos  # (T,) the photo of each text
+        self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._connection = sqlite3.connect(":memory:")
+        self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, tokenize = '{TOKENIZER}')")
+        self._connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+
+    def photos(self, word: str, without_one_of: int | None = None) -> NDArray[np.int64]:
+        """(n,) the photos with the word, rising; one text with it, of the photo that is named, left out."""
+        if word not in self._known:
+            rows = self._connection.execute(
+                "SELECT rowid FROM words WHERE words MATCH ?", [match(word, ["text"])]
+            )
+            texts = np.fromiter((row for (row,) in rows), dtype=np.int64)
+            self._known[word] = np.unique(self._photos[texts], return_counts=True)
+        photos, counts = self._known[word]
+        return photos[(photos != without_one_of) | (counts > 1)] if without_one_of is not None else photos
+
+
+def _ranks(scores: NDArray[np.float64], own: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(B,) the rank of each query's ``own`` photo in (B, I) scores."""
+    best = scores[np.arange(len(own)), own]
+    return np.asarray(np.count_nonzero(scores >= best[:, None], axis=1), dtype=np.int64)
+
+
+def _figures(ranks: NDArray[np.int64], ks: Sequence[int]) -> dict[str, float]:
+    recalls = {f"R@{k}": round(recall_at(ranks, k), 2) for k in ks}
+    return {**recalls, "median_rank": float(np.median(ranks)), "mean_rank": round(float(np.mean(ranks)), 2)}

@@ -1,0 +1,52 @@
+"""The picture of an evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from twobranch.common.paths import keep_matplotlib_in_cache
+from twobranch.retrieval.evaluation.evaluate import EvaluationResult
+from twobranch.retrieval.evaluation.metrics import recall_at
+
+MOST_K = 100
+
+
+def draw_recall(result: EvaluationResult, path: Path) -> None:
+    """Recall against K for both directions, up to K = 100, with chance as a dotted line; PNG or any
+    other format that the suffix of ``path`` names to matplotlib."""
+    keep_matplotlib_in_cache()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    sides = (
+        ("text to image", result.text_ranks, result.n_images, 1, "tab:blue"),
+        (
+            "image to text",
+            result.image_ranks,
+            result.n_captions,
+            result.n_captions / result.n_images,
+            "tab:orange",
+        ),
+    )
+    for name, ranks, n_gallery, n_positives, color in sides:
+        ks = np.arange(1, min(MOST_K, n_gallery) + 1)
+        recall = [recall_at(ranks, int(k)) for k in ks]
+        axes.plot(ks, recall, color=color, label=f"{name} (R@1 {recall[0]:.1f})")
+        # k draws without replacement miss all positives about this often
+        chance = 100 * (1 - (1 - ks / n_gallery) ** n_positives)
+        axes.plot(ks, chance, color=color, ls=":", lw=1, label=f"{name}, chance")
+    axes.set(
+        xlabel="K",
+        ylabel="Recall@K (%)",
+        ylim=(0, 100),
+        xscale="log",
+        title=f"{result.n_images:,} photos, {result.n_captions:,} captions"
+        + (f", split {result.split}" if result.split else ""),
+    )
+    axes.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path)

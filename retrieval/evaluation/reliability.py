@@ -1,0 +1,78 @@
+"""Whether confidence keeps its word: how often first hits of some confidence are the truth, on a split.
+
+Confidence is meant for questions of which half have no answer (benchmarks/confidence.md). So each query is
+put twice: to the gallery, and to the gallery without what is true for it, where every hit is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twobranch.common.errors import ModelError
+from twobranch.embedding.model_folder import resolve_model
+from twobranch.retrieval.confidence import Calibration, QueryKind, features, n_words
+from twobranch.retrieval.evaluation.explorer import Direction, Exploration
+
+_MOST = 2000  # queries; looked at in half a second
+_GROUPS = 10
+_KINDS: dict[Direction, QueryKind] = {"text_to_image": "text_to_images", "image_to_text": "image_to_captions"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """First hits whose confidences lie side by side."""
+
+    low: float  # the confidence from which on a first hit is in this group
+    high: float  # and up to which
+    said: float  # the mean confidence
+    right: float  # the share that is the truth, 0..1
+    hits: int
+
+
+def reliability(exploration: Exploration, direction: Direction) -> list[Group] | None:
+    """First hits by tenths of confidence, empty tenths left out; None where the model has no
+    confidence for such queries, or is gone.
+
+    Looks at no more than 2,000 queries, evenly spaced. Raises ``ModelError`` for a damaged calibration.
+    """
+    dim = exploration.queries(direction).index.dim
+    calibration, kind = _calibration(exploration.model_name, dim), _KINDS[direction]
+    if calibration is None or kind not in calibration.fits:
+        return None
+    queries, outcome = exploration.queries(direction), exploration.outcomes[direction]
+    rows = np.arange(0, len(queries.ids), -(-len(queries.ids) // _MOST))
+    lengths = [1] * len(rows)
+    if direction == "text_to_image":
+        lengths = [n_words(exploration.texts[row]) for row in rows.tolist()]
+    n_gallery = [len(exploration.gallery(direction).ids)] * len(rows)
+    first = np.stack([outcome.best[rows], outcome.wrong[rows]], axis=1).astype(np.float64)
+    background = calibration.bank(kind).background(queries.vectors(rows))
+    confidences = calibration.fits[kind].probabilities(features(first, background, n_gallery, lengths))
+    right = np.stack([outcome.ranks[rows] == 1, np.zeros(len(rows), dtype=bool)], axis=1)
+    return grouped(confidences[np.isfinite(first)], right[np.isfinite(first)])
+
+
+def grouped(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Group]:
+    """(Q,) confidences 0..1 and whether they were right, by tenths of confidence."""
+    tenths = np.minimum((confidences * _GROUPS).astype(np.int64), _GROUPS - 1)
+    return [
+        Group(
+            tenth / _GROUPS,
+            (tenth + 1) / _GROUPS,
+            float(confidences[tenths == tenth].mean()),
+            float(right[tenths == tenth].mean()),
+            int((tenths == tenth).sum()),
+        )
+        for tenth in np.unique(tenths).tolist()
+    ]
+
+
+def _calibration(model: str, dim: int) -> Calibration | None:
+    try:
+        folder = resolve_model(model)
+    except ModelError:
+        return None
+    return Calibration.load(folder, dim)

@@ -1,0 +1,97 @@
+"""Filters as people write them: ``2023-06``, ``48.85,2.35``, ``20km``, ``2MP``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from twobranch.common.errors import UserError
+from twobranch.indexer.catalog.filters import SHAPES, Filters, Place
+
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d\d))?)?)?")
+_DISTANCE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>km|m|mi)?", re.IGNORECASE)
+_KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
+_MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
+_SIDES = re.compile(r"(?P<width>\d+)\s*[x×]\s*(?P<height>\d+)", re.IGNORECASE)
+
+_MOST_PIXELS = 10**15  # no photo has them, and SQLite has no integers above 2**63
+
+
+def parse_filters(
+    *,
+    after: str | None = None,
+    before: str | None = None,
+    paths: Sequence[str] | None = None,
+    not_paths: Sequence[str] | None = None,
+    cameras: Sequence[str] | None = None,
+    near: str | None = None,
+    within: str | None = None,
+    shapes: Collection[str] = (),
+    min_size: str | None = None,
+    formats: Sequence[str] | None = None,
+) -> Filters:
+    """Parse filters. Raises ``UserError`` for any that cannot be read, or exclude everything."""
+    if len(shapes) > 1:
+        raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
+    if within and not near:
+        raise UserError(f"within {within} of what? Name the place as well, with --near LAT,LON")
+    filters = Filters(
+        after=parse_date(after) if after else None,
+        before=parse_date(before) if before else None,
+        paths=tuple(paths or ()),
+        not_paths=tuple(not_paths or ()),
+        cameras=tuple(cameras or ()),
+        near=parse_place(near, within or "10km") if near else None,
+        shape=next((shape for shape in SHAPES if shape in shapes), None),
+        min_pixels=parse_pixels(min_size) if min_size else 0,
+        formats=tuple(formats or ()),
+    )
+    if filters.after and filters.before and filters.after >= filters.before:
+        raise UserError(f"nothing was taken after {after} and before {before}; the end is exclusive")
+    return filters
+
+
+def parse_date(text: str) -> datetime:
+    """The first moment of the year, month, day or minute that is named. Raises ``UserError``."""
+    match = _DATE.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day, hour, minute = match.groups()
+        return datetime(int(year), int(month or "1"), int(day or "1"), int(hour or "0"), int(minute or "0"))
+    except ValueError:
+        raise UserError(
+            f"{text!r} is no date; write 2023, 2023-06, 2023-06-30 or '2023-06-30 18:00'"
+        ) from None
+
+
+def parse_place(text: str, within: str) -> Place:
+    """The place at ``latitude,longitude`` in degrees, with so much around it. Raises ``UserError``."""
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"{text!r} is no place; write latitude,longitude in degrees: 48.85,2.35") from None
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # "nan" is neither above nor below
+        raise UserError(f"{text}: latitudes are from -90 to 90 degrees, longitudes from -180 to 180")
+    return Place(latitude, longitude, parse_distance(within))
+
+
+def parse_distance(text: str) -> float:
+    """Kilometres in ``20km``, ``500m``, ``3mi`` or ``20``. Raises ``UserError``."""
+    match = _DISTANCE.fullmatch(text.strip())
+    if match is None:
+        raise UserError(f"{text!r} is no distance; write 20km, 500m or 3mi")
+    return float(match["number"]) * _KM[(match["unit"] or "km").lower()]
+
+
+def parse_pixels(text: str) -> int:
+    """Pixels in ``2MP``, ``2`` (megapixels) or ``1920x1080``. Raises ``UserError``."""
+    sides, megapixels = _SIDES.fullmatch(text.strip()), _MEGAPIXELS.fullmatch(text.strip())
+    if sides is not None:
+        # Not int(), which takes no more than 4,300 digits; and not infinity, of which 0 times is no number.
+        width, height = (min(float(side), _MOST_PIXELS) for side in sides.groups())
+        return round(min(width * height, _MOST_PIXELS))
+    if megapixels is not None:
+        return round(min(float(megapixels["number"]) * 1_000_000, _MOST_PIXELS))
+    raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")

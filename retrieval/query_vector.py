@@ -1,0 +1,51 @@
+"""Queries to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twobranch.common.errors import UserError
+from twobranch.embedding.encoder import Encoder
+from twobranch.retrieval.encoders import check_known
+from twobranch.retrieval.query import Query
+from twobranch.retrieval.terms import Item, ItemTerm, PhotoTerm, PictureTerm, Term, TextTerm
+
+VectorOf = Callable[[Item], NDArray[np.float32]]  # (D,) of length 1; raises KeyError
+
+
+def query_vector(query: Query, encoder: Encoder, vector_of: VectorOf) -> NDArray[np.float32]:
+    """(D,) float32 of length 1: the weighted sum of the terms' vectors.
+
+    ``vector_of`` gives the vectors of items. Raises ``UserError`` for a sentence with no known word, a photo
+    that cannot be read, an item that has left the library, and terms that cancel out.
+    """
+    for text in query.texts:
+        check_known(encoder, text)
+    if len(query.terms) == 1:
+        return _term_vector(query.terms[0], encoder, vector_of)
+    total = np.sum([term.weight * _term_vector(term, encoder, vector_of) for term in query.terms], axis=0)
+    length = np.linalg.norm(total)
+    if length < 1e-6:
+        raise UserError(f"{query}: its terms cancel out; nothing is left to look for")
+    return np.asarray(total / length, dtype=np.float32)
+
+
+def _term_vector(term: Term, encoder: Encoder, vector_of: VectorOf) -> NDArray[np.float32]:
+    """(D,) float32 of length 1, whatever the term's weight."""
+    match term:
+        case TextTerm(text):
+            return encoder.encode_texts([text])[0]
+        case PhotoTerm(path):
+            return encoder.encode_images([path])[0]
+        case PictureTerm(vector):
+            return np.frombuffer(vector, dtype=np.float32)
+        case ItemTerm(item):
+            try:
+                return vector_of(item)
+            except KeyError:
+                raise UserError(
+                    "a hit that was liked or not is no longer in the library; search anew"
+                ) from None

@@ -1,0 +1,59 @@
+"""``/api/facets``: by what the photos that filters let through can be told apart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from twobranch.indexer.catalog.facets import count_facets
+from twobranch.server.api.search import FilterParameters
+from twobranch.server.errors import Problem
+from twobranch.server.state import State, state_of
+
+router = APIRouter(prefix="/api", tags=["search"])
+
+
+class FacetCount(BaseModel):
+    """A value to filter by, and how many photos there are then."""
+
+    value: str
+    photos: int
+
+
+class FacetsAnswer(BaseModel):
+    """Of each kind what there is, counted under all the filters but that kind's own."""
+
+    photos: int = Field(description="How many photos all the filters let through.")
+    years: list[FacetCount] = Field(description="The newest first.")
+    months: list[FacetCount] = Field(description="Such as 2023-06, the newest first.")
+    folders: list[FacetCount] = Field(description="What `path` takes, the largest first.")
+    cameras: list[FacetCount] = Field(description="What `camera` takes, the most used first.")
+    shapes: list[FacetCount]
+    formats: list[FacetCount]
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "A filter that cannot be understood"},
+    503: {"model": Problem, "description": "A library that cannot be read"},
+}
+
+
+@router.get("/facets", response_model=FacetsAnswer, responses=_PROBLEMS)
+async def facets(
+    request: Request,
+    parameters: Annotated[FilterParameters, Query()],
+    state: Annotated[State, Depends(state_of)],
+) -> Response:
+    """How many photos there are of each year, month, folder, camera, shape and format."""
+    asked, version = request.url.query, state.version()
+    answer = state.facets.get(asked, version)
+    if answer is None:
+        filters = parameters.filters()
+        found = await state.readers.run(lambda reader: count_facets(reader, filters))
+        answer = json.dumps(asdict(found), ensure_ascii=False).encode("utf-8", "replace")
+        state.facets.keep(asked, version, answer)
+    return Response(answer, media_type="application/json")

@@ -1,0 +1,249 @@
+"""``/api/photos``: what is known of a photo, small pictures of it, and its file."""
+
+from __future__ import annotations
+
+import json
+from enum import IntEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from twobranch.common.errors import ImageError
+from twobranch.indexer.catalog.photo_facts import (
+    CataloguedPhoto,
+    captions_of,
+    format_of,
+    photo_facts,
+    photo_file,
+)
+from twobranch.indexer.catalog.photo_file import PhotoFile, open_original
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.disk.open import content_name
+from twobranch.retrieval.collapse import NEAR_DUPLICATE
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.server.api.originals import matches, original
+from twobranch.server.api.thumbnails import Thumbnail
+from twobranch.server.errors import Problem, Refused, not_found
+from twobranch.server.http.disconnects import Left, unless_left
+from twobranch.server.state import State, state_of
+from twobranch.server.work.engines import ServedEngine
+
+router = APIRouter(prefix="/api/photos", tags=["photos"])
+PhotoId = Annotated[int, Path(ge=1, lt=2**63, description="The id of the photo.")]  # SQLite's integers
+Shared = Annotated[State, Depends(state_of)]
+
+
+class Side(IntEnum):
+    """Pixels of the longer side, at most: for a grid, for one on a fine screen, for a whole window."""
+
+    SMALL = 320
+    MEDIUM = 640
+    LARGE = 1600
+
+
+_MOST_ALIKE = 24
+_GONE: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "A photo that is not there, or cannot be read, any more"},
+    503: {"model": Problem, "description": "A library that cannot be read"},
+}
+
+
+class PhotoCaption(BaseModel):
+    """A sentence about the photo."""
+
+    id: int
+    text: str
+    split: str | None
+
+
+class AlikePhoto(BaseModel):
+    """A photo that looks almost the same."""
+
+    photo: int
+    score: float = Field(description="Inner product of the two photos' unit vectors.")
+    path: str
+    width: int | None
+    height: int | None
+    content: str | None
+
+
+class PhotoAnswer(BaseModel):
+    """All that the library knows of a photo."""
+
+    photo: int
+    path: str
+    name: str
+    folder: str = Field(description="The absolute path of the folder that it is in.")
+    date: str | None = Field(description="By the camera's clock.")
+    camera: str | None
+    width: int | None
+    height: int | None
+    bytes: int
+    format: str = Field(description="By the end of its name, as the filter takes it.", examples=["jpg"])
+    latitude: float | None
+    longitude: float | None
+    keywords: list[str] = Field(description="In the file, with its title and description.")
+    indexed_at: str = Field(description="In UTC.")
+    failure: str | None = Field(description="Why it could not be read when it was indexed.")
+    content: str | None = Field(description="Changes with what is in the file.")
+    captions: list[PhotoCaption]
+    alike: list[AlikePhoto]
+
+
+@router.get("/{photo}", response_model=PhotoAnswer, responses=_GONE)
+async def photo_answer(photo: PhotoId, state: Shared) -> Response:
+    """What is known of a photo, its captions, and the photos that look almost the same."""
+
+    def work(engine: ServedEngine) -> bytes:
+        engine.catch_up()
+        facts = photo_facts(engine.catalog, photo)
+        if facts is None:
+            raise not_found(f"photo {photo}")
+        answer = {
+            **_facts(facts),
+            "captions": [
+                {"id": caption.id, "text": caption.text, "split": caption.split}
+                for caption in captions_of(engine.catalog, photo)
+            ],
+            "alike": _alike(engine, photo),
+        }
+        return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+
+    return Response(await state.engines.run(work), media_type="application/json")
+
+
+@router.get(
+    "/{photo}/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "As the browser has it"}, **_GONE},
+)
+async def thumbnail(
+    request: Request,
+    photo: PhotoId,
+    state: Shared,
+    size: Annotated[Side, Query(description="Pixels of the longer side, at most.")] = Side.SMALL,
+    v: Annotated[
+        str | None, Query(description="The photo's `content`: the answer then holds for a year.")
+    ] = None,
+) -> Response:
+    """A small picture of a photo as it is now, upright, as WebP."""
+
+    def look(reader: CatalogReader) -> tuple[PhotoFile, bytes | None, Thumbnail | None]:
+        file = _file(reader, photo)
+        known = state.thumbnails.current(file)
+        if known is None or matches(_etag(known, size), request.headers.get("if-none-match")):
+            return file, known, None
+        return file, known, state.thumbnails.ready(known, size)
+
+    try:
+        file, known, made = await state.readers.run(look)
+        if made is None and known is not None:
+            headers = _thumbnail_headers(known, size, v)
+            if matches(headers["ETag"], request.headers.get("if-none-match")):
+                return Response(status_code=304, headers=headers)
+        if made is None:
+            made = await unless_left(request, state.thumbnails.make(file, size))
+    except ImageError as error:
+        raise Refused(404, str(error)) from None
+    except Left:
+        return Response(status_code=499)  # as nginx counts them
+    headers = _thumbnail_headers(made.content_hash, size, v)
+    if matches(headers["ETag"], request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    return Response(made.data, headers=headers, media_type="image/webp")
+
+
+@router.get(
+    "/{photo}/original",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/*": {}, "application/octet-stream": {}}},
+        206: {"description": "The range that was asked for"},
+        304: {"description": "As the browser has it"},
+        416: {"description": "A range that the file does not have"},
+        **_GONE,
+    },
+)
+async def original_file(request: Request, photo: PhotoId, state: Shared) -> Response:
+    """The photo's file, whole or a range of it, as long as it holds what was indexed."""
+
+    def look(reader: CatalogReader) -> Response:
+        file = _file(reader, photo)
+        return original(open_original(file, state.proven), file.path.name, request.headers)
+
+    try:
+        return await state.readers.run(look)
+    except ImageError as error:
+        raise Refused(404, str(error)) from None
+
+
+def _file(reader: CatalogReader, photo: int) -> PhotoFile:
+    file = photo_file(reader, photo)
+    if file is None:
+        raise not_found(f"photo {photo}")
+    return file
+
+
+def _etag(content_hash: bytes, side: int) -> str:
+    return f'"{content_hash.hex()[:32]}-{side}"'
+
+
+def _thumbnail_headers(content_hash: bytes, side: int, v: str | None) -> dict[str, str]:
+    is_named = v is not None and v == content_name(content_hash)
+    return {
+        "ETag": _etag(content_hash, side),
+        # Of photos that perhaps only some may see: not for proxies.
+        "Cache-Control": "private, max-age=31536000, immutable" if is_named else "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _facts(photo: CataloguedPhoto) -> dict[str, Any]:
+    path = photo.file.path
+    return {
+        "photo": photo.file.id,
+        "path": str(path),
+        "name": path.name,
+        "folder": str(path.parent),
+        "date": None if photo.taken_at is None else photo.taken_at.isoformat(),
+        "camera": photo.camera,
+        "width": photo.width,
+        "height": photo.height,
+        "bytes": photo.file.file.size,
+        "format": format_of(path.name),
+        "latitude": photo.latitude,
+        "longitude": photo.longitude,
+        "keywords": list(photo.keywords),
+        "indexed_at": photo.indexed_at.isoformat(timespec="seconds") + "Z",
+        "failure": photo.file.failure,
+        "content": photo.content,
+    }
+
+
+def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:
+    """The photos that look almost the same as this one, the most alike first."""
+    if engine.model is None:
+        return []
+    index = engine.index("images")
+    own = engine.catalog.vectors_of_images([photo], engine.model.id).get(photo)
+    if own is None:
+        return []
+    try:
+        vector = index.vectors([own])
+    except KeyError:  # newer than what the engine knows
+        return []
+    scores, ids = (row[0].tolist() for row in index.search(vector, _MOST_ALIKE + 1))
+    found = engine.catalog.found("images", ids)
+    return [
+        {
+            "photo": found[id_].photo,
+            "score": round(score, 6),
+            "path": str(found[id_].path),
+            "width": found[id_].width,
+            "height": found[id_].height,
+            "content": found[id_].content,
+        }
+        for score, id_ in zip(scores, ids, strict=True)
+        if score >= NEAR_DUPLICATE and id_ != own and id_ in found
+    ][:_MOST_ALIKE]

@@ -1,0 +1,30 @@
+"""``/api/pictures``: small views of pictures that were handed in, for whoever searched with them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from twobranch.server.errors import Problem, not_found
+from twobranch.server.state import State, state_of
+
+router = APIRouter(prefix="/api/pictures", tags=["search"])
+
+
+@router.get(
+    "/{name}/thumbnail",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/webp": {}}, "description": "WebP, at most 256 pixels a side"},
+        404: {"model": Problem, "description": "A picture that was never here, or no longer is"},
+    },
+)
+async def thumbnail(name: str, state: Annotated[State, Depends(state_of)]) -> Response:
+    """The small view of a picture, by the name that POST /api/search gave it."""
+    picture = state.pictures.get(name)
+    if picture is None:
+        raise not_found("picture of that name")
+    # The name is made of the picture's bytes: what it shows never changes.
+    forever = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return Response(picture.thumbnail, media_type="image/webp", headers=forever)

