@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
-"""The command line. See README.md for a tour of the commands; each has a module in ``commands``."""
+"""The command line in a checkout; installed, it is ``twobranch``. Each command is a module in ``commands``."""
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,70 +15,7 @@ if any(find_spec(name) is None for name in ("typer", "faiss", "onnxruntime", "sq
         os.execv(_python, [str(_python), __file__, *sys.argv[1:]])
     sys.exit("error: twobranch is not installed for this Python; run `make demo` or `pip install .` first")
 
-# Installed, our packages stand behind PYTHONPATH under everyday names: something else may be found instead.
-if _others := [
-    Path(spec.origin or next(iter(spec.submodule_search_locations or ())))
-    for name in ("commands", "embedding", "indexer", "retrieval", "server", "train")
-    if (spec := find_spec(name)) is not None
-    and Path(spec.origin or "/").resolve().parent.parent != Path(__file__).resolve().parent
-]:
-    _other = _others[0].parent if _others[0].name == "__init__.py" else _others[0]
-    sys.exit(
-        f"error: {_other} is found instead of twobranch's own {_other.stem}; "
-        f"rename it, or take {_other.parent} off Python's path (PYTHONPATH)"
-    )
-
-from twobranch.commands import register
-from twobranch.commands.config import has_config
-from twobranch.commands.shared import app
-
-
-def _globals_first(arguments: Sequence[str]) -> list[str]:
-    """The arguments with --library and --quiet moved to the front, so that they may stand anywhere."""
-    first: list[str] = []
-    rest: list[str] = []
-    remaining = list(arguments)
-    while remaining:
-        argument = remaining.pop(0)
-        if argument == "--":
-            return [*first, *rest, argument, *remaining]
-        if argument == "--library" and remaining:
-            first += [argument, remaining.pop(0)]
-        elif argument in ("--quiet", "-q") or argument.startswith("--library="):
-            first.append(argument)
-        else:
-            rest.append(argument)
-    return [*first, *rest]
-
-
-def _only_command(arguments: Sequence[str]) -> str | None:
-    """The command that is asked for; None where the others have to be known as well: without one, for a
-    config.toml that may speak of any, and for completion by the shell."""
-    library = name = None
-    remaining = list(arguments)
-    while remaining and name is None:
-        argument = remaining.pop(0)
-        if argument == "--library" and remaining:
-            library = Path(remaining.pop(0))
-        elif argument.startswith("--library="):
-            library = Path(argument.removeprefix("--library="))
-        elif not argument.startswith("-"):
-            name = argument
-    completing = any(variable.endswith("_COMPLETE") for variable in os.environ)
-    return None if completing or has_config(library) else name
-
-
-def main() -> None:
-    """The console command ``twobranch``."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # File names need not be UTF-8, nor need the terminal be able to show them.
-            utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
-            stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
-    arguments = _globals_first(sys.argv[1:])
-    register(_only_command(arguments))
-    app(arguments)
-
+from twobranch.commands.main import main
 
 if __name__ == "__main__":
     main()

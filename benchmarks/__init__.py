@@ -1,3 +1,3 @@
 """Measurements: scripts that print what the README and the reports in this folder quote."""
 
-import twobranch.embedding  # noqa: F401  before any module here imports ONNX Runtime
+import twobranch  # noqa: F401  before any module here imports ONNX Runtime

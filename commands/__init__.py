@@ -28,4 +28,4 @@ def register(name: str | None = None) -> None:
     """Import the module of one command, or of all. Each option costs a little time to declare, and a search
     should not wait for those of other commands."""
     for module in dict.fromkeys([MODULES[name]] if name in MODULES else MODULES.values()):
-        import_module(f"commands.{module}")
+        import_module(f"{__name__}.{module}")

@@ -98,7 +98,7 @@ def _print_error(error: object) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from twobranch.embedding import __version__
+        from twobranch import __version__
 
         print(f"twobranch {__version__}")
         raise typer.Exit

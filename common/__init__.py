@@ -1,1 +1,1 @@
-"""TODO common."""
+"""What every other package may use: errors, progress, files, paths."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+LIBRARY = ".twobranch"  # the name of a library's folder
+
 
 def expanded(path: Path | str) -> Path:
     """The path with ``~`` or ``~name`` at its start replaced by that home folder.

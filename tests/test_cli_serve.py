@@ -198,8 +198,8 @@ def _set_version(catalog: Path) -> None:
 
 def test_a_missing_extra(indexed: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; sys.modules['uvicorn'] = None; import cli; "
-        f"sys.argv = ['twobranch', '--library', {str(indexed)!r}, 'serve']; cli.main()"
+        "import sys; sys.modules['uvicorn'] = None; from twobranch.commands.main import main; "
+        f"sys.argv = ['twobranch', '--library', {str(indexed)!r}, 'serve']; main()"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 1

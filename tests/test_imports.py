@@ -5,50 +5,52 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("commands", "embedding", "indexer", "retrieval", "server", "train")
-# What each package may import of ours, besides itself. `indexer.captionfiles.corpus` reads caption files for both
-# indexing and training; `retrieval.evaluation.metrics` and `retrieval.confidence` are NumPy only.
+PARTS = ("common", "embedding", "indexer", "retrieval", "server", "train", "commands")
+# What each part may import of ours, besides itself. Training reads caption files and uses what is NumPy only.
 ALLOWED = {
-    "embedding": set(),
-    "indexer": {"embedding"},
-    "retrieval": {"embedding", "indexer"},
+    "common": set(),
+    "embedding": {"common"},
+    "indexer": {"common", "embedding"},
+    "retrieval": {"common", "embedding", "indexer"},
+    "server": {"common", "embedding", "indexer", "retrieval"},
     "train": {
+        "common",
         "embedding",
-        "twobranch.indexer.captionfiles.corpus",
-        "twobranch.retrieval.confidence",
-        "twobranch.retrieval.evaluation.metrics",
-        "twobranch.retrieval.spelling",
+        "indexer.captionfiles",
+        "retrieval.confidence",
+        "retrieval.evaluation.metrics",
+        "retrieval.spelling",
     },
-    "server": {"embedding", "indexer", "retrieval"},
-    "commands": {"embedding", "indexer", "retrieval", "server", "train"},
-    "cli": {"commands"},
+    "commands": {"common", "embedding", "indexer", "retrieval", "server", "train"},
 }
+# Within the indexer, each folder may import those before it.
+LADDER = ("disk", "captionfiles", "catalog", "vectors", "update", "maintenance")
 # Where a heavy package may be imported (module or package prefixes).
 HEAVY = {
-    "torch": ("train", "twobranch.embedding.branches", "twobranch.embedding.backbones"),
-    "torchvision": ("twobranch.embedding.backbones", "twobranch.train.sides.class_names"),
+    "torch": ("train", "embedding.branches", "embedding.backbones"),
+    "torchvision": ("embedding.backbones", "train.sides.class_names"),
     "transformers": ("train",),
     "gensim": ("train",),
     "onnx": ("train",),
-    "faiss": ("twobranch.indexer.vectors.exact", "twobranch.indexer.vectors.ivf"),
+    "faiss": ("indexer.vectors",),
     "sqlalchemy": ("indexer", "retrieval", "server"),
     "typer": ("commands",),
     "fastapi": ("server",),
     "uvicorn": ("server",),
-    "matplotlib": ("twobranch.retrieval.evaluation.plots", "twobranch.train.output.curves"),
+    "matplotlib": ("retrieval.evaluation.plots", "train.output.curves"),
 }
 
 
+@cache
 def modules() -> list[tuple[str, ast.Module]]:
-    files = [
-        ROOT / "cli.py",
-        *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))),
-    ]
+    """Every module of the package by its name below it, parsed."""
+    files = [path for part in PARTS for path in sorted((ROOT / part).rglob("*.py"))]
     return [
         (
             ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"),
@@ -58,6 +60,7 @@ def modules() -> list[tuple[str, ast.Module]]:
     ]
 
 
+@cache
 def imported(tree: ast.Module) -> set[str]:
     """Every module named by an import statement anywhere in the file."""
     names: set[str] = set()
@@ -71,6 +74,11 @@ def imported(tree: ast.Module) -> set[str]:
     return names
 
 
+def ours(tree: ast.Module) -> set[str]:
+    """Those of our own package, by their names below it."""
+    return {name.removeprefix("twobranch.") for name in imported(tree) if name.startswith("twobranch.")}
+
+
 def within(name: str, prefixes: set[str] | tuple[str, ...]) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
@@ -78,24 +86,42 @@ def within(name: str, prefixes: set[str] | tuple[str, ...]) -> bool:
 def test_imports_point_one_way() -> None:
     wrong = []
     for module, tree in modules():
-        package = module.split(".")[0]
-        for name in imported(tree):
-            top = name.split(".")[0]
-            ours = top in (*PACKAGES, "cli") and top != package
-            # `from retrieval import metrics` names both the package and the module; the longer one decides
-            names_a_part = any(within(allowed, (name,)) for allowed in ALLOWED[package])
-            if ours and not within(name, ALLOWED[package]) and not names_a_part:
+        part = module.split(".")[0]
+        for name in ours(tree):
+            # `from retrieval import spelling` names both the package and the module; the longer one decides
+            names_a_part = any(within(allowed, (name,)) for allowed in ALLOWED[part])
+            if within(name, PARTS) and not within(name, ALLOWED[part] | {part}) and not names_a_part:
                 wrong.append(f"{module} imports {name}")
     assert wrong == []
 
 
-def test_no_two_modules_of_retrieval_and_commands_need_each_other() -> None:
+def test_the_indexer_is_a_ladder() -> None:
+    wrong = []
+    for module, tree in modules():
+        part, _, rest = module.partition(".")
+        if part != "indexer" or not rest:
+            continue
+        above = LADDER[LADDER.index(rest.split(".")[0]) + 1 :]
+        wrong += [
+            f"{module} imports {name}"
+            for name in ours(tree)
+            if within(name, tuple(f"indexer.{folder}" for folder in above))
+        ]
+    assert wrong == []
+
+
+def test_nothing_imports_the_folders_by_themselves() -> None:
+    """In a checkout ``import indexer`` would give every module a second life under another name."""
+    files = [*modules(), *((path.name, ast.parse(path.read_text())) for path in ROOT.glob("*/**/*.py"))]
+    assert [name for name, tree in files if any(within(one, PARTS) for one in imported(tree))] == []
+
+
+def test_no_two_modules_need_each_other() -> None:
     """Imports anywhere in a file count: inside functions, and those for types alone."""
     names = [module for module, _ in modules()]
     needs = {
-        module: {name for name in imported(tree) if name in names and name != module}
+        module: {name for name in ours(tree) if name in names and name != module}
         for module, tree in modules()
-        if module.startswith(("retrieval.", "commands."))
     }
     while free := {module for module, needed in needs.items() if not needed & needs.keys()}:
         needs = {module: needed for module, needed in needs.items() if module not in free}
@@ -115,7 +141,8 @@ def test_heavy_packages_stay_where_they_belong(package: str) -> None:
 def test_searching_imports_nothing_heavy() -> None:
     """What the code of a search loads, as one process sees it."""
     code = (
-        "import sys, cli, twobranch.embedding.encoder, twobranch.indexer.update.library, twobranch.retrieval.engine, twobranch.retrieval.evaluation.evaluate\n"
+        "import sys, twobranch.commands.main, twobranch.embedding.encoder, twobranch.indexer.update.library\n"
+        "import twobranch.retrieval.engine, twobranch.retrieval.evaluation.evaluate\n"
         "heavy = {'torch', 'torchvision', 'gensim', 'transformers', 'matplotlib', 'fastapi'}\n"
         "print(*(heavy & set(sys.modules)))"
     )

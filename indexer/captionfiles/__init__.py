@@ -1,1 +1,1 @@
-"""TODO indexer/captionfiles."""
+"""Caption files of every format, as one corpus."""

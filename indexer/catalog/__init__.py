@@ -1,1 +1,1 @@
-"""TODO indexer/catalog."""
+"""The catalogue: one SQLite file, and all SQL of the program."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from math import asin, cos, degrees, radians, sin, sqrt
 from typing import Literal, get_args
+
+from twobranch.indexer.disk.names import folded
 
 Shape = Literal["portrait", "landscape", "square"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
@@ -130,16 +131,6 @@ def _any_glob(what: str, globs: Sequence[str]) -> tuple[str, ...]:
     condition = f"{what.format('lower' if simple else 'folded')} GLOB ?"
     written = [folded(glob).replace("[!", "[^") for glob in globs]
     return (f"({' OR '.join([condition] * len(globs))})", *written)
-
-
-def folded(text: str | bytes | None) -> str:
-    """A name without its case and in composed Unicode, as macOS does not write it: names that differ in
-    nothing else are one. What is not UTF-8 becomes ``?`` in a glob, which means any letter, and one letter in
-    a name."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "replace")
-    whole = (text or "").encode("utf-8", "replace").decode("utf-8")
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", whole).casefold())
 
 
 def literal(name: str) -> str:

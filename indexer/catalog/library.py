@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 from twobranch.common.errors import LibraryError
-from twobranch.common.paths import expanded, is_ours
+from twobranch.common.paths import LIBRARY, expanded, is_ours
 
-LIBRARY = ".twobranch"
 VARIABLE = "TWOBRANCH_LIBRARY"
 
 

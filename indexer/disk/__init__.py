@@ -1,1 +1,1 @@
-"""TODO indexer/disk."""
+"""Photos on disk: folders, files, EXIF, keywords."""

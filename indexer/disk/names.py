@@ -10,8 +10,6 @@ import os
 import unicodedata
 from pathlib import Path
 
-from twobranch.indexer.catalog.filters import folded
-
 
 def as_listed(path: Path) -> Path:
     """An absolute path in the spelling of its folders' listings, as far as they can be read.
@@ -23,6 +21,16 @@ def as_listed(path: Path) -> Path:
     for name in path.parts[1:]:
         listed /= _listed_name(listed, name)
     return listed
+
+
+def folded(text: str | bytes | None) -> str:
+    """A name without its case and in composed Unicode, as macOS does not write it: names that differ in
+    nothing else are one. What is not UTF-8 becomes ``?`` in a glob, which means any letter, and one letter in
+    a name."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    whole = (text or "").encode("utf-8", "replace").decode("utf-8")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", whole).casefold())
 
 
 def _listed_name(folder: Path, name: str) -> str:

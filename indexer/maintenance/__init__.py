@@ -1,1 +1,1 @@
-"""TODO indexer/maintenance."""
+"""Damage, repair, disk space, and folders that moved."""

@@ -1,1 +1,1 @@
-"""TODO indexer/update."""
+"""One indexing run, and what it would do: targets, changes, photos, captions."""

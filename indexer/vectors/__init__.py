@@ -1,1 +1,1 @@
-"""TODO indexer/vectors."""
+"""Vector indexes over the catalogue; FAISS is imported here only."""

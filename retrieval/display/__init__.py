@@ -1,1 +1,1 @@
-"""TODO retrieval/display."""
+"""Hits for people: tables, thumbnails, pages."""

@@ -1,1 +1,1 @@
-"""TODO retrieval/duplicates."""
+"""Photos that show the same."""

@@ -1,1 +1,1 @@
-"""TODO retrieval/evaluation."""
+"""Recall@K and what explains it."""

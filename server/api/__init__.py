@@ -1,1 +1,1 @@
-"""TODO server/api."""
+"""The routes, a module for each."""

@@ -8,7 +8,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent.parent / "page"
 _ROUTES = frozenset({"/healthz", "/metrics", "/login", "/logout"})
 
 

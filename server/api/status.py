@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from twobranch.embedding import __version__
+from twobranch import __version__
 from twobranch.retrieval.display.status import known_models, library_status
 from twobranch.server.errors import Problem
 from twobranch.server.http.replies import json_reply

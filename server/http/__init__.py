@@ -1,1 +1,1 @@
-"""TODO server/http."""
+"""What every request passes: limits, access, uploads, the protocol."""

@@ -1,1 +1,1 @@
-"""TODO server/work."""
+"""What works between requests: engines, threads, caches, indexing."""

@@ -21,9 +21,10 @@ from PIL.TiffImagePlugin import IFDRational
 from tests.fakes import FakeEncoder, write_photo
 from tests.indexer.test_exif import PARIS, exif
 from tests.indexing import captions, counts, images, index, write_captions
-from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters, Place, distance_km, folded
+from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters, Place, distance_km
 from twobranch.indexer.catalog.tables import Catalog, Image
 from twobranch.indexer.disk.exif import read_facts
+from twobranch.indexer.disk.names import folded
 from twobranch.indexer.disk.walk import found_file, written_ns
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.query import Query
@@ -169,8 +170,8 @@ def test_photos_and_captions_older_than_integers_are_indexed_and_found(
         fields = {"st_mtime_ns": -62_135_596_800 * NANOSECONDS}
         return real(os.stat_result(tuple(status)[:10], fields))
 
-    for module in ("scan", "captions", "known", "freshness"):
-        monkeypatch.setattr(f"indexer.{module}.written_ns", of_the_year_1)
+    for module in ("disk.walk", "update.captions", "update.remembered", "update.changes"):
+        monkeypatch.setattr(f"twobranch.indexer.{module}.written_ns", of_the_year_1)
     assert counts(index(library, photos, encoder, captions=file)) == {"added": 3, "encoded": 3}
     with SearchEngine.open(library, load=lambda model: encoder) as engine:  # type: ignore[arg-type,return-value]
         found = engine.search(Query((), Filters(before=datetime(1700, 1, 1))))

@@ -17,10 +17,9 @@ from tests.fakes import FakeEncoder, RecordedProgress, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, update_library, vector_ids, write_captions
 from twobranch.common.errors import CaptionFileError, UserError
 from twobranch.indexer.captionfiles.corpus import read_corpus
-from twobranch.indexer.catalog.filters import folded
 from twobranch.indexer.catalog.settings import load_choices, store_choices
 from twobranch.indexer.catalog.tables import Catalog, Corpus, Image, Root
-from twobranch.indexer.disk.names import as_listed
+from twobranch.indexer.disk.names import as_listed, folded
 from twobranch.indexer.maintenance.relocate import forget, relocate
 from twobranch.retrieval.engine import SearchEngine
 

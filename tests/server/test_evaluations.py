@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from tests.fakes import FakeEncoder, write_photo
+from twobranch import __version__
 from twobranch.common.errors import LibraryError
-from twobranch.embedding import __version__
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.display.status import library_status

@@ -17,9 +17,9 @@ PROGRAM = """
 import os, sys, types
 fake = types.ModuleType("server.run")
 fake.run = lambda *_: print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
-sys.modules["server.run"] = fake
-import cli
-cli.main()
+sys.modules["twobranch.server.run"] = fake
+from twobranch.commands.main import main
+main()
 """
 
 

@@ -228,7 +228,7 @@ def _serve() -> None:
 
 
 def _import_everything() -> None:
-    for name in ("faiss", "cli", "twobranch.commands.index", "twobranch.commands.watch", "twobranch.embedding.encoder", "twobranch.indexer.update.library",
+    for name in ("faiss", "twobranch.commands.main", "twobranch.commands.index", "twobranch.commands.watch", "twobranch.embedding.encoder", "twobranch.indexer.update.library",
                  "twobranch.indexer.maintenance.relocate", "twobranch.indexer.update.plan", "twobranch.indexer.maintenance.vacuum", "twobranch.indexer.update.watch", "twobranch.retrieval.engine",
                  "twobranch.retrieval.display.status", "twobranch.retrieval.display.tables"):  # fmt: skip
         import_module(name)
@@ -247,11 +247,11 @@ def _carry_out(order: Order, files: Path) -> None:
         points = Points(order.at, die if order.action == "die" else fail_full)
         if order.action is not None:
             watch_writes(points)
-        import cli
+        from twobranch.commands.main import main
 
         sys.argv = ["twobranch", *order.argv]
         try:
-            cli.main()
+            main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)

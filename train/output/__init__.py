@@ -1,1 +1,1 @@
-"""TODO train/output."""
+"""A trained network to a model folder."""

@@ -1,1 +1,1 @@
-"""TODO train/sides."""
+"""What lies under the two branches while they are trained."""

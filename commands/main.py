@@ -1,0 +1,60 @@
+"""From the words of the command line to the command."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from twobranch.commands import register
+from twobranch.commands.config import has_config
+from twobranch.commands.shared import app
+
+
+def _globals_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with --library and --quiet moved to the front, so that they may stand anywhere."""
+    first: list[str] = []
+    rest: list[str] = []
+    remaining = list(arguments)
+    while remaining:
+        argument = remaining.pop(0)
+        if argument == "--":
+            return [*first, *rest, argument, *remaining]
+        if argument == "--library" and remaining:
+            first += [argument, remaining.pop(0)]
+        elif argument in ("--quiet", "-q") or argument.startswith("--library="):
+            first.append(argument)
+        else:
+            rest.append(argument)
+    return [*first, *rest]
+
+
+def _only_command(arguments: Sequence[str]) -> str | None:
+    """The command that is asked for; None where the others have to be known as well: without one, for a
+    config.toml that may speak of any, and for completion by the shell."""
+    library = name = None
+    remaining = list(arguments)
+    while remaining and name is None:
+        argument = remaining.pop(0)
+        if argument == "--library" and remaining:
+            library = Path(remaining.pop(0))
+        elif argument.startswith("--library="):
+            library = Path(argument.removeprefix("--library="))
+        elif not argument.startswith("-"):
+            name = argument
+    completing = any(variable.endswith("_COMPLETE") for variable in os.environ)
+    return None if completing or has_config(library) else name
+
+
+def main() -> None:
+    """The console command ``twobranch``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # File names need not be UTF-8, nor need the terminal be able to show them.
+            utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
+    arguments = _globals_first(sys.argv[1:])
+    register(_only_command(arguments))
+    app(arguments)

@@ -1,0 +1,6 @@
+"""``python -m twobranch``: the command line."""
+
+from twobranch.commands.main import main
+
+if __name__ == "__main__":
+    main()
