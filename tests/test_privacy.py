@@ -72,7 +72,9 @@ def fresh(tmp_path: Path) -> Fresh:
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, "1"), ("", "1"), ("0", "0"), ("true", "true")])
-@pytest.mark.parametrize("way", ["twobranch", "twobranch.embedding.encoder", "twobranch.train", "benchmarks", "cli"])
+@pytest.mark.parametrize(
+    "way", ["twobranch", "twobranch.embedding.encoder", "twobranch.train", "benchmarks", "cli"]
+)
 def test_every_way_in_switches_telemetry_off(fresh: Fresh, way: str, own: str | None, expected: str) -> None:
     """A value of the user's own is left as it is."""
     variables = {"PYTHONPATH": str(ROOT)} | ({} if own is None else {"ORT_DISABLE_TELEMETRY": own})
