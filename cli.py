@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The command line in a checkout; installed, it is ``twobranch``. Each command is a module in ``commands``."""
+"""The command line in a checkout; ``twobranch`` where it is installed. Commands are in ``commands``."""
 
 from __future__ import annotations
 

@@ -183,8 +183,8 @@ class Encoder:
             check_files(folder, config)
         if int8 and IMAGE_TOWER_INT8 not in config.files:
             raise ModelError(
-                f"{folder}: this model has no int8 tower; make it with `python -m twobranch.train.output.quantise`, "
-                "or go without --int8"
+                f"{folder}: this model has no int8 tower; "
+                "make it with `python -m twobranch.train.output.quantise`, or go without --int8"
             )
         return cls(folder, config, variant=Variant(tta, int8), device=device)
 

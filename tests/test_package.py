@@ -1,4 +1,4 @@
-"""What is built from a checkout: one package, which works where it is installed and nothing else of ours is."""
+"""What is built from a checkout: one package, which works where nothing else of ours is."""
 
 from __future__ import annotations
 

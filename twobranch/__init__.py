@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = ["Encoder", "Hit", "SearchEngine", "UserError", "__version__"]
 
-# ONNX Runtime from 1.29 on keeps a device id and a queue of events under ~/.cache as soon as it is imported, and
-# sends them to its maker. It reads this variable only then. Every module of the program is imported after this
-# one, and processes that it starts inherit the variable. A value that the user has set, "0" too, stays.
+# ONNX Runtime from 1.29 on keeps a device id and a queue of events under ~/.cache as soon as it is imported,
+# and sends them to its maker. It reads this variable only then. Every module of the program is imported
+# after this one, and processes that it starts inherit the variable. A value of the user's, "0" too, stays.
 os.environ["ORT_DISABLE_TELEMETRY"] = os.environ.get("ORT_DISABLE_TELEMETRY") or "1"
 
 _HOMES = {

@@ -181,7 +181,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
-    # The words beside the photos: `indexer.catalog.fulltext` fills an FTS5 table with those of the photos noted here.
+    # The words beside the photos: `indexer.catalog.fulltext` fills an FTS5 table for the photos noted here.
     Migration(
         2,
         (

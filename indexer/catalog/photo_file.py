@@ -1,7 +1,7 @@
 """A catalogued photo's file, opened as indexing would open it, and nothing else in its place.
 
 The catalogue says which file; what lies there now may be something else. A scan follows links to files but
-none to folders, and takes regular files only (``indexer.disk.walk``). Whoever may write into a folder of photos
+none to folders, and takes regular files only (``disk.walk``). Whoever may write into a folder of photos
 could put there a link to a file that only the server may read, or another name of it, and make a photo of its
 size and time to be indexed before. So a file is handed out when it is the very one that was indexed, by what
 the system says of it once it is open, or has the same content to the last byte; and shown as a small picture

@@ -211,7 +211,7 @@ class CaptionVector(Base):
 
 
 class VectorState(Base):
-    """Names the vectors that one kind and model has now; triggers change it (``indexer.catalog.vector_states``)."""
+    """Token of the vectors that a kind and model has now; triggers change it (``vector_states``)."""
 
     __tablename__ = "vector_states"
 
@@ -312,7 +312,7 @@ class Catalog:
 
         ``write`` takes the write lock at once: a transaction that reads first and writes later fails
         when another process wrote in between. At its end the words of photos are brought up to date
-        (``indexer.catalog.fulltext``), and the state of the vectors is kept (``indexer.catalog.vector_states``). Raises
+        (``fulltext``), and the state of the vectors is kept (``vector_states``). Raises
         ``LibraryError`` for a full disk, a read-only or damaged file and a lock that is held too long.
         """
         try:

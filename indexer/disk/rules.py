@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from twobranch.indexer.catalog.library import LIBRARY
+from twobranch.common.paths import LIBRARY
 from twobranch.indexer.disk.relative_paths import is_below, parts_below, steps_to
 
 # Synology's thumbnails, and the pictures inside other people's JavaScript.

@@ -10,7 +10,6 @@ from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twobranch.common.paths import LIBRARY
 from twobranch.embedding.formats import IMAGE_SUFFIXES, missing_extra
 from twobranch.indexer.disk.availability import drives_away, is_same_folder
 from twobranch.indexer.disk.relative_paths import covers

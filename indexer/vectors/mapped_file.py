@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Stamp:
-    """Which vectors a file holds: those of one state of a catalogue (``indexer.catalog.vector_states``), or its newest."""
+    """Which vectors a file holds: those of one state of a catalogue (``vector_states``), or its newest."""
 
     state: bytes  # 16 bytes
     after: int = 0  # only ids above this one

@@ -1,6 +1,6 @@
 """Near-duplicates in a library: files that show the same photo, and which of them to keep.
 
-Candidates are pairs with close vectors; their files are then looked at (`retrieval.duplicates.same_photo`). A group is
+Candidates are pairs with close vectors; their files are then looked at (`same_photo`). A group is
 one photo that is kept and those that were found to be the same as *it*, not only the same as something that
 is the same: so a burst does not run together frame by frame.
 """

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-import twobranch.indexer.update.captions
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import captions, counts, images, index, vector_ids, write_captions
 from twobranch.common.errors import CaptionFileError, UserError
@@ -18,6 +17,7 @@ from twobranch.indexer.catalog.tables import (
     Catalog,
     Corpus,
 )
+from twobranch.indexer.update import captions as captions_module
 from twobranch.indexer.update.library import update_library
 
 # --- captions -------------------------------------------------------------------------------------
@@ -381,7 +381,7 @@ def test_what_is_written_to_a_caption_file_while_it_is_read_is_not_missed(
     library: Path, photos: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write_captions(tmp_path / "captions.csv", {"red.png": "a red wall"})
-    real = twobranch.indexer.update.captions.read_corpus
+    real = captions_module.read_corpus
 
     def read_and_then(path: Path) -> CaptionCorpus:
         corpus = real(path)
@@ -390,7 +390,7 @@ def test_what_is_written_to_a_caption_file_while_it_is_read_is_not_missed(
         return corpus
 
     with monkeypatch.context() as context:
-        context.setattr(indexer.captions, "read_corpus", read_and_then)
+        context.setattr("twobranch.indexer.update.captions.read_corpus", read_and_then)
         index(library, photos, encoder, captions=file)
     assert set(captions(library)) == {"a red wall"}
     index(library, [], encoder)

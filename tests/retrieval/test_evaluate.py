@@ -52,7 +52,7 @@ def test_many_hits_are_asked_for_few_queries_at_a_time(
     whole = evaluate(catalog, ks=[1, 2], split=None, command="test")
     # The three photos are all hits of a query: with room for 7, two of the five captions are asked at a time.
     # The five captions do not fit twice: one photo at a time.
-    monkeypatch.setattr(retrieval.evaluate, "MOST_HITS", 7)
+    monkeypatch.setattr("twobranch.retrieval.evaluation.evaluate.MOST_HITS", 7)
     result = evaluate(catalog, ks=[1, 2], split=None, command="test")
     assert (result.metrics, result.exact) == (whole.metrics, whole.exact)
 

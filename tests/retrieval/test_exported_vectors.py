@@ -82,7 +82,7 @@ def test_captions_come_with_their_photo(indexed: Path, photos: Path, tmp_path: P
 
 
 def test_json_lines_hold_everything(indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrieval.export, "_BLOCK", 2)  # three rows are two blocks
+    monkeypatch.setattr("twobranch.retrieval.export._BLOCK", 2)  # three rows are two blocks
     progress = RecordedProgress()
     done = export(indexed, tmp_path / "out", "jsonl", progress=progress)
     assert (done.files, progress.done) == (("images.jsonl",), [3])
@@ -104,7 +104,7 @@ def test_nothing_is_overwritten_and_nothing_is_left_half_done(
     def fail(vectors: list[bytes], dim: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(retrieval.export, "as_matrix", fail)
+    monkeypatch.setattr("twobranch.retrieval.export.as_matrix", fail)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(OSError, match="No space"):
         export(indexed, tmp_path / "more", "npy")

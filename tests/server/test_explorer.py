@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-import twobranch.retrieval.evaluation.explorer
 from tests.fakes import FakeEncoder, write_photo
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.evaluation import explorer
 from twobranch.retrieval.evaluation.evaluate import direction_json, evaluate
 from twobranch.retrieval.evaluation.explorer import Bar, Explorer, histogram
 from twobranch.server.api.explorer import QueryDetail, QueryList, Splits
@@ -195,13 +195,13 @@ def test_orders(client: TestClient) -> None:
 def test_products_that_are_off_in_the_last_digit_do_not_contradict_the_ranks(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = twobranch.retrieval.evaluation.explorer._best_wrong
+    real = explorer._best_wrong
     for error in (1e-6, -1e-6):
 
         def off(*arguments: Any, error: float = error) -> Any:
             return tuple(wrong + np.float32(error) for wrong in real(*arguments))
 
-        monkeypatch.setattr(retrieval.explorer, "_best_wrong", off)
+        monkeypatch.setattr("twobranch.retrieval.evaluation.explorer._best_wrong", off)
         explorer = Explorer(indexed)
         for outcome in explorer.explore("dev").outcomes.values():
             assert ((outcome.truth > outcome.wrong) == (outcome.ranks == 1)).all()
@@ -267,13 +267,13 @@ def test_ranks_are_computed_once_for_the_same_vectors(
     indexed: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = []
-    real = twobranch.retrieval.evaluation.explorer.ranks_both_ways
+    real = explorer.ranks_both_ways
 
     def counting(*arguments: Any) -> Any:
         computed.append(len(arguments[0]))
         return real(*arguments)
 
-    monkeypatch.setattr(retrieval.explorer, "ranks_both_ways", counting)
+    monkeypatch.setattr("twobranch.retrieval.evaluation.explorer.ranks_both_ways", counting)
     explorer = Explorer(indexed)
     first = explorer.explore("dev")
     assert explorer.explore("val") is first

@@ -55,7 +55,9 @@ def asked(library: Path, encoder: FakeEncoder, direction: str) -> list[dict[str,
 def test_each_query_is_put_with_and_without_its_truth(
     indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrieval.reliability, "_calibration", lambda model, dim: score_alone())
+    monkeypatch.setattr(
+        "twobranch.retrieval.evaluation.reliability._calibration", lambda model, dim: score_alone()
+    )
     # Captions: "red" and "green" find their photos with a score of 1, and with these taken out photos that
     # score 0. The "red" of blue.png finds red.png with 1, whether blue.png is there or not: twice wrong.
     groups = asked(indexed, encoder, "text_to_image")
@@ -82,8 +84,10 @@ def test_a_model_without_confidence(indexed: Path, encoder: FakeEncoder) -> None
 def test_of_many_queries_some_are_looked_at(
     indexed: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrieval.reliability, "_calibration", lambda model, dim: score_alone())
-    monkeypatch.setattr(retrieval.reliability, "_MOST", 2)
+    monkeypatch.setattr(
+        "twobranch.retrieval.evaluation.reliability._calibration", lambda model, dim: score_alone()
+    )
+    monkeypatch.setattr("twobranch.retrieval.evaluation.reliability._MOST", 2)
     groups = asked(indexed, encoder, "text_to_image")  # every second of three: two queries, put twice
     assert groups is not None
     assert sum(group["hits"] for group in groups) == 4

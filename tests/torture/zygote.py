@@ -228,9 +228,12 @@ def _serve() -> None:
 
 
 def _import_everything() -> None:
-    for name in ("faiss", "twobranch.commands.main", "twobranch.commands.index", "twobranch.commands.watch", "twobranch.embedding.encoder", "twobranch.indexer.update.library",
-                 "twobranch.indexer.maintenance.relocate", "twobranch.indexer.update.plan", "twobranch.indexer.maintenance.vacuum", "twobranch.indexer.update.watch", "twobranch.retrieval.engine",
-                 "twobranch.retrieval.display.status", "twobranch.retrieval.display.tables"):  # fmt: skip
+    ours = (
+        "commands.main commands.index commands.watch embedding.encoder indexer.update.library "
+        "indexer.maintenance.relocate indexer.update.plan indexer.maintenance.vacuum indexer.update.watch "
+        "retrieval.engine retrieval.display.status retrieval.display.tables"
+    )
+    for name in ("faiss", *(f"twobranch.{module}" for module in ours.split())):
         import_module(name)
 
 

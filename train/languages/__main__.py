@@ -1,4 +1,4 @@
-"""``python -m twobranch.train.languages MODEL --captions FILE --images DIR …``: a text tower for other languages."""
+"""``python -m twobranch.train.languages MODEL …``: add a text tower for other languages."""
 
 from __future__ import annotations
 

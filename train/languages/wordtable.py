@@ -1,6 +1,6 @@
 """The table of word frequencies that ``embedding.language`` reads.
 
-    pip install --no-deps wordfreq && python -m twobranch.train.languages.wordtable        # writes embedding/data
+    pip install --no-deps wordfreq && python -m twobranch.train.languages.wordtable
 
 The frequencies are those of Robyn Speer's wordfreq (https://doi.org/10.5281/zenodo.7199437), under CC BY-SA
 4.0, as is the table that is made of them.

@@ -1,4 +1,6 @@
-"""Fit the confidence of hits on dev: ``python -m twobranch.train.output.calibrate MODEL --captions FILE --images DIR``.
+"""Fit the confidence of hits on dev.
+
+    python -m twobranch.train.output.calibrate MODEL --captions FILE --images DIR
 
 ``train.output.questions`` says what counts as a match, and draws the galleries.
 """

@@ -1,6 +1,6 @@
 """The image tower in arithmetic of 8 bits, for processors that have it.
 
-    python -m twobranch.train.output.quantise MODEL --captions FILE --images DIR     # for a model folder that has none
+    python -m twobranch.train.output.quantise MODEL --captions FILE --images DIR
 
 Static quantisation (Jacob et al., *Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference*, 2018): weights get 8 bits with a scale for each output channel,
