@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from tests.fakes import FakeEncoder, write_photo
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.evaluation import explorer
+from twobranch.retrieval.evaluation import explorer as explorer_module
 from twobranch.retrieval.evaluation.evaluate import direction_json, evaluate
 from twobranch.retrieval.evaluation.explorer import Bar, Explorer, histogram
 from twobranch.server.api.explorer import QueryDetail, QueryList, Splits
@@ -195,7 +195,7 @@ def test_orders(client: TestClient) -> None:
 def test_products_that_are_off_in_the_last_digit_do_not_contradict_the_ranks(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = explorer._best_wrong
+    real = explorer_module._best_wrong
     for error in (1e-6, -1e-6):
 
         def off(*arguments: Any, error: float = error) -> Any:
@@ -267,7 +267,7 @@ def test_ranks_are_computed_once_for_the_same_vectors(
     indexed: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = []
-    real = explorer.ranks_both_ways
+    real = explorer_module.ranks_both_ways
 
     def counting(*arguments: Any) -> Any:
         computed.append(len(arguments[0]))
