@@ -160,12 +160,12 @@ def _write(
     path.write_bytes(model.SerializeToString())
 
 
-def tokenizer(folder: Path, vocabulary: Sequence[str] = VOCABULARY) -> None:
+def tokenizer(folder: Path, vocabulary: Sequence[str] = VOCABULARY, unknown: str = "[UNK]") -> None:
     """``tokenizer.json``: words as they are, between ``[CLS]`` and ``[SEP]``."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     ids = {word: id_ for id_, word in enumerate(vocabulary)}
-    made = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+    made = Tokenizer(models.WordPiece(ids, unk_token=unknown))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
     made.add_special_tokens([word for word in ("[PAD]", "[CLS]", "[SEP]") if word in ids])
     made.post_processor = processors.TemplateProcessing(

@@ -44,7 +44,23 @@ def language_options(options: argparse.Namespace) -> LanguageOptions:
         replace(LanguagePreset(), epochs=options.epochs),
         options.seed,
         options.cache,
+        _command(options),
     )
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that trains this tower, with paths from the folder of the data on."""
+    words = ["python -m twobranch.train.languages MODEL"]
+    for captions, images in zip(options.captions, options.images, strict=True):
+        words.append(f"--captions {_short(captions)} --images {_short(images)}")
+    words += [f"--texts {language}={_short(path)}" for path, language in options.texts]
+    words += [f"--parallel {_short(options.parallel)}"] if options.parallel else []
+    return " ".join(words)
+
+
+def _short(path: Path) -> str:
+    """The path without what is only true of this machine."""
+    return "/".join(path.parts[-2:])
 
 
 def main() -> None:

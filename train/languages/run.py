@@ -49,6 +49,7 @@ class LanguageOptions:
     preset: LanguagePreset
     seed: int
     cache: Path
+    command: str  # to be recorded
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def add_languages(options: LanguageOptions, progress: Progress) -> Path:
     )
     student.load_state_dict(state.best)
     names = write_student(student.eval(), words, encoder.folder)
-    _write_config(encoder, corpus, photos.dev, names, settings)
+    _write_config(encoder, corpus, photos.dev, names, {**settings, "command": options.command})
     return encoder.folder
 
 
