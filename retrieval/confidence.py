@@ -183,8 +183,8 @@ class Calibration:
     def weakest(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
         """Return the least confidence of a likely match.
 
-        It is a limit for the best hit of a query. On the dev split, 5% of the right first hits are below it, for queries of this length in galleries
-        of this size.
+        It is the limit for the best hit of a query. On the dev split, 5% of the right first hits are below
+        it, for queries of this length in galleries of this size.
         """
         return self.fits[kind].weak_below(n_gallery, 1 if text is None else n_words(text))
 
@@ -216,9 +216,7 @@ class Calibration:
                     for kind in QUERY_KINDS
                     if f"{kind}/weights" in file
                 }
-        except (
-            Exception
-        ) as error:  # NumPy and zipfile raise many types for a broken archive
+        except Exception as error:  # NumPy and zipfile raise many types for a broken archive
             raise ModelError(f"{path}: damaged ({first_line(error)}); copy the model folder again") from None
         if any(fit.weights.shape != (1 + len(FEATURES),) for fit in fits.values()):
             raise ModelError(

@@ -206,7 +206,10 @@ def with_feedback(query: Query, liked: Sequence[Item], disliked: Sequence[Item])
 
 
 def is_photo_path(word: str) -> bool:
-    """True for a word like a path, or the name of an image."""
+    """True for a word that denotes a photo.
+
+    It looks like a path, ends like the name of an image file, or names an existing one.
+    """
     if word.startswith(("./", "../", "/", "~/", ".\\", "..\\")):
         return True
     return (" " not in word.strip() and Path(word).suffix.lower() in IMAGE_SUFFIXES) or _is_image_file(word)
