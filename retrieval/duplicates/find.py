@@ -191,7 +191,7 @@ class _Search:
         near = np.unique(np.concatenate([pairs.first, pairs.second])).tolist()
         wanted = {*near, *(id_ for ids in same_content for id_ in ids)}
         photos = self._there(self._photos(sorted(wanted)))
-        # Exact copies are identified by their first id, which is the one in `pairs`. This maps it to all files.
+        # Exact copies are identified by their first id, the one in `pairs`. This maps it to all files.
         files: dict[int, list[StoredPhoto]] = {id_: [photos[id_]] for id_ in near if id_ in photos}
         for ids in same_content:
             files[ids[0]] = sorted((photos[id_] for id_ in ids if id_ in photos), key=keeping_order)

@@ -1,9 +1,9 @@
 """Comparison of two photos: copies of one exposure, or not.
 
 A copy may be re-encoded, resized, slightly cropped or brightened. Small grey thumbnails are aligned by moving
-and stretching one of them: a crop squashed to a square is the whole photo, moved and stretched along each axis.
-They are then compared window by window, and the window that differs most decides: a mean over the photo would
-miss a hand that moved. Measured in benchmarks/duplicates.md.
+and stretching one of them: a crop squashed to a square is the whole photo, moved and stretched along each
+axis. They are then compared window by window, and the window that differs most decides: a mean over the photo
+would miss a hand that moved. Measured in benchmarks/duplicates.md.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def _shrink(image: _Floats, side: int) -> _Floats:
 def _warp(image: _Floats, where: _Floats) -> tuple[_Floats, _Floats]:
     """Warp the second photo to the first one's coordinates.
 
-    Returns (P, S, S) levels, and (P, S, S) masks: 1 inside the second photo, else 0. Each axis is independent,
-    so bilinear interpolation is a product with one matrix on either side.
+    Returns (P, S, S) levels, and (P, S, S) masks: 1 inside the second photo, else 0. The two axes are
+    independent, so bilinear interpolation is a product with one matrix on either side.
     """
     side = image.shape[-1]
     grid = np.linspace(-1, 1, side, dtype=np.float32)
