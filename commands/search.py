@@ -16,6 +16,7 @@ from twobranch.commands.search_options import (
     Formats,
     InGallery,
     Landscape,
+    LanguageCode,
     Last,
     Like,
     MinConfidence,
@@ -53,6 +54,7 @@ def search(
     like: Like = None,
     unlike: Unlike = None,
     last: Last = False,
+    language: LanguageCode = None,
     top: Top = 10,
     gallery: InGallery = None,
     after: After = None,
@@ -131,6 +133,7 @@ def search(
         by_date=sort is Sort.date,
         collapse=not no_fold,
         ranking=_ranking(visual_only, words_only),
+        language=language,
     )
     if not (request.is_typed or request.feedback or request.filters):
         raise typer.BadParameter("describe a photo, name one, or give a filter", param_hint="QUERY…")

@@ -34,6 +34,11 @@ Unlike = Annotated[
     list[int] | None, typer.Option(help="Less like this hit of the last search.", metavar="RANK")
 ]
 Last = Annotated[bool, typer.Option("--last", help="The last search again.")]
+LanguageCode = Annotated[
+    str | None,
+    typer.Option(help="The language of the words, such as de [default: told from them].", metavar="CODE"),
+    SETTABLE,
+]
 Top = Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="How many hits."), SETTABLE]
 InGallery = Annotated[
     GalleryOption | None, typer.Option("--in", help="What to search [default: images]."), SETTABLE

@@ -155,6 +155,7 @@ class Encoder:
         self.name = model_name(folder)
         self.dim = config.dim
         self.image_size = config.image_size
+        self.languages = tuple(config.languages)  # that a second text tower was trained on, beside English
         self._towers: dict[str, Tower] = {}
         self._text_inputs: dict[bool, TextInput] = {}  # by whether it is for English
         self._loading = Lock()

@@ -22,6 +22,7 @@ class Answer:
 
     query: Query  # as it was searched for
     gallery: Gallery
+    language: str | None  # code of the language that its sentences were read in; None without any
     hits: Sequence[Hit]
     n_gallery: int  # photos or captions that can be found at all
     matches_well: bool | None = None  # False: not even the best hit is a likely match; None: unknown
@@ -52,6 +53,7 @@ class Answer:
         return {
             "query": str(self.query),
             "in": self.gallery,
+            "language": self.language,
             "matches_well": self.matches_well,
             "n_matching": self.n_matching,
             "hits": [hit.as_json() for hit in self.hits],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
+from twobranch.embedding.language import ENGLISH
 from twobranch.retrieval.query import Query
 from twobranch.retrieval.spelling import Correction, corrected, corrections
 from twobranch.retrieval.terms import Term, TextTerm
@@ -31,7 +32,8 @@ def correct_query(query: Query, written_words: Callable[[str], Container[str]] |
     found: list[Correction] = []
     for term in query.terms:
         if isinstance(term, TextTerm):
-            of_term = corrections(term.text, () if written_words is None else written_words(term.text))
+            known = () if written_words is None else written_words(term.text)
+            of_term = corrections(term.text, known, query.language or ENGLISH)
             certain = [correction for correction in of_term if correction.is_certain]
             terms.append(replace(term, text=corrected(term.text, certain)) if certain else term)
             found += of_term

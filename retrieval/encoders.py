@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from twobranch.common.errors import LibraryError, ModelError, UserError
 from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.language import ENGLISH, LANGUAGES
 from twobranch.indexer.catalog.reader import LibraryModel
 
 
@@ -38,7 +39,15 @@ def changed_model(name: str) -> LibraryError:
     )
 
 
-def check_known(encoder: Encoder, text: str) -> None:
+def check_language(encoder: Encoder, language: str) -> None:
+    """Raise ``UserError`` for a language that the model does not read."""
+    if language not in LANGUAGES:
+        raise UserError(f"{language}: no such language; known are {', '.join(LANGUAGES)}")
+    if language != ENGLISH and not encoder.languages:
+        raise UserError(f"the model {encoder.name} reads English only; search without --language")
+
+
+def check_known(encoder: Encoder, text: str, language: str | None = None) -> None:
     """Raise ``UserError`` for a sentence without any word that the model knows."""
-    if not encoder.knows(text):
+    if not encoder.knows(text, language):
         raise UserError(f"the model knows no word of this query: {text}; use other words")

@@ -26,7 +26,7 @@ from twobranch.retrieval.collapse import Group, Selection, select
 from twobranch.retrieval.confidence import Calibration, QueryKind
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.display.notebook import Hits
-from twobranch.retrieval.encoders import load_encoder
+from twobranch.retrieval.encoders import check_language, load_encoder
 from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
 from twobranch.retrieval.hits import Hit
 from twobranch.retrieval.query import Query, parse_query
@@ -140,7 +140,20 @@ class SearchEngine:
         """The words of a query that mean nothing to the library's model."""
         if self.model is None:
             return []
-        return [word for text in query.texts for word in self.encoder.unknown_words(text)]
+        return [word for text in query.texts for word in self.encoder.unknown_words(text, query.language)]
+
+    def with_language(self, query: Query) -> Query:
+        """The query with the language of its sentences; all are read in the same one.
+
+        Raises ``UserError`` for a given language that the model does not read.
+        """
+        if self.model is None:
+            return query
+        if query.language is not None:
+            check_language(self.encoder, query.language)
+        elif query.texts:
+            return replace(query, language=self.encoder.language_of(" ".join(query.texts)))
+        return query
 
     def written_words(self, text: str) -> Container[str]:
         """The words of a text that names, folders, keywords or captions have.
@@ -155,6 +168,7 @@ class SearchEngine:
         Raises as ``search`` does, and ``UserError`` for words, feedback or a last search that cannot be used.
         """
         query, gallery = resolve(request, self.library, self.catalog, self.model)
+        query = self.with_language(query)
         unknown = self.unknown_words(query)
         fixed = correct_query(query, None if request.ranking == "visual" else self.written_words)
         if request.correct:
@@ -175,6 +189,7 @@ class SearchEngine:
         return Answer(
             query,
             gallery,
+            query.language,
             hits,
             n_gallery,
             matches_well=self.matches_well(query, hits, gallery) if n_gallery and not excluded else None,

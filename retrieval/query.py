@@ -44,6 +44,7 @@ class Query:
 
     terms: tuple[Term, ...] = ()
     filters: Filters = Filters()  # noqa: RUF009 (frozen)
+    language: str | None = None  # code of the language of its sentences; None: each is read in its own
 
     @property
     def sentence(self) -> str | None:
@@ -88,7 +89,8 @@ class Query:
         filters = asdict(self.filters)
         for name in ("after", "before"):
             filters[name] = filters[name] and filters[name].isoformat()
-        return {"terms": [term_as_json(term) for term in self.terms], "filters": filters}
+        terms = [term_as_json(term) for term in self.terms]
+        return {"terms": terms, "filters": filters, "language": self.language}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Query:
@@ -103,7 +105,8 @@ class Query:
         for name in ("after", "before"):
             filters[name] = filters[name] and datetime.fromisoformat(filters[name])
         filters["near"] = filters["near"] and Place(**filters["near"])
-        return cls(tuple(map(term_from_json, data["terms"])), Filters(**filters))
+        language = data.get("language")  # written since 0.2
+        return cls(tuple(map(term_from_json, data["terms"])), Filters(**filters), language)
 
 
 def parse_query(

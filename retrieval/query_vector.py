@@ -24,21 +24,24 @@ def query_vector(query: Query, encoder: Encoder, vector_of: VectorOf) -> NDArray
     terms that cancel out.
     """
     for text in query.texts:
-        check_known(encoder, text)
+        check_known(encoder, text, query.language)
     if len(query.terms) == 1:
-        return _term_vector(query.terms[0], encoder, vector_of)
-    total = np.sum([term.weight * _term_vector(term, encoder, vector_of) for term in query.terms], axis=0)
+        return _term_vector(query.terms[0], query.language, encoder, vector_of)
+    vectors = [_term_vector(term, query.language, encoder, vector_of) for term in query.terms]
+    total = np.sum([term.weight * vector for term, vector in zip(query.terms, vectors, strict=True)], axis=0)
     length = np.linalg.norm(total)
     if length < 1e-6:
         raise UserError(f"{query}: its terms cancel out; nothing is left to look for")
     return np.asarray(total / length, dtype=np.float32)
 
 
-def _term_vector(term: Term, encoder: Encoder, vector_of: VectorOf) -> NDArray[np.float32]:
+def _term_vector(
+    term: Term, language: str | None, encoder: Encoder, vector_of: VectorOf
+) -> NDArray[np.float32]:
     """Return the (D,) float32 unit vector of a term, without its weight."""
     match term:
         case TextTerm(text):
-            return encoder.encode_texts([text])[0]
+            return encoder.encode_texts([text], language)[0]
         case PhotoTerm(path):
             return encoder.encode_images([path])[0]
         case PictureTerm(vector):

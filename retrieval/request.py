@@ -66,6 +66,7 @@ class SearchRequest:
     collapse: bool = True  # near-duplicates count as one hit
     ranking: Ranking = "fused"  # of a sentence about photos; other queries are ranked by pixels alone
     correct: bool = True  # replace certainly mistyped words
+    language: str | None = None  # code of the language of the words; None: told from them
 
     @property
     def is_typed(self) -> bool:
@@ -97,6 +98,8 @@ def resolve(
     elif feedback is not None and model is not None:
         liked = _photo_items(feedback.liked, catalog, model)
         query = with_feedback(query, liked, _photo_items(feedback.disliked, catalog, model))
+    if request.language is not None:
+        query = replace(query, language=request.language)
     return query, gallery or "images"
 
 

@@ -75,7 +75,12 @@ class FakeEncoder:
         colors = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
         return _unit(np.hstack([colors, np.full((len(pixels), 1), 0.01)]))
 
-    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    languages = ()
+
+    def language_of(self, text: str) -> str:
+        return "en"
+
+    def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
         self._check_interrupt()
         self.encoded_texts += len(texts)
         vectors = np.zeros((len(texts), 4))
@@ -84,10 +89,10 @@ class FakeEncoder:
             vectors[row, list(axes) or [ELSE]] = 1
         return _unit(vectors)
 
-    def unknown_words(self, text: str) -> list[str]:
+    def unknown_words(self, text: str, language: str | None = None) -> list[str]:
         return [word for word in text.lower().split() if word not in WORDS]
 
-    def knows(self, text: str) -> bool:
+    def knows(self, text: str, language: str | None = None) -> bool:
         return len(self.unknown_words(text)) < len(text.split())
 
     def _check_interrupt(self) -> None:

@@ -82,6 +82,9 @@ class SearchParameters(FilterParameters):
     ranking: Ranking = Field("fused", description="By words and pixels, or by one of them alone.")
     fold: bool = Field(True, description="Photos that look almost the same as one hit.")
     correct: bool = Field(True, description="Put right what is certainly mistyped.")
+    language: str | None = Field(
+        None, max_length=20, description="Of the words; told from them if not given.", examples=["de"]
+    )
 
     def request(self, picture: PictureTerm | None) -> SearchRequest:
         """The request for the engine, with the picture that was handed in. Raises ``UserError``."""
@@ -99,6 +102,7 @@ class SearchParameters(FilterParameters):
             collapse=self.fold,
             ranking=self.ranking,
             correct=self.correct,
+            language=self.language,
         )
 
 
@@ -133,6 +137,7 @@ class SearchAnswer(BaseModel):
 
     query: str
     in_: Gallery = Field(alias="in")
+    language: str | None = Field(description="That the words were read in.")
     matches_well: bool | None = Field(description="False: not even the best hit is a likely match.")
     n_matching: int | None = Field(description="After so many hits none is a likely match.")
     hits: list[HitModel]
@@ -148,6 +153,7 @@ class SearchAnswer(BaseModel):
                 {
                     "query": "a cup of coffee",
                     "in": "images",
+                    "language": "en",
                     "matches_well": True,
                     "n_matching": 1,
                     "hits": [

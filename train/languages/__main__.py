@@ -22,12 +22,9 @@ def _captions(value: str) -> tuple[Path, str]:
     return Path(path), language
 
 
-def main() -> None:
-    """Parse the arguments, train, and print the path of the tower."""
-    parser = argparse.ArgumentParser(
-        prog="python -m twobranch.train.languages", description=add_languages.__doc__
-    )
-    parser.add_argument("model", help="shipped model or model folder; its tower for languages is replaced")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the model and what it was trained on, which ``language_options`` reads."""
+    parser.add_argument("model", help="shipped model or model folder")
     parser.add_argument("--captions", type=Path, required=True, action="append", help="its caption files")
     parser.add_argument("--images", type=Path, required=True, action="append", help="the photos of each")
     parser.add_argument("--texts", type=_captions, action="append", default=[], metavar="LANGUAGE=FILE")
@@ -35,8 +32,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=LanguagePreset.epochs)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=default_cache())
-    options = parser.parse_args()
-    chosen = LanguageOptions(
+
+
+def language_options(options: argparse.Namespace) -> LanguageOptions:
+    """What was chosen on the command line."""
+    return LanguageOptions(
         options.model,
         tuple(map(CorpusPlace, options.captions, options.images)),
         dict(options.texts),
@@ -45,8 +45,16 @@ def main() -> None:
         options.seed,
         options.cache,
     )
+
+
+def main() -> None:
+    """Train the tower, write it into the model folder, and print its path."""
+    parser = argparse.ArgumentParser(
+        prog="python -m twobranch.train.languages", description=add_languages.__doc__
+    )
+    add_arguments(parser)
     try:
-        folder = add_languages(chosen, Console())
+        folder = add_languages(language_options(parser.parse_args()), Console())
     except UserError as error:
         parser.exit(1, f"error: {error}\n")
     print(folder / TEXT_TOWER_LANGUAGES)

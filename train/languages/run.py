@@ -52,7 +52,7 @@ class LanguageOptions:
 
 
 @dataclass(frozen=True)
-class _Corpus:
+class LanguageCorpus:
     """The photos of all corpora, and what is said about them in all languages."""
 
     train: CaptionedPhotos
@@ -68,7 +68,7 @@ def add_languages(options: LanguageOptions, progress: Progress) -> Path:
     The checkpoint lies in the cache; a run that was stopped goes on when it is started again.
     """
     encoder = Encoder.load(options.model, verify=True)
-    corpus = _read(options, progress)
+    corpus = read_texts(options, progress)
     photos, english = _targets(encoder, corpus, options.cache, progress)
     weights = read_weights(weights_file())
     weights = weights.keep(chosen_pieces(weights, corpus.texts.texts))
@@ -112,7 +112,8 @@ def add_languages(options: LanguageOptions, progress: Progress) -> Path:
     return encoder.folder
 
 
-def _read(options: LanguageOptions, progress: Progress) -> _Corpus:
+def read_texts(options: LanguageOptions, progress: Progress) -> LanguageCorpus:
+    """Read all corpora, and the texts in other languages about their photos. Raises ``UserError``."""
     parts = [
         training_and_dev(corpus, place.images, seed=options.seed, progress=progress)
         for corpus, place in zip(read_corpora(options.corpora), options.corpora, strict=True)
@@ -136,7 +137,7 @@ def _read(options: LanguageOptions, progress: Progress) -> _Corpus:
     if not languages or not held_out:
         raise UserError("no text in another language, or none about a dev photo; give --texts or --parallel")
     groups = tuple(dev_texts(held_out, dev))
-    return _Corpus(train, dev, TrainingTexts.of(sentences), groups, tuple(languages))
+    return LanguageCorpus(train, dev, TrainingTexts.of(sentences), groups, tuple(languages))
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class _Photos:
 
 
 def _targets(
-    encoder: Encoder, corpus: _Corpus, cache: Path, progress: Progress
+    encoder: Encoder, corpus: LanguageCorpus, cache: Path, progress: Progress
 ) -> tuple[_Photos, NDArray[np.float32]]:
     """The model's own vectors: of all photos, and of the English texts."""
     extractor = f"tower-{encoder.fingerprint[:12]}"
@@ -177,7 +178,7 @@ def _targets(
 
 def _write_config(
     encoder: Encoder,
-    corpus: _Corpus,
+    corpus: LanguageCorpus,
     photos: NDArray[np.float32],
     names: Sequence[str],
     settings: Mapping[str, Any],
