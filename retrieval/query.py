@@ -153,7 +153,7 @@ def parse_query(
     if not terms and not filters:
         raise UserError('empty query; describe a photo, as in: search "red car on a street"')
     if terms and all(term.weight <= 0 for term in terms):
-        raise UserError(f"{terms[0]}: a query cannot only lead away; say what to look for as well")
+        raise UserError("a query cannot have only negative terms; say what to look for as well")
     return Query(tuple(terms), filters)
 
 
@@ -202,7 +202,7 @@ def with_feedback(query: Query, liked: Sequence[Item], disliked: Sequence[Item])
     ``UserError`` if it would have only disliked items.
     """
     if disliked and not (query.terms or liked):
-        raise UserError("a query cannot only lead away; say what to look for as well")
+        raise UserError("a query cannot have only disliked hits; say what to look for as well")
     towards = [ItemTerm(item, _TOWARDS / len(liked)) for item in liked]
     away = [ItemTerm(item, -_AWAY / len(disliked)) for item in disliked]
     return replace(query, terms=(*query.terms, *towards, *away))
