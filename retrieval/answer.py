@@ -1,4 +1,7 @@
-"""The answer to a search request, and its JSON: that of ``search --json`` and of the HTTP API."""
+"""Search answers and their JSON.
+
+``search --json`` and the HTTP API both give this JSON.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,17 @@ class Answer:
 
     @property
     def is_of_words(self) -> bool:
-        """True for a sentence about photos, which the words beside them can answer."""
+        """True for a sentence about photos.
+
+        Such a query is also matched with names, folders, keywords and captions.
+        """
         return self.query.sentence is not None and self.gallery == "images"
 
     def as_json(self) -> dict[str, Any]:
-        """The answer as JSON has it; ``in`` is the gallery, ``gallery`` its size."""
+        """Return the answer as JSON data.
+
+        ``in`` names the gallery; ``gallery`` is its size.
+        """
         corrections = [
             {"word": one.word, "known": list(one.known), "used": one.is_certain and self.corrected}
             for one in self.corrections

@@ -1,4 +1,7 @@
-"""Near-duplicate collapsing: ranked hits that show almost the same become one, by their vectors alone."""
+"""Collapsing of near-duplicate hits.
+
+Ranked hits that show almost the same photo become one hit. Only their vectors are compared.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,21 @@ from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery
 
-# Cosine of two photos' vectors, from benchmarks/duplicates.md. With less, two weddings would soon be one
-# hit: the vectors know topics better than moments, so of bursts only the closest frames collapse.
+# Cosine of two photos' vectors, from benchmarks/duplicates.md. A lower limit would soon merge two weddings:
+# the vectors separate topics better than moments. So only the closest frames of a burst collapse.
 NEAR_DUPLICATE = 0.95
-# A hit is compared with so many kept ones above it, at most: copies score nearly the same, so their ranks are
-# near; and a list of 100,000 hits takes seconds so, not minutes.
+# A hit is compared with at most this many kept hits above it. Copies have nearly the same score, so their
+# ranks are close. With this limit a list of 100,000 hits takes seconds, not minutes.
 _COMPARED = 1000
-_BLOCK = 256  # hits that are compared in one product: a product for each takes five times as long
+_BLOCK = 256  # hits compared in one matrix product; one product per hit takes five times as long
 
 
 @dataclass(frozen=True)
 class Group:
-    """A kept hit and its near-duplicates further down, as positions among the ranked hits."""
+    """A kept hit and its near-duplicates with lower ranks.
+
+    Both are positions in the list of ranked hits.
+    """
 
     kept: int
     duplicates: tuple[int, ...] = ()
@@ -30,7 +36,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Selection:
-    """The groups to list of a ranking, and the catalogue's facts on their vectors, by id."""
+    """The groups to list, with their catalogue rows.
+
+    ``found`` maps the id of a vector to its row.
+    """
 
     groups: Sequence[Group]
     found: dict[int, Found]
@@ -39,8 +48,8 @@ class Selection:
 def collapse(vectors: NDArray[np.float32], cosine: float = NEAR_DUPLICATE) -> list[Group]:
     """Group ranked hits by their (k, D) float32 unit rows, best first.
 
-    A hit joins the first kept hit whose cosine with it is at least ``cosine``, else it is kept itself: every
-    member is close to the hit that is listed, not only to another member.
+    A hit joins the first kept hit whose cosine with it is at least ``cosine``. Otherwise it is kept itself.
+    So every member is close to the listed hit, not only to another member.
     """
     kept: list[int] = []
     under: dict[int, list[int]] = {}
@@ -49,10 +58,10 @@ def collapse(vectors: NDArray[np.float32], cosine: float = NEAR_DUPLICATE) -> li
         others = [*kept[-_COMPARED:], *range(start, start + len(block))]
         close = block @ vectors[others].T >= cosine
         above = len(others) - len(block)
-        close[:, above:] = np.tril(close[:, above:], -1)  # of the block itself only what is above
+        close[:, above:] = np.tril(close[:, above:], -1)  # within the block, only the hits above
         has_any = close.any(axis=1)
         for row, position in enumerate(range(start, start + len(block))):
-            # What is above may be under another one, or too far above by now.
+            # A close hit above may itself be a duplicate, or too many kept hits above by now.
             oldest = kept[-_COMPARED] if len(kept) >= _COMPARED else 0
             near = np.flatnonzero(close[row]).tolist() if has_any[row] else []
             leader = next((others[at] for at in near if others[at] in under and others[at] >= oldest), None)
@@ -72,10 +81,11 @@ def select(
     own: frozenset[Path],
     vectors: Callable[[Sequence[int]], NDArray[np.float32]] | None,
 ) -> Selection:
-    """Select the first ``top`` of ranked vectors, without ``own`` photos and what has left the catalogue.
+    """Select the first ``top`` groups of ranked vectors.
 
-    ``vectors`` gives the (n, D) vectors with these ids, to collapse near-duplicates; without it nothing is
-    collapsed. Raises ``LibraryError``.
+    Left out are the photos in ``own``, and vectors that are no longer in the catalogue. ``vectors`` returns
+    the (n, D) vectors of some ids, to collapse near-duplicates; with None nothing is collapsed. Raises
+    ``LibraryError``.
     """
     left_out: set[int] = set()
     while True:
@@ -87,7 +97,7 @@ def select(
                 Group(kept[group.kept], tuple(kept[at] for at in group.duplicates))
                 for group in collapse(vectors([ids[at] for at in kept]))[:top]
             ]
-        # Only of these: what is behind them changes nothing about them.
+        # Only these are looked up: vectors with lower ranks do not change the groups.
         members = [ids[at] for group in groups for at in (group.kept, *group.duplicates)]
         found = catalog.found(gallery, members)
         gone = {id_ for id_ in members if id_ not in found or _is_own(found[id_].path, own)}

@@ -1,14 +1,20 @@
 """From scores to the probability that a hit really matches; NumPy only.
 
-A cosine means nothing by itself: it has another level for each query and for each kind of query, and the
-best of many photos scores high by chance. So the logit of "this hit matches" is linear in the score, in
-where the query's scores lie against a *bank* of training photos (or captions) that have nothing to do with
-it, in the logarithm of the gallery's size, alone and with score and bank, and in the length of a sentence:
-a large gallery has many answers to "dog", one to a caption. All that changes between the hits of one query
-is the score, whose slope is never negative: confidence never contradicts the order of hits. Nothing is
-taken from the other hits: a burst of near-duplicates, or a hundred right answers, make no hit less likely.
+A cosine alone does not say whether a hit matches. Its level differs between queries and between kinds of
+query, and the best of many photos has a high score by chance. So the logit of "this hit matches" is a linear
+function of these features:
 
-``train.output.calibrate`` fits it; ``benchmarks/confidence.md`` has what was tried and what it reaches.
+* the score;
+* the query's scores with a *bank*, a background set of unrelated training photos (or captions);
+* the logarithm of the gallery's size, alone and multiplied with the score and the bank's scores;
+* the length of a sentence: a large gallery has many photos for "dog", but one for a caption.
+
+Between the hits of one query only the score changes, and its slope is never negative. So confidence never
+contradicts the order of hits. The other hits of the query are not used: a burst of near-duplicates, or a
+hundred right hits, do not make a hit less likely.
+
+``train.output.calibrate`` fits the weights. ``benchmarks/confidence.md`` lists the methods that were tried
+and their results.
 """
 
 from __future__ import annotations
@@ -29,9 +35,9 @@ from twobranch.embedding.model_folder import CALIBRATION, first_line
 QueryKind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
 QUERY_KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
 
-_TOP_SHARES = (0.01, 0.05, 0.25)  # of the bank, whose mean scores tell how high chance reaches
+_TOP_SHARES = (0.01, 0.05, 0.25)  # of the bank; their mean scores show how high scores get by chance
 N_BACKGROUND = 2 + len(_TOP_SHARES)
-# Of a hit; n is the size of the gallery, length the number of a sentence's words.
+# The features of a hit. n is the size of the gallery, length the number of words of a sentence.
 FEATURES = ("score", "mean", "sd", *(f"top {share:.0%}" for share in _TOP_SHARES), "log n", "log length")
 FEATURES += (
     "log n * score",
@@ -40,44 +46,57 @@ FEATURES += (
     "log length * top 1%",
     "log n * log length",
 )
-# Whose weights must not be negative: with both logarithms >= 0 the logit then never falls with the score.
+# The weights of these features must not be negative. Both logarithms are >= 0, so the logit then never
+# falls when the score rises.
 RISING = tuple(column for column, name in enumerate(FEATURES) if name.endswith("score"))
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Training embeddings to compare a query with, int8 with one scale a row: a quarter of the size, and
-    scores within 0.002 of float32's."""
+    """Background set: training embeddings to compare a query with.
+
+    They are int8 with one scale per row: a quarter of the size of float32, with scores within 0.002 of it.
+    """
 
     rows: NDArray[np.int8]  # (B, D)
     scales: NDArray[np.float32]  # (B,)
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Bank:
-        """The bank of (B, D) float32 unit rows."""
+        """Quantise (B, D) float32 unit rows."""
         scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12).astype(np.float32) / 127
         return cls(np.rint(vectors / scales[:, None]).astype(np.int8), scales)
 
     def fault(self, dim: int) -> str | None:
-        """The fault that keeps it from being a bank of ``dim`` numbers a row, if any."""
+        """Describe the first fault of a bank; None for a valid one.
+
+        A valid bank has ``dim`` numbers per row.
+        """
         rows, scales = self.rows, self.scales
         if rows.ndim != 2 or rows.dtype != np.int8 or rows.shape[1] != dim or not len(rows):
-            return f"a bank is {rows.dtype} of {rows.shape}, and the model's vectors have {dim} numbers"
+            return f"a bank is {rows.dtype} of shape {rows.shape}, but the model's vectors have {dim} numbers"
         if scales.shape != rows.shape[:1] or scales.dtype != np.float32 or not np.isfinite(scales).all():
             return (
-                f"a bank of {rows.shape} has scales that are {scales.dtype} of {scales.shape}, or not finite"
+                f"a bank of shape {rows.shape} has scales that are not finite, or {scales.dtype} of shape "
+                f"{scales.shape}"
             )
         return None
 
     @cached_property
     def _vectors(self) -> NDArray[np.float32]:
-        """(B, D): to make them takes longer than to compare a query with them."""
+        """The (B, D) float32 vectors.
+
+        They are cached, as converting them takes longer than comparing a query with them.
+        """
         return np.asarray(self.rows.astype(np.float32) * self.scales[:, None])
 
     def background(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(Q, 5): mean and standard deviation of each query's scores with the bank, and the mean of its
-        highest 1, 5 and 25%. ``queries`` are (Q, D) float32 unit rows."""
+        """Summarise each query's scores with the bank.
+
+        Returns (Q, 5) float64: the mean and the standard deviation of the scores, and the mean of the
+        highest 1, 5 and 25% of them. ``queries`` are (Q, D) float32 unit rows.
+        """
         scores = queries @ self._vectors.T
         scores.sort(axis=1)
         counts = [max(1, round(share * scores.shape[1])) for share in _TOP_SHARES]
@@ -93,29 +112,33 @@ class Fit:
     weights: NDArray[np.float64]  # (1 + len(FEATURES),), the constant first
     sizes: NDArray[np.float64]  # (S,) of galleries, rising
     lengths: NDArray[np.float64]  # (L,) of queries in words, rising; one for photos
-    weak: NDArray[np.float64]  # (L, S) a best hit below this is no match
+    weak: NDArray[np.float64]  # (L, S) probabilities; a best hit below is not a likely match
 
     def fault(self) -> str | None:
-        """The fault in its numbers, if any."""
+        """Describe the first fault of the numbers; None for valid ones."""
         if any(array.dtype != np.float64 or not np.isfinite(array).all() for array in vars(self).values()):
-            return "a fit is not of finite float64"
+            return "a fit has numbers that are not finite float64"
         axes = (self.lengths, self.sizes)
         if any(axis.ndim != 1 or not len(axis) or axis[0] < 1 or (np.diff(axis) < 0).any() for axis in axes):
             return "sizes or lengths do not rise from 1 or more"
         if self.weak.shape != (len(self.lengths), len(self.sizes)):
-            return f"limits of {self.weak.shape} for {len(self.lengths)} lengths and {len(self.sizes)} sizes"
+            axes_text = f"{len(self.lengths)} lengths and {len(self.sizes)} sizes"
+            return f"limits of shape {self.weak.shape} for {axes_text}"
         if not ((self.weak >= 0) & (self.weak <= 1)).all():
-            return "limits that are no probabilities"
+            return "limits that are not probabilities"
         return None
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(...,) probabilities for (..., F) features."""
+        """Return the (...,) probabilities for (..., F) features."""
         logits = self.weights[0] + features @ self.weights[1:]
         return np.asarray(0.5 * (1 + np.tanh(logits / 2)))  # the logistic function, without overflow
 
     def weak_below(self, n_gallery: float, length: float = 1) -> float:
-        """The confidence that the best hit must reach: its logit is linear in log size and log length between
-        those that were measured, and goes on beyond the largest gallery as it fell before."""
+        """Return the least confidence of a best hit that matches.
+
+        Between the measured sizes and lengths, its logit is interpolated linearly over log size and log
+        length. Beyond the largest measured gallery it goes on falling with the last measured slope.
+        """
         x, logits = np.log(self.sizes), np.log(self.weak / (1 - self.weak))
         at = np.log(max(n_gallery, 1))
         of_lengths = np.array([np.interp(at, x, row) for row in logits])
@@ -136,8 +159,12 @@ class Calibration:
     def confidences(
         self, kind: QueryKind, query: NDArray[np.float32], text: str | None, scores: ArrayLike, n_gallery: int
     ) -> NDArray[np.float64] | None:
-        """(k,) probabilities that hits with these (k,) scores match the (D,) query, in a gallery of
-        ``n_gallery``; None when there is no fit for this kind of query. ``text`` is that of a sentence."""
+        """Return the (k,) probabilities that hits match a query.
+
+        ``scores`` are the (k,) scores of the hits, ``query`` is the (D,) vector, ``text`` the sentence if the
+        query is one, ``n_gallery`` the number of items that are searched. Returns None when there is no fit
+        for this kind of query.
+        """
         if kind not in self.fits:
             return None
         background = self.bank(kind).background(query[None])
@@ -146,7 +173,7 @@ class Calibration:
         return self.fits[kind].probabilities(features(wide, background, [n_gallery], [length]))[0]
 
     def bank(self, kind: QueryKind) -> Bank:
-        """The bank on the side that this kind of query searches."""
+        """Return the bank for the gallery that this kind of query searches."""
         return self.images if kind.endswith("_images") else self.captions
 
     def matches_well(self, kind: QueryKind, text: str | None, best: float, n_gallery: int) -> bool:
@@ -154,10 +181,10 @@ class Calibration:
         return kind in self.fits and best >= self.weakest(kind, text, n_gallery)
 
     def weakest(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
-        """The least confidence of a best hit that is a likely match.
+        """Return the least confidence of a likely match.
 
-        Below it are the weakest 5% of the first hits that were right on dev, for queries of this length in
-        galleries of this size.
+        It is the limit for the best hit of a query. On the dev split, 5% of the right first hits are below
+        it, for queries of this length in galleries of this size.
         """
         return self.fits[kind].weak_below(n_gallery, 1 if text is None else n_words(text))
 
@@ -172,8 +199,10 @@ class Calibration:
 
     @classmethod
     def load(cls, folder: Path, dim: int) -> Calibration | None:
-        """The calibration in the folder of a model whose vectors have ``dim`` numbers, None where it has
-        none. Raises ``ModelError``."""
+        """Load the calibration of a model folder; None without one.
+
+        ``dim`` is the number of components of the model's vectors. Raises ``ModelError`` for a damaged one.
+        """
         path = folder / CALIBRATION
         if not path.is_file():
             return None
@@ -187,7 +216,7 @@ class Calibration:
                     for kind in QUERY_KINDS
                     if f"{kind}/weights" in file
                 }
-        except Exception as error:  # NumPy and zipfile raise what they like on what is none of theirs
+        except Exception as error:  # NumPy and zipfile raise many types for a broken archive
             raise ModelError(f"{path}: damaged ({first_line(error)}); copy the model folder again") from None
         if any(fit.weights.shape != (1 + len(FEATURES),) for fit in fits.values()):
             raise ModelError(
@@ -207,7 +236,10 @@ def n_words(text: str) -> int:
 def features(
     scores: NDArray[np.float64], background: NDArray[np.float64], n_gallery: ArrayLike, lengths: ArrayLike
 ) -> NDArray[np.float64]:
-    """(Q, k, F) from (Q, k) scores, (Q, 5) backgrounds, (Q,) gallery sizes and (Q,) lengths in words."""
+    """Compute the (Q, k, F) float64 features of hits.
+
+    From (Q, k) scores, (Q, 5) backgrounds, (Q,) gallery sizes and (Q,) lengths in words.
+    """
     log_n, log_length = (
         np.log(np.maximum(np.asarray(numbers, dtype=np.float64), 1))[:, None]
         for numbers in (n_gallery, lengths)

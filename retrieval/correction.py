@@ -13,7 +13,10 @@ from twobranch.retrieval.terms import Term, TextTerm
 
 @dataclass(frozen=True)
 class CorrectedQuery:
-    """A query with its certainly mistyped words corrected, and all corrections, doubtful ones included."""
+    """A query with its certain corrections applied.
+
+    ``corrections`` has the doubtful ones as well.
+    """
 
     query: Query
     corrections: tuple[Correction, ...] = ()
@@ -22,8 +25,8 @@ class CorrectedQuery:
 def correct_query(query: Query, written_words: Callable[[str], Container[str]] | None) -> CorrectedQuery:
     """Correct the words of a query that are certainly mistyped.
 
-    ``written_words`` gives the words of a text that the library knows; None: only frequent words are known.
-    Raises what it raises.
+    ``written_words`` returns those words of a text that the library has. With None only frequent words count
+    as known. Exceptions of ``written_words`` are passed on.
     """
     terms: list[Term] = []
     found: list[Correction] = []

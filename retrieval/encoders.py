@@ -11,7 +11,10 @@ from twobranch.indexer.catalog.reader import LibraryModel
 
 
 def load_encoder(model: LibraryModel) -> Encoder:
-    """Load the encoder of a catalogued model. Raises ``LibraryError`` when it is gone or has changed."""
+    """Load the encoder of a catalogued model.
+
+    Raises ``LibraryError`` when the model folder is gone or has changed.
+    """
     try:
         encoder = Encoder.load(model.name, **asdict(model.variant))
         same = encoder.fingerprint == model.fingerprint
@@ -26,7 +29,10 @@ def load_encoder(model: LibraryModel) -> Encoder:
 
 
 def changed_model(name: str) -> LibraryError:
-    """The error for a model folder that has changed since the library was indexed."""
+    """Return the error for a model folder that has changed.
+
+    It has changed since the library was indexed.
+    """
     return LibraryError(
         f"the model {name} has changed since this library was indexed; "
         f"encode everything again with `index --model {name} PATH`"

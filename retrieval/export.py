@@ -1,4 +1,4 @@
-"""The vectors of a library with what is known of each, as files that other programs read.
+"""Export of a library's vectors and metadata to common file formats.
 
 The layout is that of clip-retrieval (its `clip inference`): ``img_emb/img_emb_0.npy`` or
 ``text_emb/text_emb_0.npy``, whose row i belongs to row i of ``metadata/metadata_0.parquet``.
@@ -37,9 +37,9 @@ from twobranch.indexer.catalog.tables import (
 )
 from twobranch.indexer.vectors.codec import as_matrix
 
-_BLOCK = 5000  # rows in memory at a time: 10 MB of vectors
-_DIGITS = 9  # after the point, of a vector in JSON: float32 is no finer
-# What is known of a row, in the order of the columns.
+_BLOCK = 5000  # rows in memory at once: 10 MB of vectors
+_DIGITS = 9  # decimals of a vector in JSON; float32 has no more precision
+# The metadata of a row, in the order of the columns.
 _COLUMNS = ("image_path", "caption", "date", "camera", "width", "height", "latitude", "longitude")
 Facts = dict[str, Any]
 WriteFacts = Callable[[Iterable[Facts]], None]
@@ -53,7 +53,7 @@ Precision = Literal["float32", "float16"]  # float16 has half the size; scores c
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """The result of an export."""
 
     out: Path
     rows: int
@@ -69,14 +69,16 @@ def export(
     precision: Precision = "float32",
     progress: Progress = SILENT,
 ) -> Exported:
-    """Writes all vectors of one kind under the library's model into the folder ``out``, in one step.
+    """Write all vectors of one kind into the folder ``out``.
 
-    All rows are of one moment, and memory is one block of them. Raises ``UserError`` when ``out`` has
-    anything in it or a package is missing, ``LibraryError`` when nothing is indexed, ``OSError``.
+    The vectors are those of the library's model. The folder appears in one step, once it is complete. All
+    rows come from one snapshot of the catalogue, and one block of them is in memory at a time. Raises
+    ``UserError`` when ``out`` is not empty or a package is missing, ``LibraryError`` when nothing is
+    indexed, and ``OSError``.
     """
     out = expanded(out).absolute()
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out}: is there already; name a folder that is new or empty")
+        raise UserError(f"{out}: exists already; name a new or empty folder")
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with closing(Catalog.open(library)) as catalog, catalog.session() as session:
@@ -108,7 +110,7 @@ def export(
 def _blocks(
     session: Session, kind: Gallery, model_id: int, dim: int
 ) -> Iterator[tuple[NDArray[np.float32], list[Facts]]]:
-    """(n, D) vectors with their facts, in the order of their ids."""
+    """Yield blocks of (n, D) vectors with their metadata, ordered by id."""
     query, newest = (_photos if kind == "images" else _captions)(model_id), 0
     table = ImageVector if kind == "images" else CaptionVector
     while rows := session.execute(query.where(table.id > newest).limit(_BLOCK)).all():
@@ -137,11 +139,11 @@ _OF_PHOTO = (
 )
 
 
-# They return a Select, whose type parameters are other ones in SQLAlchemy 2.0 than in 2.1.
+# Both return a Select. Its type parameters differ between SQLAlchemy 2.0 and 2.1.
 
 
 def _photos(model_id: int) -> Any:
-    """Photos, each with the first of its captions."""
+    """Select photos, each with its first caption."""
     of_photo = select(Caption.text).where(Caption.image_id == Image.id)
     first = of_photo.order_by(Caption.corpus_id, Caption.position).limit(1).scalar_subquery()
     query = select(ImageVector.id, ImageVector.vector, first.label("caption"), *_OF_PHOTO)
@@ -150,7 +152,7 @@ def _photos(model_id: int) -> Any:
 
 
 def _captions(model_id: int) -> Any:
-    """Captions, each with its photo where that is in the library."""
+    """Select captions, each with its photo if that is in the library."""
     columns = (CaptionVector.id, CaptionVector.vector, Caption.text.label("caption"), *_OF_PHOTO)
     query = select(*columns).join(Caption, Caption.id == CaptionVector.caption_id)
     query = query.outerjoin(Image, Image.id == Caption.image_id).outerjoin(Root, Root.id == Image.root_id)
@@ -164,10 +166,10 @@ def _captions(model_id: int) -> Any:
 def _writer(
     folder: Path, form: Format, kind: Gallery, shape: tuple[int, int], precision: Precision
 ) -> Iterator[Callable[[NDArray[Any], Sequence[Facts]], None]]:
-    """What takes the blocks and writes them into ``folder``."""
+    """Open the output files in ``folder``; yield a function that writes blocks."""
     open_table = _parquet_table if form == "parquet" else _json_lines
     if form == "parquet":
-        _pyarrow()  # raises before anything is made
+        _pyarrow()  # raises before anything is written
     folder.mkdir(parents=True)
     if form == "jsonl":
         with _json_lines(folder / f"{kind}.jsonl") as write_facts:
@@ -213,7 +215,7 @@ def _parquet_table(path: Path) -> Iterator[WriteFacts]:
     with parquet.ParquetWriter(path, schema) as writer:
 
         def write(facts: Iterable[Facts]) -> None:
-            # Parquet's text is UTF-8; a file name that is not cannot be written as it is.
+            # Text in Parquet is UTF-8. A file name that is not valid UTF-8 is written with replacements.
             rows = [{**row, "image_path": _as_utf8(row["image_path"])} for row in facts]
             writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
 
@@ -225,7 +227,7 @@ def _as_utf8(path: str | None) -> str | None:
 
 
 def _pyarrow() -> tuple[Any, Any]:
-    """The modules pyarrow and pyarrow.parquet. Raises ``UserError`` where they are not installed."""
+    """Import pyarrow and pyarrow.parquet. Raises ``UserError`` if they are not installed."""
     try:
         import pyarrow
         import pyarrow.parquet

@@ -1,4 +1,4 @@
-"""Filters as people write them: ``2023-06``, ``48.85,2.35``, ``20km``, ``2MP``."""
+"""The syntax of filters: ``2023-06``, ``48.85,2.35``, ``20km``, ``2MP``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
 _MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
 _SIDES = re.compile(r"(?P<width>\d+)\s*[x×]\s*(?P<height>\d+)", re.IGNORECASE)
 
-_MOST_PIXELS = 10**15  # no photo has them, and SQLite has no integers above 2**63
+_MOST_PIXELS = 10**15  # more than any photo has; SQLite integers end at 2**63
 
 
 def parse_filters(
@@ -31,7 +31,10 @@ def parse_filters(
     min_size: str | None = None,
     formats: Sequence[str] | None = None,
 ) -> Filters:
-    """Parse filters. Raises ``UserError`` for any that cannot be read, or exclude everything."""
+    """Parse filters.
+
+    Raises ``UserError`` for a filter that cannot be parsed, and for filters that exclude everything.
+    """
     if len(shapes) > 1:
         raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
     if within and not near:
@@ -53,7 +56,10 @@ def parse_filters(
 
 
 def parse_date(text: str) -> datetime:
-    """The first moment of the year, month, day or minute that is named. Raises ``UserError``."""
+    """Parse a year, month, day or minute; return its first moment.
+
+    Raises ``UserError``.
+    """
     match = _DATE.fullmatch(text.strip())
     try:
         if match is None:
@@ -67,7 +73,10 @@ def parse_date(text: str) -> datetime:
 
 
 def parse_place(text: str, within: str) -> Place:
-    """The place at ``latitude,longitude`` in degrees, with so much around it. Raises ``UserError``."""
+    """Parse ``latitude,longitude`` in degrees, and the distance around it.
+
+    Raises ``UserError``.
+    """
     try:
         latitude, longitude = (float(part) for part in text.split(","))
     except ValueError:
@@ -78,7 +87,7 @@ def parse_place(text: str, within: str) -> Place:
 
 
 def parse_distance(text: str) -> float:
-    """Kilometres in ``20km``, ``500m``, ``3mi`` or ``20``. Raises ``UserError``."""
+    """Parse ``20km``, ``500m``, ``3mi`` or ``20`` as kilometres. Raises ``UserError``."""
     match = _DISTANCE.fullmatch(text.strip())
     if match is None:
         raise UserError(f"{text!r} is no distance; write 20km, 500m or 3mi")
@@ -86,10 +95,10 @@ def parse_distance(text: str) -> float:
 
 
 def parse_pixels(text: str) -> int:
-    """Pixels in ``2MP``, ``2`` (megapixels) or ``1920x1080``. Raises ``UserError``."""
+    """Parse ``2MP``, ``2`` (megapixels) or ``1920x1080`` as pixels. Raises ``UserError``."""
     sides, megapixels = _SIDES.fullmatch(text.strip()), _MEGAPIXELS.fullmatch(text.strip())
     if sides is not None:
-        # Not int(), which takes no more than 4,300 digits; and not infinity, of which 0 times is no number.
+        # int() takes at most 4,300 digits. The limit also keeps out infinity: 0 times infinity is NaN.
         width, height = (min(float(side), _MOST_PIXELS) for side in sides.groups())
         return round(min(width * height, _MOST_PIXELS))
     if megapixels is not None:

@@ -1,10 +1,10 @@
 """Ranking by score and words together.
 
-The order is by score + words, where words = WEIGHT * (share of names³ + share of captions³), the shares of
-``retrieval.text_match``. Cubes, because one word of six in common is chance, and all of them are meant. On
-Flickr8k this is far better than reciprocal rank fusion (Cormack, Clarke, Buettcher, SIGIR 2009), which knows
-only that a photo has some words and so lifts hundreds above the one that was meant: ``benchmarks/words.md``.
-A query none of whose words is found leaves the visual ranking as it is.
+Photos are ordered by score + words, where words = WEIGHT * (share of names³ + share of captions³), with the
+shares of ``retrieval.text_match``. The shares are cubed because one common word of six is likely chance,
+while six of six are not. On Flickr8k this is far better than reciprocal rank fusion (Cormack, Clarke,
+Buettcher, SIGIR 2009), which only uses that a photo has some of the words, and so ranks hundreds of photos
+above the right one (``benchmarks/words.md``). If no word of the query is found, the visual ranking stays.
 """
 
 from __future__ import annotations
@@ -24,25 +24,28 @@ Ranking = Literal["fused", "visual", "words"]
 
 WEIGHT = 0.3  # in units of the score
 POWER = 3
-SURE = WEIGHT / 2  # what four of five words are worth: such a photo is meant, whatever it looks like
-_DEPTH = 300  # of the visual ranking, before photos are looked for by their words alone
-_BLOCK = 4096  # vectors that are compared with the query at a time: 8 MB of 512 dimensions
+SURE = WEIGHT / 2  # about four of five words: such a photo counts as a match, whatever it shows
+_DEPTH = 300  # hits taken from the visual ranking; photos below it are found by their words alone
+_BLOCK = 4096  # vectors compared with the query at once: 8 MB with 512 dimensions
 
 _Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]  # scores, vector ids, bonuses
 
 
 @dataclass(frozen=True)
 class FusedRanking:
-    """Photos in their new order. Their scores are inner products as before, and need not fall."""
+    """Photos in their fused order.
+
+    Scores are still inner products. So they may rise from one hit to the next.
+    """
 
     scores: NDArray[np.float32]  # (k,)
     ids: NDArray[np.int64]  # (k,) of vectors
-    words: dict[int, float] = field(default_factory=dict)  # what is added, by vector, where it is above 0
+    words: dict[int, float] = field(default_factory=dict)  # vector id -> bonus, where that is above 0
 
 
 @dataclass(frozen=True)
 class SearchedPhotos:
-    """The photos that are searched, as a (D,) query vector sees them."""
+    """The photos that are searched, and the (D,) query vector."""
 
     index: Index
     vector: NDArray[np.float32]
@@ -51,14 +54,18 @@ class SearchedPhotos:
     among: NDArray[np.int64] | None = None  # (n,) vectors; None: all
 
     def best(self, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k' <= k best: (k',) scores, highest first, and ids of vectors."""
+        """Return the best scores and vector ids, highest score first.
+
+        Both have shape (k',), k' <= k.
+        """
         scores, ids = self.index.search(self.vector[None], k, self.among)
         return scores[0], ids[0]
 
     def with_scores(self, images: NDArray[np.int64], added: NDArray[np.float64]) -> _Rows:
-        """Those of (n,) photos that are among these, with what is added to them.
+        """Return the searched ones of (n,) photos, with their bonuses.
 
-        The catalogue may know newer photos than the index does, which are left out until that is opened anew.
+        The catalogue may have photos that are newer than the index. They are left out until the index is
+        opened again.
         """
         vectors = self.reader.vectors_of_images(images.tolist(), self.model_id)
         ids = np.array([vectors.get(image, -1) for image in images.tolist()], dtype=np.int64)
@@ -76,11 +83,11 @@ class SearchedPhotos:
 
 
 def fused(text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused") -> FusedRanking:
-    """The ``top`` photos for a sentence, best first.
+    """Rank the ``top`` photos for a sentence, best first.
 
-    "visual" leaves words aside; "words" lists only photos that have some, by what they say, and by score
-    where that is equal. No photo that belongs among the ``top`` is missed, however low it looks, as far as
-    the index gives the visually best. Raises ``LibraryError``.
+    "visual" does not use words. "words" lists only photos that have words of the sentence, ordered by their
+    bonus, then by score. A photo that belongs among the ``top`` is found however low its visual rank is, as
+    long as the index returns the visually best photos. Raises ``LibraryError``.
     """
     reader = photos.reader
     if ranking == "visual":
@@ -96,13 +103,15 @@ def fused(text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused
 
 
 def matched_fields(reader: CatalogReader, text: str, images: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """id -> the fields that have a word of the sentence, of those photos that have any. Raises
-    ``LibraryError``."""
+    """Map photo ids to the fields that have words of the sentence.
+
+    Photos without such a field are left out. Raises ``LibraryError``.
+    """
     return reader.fields_with_words(content_words(text), images)
 
 
 def bonus(matches: WordMatches) -> NDArray[np.float64]:
-    """(n,) what words add to the scores of the photos that have them."""
+    """Return the (n,) bonuses that words add to scores."""
     return WEIGHT * (matches.names**POWER + matches.captions**POWER)
 
 
@@ -113,8 +122,8 @@ def _by_both(matches: WordMatches, bonuses: NDArray[np.float64], photos: Searche
     at = np.minimum(np.searchsorted(matches.image_ids, seen), len(matches) - 1)
     worded = matches.image_ids[at] == seen
     added = np.where(worded, bonuses[at], 0.0)
-    # A photo that was not seen scores at most what the last one does: with less than this added, it stays
-    # below the `top` that are known.
+    # A photo outside the visual ranking scores at most as much as the last one in it. With a smaller bonus
+    # than `needed` it stays below the `top` photos known so far.
     best = np.sort(scores + added)[::-1]
     needed = best[top - 1] - scores[-1] if len(best) >= top else -np.inf
     unseen = bonuses >= needed
@@ -130,14 +139,17 @@ def _by_both(matches: WordMatches, bonuses: NDArray[np.float64], photos: Searche
 
 def _by_words(matches: WordMatches, bonuses: NDArray[np.float64], photos: SearchedPhotos, top: int) -> _Rows:
     kept = np.ones(len(bonuses), bool)
-    if photos.among is None and len(bonuses) > top:  # more than `top` where the last ones are equal
+    if photos.among is None and len(bonuses) > top:  # keeps more than `top` if the last ones are equal
         kept = bonuses >= np.partition(bonuses, -top)[-top]
     rows = photos.with_scores(matches.image_ids[kept], bonuses[kept])
     return _first(rows, rows[2], top)
 
 
 def _first(rows: _Rows, keys: NDArray[np.float64], top: int) -> _Rows:
-    """The ``top`` rows with the highest keys; of equal ones the higher score first, then the older vector."""
+    """Return the ``top`` rows with the highest keys.
+
+    Equal keys are ordered by score, highest first, then by vector id, lowest first.
+    """
     scores, ids, added = rows
     order = np.lexsort((ids, -scores, -keys))[:top]
     return scores[order], ids[order], added[order]

@@ -10,28 +10,29 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Hit:
-    """One result: ``rank`` from 1, ``score`` the inner product of two unit vectors, higher is closer.
+    """One search result.
 
-    Hits are in the order of score + words; confidence goes by the score alone.
+    ``rank`` counts from 1. ``score`` is the inner product of two unit vectors: higher is closer. Hits are
+    ordered by score + words; confidence depends on the score alone.
     """
 
     rank: int
-    score: float | None  # None where nothing but filters was asked for
-    path: Path | None  # the photo; of a caption, the photo it describes, if that is in the library
-    caption: str | None  # the sentence, when captions were searched
+    score: float | None  # None for a query with filters only
+    path: Path | None  # of the photo; for a caption, of its photo, if that is in the library
+    caption: str | None  # the sentence, if captions were searched
     confidence: float | None = None  # probability that it matches; None without a calibration
     id: int = 0  # of its vector
-    words: float | None = None  # what names, captions and the like add to the score in the ranking
-    matched: tuple[str, ...] = ()  # which of them have words of the query
-    date: datetime | None = None  # when the photo was taken, by its camera's clock
-    alike: tuple[Path, ...] = ()  # near-duplicates that this hit stands for
+    words: float | None = None  # what matching words in names and captions add to the score
+    matched: tuple[str, ...] = ()  # fields (names, captions, ...) that have words of the query
+    date: datetime | None = None  # when the photo was taken, by the camera's clock
+    alike: tuple[Path, ...] = ()  # paths of the near-duplicates collapsed into this hit
     photo: int | None = None  # the id of the photo
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
-    content: str | None = None  # names what is in the photo's file: another content, another name
+    content: str | None = None  # identifies the content of the photo's file
 
     def as_json(self) -> dict[str, Any]:
-        """The hit as JSON has it."""
+        """Return the hit as JSON data."""
         path = None if self.path is None else str(self.path)
         return {
             "rank": self.rank,

@@ -1,4 +1,4 @@
-"""The last search of a library, for feedback on its hits by the next one."""
+"""The last search of a library, which the next one can refine."""
 
 from __future__ import annotations
 
@@ -19,33 +19,39 @@ _FILE = "last-search.json"
 
 @dataclass(frozen=True)
 class LastSearch:
-    """A query, its gallery, and the ids of the hits' vectors, best first."""
+    """A query, its gallery and its hits.
+
+    ``hits`` are ids of vectors, best first.
+    """
 
     query: Query
     gallery: Gallery
     hits: tuple[int, ...]
 
     def save(self, library: Path) -> None:
-        """Save it in the library, unless that may not be written to."""
-        # "within" as in version 0.1: the gallery
+        """Save it in the library folder. A read-only folder is left as it is."""
+        # The key "within" is the gallery, as in version 0.1.
         data = {"query": self.query.as_json(), "within": self.gallery, "hits": self.hits}
         with suppress(OSError), replacing(library / _FILE, durable=False) as partial:
             partial.write_text(json.dumps(data), encoding="utf-8", errors="surrogateescape")
 
     @classmethod
     def load(cls, library: Path) -> LastSearch:
-        """Load the last search of a library. Raises ``UserError`` where there is none."""
+        """Load the last search of a library.
+
+        Raises ``UserError`` if there is none, or if it cannot be read.
+        """
         path = library / _FILE
         try:
             data = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
             return cls(Query.from_json(data["query"]), data["within"], tuple(map(int, data["hits"])))
         except FileNotFoundError:
-            raise UserError(f"{library}: nothing was searched for yet; search first") from None
+            raise UserError(f"{library}: there is no last search yet; search first") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: cannot be read ({error}); search anew") from None
 
     def items(self, ranks: Sequence[int]) -> list[Item]:
-        """The hits of these ranks. Raises ``UserError`` for a rank without a hit."""
+        """Return the hits of these ranks. Raises ``UserError`` for a rank without a hit."""
         for rank in ranks:
             if not 1 <= rank <= len(self.hits):
                 raise UserError(f"there is no hit {rank}: the last search had {len(self.hits)}")

@@ -1,4 +1,4 @@
-"""Queries: weighted terms and filters, parsed from what was typed."""
+"""Queries: weighted terms and filters, and their parser."""
 
 from __future__ import annotations
 
@@ -26,18 +26,21 @@ from twobranch.retrieval.terms import (
     term_from_json,
 )
 
-MOST_CHARACTERS = 2000  # of a query; a sentence encoder reads the first hundred words or so of a sentence
+MOST_CHARACTERS = 2000  # of a query; a sentence encoder reads about the first hundred words of a sentence
 # A plus or minus that stands alone, as in `dog + ./pool.jpg - fruit`.
 _SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
-# How much the liked, and the disliked, hits count together (benchmarks/feedback.md).
+# Total weight of the liked and of the disliked hits (benchmarks/feedback.md).
 _TOWARDS, _AWAY = 0.3, 0.1
-_MOST_WEIGHT = 1_000_000  # beyond it float32 has nothing left of the other terms
+_MOST_WEIGHT = 1_000_000  # with a higher weight, float32 would lose the other terms
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?):\s*(?=\S)")
 
 
 @dataclass(frozen=True)
 class Query:
-    """A sum of terms among what the filters let through; without terms, the newest photos."""
+    """A weighted sum of terms, and filters.
+
+    Only items that pass the filters are found. A query without terms finds the newest ones.
+    """
 
     terms: tuple[Term, ...] = ()
     filters: Filters = Filters()  # noqa: RUF009 (frozen)
@@ -45,7 +48,7 @@ class Query:
 
     @property
     def sentence(self) -> str | None:
-        """The sentence of a query that is one sentence, else None."""
+        """The sentence, if the query is a single positive sentence; else None."""
         match self.terms:
             case (TextTerm(text, weight),) if weight > 0:
                 return text
@@ -53,7 +56,7 @@ class Query:
 
     @property
     def is_photo(self) -> bool:
-        """True for a query that is one photo from outside the library."""
+        """True if the query is a single external photo."""
         match self.terms:
             case (PhotoTerm() | PictureTerm() as term,):
                 return term.weight > 0
@@ -61,16 +64,19 @@ class Query:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All sentences in it."""
+        """All sentences of the query."""
         return tuple(term.text for term in self.terms if isinstance(term, TextTerm))
 
     @property
     def photos(self) -> tuple[Path, ...]:
-        """All photos on disk in it."""
+        """All photos on disk of the query."""
         return tuple(term.path for term in self.terms if isinstance(term, PhotoTerm))
 
     def __str__(self) -> str:
-        """The query as typed, without the terms that cannot be typed."""
+        """The query as typed on a command line.
+
+        Terms that cannot be typed are left out.
+        """
         parts: list[str] = []
         for term in self.terms:
             typed = as_typed(term)
@@ -79,7 +85,7 @@ class Query:
         return " ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """The query for ``from_json``."""
+        """Return the query as JSON data for ``from_json``."""
         filters = asdict(self.filters)
         for name in ("after", "before"):
             filters[name] = filters[name] and filters[name].isoformat()
@@ -111,13 +117,14 @@ def parse_query(
     *,
     files: bool = True,
 ) -> Query:
-    """Parse the words of a command line, ``--plus`` and ``--minus`` as a query.
+    """Parse the words of a command line as a query.
 
-    A ``+`` or ``-`` that stands alone begins the next term; ``2:`` before a term is its weight. A word that
-    begins with ``./``, ``../``, ``/`` or ``~``, or names an existing image file, is a photo; without
-    ``files`` every word is text, and the disk is not read. Raises ``UserError`` for an empty query without
-    filters, a sign without a term, a query that only leads away, one of more than ``MOST_CHARACTERS`` beside
-    its photos, and a photo that is not there or stands in a sentence.
+    ``plus`` and ``minus`` are further positive and negative terms. A ``+`` or ``-`` that stands alone begins
+    the next term; ``2:`` before a term is its weight. A word that begins with ``./``, ``../``, ``/`` or
+    ``~``, or names an existing image file, is a photo. Without ``files`` every word is text, and the disk is
+    not read. Raises ``UserError`` for an empty query without filters, a sign without a term, a query with
+    only negative terms, more than ``MOST_CHARACTERS`` (paths of photos not counted), and a photo that does
+    not exist or stands within a sentence.
     """
     _check_length((*words, *plus, *minus), files)
     terms: list[Term] = []
@@ -132,7 +139,7 @@ def parse_query(
             raise UserError(f'nothing follows the {sign!r}; as in: search "dog" {sign} "snow"')
 
     for word in words:
-        # A photo's name may have such signs in it; a sentence in quotes has them where it means them.
+        # The name of a photo may contain these signs. In a quoted sentence they separate terms.
         for part in [word] if files and is_photo_path(_weighted(word)[1]) else _SIGN.split(word):
             if part in ("+", "-"):
                 if pending or sign:
@@ -146,19 +153,22 @@ def parse_query(
     if not terms and not filters:
         raise UserError('empty query; describe a photo, as in: search "red car on a street"')
     if terms and all(term.weight <= 0 for term in terms):
-        raise UserError(f"{terms[0]}: a query cannot only lead away; say what to look for as well")
+        raise UserError("a query cannot have only negative terms; say what to look for as well")
     return Query(tuple(terms), filters)
 
 
 def _check_length(words: Sequence[str], files: bool) -> None:
-    """Raise ``UserError`` for more text than a query may have, paths of photos aside."""
+    """Raise ``UserError`` for a query that is too long.
+
+    Paths of photos are not counted.
+    """
     n = sum(len(word) for word in words if not (files and is_photo_path(_weighted(word)[1])))
     if n > MOST_CHARACTERS:
         raise UserError(f"a query of {n:,} characters; describe a photo in {MOST_CHARACTERS:,} or fewer")
 
 
 def _weighted(word: str) -> tuple[float, str]:
-    """The weight that a word begins with, and the rest of it."""
+    """Split a word into its weight and the rest."""
     match = _WEIGHT.match(word)
     return (float(match[1]), word[match.end() :]) if match else (1.0, word)
 
@@ -186,20 +196,23 @@ def _term(words: Sequence[str], sign: float, files: bool) -> Term:
 
 
 def with_feedback(query: Query, liked: Sequence[Item], disliked: Sequence[Item]) -> Query:
-    """The query moved towards liked items and away from disliked ones.
+    """Return the query moved towards liked and away from disliked items.
 
-    By the mean of each (Rocchio, *Relevance feedback in information retrieval*, 1971). Raises ``UserError``
-    where it would only lead away.
+    It moves by the mean of each (Rocchio, *Relevance feedback in information retrieval*, 1971). Raises
+    ``UserError`` if it would have only disliked items.
     """
     if disliked and not (query.terms or liked):
-        raise UserError("a query cannot only lead away; say what to look for as well")
+        raise UserError("a query cannot have only disliked hits; say what to look for as well")
     towards = [ItemTerm(item, _TOWARDS / len(liked)) for item in liked]
     away = [ItemTerm(item, -_AWAY / len(disliked)) for item in disliked]
     return replace(query, terms=(*query.terms, *towards, *away))
 
 
 def is_photo_path(word: str) -> bool:
-    """True for a word that looks like a path or names an image file."""
+    """True for a word that denotes a photo.
+
+    It looks like a path, ends like the name of an image file, or names an existing one.
+    """
     if word.startswith(("./", "../", "/", "~/", ".\\", "..\\")):
         return True
     return (" " not in word.strip() and Path(word).suffix.lower() in IMAGE_SUFFIXES) or _is_image_file(word)

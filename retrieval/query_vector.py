@@ -1,4 +1,4 @@
-"""Queries to vectors."""
+"""Conversion of queries to vectors."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ VectorOf = Callable[[Item], NDArray[np.float32]]  # (D,) of length 1; raises Key
 
 
 def query_vector(query: Query, encoder: Encoder, vector_of: VectorOf) -> NDArray[np.float32]:
-    """(D,) float32 of length 1: the weighted sum of the terms' vectors.
+    """Return the normalised weighted sum of the terms' vectors.
 
-    ``vector_of`` gives the vectors of items. Raises ``UserError`` for a sentence with no known word, a photo
-    that cannot be read, an item that has left the library, and terms that cancel out.
+    It is (D,) float32, of length 1. ``vector_of`` returns the vector of an item. Raises ``UserError`` for a
+    sentence without a known word, a photo that cannot be read, an item that is no longer in the library, and
+    terms that cancel out.
     """
     for text in query.texts:
         check_known(encoder, text, query.language)
@@ -37,7 +38,7 @@ def query_vector(query: Query, encoder: Encoder, vector_of: VectorOf) -> NDArray
 def _term_vector(
     term: Term, language: str | None, encoder: Encoder, vector_of: VectorOf
 ) -> NDArray[np.float32]:
-    """(D,) float32 of length 1, whatever the term's weight."""
+    """Return the (D,) float32 unit vector of a term, without its weight."""
     match term:
         case TextTerm(text):
             return encoder.encode_texts([text], language)[0]

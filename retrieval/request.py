@@ -1,4 +1,4 @@
-"""Requests for a search, and the query that a request means in a library."""
+"""Search requests, and their resolution to a query."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from twobranch.retrieval.terms import Item, PictureTerm
 
 
 class PhotoNotFoundError(UserError):
-    """A liked or disliked photo that is not in the library, or not encoded."""
+    """Raised for a rated photo that cannot be searched with.
+
+    A liked or disliked photo is not in the library, or has no vector.
+    """
 
 
 @dataclass(frozen=True)
 class LastSearchFeedback:
-    """The last search again, towards some of its hits and away from others.
+    """Likes and dislikes among the hits of the last search.
 
-    Its query, filters and gallery hold where the request names none.
+    That search is repeated, closer to the liked hits and further from the disliked ones. Its query, filters
+    and gallery are used where the request has none.
     """
 
     liked: tuple[int, ...] = ()  # ranks, from 1
@@ -32,7 +36,10 @@ class LastSearchFeedback:
 
 @dataclass(frozen=True)
 class PhotoFeedback:
-    """Photos of the library to search towards, and others to search away from."""
+    """Likes and dislikes among the photos of the library.
+
+    The search moves towards the liked photos and away from the disliked ones.
+    """
 
     liked: tuple[int, ...] = ()  # ids of photos
     disliked: tuple[int, ...] = ()
@@ -40,7 +47,10 @@ class PhotoFeedback:
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """One search; without terms and feedback, for the newest photos."""
+    """One search.
+
+    Without terms and feedback it finds the newest photos.
+    """
 
     words: tuple[str, ...] = ()  # as typed: see parse_query
     plus: tuple[str, ...] = ()  # further terms, one text each
@@ -67,10 +77,10 @@ class SearchRequest:
 def resolve(
     request: SearchRequest, library: Path, catalog: CatalogReader, model: LibraryModel | None
 ) -> tuple[Query, Gallery]:
-    """Work out the query and the gallery that a request means in a library.
+    """Resolve a request to its query and gallery in a library.
 
-    Raises ``UserError`` for what cannot be parsed, and for a last search or one of its hits that does not
-    exist; ``PhotoNotFoundError``.
+    Raises ``UserError`` for words that cannot be parsed, and for a last search or one of its hits that does
+    not exist. Raises ``PhotoNotFoundError`` for a rated photo that is not in the library.
     """
     gallery, feedback = request.gallery, request.feedback
     if request.is_typed:

@@ -1,4 +1,7 @@
-"""Cosines of photos with sentences, without an index: the original program's own job."""
+"""Cosines of photos with sentences, without an index.
+
+This is what the original program did.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,15 @@ from twobranch.indexer.disk.walk import scan
 from twobranch.retrieval.encoders import check_known
 from twobranch.retrieval.query import is_photo_path
 
-_BATCH = 16  # photos that are encoded together: enough for all cores
+_BATCH = 16  # photos encoded together: enough for all cores
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """``scores[i, j]`` is the cosine of ``images[i]`` with ``sentences[j]``."""
+    """Cosines of photos with sentences.
+
+    ``scores[i, j]`` is the cosine of ``images[i]`` with ``sentences[j]``.
+    """
 
     images: tuple[Path, ...]
     sentences: tuple[str, ...]
@@ -33,7 +39,7 @@ class Similarity:
     failed: tuple[ImageError, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``similarity --json``."""
+        """Return the JSON data of ``similarity --json``."""
         return {
             "images": [str(path) for path in self.images],
             "sentences": list(self.sentences),
@@ -43,9 +49,10 @@ class Similarity:
 
 
 def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Photos and sentences in any mix; a folder stands for all photos in it.
+    """Sort command-line arguments into photos and sentences.
 
-    Raises ``UserError`` for a path that is not there, and when photos or sentences are missing.
+    They may come in any order. A folder stands for all photos in it. Raises ``UserError`` for a path that
+    does not exist, and when there are no photos or no sentences.
     """
     photos: list[Path] = []
     sentences: list[str] = []
@@ -69,9 +76,10 @@ def sort_arguments(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
 def similarity(
     encoder: Encoder, photos: Sequence[Path], sentences: Sequence[str], progress: Progress = SILENT
 ) -> Similarity:
-    """The cosine of every photo with every sentence; photos that cannot be read are left out and listed.
+    """Compute the cosine of every photo with every sentence.
 
-    Raises ``UserError`` for a sentence with no known word, or when no photo can be read.
+    Photos that cannot be read are left out and listed in ``failed``. Raises ``UserError`` for a sentence
+    without a known word, and when no photo can be read.
     """
     for sentence in sentences:
         check_known(encoder, sentence)

@@ -1,7 +1,8 @@
-"""The terms of a query: a text, a photo on disk, a picture handed in, or an item of the library.
+"""The terms of a query.
 
-A term has a weight; a negative one leads away from it. Code that handles terms has one ``match`` over all
-four classes, which mypy checks for completeness.
+A term is a text, a photo on disk, an uploaded picture, or an item of the library. It has a weight; a negative
+weight moves the query away from it. Code that handles terms has one ``match`` over all four classes, which
+mypy checks for completeness.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from twobranch.indexer.catalog.reader import Gallery
 
 
 class Item(NamedTuple):
-    """A photo or caption of the library, by the id of its vector."""
+    """A photo or caption of the library.
+
+    ``id`` is the id of its vector.
+    """
 
     gallery: Gallery
     id: int
@@ -38,7 +42,7 @@ class PhotoTerm:
 
 @dataclass(frozen=True)
 class PictureTerm:
-    """A picture that was handed in, as its embedding."""
+    """An uploaded picture, as its embedding."""
 
     vector: bytes  # (D,) float32, of length 1
     weight: float = 1.0
@@ -56,7 +60,10 @@ Term: TypeAlias = TextTerm | PhotoTerm | PictureTerm | ItemTerm
 
 
 def as_typed(term: Term) -> str | None:
-    """The term without its sign, as typed on a command line; None for one that cannot be typed."""
+    """Return the term as typed on a command line, without its sign.
+
+    None for a term that cannot be typed.
+    """
     match term:
         case TextTerm(text):
             typed = text
@@ -68,7 +75,10 @@ def as_typed(term: Term) -> str | None:
 
 
 def term_as_json(term: Term) -> dict[str, Any]:
-    """The term for ``term_from_json``: its weight, and one more key, which names its class."""
+    """Return the term as JSON data for ``term_from_json``.
+
+    It has the weight, and a second key that names the class of the term.
+    """
     match term:
         case TextTerm(text):
             what: dict[str, Any] = {"text": text}
@@ -82,9 +92,9 @@ def term_as_json(term: Term) -> dict[str, Any]:
 
 
 def term_from_json(data: dict[str, Any]) -> Term:
-    """The term that ``term_as_json`` wrote; null values count as missing.
+    """Read the output of ``term_as_json``.
 
-    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
+    Null values count as missing. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
     """
     weight = float(data["weight"])
     match {key: value for key, value in data.items() if value is not None}:
@@ -96,4 +106,4 @@ def term_from_json(data: dict[str, Any]) -> Term:
             return PictureTerm(bytes.fromhex(vector), weight)
         case {"item": [("images" | "captions") as gallery, id_]}:
             return ItemTerm(Item(gallery, int(id_)), weight)
-    raise ValueError(f"{data} is no term of a query")
+    raise ValueError(f"{data} is not a query term")

@@ -1,8 +1,9 @@
-"""Photos that have words of a sentence, in names, folders and keywords or in captions.
+"""Text matching: photos that have words of a sentence.
 
-What words say is a *share*: of the words of the sentence that occur there at all, weighted by how rare they
-are, how many a photo has. "germany 2019 beach" has a share of 1 with the folder ``Germany 2019`` when no name
-says beach. Photos that have the same words are equal: which of them is meant is for the eye to say.
+Words are matched with names, folders and keywords, and separately with captions. The result is a *share*: the
+part of the sentence's words that a photo has, weighted by their rarity. Words that no photo has do not count:
+"germany 2019 beach" has a share of 1 with the folder ``Germany 2019`` when no name has "beach". Photos with
+the same words have equal shares; the visual score then decides between them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from twobranch.indexer.catalog.fulltext import FIELDS
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tokens import runs
 
-# What a sentence needs and no photo is looked for by; nor does "photos of" mean the folder `photos`.
+# Function words, which say nothing about a photo. "photos of" does not mean the folder `photos` either.
 STOP_WORDS = frozenset({
     "a", "an", "and", "are", "as", "at", "be", "been", "being", "by", "can", "do", "does", "for",
     "from", "had", "has", "have", "he", "her", "hers", "him", "his", "i", "in", "into", "is", "it",
@@ -27,21 +28,24 @@ STOP_WORDS = frozenset({
     "will", "with", "you", "your", "photo", "photos", "picture", "pictures", "image", "images", "pic",
     "pics",
 })  # fmt: skip
-# Captions speak another language than names, and what is rare differs: they are looked at apart.
+# Captions use other words than names, and other words are rare in them. So the two are matched separately.
 NAMES = tuple(field for field in FIELDS if field != "captions")
 CAPTIONS = ("captions",)
-_MOST = 0.9  # of all photos
-# A word that more captions have says little. Reading where it stands takes 1 ms.
+_MOST = 0.9  # of all photos; a word that more photos have is ignored
+# A word in more captions than this is ignored: it says little. Reading so many ids takes 1 ms.
 MOST_CAPTIONED = 10_000
 
 
 @dataclass(frozen=True)
 class WordMatches:
-    """Photos that have words of a sentence, and their shares of it, 0 to 1."""
+    """Photos that have words of a sentence, with shares.
 
-    image_ids: NDArray[np.int64]  # (n,) rising
-    names: NDArray[np.float64]  # (n,) of what names, folders and keywords know
-    captions: NDArray[np.float64]  # (n,) of what captions know
+    Shares are from 0 to 1.
+    """
+
+    image_ids: NDArray[np.int64]  # (n,) ascending
+    names: NDArray[np.float64]  # (n,) shares in names, folders and keywords
+    captions: NDArray[np.float64]  # (n,) shares in captions
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -49,9 +53,10 @@ class WordMatches:
 
 @dataclass(frozen=True)
 class WrittenWords:
-    """Those of ``words`` that names, folders, keywords or captions have.
+    """A container of the ``words`` that the library has.
 
-    Each is looked up when it is asked for, which raises ``LibraryError``.
+    They occur in names, folders, keywords or captions. Each word is looked up when ``in`` asks for it, which
+    raises ``LibraryError``.
     """
 
     reader: CatalogReader
@@ -62,28 +67,36 @@ class WrittenWords:
 
 
 def content_words(text: str) -> list[str]:
-    """The words of a sentence that mean something, in lower case, each once."""
+    """Return the words of a sentence without stop words.
+
+    They are in lower case, each once.
+    """
     return [word for word in dict.fromkeys(runs(text)) if word not in STOP_WORDS]
 
 
 def match_words(reader: CatalogReader, text: str, n_photos: int) -> WordMatches:
-    """The photos of a library of ``n_photos`` that have words of ``text``. Raises ``LibraryError``."""
+    """Find the photos that have words of ``text``.
+
+    ``n_photos`` is the number of photos in the library. Raises ``LibraryError``.
+    """
     words = content_words(text)
     if not words or not reader.has_words():
         return combined(_nowhere(), _nowhere())
     sides = []
     for fields, most in ((NAMES, n_photos), (CAPTIONS, MOST_CAPTIONED)):
-        counts = [reader.count_word(word, fields) for word in words]  # 50 times as fast as reading them
+        counts = [reader.count_word(word, fields) for word in words]  # 50 times as fast as reading the ids
         rare = (word for word, count in zip(words, counts, strict=True) if 0 < count <= most)
         sides.append(shares([reader.images_with_word(word, fields) for word in rare], n_photos))
     return combined(*sides)
 
 
 def shares(rows: Iterable[NDArray[np.int64]], n_photos: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(n,) ids of photos, rising, and their (n,) shares, for the ids of photos that have each of the words.
+    """Compute the shares of photos from the photos of each word.
 
-    A word counts by its inverse document frequency as BM25 has it (Robertson and Zaragoza 2009, with Lucene's
-    1 + to keep it positive); one that nearly all photos have, such as the folder that holds them, by nothing.
+    ``rows`` has the photo ids of each word. Returns (n,) ids of photos, ascending, and their (n,) shares. A
+    word is weighted by its inverse document frequency as in BM25 (Robertson and Zaragoza 2009, with Lucene's
+    1 + to keep it positive). A word that nearly all photos have, such as the name of their common folder, has
+    weight 0.
     """
     known = [ids for ids in rows if 0 < len(ids) <= max(_MOST * n_photos, 1)]
     if not known:
@@ -99,8 +112,8 @@ def combined(
     names: tuple[NDArray[np.int64], NDArray[np.float64]],
     captions: tuple[NDArray[np.int64], NDArray[np.float64]],
 ) -> WordMatches:
-    """Both sides' (ids, shares) over the photos of either."""
-    # Not union1d: without an index to return NumPy imports its masked arrays, 6 ms.
+    """Merge the (ids, shares) of names and captions."""
+    # Not union1d: without an index to return, NumPy imports its masked arrays, which takes 6 ms.
     ids, _ = np.unique(np.concatenate([names[0], captions[0]]), return_index=True)
     columns = []
     for side_ids, side_shares in (names, captions):

@@ -123,7 +123,7 @@ def test_export_in_every_format(indexed: Path, tmp_path: Path) -> None:
     row = json.loads((tmp_path / "j/captions.jsonl").read_text())
     assert (row["caption"], row["image_path"]) == ("a red wall", str(indexed / "one/red.png"))
     assert len(row["embedding"]) == facts["dim"]
-    assert "is there already" in run("export", "--out", tmp_path / "j", cwd=indexed, code=1).stderr
+    assert "exists already" in run("export", "--out", tmp_path / "j", cwd=indexed, code=1).stderr
     pytest.importorskip("pyarrow")
     facts = run_json("export", "--format", "parquet", "--out", tmp_path / "p", cwd=indexed)
     assert facts["files"] == ["img_emb/img_emb_0.npy", "metadata/metadata_0.parquet"]

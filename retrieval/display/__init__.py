@@ -1,1 +1,1 @@
-"""Hits for people: tables, thumbnails, pages."""
+"""Output for people: tables, thumbnails and pages."""

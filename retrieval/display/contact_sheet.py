@@ -1,8 +1,8 @@
-"""Hits as pictures in HTML: a page of their own (``search --html``), or a row in a notebook.
+"""Hits as an HTML page, or as a row in a notebook.
 
-The page is one file that needs nothing else: thumbnails are inside it as JPEG, made new from the pixels, so
-nothing that EXIF holds (a place, a name) goes with them. Names and captions come from strangers: all text is
-escaped, and the page's Content-Security-Policy lets no script run and nothing be fetched.
+``search --html`` writes the page, which is one self-contained file. Its thumbnails are embedded as JPEG and
+encoded from the pixels alone, so they carry no EXIF data such as a place or a name. Names and captions are
+untrusted: all text is escaped, and the page's Content-Security-Policy allows no scripts and no requests.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from twobranch.retrieval.display.tables import day, percent
 if TYPE_CHECKING:
     from twobranch.retrieval.hits import Hit
 
-_SIDE = 480  # pixels, the longer side: sharp on screens with two pixels a point; about 30 kB
+_SIDE = 480  # pixels of the longer side: sharp on screens with two pixels per point; about 30 kB
 _NOTEBOOK_SIDE = 160
-_NOTEBOOK_MOST = 24  # a notebook keeps what it shows
+_NOTEBOOK_MOST = 24  # photos; a notebook stores its output
 _QUALITY = 80
 
 _STYLE = """
@@ -65,16 +65,17 @@ _POLICY = (
 
 
 def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress = SILENT) -> None:
-    """Write the page with these hits to ``path`` in one step: what was there is replaced whole, or stays.
+    """Write the page with these hits to ``path``.
 
-    A photo that cannot be read has its reason in place of the picture. Memory is one photo at a time.
-    Raises ``UserError`` when the file cannot be written.
+    An existing file is replaced in one step, and stays as it is if writing fails. For a photo that cannot be
+    read, the page shows the reason in place of the picture. One photo is in memory at a time. Raises
+    ``UserError`` when the file cannot be written.
     """
-    target = path.resolve()  # of a link, what it leads to is replaced
+    target = path.resolve()  # for a link, its target is replaced
     try:
         if target.exists() and not target.is_file():
             raise UserError(f"{path}: is a folder or a device; name a file, as in: --html hits.html")
-        # Names that are not UTF-8 cannot stand in a page; their links, which are quoted bytes, can.
+        # Names that are not valid UTF-8 are shown with replacements. Their links stay exact: quoted bytes.
         with (
             replacing(target) as partial,
             partial.open("w", encoding="utf-8", errors="replace", newline="\n") as file,
@@ -85,7 +86,10 @@ def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress 
 
 
 def notebook_row(hits: Sequence[Hit]) -> str:
-    """The first hits as a row of small pictures, for the output of a notebook's cell."""
+    """Return the first hits as an HTML row of small pictures.
+
+    It is the output of a notebook's cell.
+    """
     text = "font:12px/1.4 system-ui,sans-serif;overflow-wrap:anywhere"
     size = f"width:{_NOTEBOOK_SIDE}px;height:{_NOTEBOOK_SIDE}px"
     figures = [
@@ -98,7 +102,7 @@ def notebook_row(hits: Sequence[Hit]) -> str:
     rest = len(hits) - len(figures)
     more = f"<p>and {rest:,} more</p>" if rest > 0 else "" if hits else "<p>no hits</p>"
     row = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(figures)}</div>{more}'
-    return row.encode("utf-8", "replace").decode()  # as in a page, names that are not UTF-8
+    return row.encode("utf-8", "replace").decode()  # as in a page: names that are not valid UTF-8
 
 
 def _page(title: str, hits: Sequence[Hit], progress: Progress) -> Iterator[str]:
@@ -132,12 +136,15 @@ def _card(hit: Hit) -> str:
 
 
 def _picture(hit: Hit, side: int, style: str = "") -> str:
-    """The thumbnail as an ``<img>`` that holds it, or the reason why there is none."""
+    """Return the thumbnail as an ``<img>`` with embedded data.
+
+    For a photo that cannot be read, return the reason.
+    """
     styled = f' style="{style}"' if style else ""
     try:
         if hit.path is None:
             raise ImageError("", "the photo is not in the library")
-        # Not what somebody put in its place: pages are given away.
+        # A file that has replaced the photo is not shown: pages are shared with others.
         image = load_thumbnail(read_file(hit.path, hit.content), side, name=hit.path)
     except ImageError as error:
         return f'<span class="none"{styled}>{escape(error.reason)}</span>'
@@ -151,7 +158,7 @@ def _picture(hit: Hit, side: int, style: str = "") -> str:
 
 
 def _facts(hit: Hit) -> dict[str, str]:
-    """What is known of score, confidence and day, by name, escaped."""
+    """Return the known ones of score, confidence and day, escaped."""
     facts = {
         "score": "" if hit.score is None else f"{hit.score:.3f}",
         "confidence": escape(percent(hit.confidence)),
@@ -166,5 +173,8 @@ def _text(hit: Hit) -> str:
 
 
 def _attribute(value: object) -> str:
-    """Escaped for an attribute in double quotes; None is empty."""
+    """Escape a value for an attribute in double quotes.
+
+    None gives an empty string.
+    """
     return "" if value is None else escape(str(value), quote=True)

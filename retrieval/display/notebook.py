@@ -1,4 +1,4 @@
-"""Hits as a list that a notebook shows as pictures."""
+"""A list of hits that notebooks show as pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Hits(list[Hit]):
     """Hits, best first."""
 
     def _repr_html_(self) -> str:
-        """The first photos in a row with their facts, for Jupyter."""
+        """Return the first photos with their facts as HTML, for Jupyter."""
         from twobranch.retrieval.display.contact_sheet import notebook_row
 
         return notebook_row(self)

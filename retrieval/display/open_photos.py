@@ -1,4 +1,7 @@
-"""Photos handed on to others: copied into a folder, or opened in the platform's viewer."""
+"""Copying and opening the photos of hits.
+
+Photos are copied into a folder, or opened in the platform's viewer.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +22,21 @@ from twobranch.indexer.disk.open import CHANGED, content_name, digest_of, open_f
 if TYPE_CHECKING:
     from twobranch.retrieval.hits import Hit
 
-MOST_OPENED = 10  # each may be a window
-_PATIENCE = 2.0  # seconds for a viewer to fail; one that is still running then is showing its photo
+MOST_OPENED = 10  # photos; each may open a window
+_PATIENCE = 2.0  # seconds in which a viewer may fail; after that it counts as showing its photo
 
 
 @dataclass(frozen=True)
 class Copies:
-    """What became of the photos of some hits."""
+    """The result of copying photos."""
 
     copied: tuple[Path, ...]  # the new files
-    there: tuple[Path, ...]  # files of an earlier run with the same content
-    failed: tuple[str, ...]  # a line for each photo that was not copied: which, and why
+    there: tuple[Path, ...]  # existing files with the same content
+    failed: tuple[str, ...]  # a line with path and reason for each photo that was not copied
 
 
 def hit_photos(hits: Sequence[Hit]) -> dict[Path, int]:
-    """Each photo of the hits once, with the rank that it is first found at."""
+    """Map each photo of the hits to its first rank."""
     photos: dict[Path, int] = {}
     for hit in hits:
         if hit.path is not None:
@@ -42,11 +45,12 @@ def hit_photos(hits: Sequence[Hit]) -> dict[Path, int]:
 
 
 def copy_photos(hits: Sequence[Hit], folder: Path) -> Copies:
-    """Copy the photos into ``folder``, made where it is missing, as ``001-name.jpg``: the rank, so they sort.
+    """Copy the photos into ``folder``, which is created if missing.
 
-    No file is ever overwritten: one with the same content is left, beside another the copy is
-    ``001-name-2.jpg``. Times are kept. What took a photo's place since it was indexed is not copied. Raises
-    ``OSError`` when the folder cannot be made.
+    Copies are named ``001-name.jpg``, with the rank first, so that they sort by rank. No file is ever
+    overwritten: a file with the same content is left as it is; if the name is taken by another file, the copy
+    is named ``001-name-2.jpg``. Modification times are kept. A file that has replaced a photo since it was
+    indexed is not copied. Raises ``OSError`` when the folder cannot be created.
     """
     folder.mkdir(parents=True, exist_ok=True)
     photos = hit_photos(hits)
@@ -67,14 +71,14 @@ def copy_photos(hits: Sequence[Hit], folder: Path) -> Copies:
 
 
 def _copy(photo: Path, content: str | None, wanted: Path) -> tuple[Path, bool]:
-    """Where the photo's content is now, and whether that is a new file."""
+    """Copy one photo; return its copy, and True for a new file."""
     with open_file(photo) as source:
         digest, status = digest_of(source), os.fstat(source.fileno())
         if content is not None and content_name(digest) != content:
             raise ImageError(photo, CHANGED)
         for target in _free_names(wanted):
             try:
-                copy = target.open("xb")  # fails where anything has this name, even one made just now
+                copy = target.open("xb")  # fails if the name is taken, even by a file created just now
             except FileExistsError:
                 if _has_content(target, digest):
                     return target, False
@@ -82,7 +86,7 @@ def _copy(photo: Path, content: str | None, wanted: Path) -> tuple[Path, bool]:
             try:
                 with copy:
                     shutil.copyfileobj(source, copy, 1 << 20)
-            except BaseException:  # a full disk, or Ctrl-C: half a photo is none
+            except BaseException:  # a full disk, or Ctrl-C: remove the incomplete copy
                 target.unlink(missing_ok=True)
                 raise
             with suppress(OSError):  # not every file system keeps times
@@ -92,7 +96,7 @@ def _copy(photo: Path, content: str | None, wanted: Path) -> tuple[Path, bool]:
 
 
 def _has_content(path: Path, digest: bytes) -> bool:
-    """Whether there is a file with this sha256."""
+    """True if ``path`` is a file with this SHA-256."""
     try:
         with open_file(path) as file:
             return digest_of(file) == digest
@@ -109,23 +113,27 @@ def _free_names(wanted: Path) -> Iterator[Path]:
 
 
 def find_viewer() -> str:
-    """The command that opens a file in the platform's viewer. Raises ``UserError`` where there is none."""
+    """Find the command that opens a file in the platform's viewer.
+
+    Raises ``UserError`` if there is none.
+    """
     if sys.platform == "win32":
-        return "start"  # which is Windows itself
+        return "start"  # Windows opens files itself
     name = "open" if sys.platform == "darwin" else "xdg-open"
     viewer = shutil.which(name)
     if viewer is None:
         raise UserError(
-            f"no viewer: there is no {name} here; install it (package xdg-utils), or make a page of the hits "
-            "with --html hits.html"
+            f"no viewer: {name} is not installed; install it (package xdg-utils), or write the hits to a "
+            "page with --html hits.html"
         )
     return viewer
 
 
 def open_photos(photos: Sequence[Path]) -> None:
-    """Open the photos in the platform's viewer, without waiting until somebody has looked at them.
+    """Open the photos in the platform's viewer.
 
-    Raises ``UserError`` where there is no viewer, or naming the first photo that it refused.
+    This does not wait for the viewer to close. Raises ``UserError`` if there is no viewer, or with the name
+    of the first photo that the viewer could not open.
     """
     if sys.platform == "win32":
         for photo in photos:
@@ -138,7 +146,7 @@ def open_photos(photos: Sequence[Path]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in the terminal is not for the viewer
+            start_new_session=True,  # Ctrl-C in the terminal must not end the viewer
         )
         for photo in photos
     ]

@@ -1,4 +1,4 @@
-"""What a library holds, and which models there are."""
+"""Facts about a library, and the list of known models."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ from twobranch.indexer.update.changes import Changes, count_changes, disk_use, l
 
 
 def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
-    """The shape of ``status --json``. Raises ``LibraryError``.
+    """Return the JSON data of ``status --json``.
 
-    ``scan`` compares the folders with the catalogue, which reads the listing of each.
+    With ``scan`` the folders are compared with the catalogue, which reads the listing of each folder. Raises
+    ``LibraryError``.
     """
     with closing(Catalog.open(library)) as catalog:
         changes = count_changes(catalog) if scan else None
@@ -84,9 +85,9 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:
-    """The shipped models, and those the library was indexed with, each with its dev metrics.
+    """List the shipped models and the models of the library.
 
-    A model whose folder is gone is listed with no facts but its name.
+    Each has its metrics on the dev split. A model whose folder is gone is listed with its name only.
     """
     names = {path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}")}
     try:

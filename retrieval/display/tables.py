@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from twobranch.retrieval.duplicates.find import Duplicates
     from twobranch.retrieval.hits import Hit
 
-_SHOWN = 5  # of the photos without a vector
+_SHOWN = 5  # photos without a vector that are listed
 
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as lines with columns as wide as they need to be; the last one is not padded."""
+    """Format rows as lines with aligned columns.
+
+    The last column is not padded.
+    """
     cells = [[one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
@@ -34,8 +37,12 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
-    """Hits: rank, score to three decimals, percent of confidence, date and the fields that have words of the
-    query where any has one, caption if asked for, and path; how many are folded under a hit, if any are."""
+    """Format hits as a table.
+
+    Columns: rank, score with three decimals, confidence in percent, date, fields with words of the query,
+    caption with ``captions``, and path. Confidence, date and fields are left out if no hit has them. The path
+    is followed by the number of near-duplicates under the hit, if any.
+    """
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
         "score": ["" if hit.score is None else f"{hit.score:.3f}" for hit in hits],
@@ -54,7 +61,10 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
 
 
 def duplicates_text(found: Duplicates) -> str:
-    """Groups of near-duplicates, the photo to keep first, and what there is to spare."""
+    """Format groups of near-duplicates, each with the kept photo first.
+
+    The last line has the number and the size of the other photos.
+    """
     photos = [(photo, photo is group.kept) for group in found.groups for photo in (group.kept, *group.others)]
     lines = table(
         (
@@ -72,24 +82,27 @@ def duplicates_text(found: Duplicates) -> str:
 
 
 def counted(n: int, what: str) -> str:
-    """Such as "1 photo" and "1,200 photos"."""
+    """Format a count, as in "1 photo" and "1,200 photos"."""
     return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def day(date: datetime | None) -> str:
-    """The day, as 2020-02-03; nothing where it is not known."""
+    """Format a date as 2020-02-03; None gives an empty string."""
     return "" if date is None else date.date().isoformat()
 
 
 def percent(confidence: float | None) -> str:
-    """Whole percents; nothing is impossible, and nothing is certain."""
+    """Format a probability in whole percent, from "<1%" to "99%"."""
     if confidence is None:
         return ""
     return "<1%" if confidence < 0.01 else f"{min(99, round(100 * confidence))}%"
 
 
 def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
-    """An evaluation in the shape of ``eval --json``, with its intervals where it has them."""
+    """Format the JSON data of ``eval --json`` as a table.
+
+    Intervals are shown if the data has them.
+    """
     rows: list[Sequence[Any]] = [("", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
     for name in ("text_to_image", "image_to_text"):
         way = result[name]
@@ -100,7 +113,10 @@ def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
 
 
 def fused_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
-    """Text to image without and with the words beside the photos, as ``eval --fused --json`` has it."""
+    """Format text-to-image recall without and with words.
+
+    ``comparison`` is the JSON data of ``eval --fused --json``.
+    """
     rows: list[Sequence[Any]] = [("text to image", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
     for key, name in (("visual", "by pixels"), ("fused", "by pixels and words")):
         side = comparison[key]
@@ -110,7 +126,7 @@ def fused_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
 
 
 def history_table(evaluations: Sequence[dict[str, Any]]) -> str:
-    """Earlier evaluations, a line each."""
+    """Format earlier evaluations, one per line."""
     ways = {"text_to_image": "t2i", "image_to_text": "i2t"}
     ks = sorted({int(key[2:]) for row in evaluations for key in row["text_to_image"] if key.startswith("R@")})
     header = [f"{short} R@{k}" for short in ways.values() for k in ks]
@@ -123,7 +139,7 @@ def history_table(evaluations: Sequence[dict[str, Any]]) -> str:
 
 
 def index_text(report: IndexReport, model: str, library: Path) -> str:
-    """What a run of ``index`` did."""
+    """Format the result of ``index``."""
     changes = ("added", "updated", "moved", "removed", "unchanged")
     counts = ", ".join(f"{getattr(report, name):,} {name}" for name in changes)
     speed = f", {report.images_per_s:.1f} images/s" if report.images_per_s else ""
@@ -139,12 +155,15 @@ def index_text(report: IndexReport, model: str, library: Path) -> str:
 
 
 def plan_text(plan: Plan, effort: Effort) -> str:
-    """What so many photos would take."""
+    """Format the plan for indexing a number of photos.
+
+    It has the kind of index, times, disk space and memory.
+    """
     there = "" if plan.memory_there is None else f", {_bytes(plan.memory_there)} of memory"
     if plan.lists is None:
-        index, building = "exact: every vector is looked at", ""
+        index, building = "exact: a query is compared with every vector", ""
     else:
-        index = f"inverted lists: {plan.lists:,}, of which a query looks into about {plan.probes}"
+        index = f"inverted lists: {plan.lists:,}; a query searches about {plan.probes} of them"
         building = f", then {_duration(plan.building_s)} to sort the vectors into lists"
     rows: list[Sequence[Any]] = [
         ("index", index),
@@ -179,7 +198,7 @@ def plan_text(plan: Plan, effort: Effort) -> str:
 
 
 def _bytes(n: int) -> str:
-    """Rounded, in kB, MB, GB or TB."""
+    """Format a size, rounded, in kB, MB, GB or TB."""
     for unit, size in (("TB", 1e12), ("GB", 1e9)):
         if n >= size:
             return f"{n / size:.1f} {unit}"
@@ -187,7 +206,7 @@ def _bytes(n: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Rounded, in the unit that a person would use."""
+    """Format a duration, rounded, in a suitable unit."""
     for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"
@@ -195,7 +214,7 @@ def _duration(seconds: float) -> str:
 
 
 def status_text(facts: dict[str, Any]) -> str:
-    """``status --json`` for a person."""
+    """Format the JSON data of ``status --json``."""
     counts = ("photos", "searchable_photos", "captions", "captions_with_photo", "evaluations")
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
@@ -226,12 +245,12 @@ def status_text(facts: dict[str, Any]) -> str:
 
 
 def _local(moment: str) -> str:
-    """An ISO time by this machine's clock."""
+    """Format an ISO time in the local time zone."""
     return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _changes(counts: dict[str, Any]) -> str:
-    """What changed, such as "3 added, 1 failed"."""
+    """Format counts of changes, as in "3 added, 1 failed"."""
     parts = [f"{n:,} {name}" for name, n in counts.items() if isinstance(n, int) and n]
     return ", ".join(parts) or "nothing changed"
 
@@ -243,13 +262,16 @@ def _up_to_date(changes: dict[str, Any]) -> str:
 
 
 def vacuum_text(freed: Freed) -> str:
-    """What `vacuum` did."""
+    """Format the result of ``vacuum``."""
     files = f", {len(freed.removed)} index files removed" if freed.removed else ""
     return f"{_bytes(freed.bytes)} freed; the library takes {_bytes(freed.after)}{files}"
 
 
 def doctor_text(findings: Sequence[Finding]) -> str:
-    """What `doctor` found, a line for each part, and below it what can be or was done."""
+    """Format the findings of ``doctor``, one line per part.
+
+    The next line has the repair that was done, or that is possible.
+    """
     rows: list[Sequence[Any]] = []
     for one in findings:
         rows.append((one.part, "fine" if one.fine else "wrong" if one.done is None else "mended", one.found))
@@ -261,7 +283,10 @@ def doctor_text(findings: Sequence[Finding]) -> str:
 
 
 def models_table(facts: Sequence[dict[str, Any]]) -> str:
-    """``models --json`` for a person; a model whose folder is gone has only its name."""
+    """Format the JSON data of ``models --json``.
+
+    A model whose folder is gone has only its name.
+    """
     columns = {
         "name": "model",
         "preset": "preset",

@@ -1,10 +1,10 @@
-"""Pictures in a terminal: which protocol it understands, and hits as rows of thumbnails in it.
+"""Thumbnails in terminals.
 
-What a terminal can show is told from its environment alone: asking it would mean waiting for an answer that
-may never come. Kitty and Ghostty have Kitty's protocol; iTerm2, WezTerm, mintty and Konsole (from 22.04) have
-iTerm2's; foot, mlterm, contour, yaft and any whose TERM speaks of sixel have Sixel. Others that can show
-Sixel (xterm, Windows Terminal, VS Code) cannot be told from those that cannot. tmux and screen pass pictures
-on only when they are set up to, which cannot be seen: none there.
+The graphics protocol of a terminal is determined from environment variables alone, because a query to the
+terminal might never be answered. Kitty and Ghostty use Kitty's protocol; iTerm2, WezTerm, mintty and Konsole
+(from 22.04) use iTerm2's; foot, mlterm, contour, yaft and terminals with "sixel" in TERM use Sixel. Other
+terminals may have Sixel (xterm, Windows Terminal, VS Code), but this cannot be detected, so they get no
+pictures. Neither do tmux and screen: they pass pictures on only if configured to, which cannot be detected.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from twobranch.retrieval.hits import Hit
 
-MOST_SHOWN = 20  # thumbnails; the table below goes on
-_TILE = 16  # columns of a thumbnail
-_CELL = 10  # pixels of a column, where the terminal does not say
-_CHUNK = 4096  # bytes of base64 that Kitty takes at once
+MOST_SHOWN = 20  # thumbnails; the table below them lists all hits
+_TILE = 16  # terminal columns of a thumbnail
+_CELL = 10  # pixels of a terminal column, if the terminal does not report it
+_CHUNK = 4096  # bytes of base64 that Kitty accepts at once
 _SIXEL_TERMS = ("foot", "mlterm", "contour", "yaft")
 
 
 class Graphics(Enum):
-    """How a terminal takes pictures."""
+    """Graphics protocols of terminals."""
 
     KITTY = "kitty"
     ITERM2 = "iterm2"
@@ -36,7 +36,10 @@ class Graphics(Enum):
 
 
 def graphics(environment: Mapping[str, str]) -> Graphics | None:
-    """The protocol of the terminal that these environment variables speak of; None for none that is known."""
+    """Determine the terminal's protocol from environment variables.
+
+    None for a terminal without a known protocol.
+    """
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     if "TMUX" in environment or term.startswith(("tmux", "screen")) or term == "dumb":
         return None
@@ -53,9 +56,10 @@ def graphics(environment: Mapping[str, str]) -> Graphics | None:
 
 
 def thumbnail_rows(hits: Sequence[Hit], protocol: Graphics, columns: int, cell: int = _CELL) -> Iterator[str]:
-    """Escape sequences that show the first hits, one for each row of as many thumbnails as ``columns`` hold.
+    """Yield escape sequences that show the first hits.
 
-    ``cell`` is the width of a column in pixels. After each, the cursor is at the beginning of a new line.
+    Each shows one row, with as many thumbnails as fit into ``columns``, and leaves the cursor at the start of
+    a new line. ``cell`` is the width of a column in pixels.
     """
     shown, across = hits[:MOST_SHOWN], max(1, columns // _TILE)
     for start in range(0, len(shown), across):
@@ -65,7 +69,10 @@ def thumbnail_rows(hits: Sequence[Hit], protocol: Graphics, columns: int, cell: 
 
 
 def cell_width(descriptor: int) -> int:
-    """Pixels of a column, as the terminal's driver knows them (an ``ioctl``; nothing is sent)."""
+    """Return the width of a terminal column in pixels.
+
+    It comes from the terminal's driver (an ``ioctl``); nothing is sent to the terminal.
+    """
     try:
         import fcntl
         import struct
@@ -79,7 +86,10 @@ def cell_width(descriptor: int) -> int:
 
 
 def _strip(hits: Sequence[Hit], side: int) -> Image.Image:
-    """RGBA: thumbnails side by side, each in a square with its rank; grey where a photo cannot be read."""
+    """Draw thumbnails side by side as an RGBA image.
+
+    Each is in a square with its rank. A photo that cannot be read is a grey square.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     from twobranch.common.errors import ImageError
@@ -108,7 +118,10 @@ def _strip(hits: Sequence[Hit], side: int) -> Image.Image:
 
 
 def _sequence(image: Image.Image, protocol: Graphics, columns: int) -> str:
-    """The escape sequence that shows the image ``columns`` wide (with Sixel: at its own size)."""
+    """Encode an image as an escape sequence, ``columns`` wide.
+
+    With Sixel the image has its own size instead.
+    """
     if protocol is Graphics.SIXEL:
         from twobranch.retrieval.display.sixel import sixel
 
@@ -119,8 +132,8 @@ def _sequence(image: Image.Image, protocol: Graphics, columns: int) -> str:
     if protocol is Graphics.ITERM2:
         # https://iterm2.com/documentation-images.html
         return f"\x1b]1337;File=inline=1;size={png.tell()};width={columns}:{data}\x07"
-    # https://sw.kovidgoyal.net/kitty/graphics-protocol/: a PNG (f=100), shown at once (a=T); q=2 keeps the
-    # terminal from answering, since nobody would read that.
+    # https://sw.kovidgoyal.net/kitty/graphics-protocol/: a PNG (f=100), shown at once (a=T). q=2 stops the
+    # terminal from answering, as no program would read the answer.
     chunks = [data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)]
     keys = [f"a=T,f=100,q=2,c={columns},"] + [""] * (len(chunks) - 1)
     more = [1] * (len(chunks) - 1) + [0]

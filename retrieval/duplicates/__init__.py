@@ -1,1 +1,1 @@
-"""Photos that show the same."""
+"""Near-duplicate photos."""

@@ -1,8 +1,8 @@
-"""Near-duplicates in a library: files that show the same photo, and which of them to keep.
+"""Search for near-duplicates in a library.
 
-Candidates are pairs with close vectors; their files are then looked at (`same_photo`). A group is
-one photo that is kept and those that were found to be the same as *it*, not only the same as something that
-is the same: so a burst does not run together frame by frame.
+Near-duplicates are files that show the same photo. Candidates are pairs with close vectors; their files are
+then compared (`same_photo`). A group is one photo to keep, and the photos found to be the same as *that* one.
+Being the same as another member is not enough, so a burst is not joined frame by frame.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from twobranch.indexer.vectors.index import open_index
 from twobranch.indexer.vectors.neighbours import Pairs, near_pairs
 from twobranch.retrieval.duplicates.same_photo import SAME_BELOW, Thumbnail, difference, thumbnail
 
-# Cosine of two photos from which their files are looked at. Copies that are nearly as large as what the model
-# sees have 0.9 and more; the rest is the price of finding smaller ones (benchmarks/duplicates.md).
+# The files of two photos are compared from this cosine on. Copies about as large as the model's input have
+# 0.9 or more; the lower limit is needed to find smaller copies (benchmarks/duplicates.md).
 CLOSE = 0.8
 _PAIRS_AT_A_TIME = 2000
-_BLOCK = 256  # of them, for one thread
+_BLOCK = 256  # pairs for one thread
 _MOST_THUMBNAILS = 40_000  # in memory: 180 MB
-# A fifth off one pair of sides changes the shape by 1.25.
+# Cropping a fifth off one pair of sides changes the aspect ratio by a factor of 1.25.
 _MOST_STRETCHED = 1.3
 _IDS_A_STATEMENT = 500
 
@@ -53,11 +53,14 @@ class StoredPhoto:
 
     @property
     def date(self) -> datetime:
-        """When it was taken; where nobody wrote that down, when the file was last changed (local time)."""
+        """The time when the photo was taken.
+
+        Without that: the modification time of the file, as local time.
+        """
         return self.taken_at or datetime.fromtimestamp(self.mtime_ns // 1_000_000_000)
 
     def as_json(self, *, keep: bool) -> dict[str, Any]:
-        """The shape of a photo in ``duplicates --json``."""
+        """Return the JSON data of a photo in ``duplicates --json``."""
         return {
             "path": str(self.path),
             "width": self.width,
@@ -70,36 +73,42 @@ class StoredPhoto:
 
 @dataclass(frozen=True)
 class Group:
-    """A photo to keep, and the others that show the same, in the order one would keep them."""
+    """A photo to keep, and the others that show the same.
+
+    The others are in ``keeping_order``.
+    """
 
     kept: StoredPhoto
     others: tuple[StoredPhoto, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of a group in ``duplicates --json``."""
+        """Return the JSON data of a group in ``duplicates --json``."""
         others = [photo.as_json(keep=False) for photo in self.others]
         return {"photos": [self.kept.as_json(keep=True), *others]}
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The groups, most bytes to spare first, and the photos that could not be looked at."""
+    """Groups of near-duplicates, and skipped photos.
+
+    The group whose other photos have the most bytes comes first. Skipped photos could not be read.
+    """
 
     groups: tuple[Group, ...]
     skipped: tuple[ImageError, ...]
 
     @property
     def others(self) -> list[StoredPhoto]:
-        """All photos but those that are kept."""
+        """All photos of the groups except the kept ones."""
         return [photo for group in self.groups for photo in group.others]
 
     @property
     def spare_bytes(self) -> int:
-        """How much the others take."""
+        """The size of the other photos in bytes."""
         return sum(photo.size for photo in self.others)
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``duplicates --json``."""
+        """Return the JSON data of ``duplicates --json``."""
         return {
             "groups": [group.as_json() for group in self.groups],
             "spare_photos": len(self.others),
@@ -109,9 +118,9 @@ class Duplicates:
 
 
 def find_duplicates(library: Path, progress: Progress = SILENT) -> Duplicates:
-    """The near-duplicates of a library, as its files are now.
+    """Find the near-duplicates among the current files of a library.
 
-    A photo whose file is gone, unreadable or no longer the one that was indexed is skipped. The model is not
+    A photo is skipped if its file is gone, unreadable or changed since it was indexed. The model is not
     needed. Raises ``LibraryError``.
     """
     with closing(Catalog.open(library)) as catalog, closing(CatalogReader.open(library)) as reader:
@@ -127,13 +136,19 @@ def find_duplicates(library: Path, progress: Progress = SILENT) -> Duplicates:
 
 
 def keeping_order(photo: StoredPhoto) -> tuple[int, int, datetime, int, str]:
-    """The photo to keep comes first: most pixels, then the largest file, then the oldest."""
+    """Return a sort key that puts the photo to keep first.
+
+    Most pixels first, then the largest file, then the oldest photo.
+    """
     return -photo.width * photo.height, -photo.size, photo.date, photo.mtime_ns, str(photo.path)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """A pair of photos and what they look like; None for one that cannot be read."""
+    """A pair of photos with their thumbnails.
+
+    A thumbnail is None if its photo cannot be read.
+    """
 
     pair: tuple[int, int]
     one: Thumbnail | None
@@ -141,7 +156,7 @@ class _Look:
 
 
 class _Search:
-    """One look through a library. Photos go by the ids of their vectors."""
+    """One search through a library. Photos are identified by the ids of their vectors."""
 
     def __init__(self, catalog: Catalog, model_id: int, progress: Progress) -> None:
         self._catalog = catalog
@@ -150,7 +165,10 @@ class _Search:
         self._skipped: dict[Path, ImageError] = {}
 
     def exact_copies(self) -> list[list[int]]:
-        """The photos whose files were the same to the last byte, content by content."""
+        """Find photos whose files had the same bytes.
+
+        They are grouped by content.
+        """
         with_vector = (
             select(ImageVector.id, Image.content_hash)
             .join(Image)
@@ -169,11 +187,11 @@ class _Search:
         return [ids for ids in by_content.values() if len(ids) > 1]
 
     def groups(self, same_content: Sequence[Sequence[int]], pairs: Pairs) -> Duplicates:
-        """What is left of the candidates once the files were looked at."""
+        """Compare the files of the candidates; group the near-duplicates."""
         near = np.unique(np.concatenate([pairs.first, pairs.second])).tolist()
         wanted = {*near, *(id_ for ids in same_content for id_ in ids)}
         photos = self._there(self._photos(sorted(wanted)))
-        # A content goes by its first id, the one that is in `pairs`; here are the files that have it.
+        # Exact copies are identified by their first id, the one in `pairs`. This maps it to all files.
         files: dict[int, list[StoredPhoto]] = {id_: [photos[id_]] for id_ in near if id_ in photos}
         for ids in same_content:
             files[ids[0]] = sorted((photos[id_] for id_ in ids if id_ in photos), key=keeping_order)
@@ -197,7 +215,7 @@ class _Search:
         return Duplicates(tuple(groups), tuple(self._skipped.values()))
 
     def _photos(self, ids: Sequence[int]) -> dict[int, StoredPhoto]:
-        """What the catalogue knows of these photos."""
+        """Read these photos from the catalogue."""
         found: dict[int, StoredPhoto] = {}
         query = select(ImageVector.id, Image).join(Image)
         with self._catalog.session() as session:
@@ -217,13 +235,14 @@ class _Search:
         return found
 
     def _there(self, photos: dict[int, StoredPhoto]) -> dict[int, StoredPhoto]:
-        """Those whose files are as they were indexed; of several names of one file (links) only one.
+        """Keep the photos whose files are unchanged since they were indexed.
 
-        Whoever deletes what is listed must not lose the file that a kept link points to.
+        Of several names of one file (links) only one is kept: deleting the listed duplicates must not delete
+        the file that a kept link points to.
         """
         there: dict[int, StoredPhoto] = {}
         seen: set[tuple[int, int]] = set()
-        # Links last: the name that stays is that of the file itself.
+        # Symbolic links come last, so the name that is kept is that of the file itself.
         for id_, photo in sorted(photos.items(), key=lambda item: item[1].path.is_symlink()):
             try:
                 status = photo.path.stat()
@@ -238,7 +257,7 @@ class _Search:
         return there
 
     def _same(self, photos: dict[int, StoredPhoto], pairs: Pairs) -> Iterator[tuple[int, int]]:
-        """The pairs whose files show the same photo."""
+        """Yield the pairs whose files show the same photo."""
         candidates = [
             (one, two)
             for one, two in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
@@ -247,7 +266,7 @@ class _Search:
         thumbnails: dict[int, Thumbnail | None] = {}
         with (
             ThreadPoolExecutor(usable_cores()) as threads,
-            showing(self._progress, "looking at pairs of photos", len(candidates)),
+            showing(self._progress, "comparing pairs of photos", len(candidates)),
         ):
             for start in range(0, len(candidates), _PAIRS_AT_A_TIME):
                 some = candidates[start : start + _PAIRS_AT_A_TIME]
@@ -272,8 +291,10 @@ class _Search:
 
 
 def _may_be_same(one: StoredPhoto, two: StoredPhoto) -> bool:
-    """Whether it is worth looking at the files. Two photos that a camera took at different seconds are
-    different moments, however alike they look."""
+    """True for a pair whose files need to be compared.
+
+    Two photos taken at different seconds are different moments, even if they look alike.
+    """
     if one.taken_at is not None and two.taken_at is not None and one.taken_at != two.taken_at:
         return False
     stretched = one.width * two.height / (one.height * two.width)
@@ -285,13 +306,13 @@ def _read(path: Path) -> Thumbnail | ImageError:
         return thumbnail(path)
     except ImageError as error:
         return error
-    # Image libraries raise what they like on damaged files; one bad photo must not end a run.
+    # Image libraries raise many types for damaged files. One bad photo must not end a run.
     except Exception as error:
         return ImageError(path, f"damaged ({type(error).__name__}: {error})")
 
 
 def _same_pairs(looks: Sequence[_Look]) -> list[tuple[int, int]]:
-    """The pairs that show the same photo. Safe to be called from many threads."""
+    """Return the pairs that show the same photo. Safe to call from many threads."""
     both = [(look.pair, look.one, look.two) for look in looks if look.one and look.two]
     far = difference([one for _, one, _ in both], [two for _, _, two in both])
     return [pair for (pair, _, _), value in zip(both, far, strict=True) if value < SAME_BELOW]

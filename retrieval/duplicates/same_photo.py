@@ -1,9 +1,9 @@
-"""Whether two files show the same photo: re-encoded, resized, a little cropped or brightened; one exposure.
+"""Comparison of two photos: copies of one exposure, or not.
 
-Small grey thumbnails are laid over one another by moving and stretching one of them (a crop squashed to a
-square is the whole, moved and stretched along each axis), and then compared window by window: what counts is
-the window that differs most. A mean over the photo would not see a hand that moved. Measured in
-benchmarks/duplicates.md.
+A copy may be re-encoded, resized, slightly cropped or brightened. Small grey thumbnails are aligned by moving
+and stretching one of them: a crop squashed to a square is the whole photo, moved and stretched along each
+axis. They are then compared window by window, and the window that differs most decides: a mean over the photo
+would miss a hand that moved. Measured in benchmarks/duplicates.md.
 """
 
 from __future__ import annotations
@@ -20,50 +20,59 @@ from twobranch.embedding.preprocess import load_photo
 from twobranch.indexer.disk.exif import read_moment
 from twobranch.indexer.disk.open import read_file
 
-SIDE = 64  # of a thumbnail, in pixels; an eighth of it is the window that is compared
-SAME_BELOW = 0.05  # of `difference`, chosen on one half of the photos of benchmarks/duplicates.md
+SIDE = 64  # pixels of a thumbnail's side; a compared window has an eighth of it
+SAME_BELOW = 0.05  # limit for `difference`, chosen on one half of the photos of benchmarks/duplicates.md
 
 _Floats = NDArray[np.float32]
 
 _COLOUR_SIDE = 16
-_MOST_COLOUR = 15.0  # levels of 255, in the quarter whose chroma differs most: a black-and-white version does
+# Levels of 255 in the quarter whose chroma differs most. A black-and-white version differs by more.
+_MOST_COLOUR = 15.0
 _WINDOW = 8
-# Steps of the alignment at each scale; where it starts: as they are, and with a fifth more or less in view.
+# The alignment has (side, steps) for each scale. Its starts are scales: unchanged, and a fifth more or less
+# of the photo in view.
 _COARSE, _STEPS = (16, 8), ((32, 8), (64, 8))
 _STARTS = (1.0, 0.8, 1.25)
-_FEWEST_SHARED = 0.55  # of the area: a tenth off each of four sides leaves 0.64
-# The least correlation at the coarse scale. Nearly all pairs that are not the same end here, after 0.8 ms.
+_FEWEST_SHARED = 0.55  # of the area; cropping a tenth off each of four sides leaves 0.64
+# The least correlation at the coarse scale. Nearly all different pairs are rejected here, after 0.8 ms.
 _LEAST_CORRELATION = 0.85
-_NOISE = 400.0  # squared levels; less than that is JPEG's, so a flat window is not judged by it
-_WHITE = 245.0  # from here on a brighter photo has lost what was there
-_AT_A_TIME = 64  # pairs: about 20 MB
+_NOISE = 400.0  # squared levels; smaller differences may be JPEG noise, which matters in flat windows
+_WHITE = 245.0  # level from which a brightened photo is clipped
+_AT_A_TIME = 64  # pairs compared at once: about 20 MB
 
 _BLUR = np.array([0.25, 0.5, 0.25], dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A photo small enough to be kept by the ten thousand: 4.5 KB."""
+    """A small version of a photo, of 4.5 KB.
+
+    Tens of thousands fit into memory.
+    """
 
     grey: NDArray[np.uint8]  # (SIDE, SIDE)
-    colour: NDArray[np.uint8]  # (2, 16, 16) chroma, 128 is none
-    moment: str | None = None  # when it was taken, to a fraction of a second, where EXIF says so
+    colour: NDArray[np.uint8]  # (2, 16, 16) chroma; 128 is neutral
+    moment: str | None = None  # when it was taken, with fractions of a second, if EXIF has it
 
 
 def thumbnail(path: Path) -> Thumbnail:
-    """The thumbnail of the photo at ``path``, upright and squashed to a square. Raises ``ImageError``."""
-    photo = load_photo(read_file(path), SIDE, name=path)  # a pipe in its place keeps nobody waiting
+    """Make the thumbnail of the photo at ``path``.
+
+    The photo is turned upright and squashed to a square. Raises ``ImageError``.
+    """
+    photo = load_photo(read_file(path), SIDE, name=path)  # a pipe in its place raises instead of blocking
     luma, *chroma = Image.fromarray(photo.pixels).convert("YCbCr").split()
     small = [np.asarray(band.reduce(SIDE // _COLOUR_SIDE)) for band in chroma]
     return Thumbnail(np.asarray(luma), np.stack(small), read_moment(photo.exif))
 
 
 def difference(first: Sequence[Thumbnail], second: Sequence[Thumbnail]) -> _Floats:
-    """(P,) how much the photos of each pair differ where they differ most: below ``SAME_BELOW`` not at all.
+    """Compute the (P,) differences of pairs of photos.
 
-    It is the squared difference of the most different window over its variance, after the best alignment,
-    brightness and contrast; infinite where they cannot be aligned, their colours differ, or the camera says
-    that they are two frames of a burst.
+    Below ``SAME_BELOW`` the two photos are the same. The difference is that of the most different window: its
+    squared difference divided by its variance, after the best alignment, brightness and contrast. It is
+    infinite if the photos cannot be aligned, their colours differ, or EXIF gives two moments (two frames of a
+    burst).
     """
     result = np.full(len(first), np.inf, dtype=np.float32)
     for start in range(0, len(first), _AT_A_TIME):
@@ -88,13 +97,15 @@ def _one_moment(one: Thumbnail, two: Thumbnail) -> bool:
     return one.moment is None or two.moment is None or one.moment == two.moment
 
 
-# --- alignment: `where` is (P, 4), scale and shift along x and along y; a point (x, y) of the first photo,
-# --- from -1 to 1, lies at (where[0] * x + where[1], where[2] * y + where[3]) of the second.
+# --- alignment: `where` is (P, 4), scale and shift along x and along y. A point (x, y) of the first photo,
+# --- from -1 to 1, is at (where[0] * x + where[1], where[2] * y + where[3]) in the second.
 
 
 def _greys(thumbnails: Sequence[Thumbnail]) -> _Floats:
-    """(P, SIDE, SIDE), blurred a little: what is finer differs between a photo and its smaller copy, and
-    between pixels that were looked up between the grid and those that were not."""
+    """Stack thumbnails as (P, SIDE, SIDE) levels, slightly blurred.
+
+    Finer detail differs between a photo and its smaller copy, and between interpolated pixels and others.
+    """
     image = np.stack([each.grey for each in thumbnails]).astype(np.float32)
     for axis in (1, 2):
         padded = np.pad(image, [(0, 0) if other != axis else (1, 1) for other in range(3)], mode="edge")
@@ -104,7 +115,7 @@ def _greys(thumbnails: Sequence[Thumbnail]) -> _Floats:
 
 
 def _colours(thumbnails: Sequence[Thumbnail], chosen: NDArray[np.intp]) -> _Floats:
-    """(n, 2, 16, 16)"""
+    """Stack the chroma of chosen thumbnails as (n, 2, 16, 16) float32."""
     return np.stack([thumbnails[i].colour for i in chosen.tolist()]).astype(np.float32)
 
 
@@ -116,9 +127,10 @@ def _shrink(image: _Floats, side: int) -> _Floats:
 
 
 def _warp(image: _Floats, where: _Floats) -> tuple[_Floats, _Floats]:
-    """(P, S, S) of the second photo as the first one sees it, and 1 where it has anything there, else 0.
+    """Warp the second photo to the first one's coordinates.
 
-    Along each axis on its own, so a bilinear look-up is a product with a matrix on either side.
+    Returns (P, S, S) levels, and (P, S, S) masks: 1 inside the second photo, else 0. The two axes are
+    independent, so bilinear interpolation is a product with one matrix on either side.
     """
     side = image.shape[-1]
     grid = np.linspace(-1, 1, side, dtype=np.float32)
@@ -135,7 +147,10 @@ def _warp(image: _Floats, where: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def _align_coarsely(a: _Floats, b: _Floats) -> tuple[_Floats, _Floats]:
-    """(P, 4) where the second lies, from the best of some starts, and (P,) the correlation there."""
+    """Align pairs at the coarse scale, from several starts.
+
+    Returns the (P, 4) best alignments and their (P,) correlations.
+    """
     side, steps = _COARSE
     a, b = _shrink(a, side), _shrink(b, side)
     where, best = np.empty((len(a), 4), np.float32), np.full(len(a), -1, np.float32)
@@ -148,19 +163,22 @@ def _align_coarsely(a: _Floats, b: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def _refine(a: _Floats, b: _Floats, where: _Floats, steps: int) -> _Floats:
-    """``where`` after so many Gauss-Newton steps towards the least squared difference, with a free brightness
-    and contrast (Lucas and Kanade's method, for a motion of four parameters)."""
+    """Refine the alignment ``where`` by Gauss-Newton steps.
+
+    They minimise the squared difference, with brightness and contrast as free parameters (Lucas and Kanade's
+    method, for a motion of four parameters).
+    """
     n, side, _ = a.shape
     grid = np.linspace(-1, 1, side, dtype=np.float32)
     for _ in range(steps):
         warped, inside = _warp(b, where)
-        # By position in the second photo, whose range is 2 for `side - 1` pixels.
+        # Gradients by position in the second photo: `side - 1` pixels have a range of 2.
         along_x = np.gradient(warped, axis=2) * ((side - 1) / 2) / where[:, 0, None, None]
         along_y = np.gradient(warped, axis=1) * ((side - 1) / 2) / where[:, 2, None, None]
         columns = [along_x * grid, along_x, along_y * grid[:, None], along_y, warped, np.ones_like(warped)]
         design = (np.stack(columns, axis=1) * inside[:, None]).reshape(n, 6, -1)
         normal = (design @ design.transpose(0, 2, 1)).astype(np.float64)
-        # A trace of damping: what has no detail along an axis stays where it is.
+        # Slight damping: a photo without detail along an axis does not move along it.
         normal += np.eye(6) * (1e-6 * np.trace(normal, axis1=1, axis2=2)[:, None, None] + 1e-3)
         solution = np.linalg.solve(normal, (design @ a.reshape(n, -1, 1)).astype(np.float64))[..., 0]
         contrast = np.maximum(solution[:, 4:5], 0.2)
@@ -171,7 +189,10 @@ def _refine(a: _Floats, b: _Floats, where: _Floats, steps: int) -> _Floats:
 
 
 def _correlation(a: _Floats, b: _Floats, where: _Floats) -> _Floats:
-    """(P,) the normalised correlation over what both show; -1 where that is too little."""
+    """Return the (P,) normalised correlations over the shared areas.
+
+    A correlation is -1 if the shared area is too small.
+    """
     warped, inside = _warp(b, where)
     shared = inside.mean(axis=(1, 2))
     a, warped = _centred(a, inside) * inside, _centred(warped, inside) * inside
@@ -180,7 +201,7 @@ def _correlation(a: _Floats, b: _Floats, where: _Floats) -> _Floats:
 
 
 def _centred(image: _Floats, weights: _Floats) -> _Floats:
-    """The (P, S, S) images less their weighted means."""
+    """Subtract their weighted means from (P, S, S) images."""
     return image - np.average(image, axis=(1, 2), weights=weights + 1e-9)[:, None, None].astype(np.float32)
 
 
@@ -188,17 +209,20 @@ def _centred(image: _Floats, weights: _Floats) -> _Floats:
 
 
 def _worst_window(a: _Floats, b: _Floats, where: _Floats) -> _Floats:
-    """(P,) the largest relative difference of a window; infinite where they share too little."""
+    """Return the (P,) largest relative differences of a window.
+
+    A difference is infinite if the shared area is too small.
+    """
     warped, inside = _warp(b, where)
-    # What is white in one may have been anything brighter in the other: it tells nothing of the brightness.
+    # White pixels of either photo may be clipped: they are not used to estimate brightness and contrast.
     exposed = inside * (a < _WHITE) * (warped < _WHITE)
     exposed = np.where(exposed.mean(axis=(1, 2), keepdims=True) < 0.2, inside, exposed)
     one, two = _centred(a, exposed), _centred(warped, exposed)
     covariance = (one * two * exposed).sum(axis=(1, 2))
     variance = (two**2 * exposed).sum(axis=(1, 2))
-    prior = 25 * exposed.sum(axis=(1, 2))  # no contrast is read off a photo that is all noise
+    prior = 25 * exposed.sum(axis=(1, 2))  # keeps noise from determining the contrast of a flat photo
     rest = ((covariance + prior) / (variance + prior))[:, None, None] * two - one
-    rest[(a >= _WHITE) & (rest > 0)] = 0  # it would be brighter still, if there were more than white
+    rest[(a >= _WHITE) & (rest > 0)] = 0  # a clipped pixel may have been brighter
     rest[(warped >= _WHITE) & (rest < 0)] = 0
     rest, one = rest * inside, one * inside
     squared, mean = _window_means(rest**2), _window_means(one)
@@ -208,7 +232,10 @@ def _worst_window(a: _Floats, b: _Floats, where: _Floats) -> _Floats:
 
 
 def _worst_colour(one: _Floats, two: _Floats, where: _Floats) -> _Floats:
-    """(P,) levels by which the chroma of (P, 2, 16, 16) differs, in the quarter where it does most."""
+    """Return the (P,) largest chroma differences of a quarter.
+
+    In levels, from (P, 2, 16, 16) chroma.
+    """
     squared = np.zeros((len(one), _COLOUR_SIDE, _COLOUR_SIDE), np.float32)
     for band in (0, 1):
         warped, inside = _warp(two[:, band], where)
@@ -217,6 +244,9 @@ def _worst_colour(one: _Floats, two: _Floats, where: _Floats) -> _Floats:
 
 
 def _window_means(image: _Floats, side: int = _WINDOW) -> _Floats:
-    """(P, W, W) means of the windows of ``side`` pixels, each half over the next."""
+    """Return the (P, W, W) means of overlapping windows.
+
+    Windows have ``side`` pixels; each overlaps the next by half.
+    """
     windows = np.lib.stride_tricks.sliding_window_view(image, (side, side), axis=(1, 2))
     return windows[:, :: side // 2, :: side // 2].mean(axis=(3, 4))

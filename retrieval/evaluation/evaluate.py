@@ -1,4 +1,7 @@
-"""Recall@K over the captioned photos of a library: run, stored, and listed again."""
+"""Evaluation of a library: Recall@K over its captioned photos.
+
+Results are stored in the catalogue and can be listed.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,8 @@ from twobranch.retrieval.evaluation.metrics import (
     retrieval_metrics,
 )
 
-# Queries that the index is asked at a time: as many as FAISS multiplies at once, and fewer where they have so
-# many hits (--recall 100000) that these would take more than 50 MB.
+# Queries searched at once: as many as FAISS multiplies at once. There are fewer if each has so many hits
+# (--recall 100000) that all hits would take more than 50 MB.
 MOST_QUERIES = 4096
 MOST_HITS = 1 << 22
 DIRECTIONS = ("text_to_image", "image_to_text")
@@ -48,7 +51,10 @@ DIRECTIONS = ("text_to_image", "image_to_text")
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """One evaluation: the metrics as users search, and the exact ranks behind them."""
+    """The result of an evaluation.
+
+    ``metrics`` are those of searching the index, as users do; ``exact`` those of exact search.
+    """
 
     metrics: RetrievalMetrics
     exact: RetrievalMetrics  # by the exact ranks of ``retrieval.evaluation.ranks``
@@ -62,11 +68,11 @@ class EvaluationResult:
 
     @property
     def agrees(self) -> bool:
-        """Whether searching the index gave the recall of exact search."""
+        """True if searching the index gave the recall of exact search."""
         return all(getattr(self.metrics, way).recall == getattr(self.exact, way).recall for way in DIRECTIONS)
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``eval --json``."""
+        """Return the JSON data of ``eval --json``."""
         return {
             **{way: direction_json(getattr(self.metrics, way)) for way in DIRECTIONS},
             "rsum": round(self.metrics.rsum, 2),
@@ -85,7 +91,10 @@ class EvaluationResult:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Captions with their photos, as ids of vectors; positives share an item (the photo's id)."""
+    """Captions and their photos, as ids of vectors.
+
+    A caption and a photo are positives if they have the same item, which is the photo's id.
+    """
 
     caption_vectors: NDArray[np.int64]  # (C,)
     caption_items: NDArray[np.int64]  # (C,)
@@ -102,10 +111,11 @@ def evaluate(
     command: str,
     progress: Progress = SILENT,
 ) -> EvaluationResult:
-    """Recall@K both ways over the indexed pairs (of one split), stored in the catalogue.
+    """Evaluate Recall@K in both directions; store the result.
 
-    The gallery is what the pairs hold: photos without a caption do not compete. Raises ``UserError`` when
-    there are no pairs, ``LibraryError`` when the model is not the one that was indexed with.
+    The pairs are the indexed ones, or those of one split. The gallery has the items of the pairs only: photos
+    without a caption do not compete. Raises ``UserError`` when there are no pairs, ``LibraryError`` when the
+    model has changed since the library was indexed.
     """
     with catalog.session() as session:
         model = active_model(session)
@@ -136,7 +146,7 @@ def evaluate(
     same = np.array_equal(text_ranks, text_found) and np.array_equal(image_ranks, image_found)
     result = EvaluationResult(
         metrics=exact
-        if same  # and so are the intervals: they need not be drawn twice
+        if same  # then the intervals are equal too, and the bootstrap runs only once
         else retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
         exact=exact,
         text_ranks=text_ranks,
@@ -150,13 +160,16 @@ def evaluate(
     try:
         with catalog.session(write=True) as session:
             session.add(_row(result, model, command))
-    except LibraryError as error:  # the numbers are good all the same
+    except LibraryError as error:  # the result is valid even if it cannot be stored
         progress.warn(f"the evaluation is not stored: {error}")
     return result
 
 
 def history(catalog: Catalog) -> list[Evaluation]:
-    """Every evaluation of this library, oldest first, with its directions and recalls."""
+    """List the evaluations of this library, oldest first.
+
+    Their directions and recalls are loaded.
+    """
     with catalog.session() as session:
         statement = (
             select(Evaluation)
@@ -167,7 +180,10 @@ def history(catalog: Catalog) -> list[Evaluation]:
 
 
 def history_json(row: Evaluation) -> dict[str, Any]:
-    """A stored evaluation in the shape of ``eval --json``, with its date and command."""
+    """Return a stored evaluation as in ``eval --json``.
+
+    The data has also its date and command.
+    """
     ways: dict[str, dict[str, Any]] = {}
     for direction in row.directions:
         recalls = [recall for recall in row.recalls if recall.direction == direction.direction]
@@ -201,7 +217,10 @@ def _iso(moment: datetime) -> str:
 
 
 def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
-    """The captions and photos of a split that both have a vector."""
+    """Return the indexed pairs of a split.
+
+    Their captions and photos both have a vector. Raises ``UserError`` if there are none.
+    """
     name = canonical_split(split) if split is not None else None
     statement = (
         select(CaptionVector.id, Caption.image_id, ImageVector.id, Caption.split)
@@ -228,9 +247,10 @@ def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
 
 
 def check_unchanged(model: Model) -> None:
-    """Refuse to report old vectors under the name of a new model; those of one that is gone are fine.
+    """Raise ``LibraryError`` if a model has changed since indexing.
 
-    Raises ``LibraryError``.
+    Otherwise old vectors would be reported under the name of a new model. A model whose folder is gone is
+    accepted.
     """
     try:
         folder = resolve_model(model.name)
@@ -251,7 +271,7 @@ def _no_pairs(session: Session, split: str | None) -> str:
 
 
 class _Side:
-    """The photos or the captions of the pairs, as an index has them."""
+    """The photos or the captions of the pairs, with their index."""
 
     def __init__(self, index: Index, ids: NDArray[np.int64], items: NDArray[np.int64]) -> None:
         self.index = index
@@ -262,14 +282,17 @@ class _Side:
         self._by_id = np.argsort(ids)
 
     def items_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The items of vectors, in the shape of their ids."""
+        """Return the items of vectors, in the shape of ``ids``."""
         return self.items[self._by_id[np.searchsorted(self.ids, ids, sorter=self._by_id)]]
 
 
 def _found_ranks(
     queries: _Side, gallery: _Side, depth: int, exact: NDArray[np.int64], progress: Progress
 ) -> NDArray[np.int64]:
-    """(Q,) ranks as the index's ``depth`` best hits show them (``ranks_among_hits``)."""
+    """Return the (Q,) ranks among the index's ``depth`` best hits.
+
+    See ``ranks_among_hits``.
+    """
     found = np.empty(len(queries.ids), dtype=np.int64)
     block = max(1, min(MOST_QUERIES, MOST_HITS // min(depth, len(gallery.ids))))
     for start in range(0, len(found), block):
@@ -286,9 +309,10 @@ def ranks_among_hits(
     query_items: NDArray[np.int64],
     exact: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """(Q,) ranks in (Q, k) hits, best first: 1 + negatives that score >= the best positive.
+    """Compute the (Q,) ranks of queries from their (Q, k) hits.
 
-    Without a positive among the hits: the exact rank if it is past them, else k + 1.
+    Hits are ordered best first. A rank is 1 + the number of negatives that score >= the best positive.
+    Without a positive among the hits it is the exact rank, but at least k + 1.
     """
     positive = hit_items == query_items[:, None]  # (Q, k)
     best = np.where(positive, scores, -np.inf).max(axis=1)  # (Q,)
@@ -331,7 +355,7 @@ def _row(result: EvaluationResult, model: Model, command: str) -> Evaluation:
 
 
 def direction_json(direction: DirectionMetrics) -> dict[str, Any]:
-    """One direction in the shape of ``eval --json``."""
+    """Return one direction as in ``eval --json``."""
     return {
         **{f"R@{k}": round(recall, 2) for k, recall in direction.recall.items()},
         "median_rank": direction.median_rank,

@@ -1,7 +1,8 @@
-"""How a model fails: every caption and photo of a split as a query, with its exact rank and what was ahead.
+"""Exploration of a model's errors on a split.
 
-The ranks are those of ``eval``'s exact search. They are computed once for a split and kept while its vectors
-stay the same: an id of a vector is never given out twice, so equal ids are equal vectors.
+Every caption and photo of the split is a query, with its exact rank and the hits ranked above its positives.
+The ranks are those of ``eval``'s exact search. They are computed once per split and kept while its vectors
+stay the same: ids of vectors are never reused, so equal ids mean equal vectors.
 """
 
 from __future__ import annotations
@@ -26,67 +27,76 @@ from twobranch.retrieval.evaluation.ranks import scores_of_pairs
 
 Direction = Literal["text_to_image", "image_to_text"]
 Order = Literal["worst", "best", "closest", "caption"]
-_SPLITS_KEPT = 3  # each takes some 100 bytes a query
-_BLOCK = 512  # queries whose scores are looked at together: 50 MB with 25,000 in the gallery
-_ROWS = 4096  # of the gallery, in float64: 17 MB of 512 dimensions
+_SPLITS_KEPT = 3  # each takes about 100 bytes per query
+_BLOCK = 512  # queries scored at once: 50 MB with a gallery of 25,000
+_ROWS = 4096  # gallery rows converted to float64 at once: 17 MB with 512 dimensions
 
 
 @dataclass(frozen=True)
 class Side:
-    """The captions, or the photos, of a split: the queries of one direction and the gallery of the other."""
+    """The captions or the photos of a split.
+
+    They are the queries of one direction and the gallery of the other.
+    """
 
     kind: Gallery
     ids: NDArray[np.int64]  # (N,) of captions or photos
-    items: NDArray[np.int64]  # (N,) ids of photos: a caption and a photo of the same item belong together
+    items: NDArray[np.int64]  # (N,) ids of photos; a caption and a photo with the same item are positives
     vector_ids: NDArray[np.int64]  # (N,)
     index: VectorIndex
-    rows: NDArray[np.int64]  # (N,) where in the index their vectors are
+    rows: NDArray[np.int64]  # (N,) rows of their vectors in the index
 
     def vectors(self, some: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
-        """(n, D) the vectors of some of them."""
+        """Return the (n, D) vectors of some of them."""
         return self.index.rows[self.rows[some]]
 
     def scores(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N,) scores with a (D,) query, as ``retrieval.evaluation.ranks`` defines them."""
+        """Return the (N,) scores with a (D,) query.
+
+        They are defined as in ``retrieval.evaluation.ranks``.
+        """
         blocks = (self.vectors(slice(start, start + _ROWS)) for start in range(0, len(self.rows), _ROWS))
         return np.concatenate([scores_of_pairs(block, query[None]) for block in blocks])
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the queries of one direction."""
+    """Ranks and scores of the queries of one direction."""
 
     ranks: NDArray[np.int64]  # (Q,)
-    truth: NDArray[np.float32]  # (Q,) the score of the best that is true
-    wrong: NDArray[np.float32]  # (Q,) the score of the best that is not; -inf where all is true
+    truth: NDArray[np.float32]  # (Q,) the score of the best positive
+    wrong: NDArray[np.float32]  # (Q,) the score of the best negative; -inf without negatives
 
     @property
     def best(self) -> NDArray[np.float32]:
-        """(Q,) the scores of the first hits."""
+        """The (Q,) scores of the first hits."""
         return np.maximum(self.truth, self.wrong)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One of the gallery, as a query sees it."""
+    """One item of the gallery, ranked for a query."""
 
     row: int  # in the gallery
-    rank: int  # its place; those of equal score that are not true come first, as in the query's rank
+    rank: int  # its place; of equal scores, negatives come first, as in the query's rank
     score: float
     true: bool
 
 
 @dataclass(frozen=True)
 class Found:
-    """The gallery as one query sees it."""
+    """The ranked gallery of one query."""
 
     hits: tuple[Ranked, ...]  # the first ones
-    truths: tuple[Ranked, ...]  # all that are true, best first; the first has the query's rank
+    truths: tuple[Ranked, ...]  # all positives, best first; the first one has the query's rank
 
 
 @dataclass(frozen=True)
 class Bar:
-    """How many queries have a rank from ``first`` to ``last``."""
+    """One bar of a histogram of ranks.
+
+    ``queries`` is the number of queries with a rank from ``first`` to ``last``.
+    """
 
     first: int
     last: int
@@ -94,7 +104,10 @@ class Bar:
 
 
 def histogram(ranks: NDArray[np.int64], n_gallery: int) -> list[Bar]:
-    """The ranks in bars that end at 1, 2, 5, 10, 20, 50 …; the last one at the size of the gallery."""
+    """Count ranks in the bars of a histogram.
+
+    Bars end at 1, 2, 5, 10, 20, 50 …; the last one ends at the size of the gallery.
+    """
     ends = [1]
     while ends[-1] < n_gallery:
         ends.append(ends[-1] * 5 // 2 if str(ends[-1])[0] == "2" else ends[-1] * 2)
@@ -111,7 +124,7 @@ class Exploration:
     """A split with the outcome of every query, both ways."""
 
     split: str | None
-    model: str  # its label: the name, and the options that photos were indexed with
+    model: str  # its label: the name and the options used for indexing
     model_name: str
     captions: Side
     photos: Side
@@ -120,15 +133,18 @@ class Exploration:
     metrics: RetrievalMetrics
 
     def queries(self, direction: Direction) -> Side:
-        """What is asked."""
+        """Return the side with the queries of a direction."""
         return self.captions if direction == "text_to_image" else self.photos
 
     def gallery(self, direction: Direction) -> Side:
-        """What is searched."""
+        """Return the side that is searched in a direction."""
         return self.photos if direction == "text_to_image" else self.captions
 
     def containing(self, direction: Direction, words: str) -> NDArray[np.int64]:
-        """The rows of the queries whose caption, or one of whose captions, has these words in it."""
+        """Return the rows of queries whose captions contain a text.
+
+        For a photo, one of its captions must contain it. Case does not matter.
+        """
         wanted = words.casefold().strip()
         having = [row for row, text in enumerate(self.texts) if wanted in text.casefold()]
         if direction == "text_to_image":
@@ -136,8 +152,11 @@ class Exploration:
         return np.flatnonzero(np.isin(self.photos.items, self.captions.items[having]))
 
     def ordered(self, direction: Direction, rows: NDArray[np.int64], order: Order) -> NDArray[np.int64]:
-        """The rows in an order. ``closest``: the truth missed the first place by the least; those that did
-        not miss it come last."""
+        """Sort rows of queries.
+
+        With ``closest``, queries whose positive missed the first rank by the smallest score come first, and
+        queries with a positive at rank 1 come last.
+        """
         outcome, ids = self.outcomes[direction], self.queries(direction).ids[rows]
         ranks, gaps = outcome.ranks[rows], (outcome.best - outcome.truth)[rows]
         keys: dict[Order, tuple[NDArray[np.generic], ...]] = {
@@ -149,7 +168,10 @@ class Exploration:
         return rows[np.lexsort(keys[order])]
 
     def find(self, direction: Direction, row: int, top: int) -> Found:
-        """The first hits of a query, and where all that is true came."""
+        """Rank the gallery for one query.
+
+        Returns the ``top`` first hits, and all positives with their ranks.
+        """
         queries, gallery = self.queries(direction), self.gallery(direction)
         scores = gallery.scores(queries.vectors(np.array([row]))[0])
         true = gallery.items == queries.items[row]
@@ -168,7 +190,10 @@ class Exploration:
 
 @dataclass(frozen=True)
 class Split:
-    """Captions with photos, both of which can be searched; None is for those without a split."""
+    """A split, with its numbers of searchable captions and photos.
+
+    The name None is for captions without a split.
+    """
 
     name: str | None
     captions: int
@@ -176,7 +201,7 @@ class Split:
 
 
 class Explorer:
-    """Explores the splits of a library. Belongs to one thread."""
+    """An explorer of the splits of a library. For use by one thread only."""
 
     def __init__(self, library: Path) -> None:
         self.catalog = Catalog.open(library)
@@ -188,7 +213,7 @@ class Explorer:
         self.catalog.close()
 
     def splits(self) -> list[Split]:
-        """The splits that can be explored, the largest last. None where nothing can be."""
+        """List the splits that can be explored, the largest last."""
         with self.catalog.session() as session:
             model = active_model(session)
             if model is None:
@@ -204,13 +229,13 @@ class Explorer:
             return [Split(*row) for row in session.execute(statement)]
 
     def explore(self, split: str | None) -> Exploration:
-        """All queries of a split (None: of all) with their ranks, from memory if they were asked for before.
+        """Rank all queries of a split; None: of all captions.
 
-        Raises ``UserError`` where there are no pairs, ``LibraryError`` when the model has changed or the
-        library just does.
+        Results are kept in memory for the next call. Raises ``UserError`` if there are no pairs,
+        ``LibraryError`` if the model has changed or the library is changing at this moment.
         """
         name = canonical_split(split)
-        version = self.reader.version()  # first: what is committed from here on is looked at next time
+        version = self.reader.version()  # read first: later commits are noticed by the next call
         kept = self._kept.get(name)
         if kept is None or kept[0] != version:
             with self.catalog.session() as session:
@@ -271,7 +296,7 @@ class Explorer:
 
 
 def _same(one: Pairs, other: Pairs) -> bool:
-    """Whether the same vectors belong together."""
+    """True if both have the same pairs of vectors."""
     return one.split == other.split and all(
         np.array_equal(getattr(one, name), getattr(other, name))
         for name in ("caption_vectors", "caption_items", "image_vectors", "image_items")
@@ -279,10 +304,10 @@ def _same(one: Pairs, other: Pairs) -> bool:
 
 
 def _outcomes(captions: Side, photos: Side) -> dict[Direction, Outcome]:
-    """The ranks both ways, the scores of the truth and of the first hits."""
+    """Compute ranks and scores in both directions."""
     texts, images = captions.vectors(), photos.vectors()
     text_ranks, image_ranks = ranks_both_ways(texts, images, captions.items, photos.items)
-    photo_of = np.searchsorted(photos.items, captions.items)  # the items of photos rise, each once
+    photo_of = np.searchsorted(photos.items, captions.items)  # the items of photos are ascending and unique
     truth = np.empty(len(texts), dtype=np.float32)
     for start in range(0, len(texts), _ROWS):
         rows = slice(start, start + _ROWS)
@@ -297,7 +322,10 @@ def _outcomes(captions: Side, photos: Side) -> dict[Direction, Outcome]:
 
 
 def _outcome(ranks: NDArray[np.int64], truth: NDArray[np.float32], wrong: NDArray[np.float32]) -> Outcome:
-    """Products in float32 are off in the last digits: they must not contradict the ranks, which are exact."""
+    """Make an outcome whose scores agree with the exact ranks.
+
+    Products in float32 are inexact in the last digits, so ``wrong`` is adjusted where it contradicts a rank.
+    """
     below = np.nextafter(truth, np.float32(-np.inf))
     return Outcome(ranks, truth, np.where(ranks == 1, np.minimum(wrong, below), np.maximum(wrong, truth)))
 
@@ -305,8 +333,11 @@ def _outcome(ranks: NDArray[np.int64], truth: NDArray[np.float32], wrong: NDArra
 def _best_wrong(
     texts: NDArray[np.float32], images: NDArray[np.float32], photo_of: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(C,) and (I,): the highest score of each caption with photos that are not its own, the rows
-    ``photo_of`` of ``images``, and of each photo with captions that are not."""
+    """Compute the best negative scores in both directions.
+
+    Returns (C,) the highest score of each caption with other photos than its own, and (I,) the highest score
+    of each photo with captions of other photos. ``photo_of`` are the (C,) rows of the captions' own photos.
+    """
     wrong = np.empty(len(texts), dtype=np.float32)
     photo_wrong = np.full(len(images), -np.inf, dtype=np.float32)
     for start in range(0, len(texts), _BLOCK):

@@ -1,9 +1,9 @@
-"""What words beside the pixels do for Recall@K, measured without telling the answer.
+"""Evaluation of fused ranking: Recall@K with and without words.
 
-Each caption of an indexed pair is asked for as ever, against the photos that have captions. The words of its
-own photo leave out that very caption; the photo's other captions stay, and so do its name, folder and
-keywords, and all words of all other photos. What is rare is counted among these photos, with that caption
-left out. So a caption never finds itself, and a photo with one caption is found by its names alone.
+Each caption of an indexed pair is a query against the photos that have captions. From the words of its own
+photo this caption is left out. The photo's other captions, name, folder and keywords stay, and so do all
+words of all other photos. The rarity of words is counted among these photos, without that caption. So a
+caption never finds itself, and a photo with one caption is found by its names alone.
 """
 
 from __future__ import annotations
@@ -29,28 +29,31 @@ from twobranch.retrieval.evaluation.metrics import recall_at
 from twobranch.retrieval.fusion import bonus
 from twobranch.retrieval.text_match import NAMES, WordMatches, combined, content_words, shares
 
-_QUERIES = 256  # whose scores with all photos are in memory together
+_QUERIES = 256  # queries whose scores with all photos are in memory at once
 
 
 @dataclass(frozen=True)
 class FusedComparison:
-    """The ranks of each caption's photo without and with words."""
+    """The rank of each caption's photo, without and with words."""
 
     visual: NDArray[np.int64]  # (C,) from 1; ties count against the photo
     fused: NDArray[np.int64]  # (C,)
     n_images: int
 
     def as_json(self, ks: Sequence[int]) -> dict[str, Any]:
-        """What ``eval --fused --json`` adds: recall, text to image, of both."""
+        """Return the part that ``--fused`` adds to ``eval --json``.
+
+        It is the text-to-image recall without and with words.
+        """
         return {name: _figures(ranks, ks) for name, ranks in (("visual", self.visual), ("fused", self.fused))}
 
 
 def compare_fused(
     catalog: Catalog, *, ks: Sequence[int], split: str | None, progress: Progress = SILENT
 ) -> dict[str, Any]:
-    """The comparison over the indexed pairs of a split, as ``FusedComparison.as_json``.
+    """Compare both rankings over the indexed pairs of a split.
 
-    Raises ``UserError`` when there are no pairs, or no words yet.
+    Returns ``FusedComparison.as_json``. Raises ``UserError`` when there are no pairs, or no indexed words.
     """
     with catalog.session() as session:
         model = active_model(session)
@@ -85,8 +88,11 @@ def compare(
     progress: Progress = SILENT,
     added: Callable[[WordMatches], NDArray[np.float64]] = bonus,
 ) -> FusedComparison:
-    """The ranks for (C, D) captions with their ``texts`` and (I, D) photos with their ``names`` by item;
-    ``added`` is what words add to scores."""
+    """Rank each caption's photo, without and with words.
+
+    ``queries`` are the (C, D) captions with their ``texts``, ``images`` the (I, D) photos; ``names`` maps an
+    item to the names of its photo. ``added`` computes the bonuses that words add to scores.
+    """
     rows = np.searchsorted(pairs.image_items, pairs.caption_items)  # (C,) of each caption's photo
     n = len(images)
     by_name = WordTable([names.get(item, "") for item in pairs.image_items.tolist()], np.arange(n))
@@ -112,7 +118,10 @@ def compare(
 
 
 class WordTable:
-    """Texts of photos, to be asked which photos have a word; read as the library reads its own."""
+    """A full-text index of texts of photos.
+
+    Its tokenizer is that of the library.
+    """
 
     def __init__(self, texts: Sequence[str], photos: NDArray[np.int64]) -> None:
         self._photos = photos  # (T,) the photo of each text
@@ -122,7 +131,10 @@ class WordTable:
         self._connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
 
     def photos(self, word: str, without_one_of: int | None = None) -> NDArray[np.int64]:
-        """(n,) the photos with the word, rising; one text with it, of the photo that is named, left out."""
+        """Return the (n,) photos that have the word, ascending.
+
+        One text with the word is left out for the photo ``without_one_of``.
+        """
         if word not in self._known:
             rows = self._connection.execute(
                 "SELECT rowid FROM words WHERE words MATCH ?", [match(word, ["text"])]
@@ -134,7 +146,10 @@ class WordTable:
 
 
 def _ranks(scores: NDArray[np.float64], own: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(B,) the rank of each query's ``own`` photo in (B, I) scores."""
+    """Return the (B,) ranks of the queries' own photos.
+
+    ``own`` are the (B,) columns of these photos in the (B, I) scores.
+    """
     best = scores[np.arange(len(own)), own]
     return np.asarray(np.count_nonzero(scores >= best[:, None], axis=1), dtype=np.int64)
 

@@ -1,4 +1,4 @@
-"""From ranks to recall, median rank and rsum with bootstrap intervals."""
+"""Recall, median rank and rsum from ranks, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Who asks for recall asks for the ranks first: they come from one place.
+# Re-exported: code that computes recall needs the ranks as well.
 from twobranch.retrieval.evaluation.ranks import ranks as ranks
 from twobranch.retrieval.evaluation.ranks import ranks_both_ways as ranks_both_ways
 from twobranch.retrieval.evaluation.ranks import ranks_from_scores as ranks_from_scores
@@ -18,7 +18,10 @@ _RSUM_KS = (1, 5, 10)
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % percentile interval, in the unit of the number it belongs to."""
+    """A 95 % percentile interval.
+
+    It has the unit of its number.
+    """
 
     low: float
     high: float
@@ -26,7 +29,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class DirectionMetrics:
-    """One direction of retrieval: recall and its interval in percent by k, ranks from 1."""
+    """Metrics of one direction of retrieval.
+
+    ``recall`` and ``interval`` map k to percent; ranks count from 1.
+    """
 
     n_queries: int
     n_gallery: int
@@ -38,7 +44,10 @@ class DirectionMetrics:
 
 @dataclass(frozen=True)
 class RetrievalMetrics:
-    """Both directions, and rsum: R@1, R@5 and R@10 of both added up (0..600)."""
+    """Metrics of both directions.
+
+    ``rsum`` is the sum of R@1, R@5 and R@10 of both (0..600).
+    """
 
     text_to_image: DirectionMetrics
     image_to_text: DirectionMetrics
@@ -47,7 +56,10 @@ class RetrievalMetrics:
 
 
 def recall_at(ranks: ArrayLike, k: int) -> float:
-    """Percent (0..100) of the ranks that are at most k; raises ``ValueError`` when there are none."""
+    """Return the percentage (0..100) of ranks that are at most k.
+
+    Raises ``ValueError`` when there are no ranks.
+    """
     ranks = np.asarray(ranks)
     if not ranks.size or k < 1:
         raise ValueError(f"recall@{k} of {ranks.size} ranks: both must be at least 1")
@@ -55,9 +67,10 @@ def recall_at(ranks: ArrayLike, k: int) -> float:
 
 
 def average_precision(scores: NDArray[np.float32], relevant: NDArray[np.bool_]) -> float:
-    """Average precision (0..1) of (G,) scores: the mean, over the relevant, of precision at their ranks.
+    """Return the average precision (0..1) of (G,) scores.
 
-    Ties count against us: among equal scores the relevant come last.
+    It is the mean of the precisions at the ranks of the relevant items. Ties count against us: among equal
+    scores the relevant ones come last.
     """
     order = np.lexsort((relevant, -scores))
     positions = np.flatnonzero(relevant[order])
@@ -73,10 +86,11 @@ def retrieval_metrics(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> RetrievalMetrics:
-    """Metrics of both directions from the ranks of (I,) images and (C,) captions, items alike.
+    """Compute the metrics of both directions from ranks.
 
-    Each side is the other's gallery, so every item needs an image and a caption: ``ValueError``
-    otherwise. Intervals resample items, for captions of one image are not independent.
+    Ranks and items are (I,) of images and (C,) of captions. Each side is the other's gallery, so every item
+    needs an image and a caption; raises ``ValueError`` otherwise. Intervals resample items, because captions
+    of one image are not independent.
     """
     image_ranks, image_items = _ranks_with_items(image_ranks, image_items)
     caption_ranks, caption_items = _ranks_with_items(caption_ranks, caption_items)
@@ -91,7 +105,7 @@ def retrieval_metrics(
         _hits_per_item(caption_ranks, np.searchsorted(items, caption_items), all_ks),
         _hits_per_item(image_ranks, np.searchsorted(items, image_items), all_ks),
     ]
-    # One draw of items serves both directions: their errors go together in rsum.
+    # Both directions use the same draws of items, because their errors are correlated in rsum.
     totals = _resampled(np.stack(tables, axis=1), n_bootstrap, rng)
     recalls = 100.0 * totals[:, :, 1:] / totals[:, :, :1]
 
@@ -114,15 +128,19 @@ def _ranks_with_items(ranks: ArrayLike, items: ArrayLike) -> tuple[NDArray[np.in
 def _hits_per_item(
     ranks: NDArray[np.int64], rows: NDArray[np.intp], ks: Sequence[int]
 ) -> NDArray[np.float64]:
-    """(M, 1 + K): per item the number of its queries, then how many of them are hits at each k."""
+    """Count the queries and the hits of each item.
+
+    Returns (M, 1 + K): the number of its queries, then the number of those with a rank of at most each k.
+    """
     columns = [np.bincount(rows), *(np.bincount(rows, weights=ranks <= k) for k in ks)]
     return np.stack(columns, axis=1).astype(np.float64)
 
 
 def _resampled(table: NDArray[np.float64], n_bootstrap: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(B, ...): sums of the rows of (M, ...) over B draws of M rows with replacement.
+    """Sum the rows of (M, ...) over bootstrap draws.
 
-    One draw at a time: a (B, M) matrix of draws is no faster and takes gigabytes for a million items.
+    Returns (B, ...) sums over B draws of M rows with replacement. It works on one draw at a time: a (B, M)
+    matrix of draws is no faster, and takes gigabytes for a million items.
     """
     m = len(table)
     flat = table.reshape(m, -1)

@@ -1,4 +1,4 @@
-"""The picture of an evaluation."""
+"""Plots of an evaluation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ MOST_K = 100
 
 
 def draw_recall(result: EvaluationResult, path: Path) -> None:
-    """Recall against K for both directions, up to K = 100, with chance as a dotted line; PNG or any
-    other format that the suffix of ``path`` names to matplotlib."""
+    """Plot recall against K for both directions.
+
+    K goes up to 100, with chance as a dotted line. The suffix of ``path`` names the format: PNG, or any other
+    one of matplotlib.
+    """
     keep_matplotlib_in_cache()
     from matplotlib.figure import Figure
 
@@ -35,7 +38,7 @@ def draw_recall(result: EvaluationResult, path: Path) -> None:
         ks = np.arange(1, min(MOST_K, n_gallery) + 1)
         recall = [recall_at(ranks, int(k)) for k in ks]
         axes.plot(ks, recall, color=color, label=f"{name} (R@1 {recall[0]:.1f})")
-        # k draws without replacement miss all positives about this often
+        # k random draws without replacement find a positive about this often
         chance = 100 * (1 - (1 - ks / n_gallery) ** n_positives)
         axes.plot(ks, chance, color=color, ls=":", lw=1, label=f"{name}, chance")
     axes.set(

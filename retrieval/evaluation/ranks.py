@@ -1,9 +1,10 @@
-"""Vectors to ranks, exactly, for little more than the cost of one float32 product of all with all.
+"""Exact ranks from vectors.
 
-The score of two vectors is their inner product, summed in float64 and rounded to float32. So equal vectors
-have equal scores, and a collapsed model does not win its ties by the last bit, in which float32 sums differ
-with the order that BLAS adds in. But float32 products take half the time, and they are off by no more than a
-known bound: only those that lie so close to the score to beat are computed again, in float64.
+They cost little more than one float32 product of all vectors with all. The score of two vectors is their
+inner product, summed in float64 and rounded to float32. So equal vectors have equal scores. The last bit of a
+float32 sum would depend on the order in which BLAS adds, and a collapsed model could win ties by it. But
+float32 products take half the time, and their error has a known bound. So only products within this bound of
+the score to beat are computed again in float64.
 """
 
 from __future__ import annotations
@@ -15,21 +16,23 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Scores at a time: 1,024 x 4,096 are 16 MB, and no larger block is multiplied faster.
+# Scores computed at once: 1,024 x 4,096 are 16 MB, and larger blocks are not multiplied faster.
 _BLOCK = 1024
 _TILE = 4096
-# Pairs of vectors that are scored at a time: 4 MB of products at 512 dimensions.
+# Pairs of vectors scored at once: 4 MB of products with 512 dimensions.
 _PAIRS = 1024
-# A pair by itself takes as long as some 30 of a product in float64: where more are unsure, that is faster.
+# A single pair takes as long as about 30 pairs of a float64 product. If a larger share of the pairs than this
+# is unsure, the float64 product is faster.
 _MOST_UNSURE = 1 / 32
 
 
 def ranks_from_scores(
     scores: ArrayLike, query_items: ArrayLike, gallery_items: ArrayLike
 ) -> NDArray[np.int64]:
-    """(Q,) int64 ranks from (Q, G) scores: 1 + negatives that score >= the best positive.
+    """Return the (Q,) int64 ranks from (Q, G) scores.
 
-    Items are (Q,) and (G,) ints; equal ones are positives. Raises ``ValueError`` for shapes that do not
+    A rank is 1 + the number of negatives that score >= the best positive. Items are (Q,) and (G,) ints;
+    equal ones are positives. Raises ``ValueError`` for shapes that do not
     fit, NaN scores, and queries without a positive.
     """
     scores, query_items, gallery_items = (np.asarray(a) for a in (scores, query_items, gallery_items))
@@ -56,12 +59,12 @@ def ranks(
     gallery_items: ArrayLike,
     block: int = _BLOCK,
 ) -> NDArray[np.int64]:
-    """(Q,) int64 ranks of (Q, D) queries in a (G, D) gallery, both float32: 1 + negatives that score >= the
-    best positive.
+    """Return the (Q,) int64 ranks of queries in a gallery.
 
-    Items are (Q,) and (G,) ints; equal ones are positives. Works on ``block`` queries and a tile of the
-    gallery at a time: memory does not grow with Q * G. Raises ``ValueError`` for shapes that do not fit,
-    vectors that are not finite, and queries without a positive.
+    Queries are (Q, D) and the gallery is (G, D), both float32. A rank is 1 + the number of negatives that
+    score >= the best positive. Items are (Q,) and (G,) ints; equal ones are positives. Works on ``block``
+    queries and a tile of the gallery at a time, so memory does not grow with Q * G. Raises ``ValueError`` for
+    shapes that do not fit, vectors that are not finite, and queries without a positive.
     """
     sides = _sides(queries, gallery, query_items, gallery_items)
     return _ranks(sides, (0,), block, advance=lambda _: None)[0]
@@ -75,10 +78,11 @@ def ranks_both_ways(
     block: int = _BLOCK,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(Q,) and (G,) int64: ``ranks`` of the queries in the gallery, and of the gallery in the queries.
+    """Return ``ranks`` in both directions.
 
-    Scores are computed once for both. ``advance`` is told how many more queries are done. Raises
-    ``ValueError`` as ``ranks`` does, either way.
+    Returns the (Q,) int64 ranks of the queries in the gallery, and the (G,) ones of the gallery in the
+    queries. Scores are computed once for both. ``advance`` is called with the number of queries that were
+    done since its last call. Raises ``ValueError`` as ``ranks`` does, for either direction.
     """
     sides = _sides(queries, gallery, query_items, gallery_items)
     forward, backward = _ranks(sides, (0, 1), block, advance)
@@ -126,7 +130,7 @@ def _side(name: str, vectors: NDArray[np.float32], items: ArrayLike) -> _Side:
 def _ranks(
     sides: _Sides, ways: Sequence[int], block: int, advance: Callable[[int], None]
 ) -> list[NDArray[np.int64]]:
-    """The ranks of ``sides[way]`` in the other side, for each of the ways."""
+    """Return the ranks of ``sides[way]`` in the other side, for each way."""
     if block < 1:
         raise ValueError(f"block of {block} queries: it must be at least 1")
     for way in ways:
@@ -158,7 +162,10 @@ def _check_answerable(side: _Side, other: _Side) -> None:
 def _positives(
     one: _Side, other: _Side
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]]:
-    """All pairs of equal items, some at a time: the rows on either side, and their scores."""
+    """Yield all pairs of equal items in blocks.
+
+    A block has the rows in ``one``, the rows in ``other``, and the scores of the pairs.
+    """
     order = np.argsort(other.items, kind="stable")
     items = other.items[order]
     first = np.searchsorted(items, one.items, side="left")
@@ -172,14 +179,20 @@ def _positives(
 
 
 def scores_of_pairs(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n,) scores of the n-th of one with the n-th of the other: of equal vectors they are equal, for NumPy
-    adds the numbers of every row in the same order."""
+    """Return the (n,) scores of corresponding rows.
+
+    Score i is that of row i of ``a`` with row i of ``b``. Equal vectors have equal scores, because NumPy adds
+    the numbers of every row in the same order.
+    """
     return np.multiply(a, b, dtype=np.float64).sum(axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class _Bar:
-    """The scores to beat, and the float32 products from which on it is sure that they are beaten or not."""
+    """The scores to beat, with limits for float32 products.
+
+    Beyond a limit it is certain that a score is beaten or not.
+    """
 
     best: NDArray[np.float32]  # (N,) the score of the best positive
     low: NDArray[np.float32]  # (N,) a product below belongs to a score < best
@@ -187,19 +200,19 @@ class _Bar:
 
     @classmethod
     def around(cls, best: NDArray[np.float32], side: _Side, other: _Side) -> _Bar:
-        """The bars for the vectors of ``side`` against all of ``other``.
+        """Compute the bars for the vectors of ``side`` against ``other``.
 
-        In whatever order the D products of x and y are added, a sum with unit roundoff u is off by at most
+        For any order of adding the D products of x and y, a sum with unit roundoff u has an error of at most
         g(D) |x| |y|, g(n) = n u / (1 - n u) (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
-        Rounding the score to float32 adds u |x| |y|; the three more in g(D + 4) are far beyond what float64
-        loses, here and in the sum. Underflow adds at most 2^-126 for each product and sum. Where a product
-        might overflow, nothing is sure.
+        Rounding the score to float32 adds u |x| |y|. The other three in g(D + 4) are far more than the errors
+        of float64, here and in the sum. Underflow adds at most 2^-126 for each product and sum. If a product
+        may overflow, its limits are infinite and nothing is certain.
         """
         n = (side.vectors.shape[1] + 4) * 2.0**-24
         scale = side.norms * other.norms.max(initial=0)
         error = scale * (n / (1 - n)) + side.vectors.shape[1] * 2.0**-125
         error = np.where(scale < 2.0**126, error, np.inf)
-        with np.errstate(over="ignore", invalid="ignore"):  # inf - inf is NaN, and nothing is sure
+        with np.errstate(over="ignore", invalid="ignore"):  # inf - inf is NaN: nothing is certain
             low, high = (best - error).astype(np.float32), (best + error).astype(np.float32)
         return cls(best, np.nextafter(low, np.float32(-np.inf)), np.nextafter(high, np.float32(np.inf)))
 
@@ -215,24 +228,28 @@ class _Tile:
 
     @cached_property
     def products(self) -> NDArray[np.float32]:
-        """(B, T) float32, each off its score by the error that ``_Bar`` allows for."""
+        """The (B, T) float32 products, with errors within ``_Bar``'s bound."""
         return self.sides[0].vectors @ self.sides[1].vectors.T
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
-        """(B, T) float32, by BLAS in float64: sums of equal vectors may differ in a last bit, which rounding
-        to float32 nearly always takes away."""
+        """The (B, T) float32 scores, by BLAS in float64.
+
+        Sums of equal vectors may differ in the last bit of float64. Rounding to float32 nearly always removes
+        the difference.
+        """
         one, other = (side.vectors.astype(np.float64) for side in self.sides)
         return (one @ other.T).astype(np.float32)
 
     def ahead(self, bar: _Bar, way: int) -> NDArray[np.int64]:
-        """(N,) how many negatives score >= the best positive of each vector of ``sides[way]``.
+        """Count the negatives ahead of each vector of ``sides[way]``.
 
-        A positive never counts as surely ahead: its score is at most the best.
+        Returns (N,) numbers of negatives that score >= its best positive. A positive is never counted as
+        certainly ahead, because its score is at most that of the best positive.
         """
         across = (slice(None), None) if way == 0 else (None, slice(None))
         above = self.products > bar.high[across]
-        # Neither below nor above: nor is the NaN of a product that overflowed.
+        # Neither below nor above. This includes NaN, from a product that overflowed.
         unsure = np.flatnonzero((self.products < bar.low[across]) == above)
         if len(unsure) > _MOST_UNSURE * above.size:
             negative = self.sides[0].items[:, None] != self.sides[1].items

@@ -1,7 +1,7 @@
-"""Whether confidence keeps its word: how often first hits of some confidence are the truth, on a split.
+"""Reliability of confidence: how often first hits are right, by confidence.
 
-Confidence is meant for questions of which half have no answer (benchmarks/confidence.md). So each query is
-put twice: to the gallery, and to the gallery without what is true for it, where every hit is wrong.
+Confidence is calibrated for queries of which half have no match (benchmarks/confidence.md). So each query of
+a split is used twice: with the gallery, and with the gallery without its positives, where every hit is wrong.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from twobranch.embedding.model_folder import resolve_model
 from twobranch.retrieval.confidence import Calibration, QueryKind, features, n_words
 from twobranch.retrieval.evaluation.explorer import Direction, Exploration
 
-_MOST = 2000  # queries; looked at in half a second
+_MOST = 2000  # queries; they take half a second
 _GROUPS = 10
 _KINDS: dict[Direction, QueryKind] = {"text_to_image": "text_to_images", "image_to_text": "image_to_captions"}
 
 
 @dataclass(frozen=True)
 class Group:
-    """First hits whose confidences lie side by side."""
+    """First hits with confidences in the same range."""
 
-    low: float  # the confidence from which on a first hit is in this group
-    high: float  # and up to which
+    low: float  # the least confidence of the group
+    high: float  # the upper limit of its confidences
     said: float  # the mean confidence
-    right: float  # the share that is the truth, 0..1
+    right: float  # the share of right hits, 0..1
     hits: int
 
 
 def reliability(exploration: Exploration, direction: Direction) -> list[Group] | None:
-    """First hits by tenths of confidence, empty tenths left out; None where the model has no
-    confidence for such queries, or is gone.
+    """Group first hits by tenths of confidence.
 
-    Looks at no more than 2,000 queries, evenly spaced. Raises ``ModelError`` for a damaged calibration.
+    Empty tenths are left out. Returns None if the model is gone, or has no confidence for such queries. At
+    most 2,000 queries are used, evenly spaced. Raises ``ModelError`` for a damaged calibration.
     """
     dim = exploration.queries(direction).index.dim
     calibration, kind = _calibration(exploration.model_name, dim), _KINDS[direction]
@@ -56,7 +56,10 @@ def reliability(exploration: Exploration, direction: Direction) -> list[Group] |
 
 
 def grouped(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Group]:
-    """(Q,) confidences 0..1 and whether they were right, by tenths of confidence."""
+    """Group (Q,) confidences, 0..1, by tenths.
+
+    ``right`` has (Q,) flags: True for a right hit.
+    """
     tenths = np.minimum((confidences * _GROUPS).astype(np.int64), _GROUPS - 1)
     return [
         Group(

@@ -212,7 +212,7 @@ WRONG: dict[str, Wrong] = {
     # --- calibration.npz
     "bank of another size": Wrong(
         "calibration.npz",
-        r"a bank is int8 of \(4, 5\), and the model's vectors have 4 numbers",
+        r"a bank is int8 of shape \(4, 5\), but the model's vectors have 4 numbers",
         partial(calibration, images__rows=np.zeros((4, 5), np.int8)),
     ),
     "bank of one axis": Wrong(
@@ -235,16 +235,18 @@ WRONG: dict[str, Wrong] = {
     ),
     "weights that are none": Wrong(
         "calibration.npz",
-        "a fit is not of finite",
+        "a fit has numbers that are not finite",
         partial(calibration, text_to_images__weights=np.full(14, np.inf)),
     ),
     "limits": Wrong(
         "calibration.npz",
-        r"limits of \(2, 2\)",
+        r"limits of shape \(2, 2\)",
         partial(calibration, text_to_images__weak=np.full((2, 2), 0.5)),
     ),
     "limits beyond 1": Wrong(
-        "calibration.npz", "no probabilities", partial(calibration, text_to_images__weak=np.full((1, 1), 7.0))
+        "calibration.npz",
+        "not probabilities",
+        partial(calibration, text_to_images__weak=np.full((1, 1), 7.0)),
     ),
     "sizes": Wrong(
         "calibration.npz", "sizes or lengths", partial(calibration, text_to_images__sizes=np.zeros(1))

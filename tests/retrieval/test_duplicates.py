@@ -189,7 +189,7 @@ def test_pairs_in_pieces_and_thumbnails_read_again(
     progress = RecordedProgress()
     assert names(find_duplicates(library, progress)) == [[f"{n}.jpg", f"{n}s.jpg"] for n in range(3)]
     # 6 photos, 15 pairs
-    assert progress.work == [("comparing vectors", 6), ("looking at pairs of photos", 15)]
+    assert progress.work == [("comparing vectors", 6), ("comparing pairs of photos", 15)]
     assert progress.done == [6, 15]
 
 

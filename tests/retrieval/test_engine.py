@@ -145,7 +145,7 @@ def calibrate(encoder: FakeEncoder, folder: Path, weak: float = 0.5) -> None:
 
 def test_hits_carry_a_probability(engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path) -> None:
     assert [hit.confidence for hit in engine.search("red")] == [None] * 3  # no calibration yet
-    assert engine.matches_well(parse_query(["red"]), engine.search("red")) is None
+    assert engine.judge(parse_query(["red"])).matches_well(engine.search("red")) is None
     with pytest.raises(UserError, match="model fake has no calibration"):
         engine.search("red", min_confidence=0.5)
     calibrate(encoder, tmp_path / "model")
@@ -153,16 +153,14 @@ def test_hits_carry_a_probability(engine: SearchEngine, encoder: FakeEncoder, tm
         best, *others = later.search("red")
         assert best.confidence == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)  # score 1
         assert [hit.confidence for hit in others] == pytest.approx([1 / (1 + np.exp(4))] * 2, abs=1e-3)
-        assert later.matches_well(parse_query(["red"]), [best]) is True
-        assert later.matches_well(parse_query(["red"]), others) is False
+        assert later.judge(parse_query(["red"])).matches_well([best]) is True
+        assert later.judge(parse_query(["red"])).matches_well(others) is False
         assert later.search("red", min_confidence=0.5) == [best]
         assert later.search("red", min_confidence=1.0) == []
-        assert later.matches_well(parse_query(["red"]), []) is False
+        assert later.judge(parse_query(["red"])).matches_well([]) is False
         assert [hit.confidence for hit in later.search("red", gallery="captions")] == [None] * 4  # not fitted
-        assert (
-            later.matches_well(parse_query(["red"]), later.search("red", gallery="captions"), "captions")
-            is None
-        )
+        captions = later.search("red", gallery="captions")
+        assert later.judge(parse_query(["red"]), "captions").matches_well(captions) is None
 
 
 def test_a_gallery_of_one_photo_and_one_full_of_right_answers(
@@ -222,10 +220,10 @@ def test_after_how_many_hits_none_is_a_likely_match(
     engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path
 ) -> None:
     query = parse_query(["red"])
-    assert engine.n_matching(query, engine.search(query), "images") is None  # no calibration
+    assert engine.judge(query).n_matching(engine.search(query)) is None  # no calibration
     calibrate(encoder, tmp_path / "model")
     with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
         hits = later.search(query)
         # red.png is almost certain, the two that score 0 are below the 0.5 that `calibrate` calls weak
-        assert later.n_matching(query, hits, "images") == 1
-        assert later.n_matching(query, hits[1:], "images") == 0
+        assert later.judge(query).n_matching(hits) == 1
+        assert later.judge(query).n_matching(hits[1:]) == 0

@@ -98,7 +98,7 @@ def test_nothing_is_overwritten_and_nothing_is_left_half_done(
 ) -> None:
     (tmp_path / "out").mkdir()
     export(indexed, tmp_path / "out", "jsonl")  # empty: fine
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         export(indexed, tmp_path / "out", "jsonl")
 
     def fail(vectors: list[bytes], dim: int) -> None:

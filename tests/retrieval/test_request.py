@@ -75,7 +75,7 @@ def test_hits_are_liked_by_rank_and_photos_by_id(engine: SearchEngine) -> None:
 def test_feedback_alone_cannot_only_lead_away(engine: SearchEngine) -> None:
     LastSearch(parse_query([], filters=PNG), "images", (1,)).save(engine.library)
     for feedback in (LastSearchFeedback((), (1,)), PhotoFeedback((), (1,))):
-        with pytest.raises(UserError, match="cannot only lead away"):
+        with pytest.raises(UserError, match="cannot have only disliked hits"):
             engine.answer(SearchRequest(feedback=feedback))
 
 
