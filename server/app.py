@@ -22,13 +22,13 @@ from twobranch.server.api.metrics import Counts, Measured
 from twobranch.server.api.page_files import PageFiles
 from twobranch.server.errors import INVALID, add_error_handlers
 from twobranch.server.http import login
-from twobranch.server.http.auth import Keeper
+from twobranch.server.http.auth import TokenAuth
 from twobranch.server.http.guard import Guard
 from twobranch.server.http.headers import Headers
 from twobranch.server.http.hosts import Hosts
-from twobranch.server.http.limits import Bodies
+from twobranch.server.http.limits import RequestLimits
 from twobranch.server.http.methods import http_error
-from twobranch.server.http.shutdown import Ending
+from twobranch.server.http.shutdown import Shutdown
 from twobranch.server.settings import Settings
 from twobranch.server.state import State
 from twobranch.server.work.index_child import library_encoder
@@ -44,8 +44,8 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         settings: Settings = self.state.shared.settings
-        guarded = Guard(super().build_middleware_stack(), Hosts(settings), self.state.keeper)
-        return Headers(Ending(Measured(Bodies(guarded, settings.max_upload), self.state.counts)))
+        guarded = Guard(super().build_middleware_stack(), Hosts(settings), self.state.auth)
+        return Headers(Shutdown(Measured(RequestLimits(guarded, settings.max_upload), self.state.counts)))
 
 
 def create_app(
@@ -76,7 +76,7 @@ def create_app(
         redirect_slashes=False,  # to where, only a proxy in front would know
     )
     app.state.shared = state
-    app.state.keeper = None if settings.token is None else Keeper(settings.token)
+    app.state.auth = None if settings.token is None else TokenAuth(settings.token)
     app.state.counts = Counts()
     add_error_handlers(app)
     app.add_exception_handler(HTTPException, http_error)
