@@ -248,7 +248,7 @@ def test_a_picture_whose_client_has_left_keeps_nobody(
             assert not stuck.given_up.is_set()
         assert stuck.given_up.wait(60)
         assert hand_in(port, image("PNG")).status == 200
-    left = sum(n for (_, _, status), n in app.state.counts.requests.items() if status == 499)
+    left = sum(n for (_, _, status), n in app.state.stats.requests.items() if status == 499)
     assert left == 2
 
 
