@@ -1,4 +1,4 @@
-"""The application: routes, errors, the page's files, and what stands before them all."""
+"""The web application: routes, error handlers, the page's files and the middleware."""
 
 from __future__ import annotations
 
@@ -14,21 +14,30 @@ from starlette.types import ASGIApp
 from twobranch import __version__
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.encoders import load_encoder
-from twobranch.server.api import captions, evaluations, facets, health, indexing, metrics, photos, status
-from twobranch.server.api import explorer as exploring
-from twobranch.server.api import pictures as handedin
-from twobranch.server.api import search as searching
-from twobranch.server.api.metrics import Counts, Measured
+from twobranch.server.api import (
+    captions,
+    evaluations,
+    explorer,
+    facets,
+    health,
+    indexing,
+    metrics,
+    photos,
+    pictures,
+    search,
+    status,
+)
+from twobranch.server.api.metrics import RequestMetrics, RequestStats
 from twobranch.server.api.page_files import PageFiles
 from twobranch.server.errors import INVALID, add_error_handlers
 from twobranch.server.http import login
-from twobranch.server.http.auth import Keeper
+from twobranch.server.http.auth import TokenAuth
 from twobranch.server.http.guard import Guard
 from twobranch.server.http.headers import Headers
 from twobranch.server.http.hosts import Hosts
-from twobranch.server.http.limits import Bodies
+from twobranch.server.http.limits import RequestLimits
 from twobranch.server.http.methods import http_error
-from twobranch.server.http.shutdown import Ending
+from twobranch.server.http.shutdown import Shutdown
 from twobranch.server.settings import Settings
 from twobranch.server.state import State
 from twobranch.server.work.index_child import library_encoder
@@ -39,13 +48,17 @@ if TYPE_CHECKING:
 
 
 class Application(FastAPI):
-    """FastAPI behind the guard. Its own middleware would stand behind its handler of crashes, whose answers
-    would then lack the headers."""
+    """FastAPI inside the server's middleware.
+
+    Middleware that is added to FastAPI runs inside its handler of crashes, and the answers of that handler
+    would lack our headers. So the stack is built around it here.
+    """
 
     def build_middleware_stack(self) -> ASGIApp:
         settings: Settings = self.state.shared.settings
-        guarded = Guard(super().build_middleware_stack(), Hosts(settings), self.state.keeper)
-        return Headers(Ending(Measured(Bodies(guarded, settings.max_upload), self.state.counts)))
+        guarded = Guard(super().build_middleware_stack(), Hosts(settings), self.state.auth)
+        limited = RequestLimits(guarded, settings.max_upload)
+        return Headers(Shutdown(RequestMetrics(limited, self.state.stats)))
 
 
 def create_app(
@@ -53,10 +66,11 @@ def create_app(
     load: Callable[[LibraryModel], Encoder] = load_encoder,
     index_with: Callable[[Path], AnyEncoder] = library_encoder,
 ) -> FastAPI:
-    """The page and the API over a library, which must exist. ``load`` gives the encoder of a model.
+    """Return the application with the page and the API of a library.
 
-    ``index_with`` gives the one to index a library with; it is called by name in another process, so it must
-    be a function of a module. Raises ``LibraryError``.
+    The library must exist. ``load`` returns the encoder of a model. ``index_with`` returns the encoder for
+    indexing a library; another process calls it by name, so it must be a module-level function. Raises
+    ``LibraryError``.
     """
     state = State(settings, load, index_with)
 
@@ -71,24 +85,24 @@ def create_app(
         description="Search photos with words, and words with photos.",
         lifespan=lifespan,
         openapi_url="/api/openapi.json",
-        docs_url=None,  # FastAPI's come from a CDN
+        docs_url=None,  # FastAPI's documentation pages load scripts from a CDN
         redoc_url=None,
-        redirect_slashes=False,  # to where, only a proxy in front would know
+        redirect_slashes=False,  # behind a proxy the redirect would have the wrong address
     )
     app.state.shared = state
-    app.state.keeper = None if settings.token is None else Keeper(settings.token)
-    app.state.counts = Counts()
+    app.state.auth = None if settings.token is None else TokenAuth(settings.token)
+    app.state.stats = RequestStats()
     add_error_handlers(app)
     app.add_exception_handler(HTTPException, http_error)
     for module in (
-        searching,
-        handedin,
+        search,
+        pictures,
         photos,
         captions,
         facets,
         status,
         evaluations,
-        exploring,
+        explorer,
         indexing,
         login,
         health,

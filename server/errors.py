@@ -1,4 +1,7 @@
-"""Errors as JSON: ``{"error": "…"}`` with a line that a person can act on, and never a stack trace."""
+"""Error answers as JSON: ``{"error": "…"}``.
+
+The text is one line that a person can act on, never a stack trace.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,19 @@ log = logging.getLogger("twobranch")
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """The body of every error answer."""
 
     error: str
 
 
-# What FastAPI describes otherwise is its own answer, which is never given here.
+# Replaces FastAPI's default description of status 422: this server never sends FastAPI's own error body.
 INVALID: dict[int | str, dict[str, Any]] = {
-    422: {"model": Problem, "description": "A parameter that there is not, or a value that it cannot have"}
+    422: {"model": Problem, "description": "An unknown parameter, or an invalid value"}
 }
 
 
 class Refused(Exception):
-    """A request that cannot be answered: an HTTP status and a line of text."""
+    """Raised to refuse a request, with HTTP status and text."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -38,23 +41,25 @@ class Refused(Exception):
 
 
 def not_found(what: str) -> Refused:
-    """For an id that nothing has."""
+    """Return the 404 error for an unknown id or name."""
     return Refused(404, f"there is no {what}; it may have left the library")
 
 
 def problem(status: int, error: str) -> JSONResponse:
-    """The answer for a request that failed."""
+    """Return the JSON answer to a failed request."""
     return JSONResponse({"error": error}, status)
 
 
-# Text from the operating system may hold what UTF-8 cannot: names of files that are not in it.
 def printable(text: str) -> str:
-    """The text, with what cannot be written as UTF-8 replaced."""
+    """Replace the characters that UTF-8 cannot encode.
+
+    Text from the operating system may contain them, as in file names in other encodings.
+    """
     return text.encode("utf-8", "replace").decode()
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answers every error as JSON."""
+    """Add handlers that answer every error as JSON."""
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> JSONResponse:
@@ -79,4 +84,4 @@ def add_error_handlers(app: FastAPI) -> None:
     async def crash(request: Request, error: Exception) -> JSONResponse:
         # uvicorn logs the traceback.
         log.error("%s %r was not answered: %s", request.method, request.url.path, type(error).__name__)
-        return problem(500, "a defect of the server or of the library; its log and `doctor` say more")
+        return problem(500, "internal error; see the server's log, and check the library with `doctor`")

@@ -1,4 +1,4 @@
-"""What a server was started with."""
+"""The settings of a server."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ PORT = 8008
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the server listens, what it shows, and to whom."""
+    """Address, library, access rules and limits of a server.
+
+    Raises ``ValueError`` for an address that other machines reach, without a token.
+    """
 
     library: Path
     host: str = "127.0.0.1"
     port: int = PORT
-    token: str | None = None  # what a visitor must know; None: whoever reaches the address may look
-    allowed_hosts: tuple[str, ...] = ()  # names beside `host` that it may be asked for, as behind a proxy
-    folders: tuple[Path, ...] = ()  # what may be indexed from the page beside what the library knows
-    max_upload: int = 50_000_000  # bytes of a picture that is handed in
-    threads: int = 2  # that search side by side
+    token: str | None = None  # the access token; None: no login, allowed on loopback addresses only
+    allowed_hosts: tuple[str, ...] = ()  # further host names that it answers to, as behind a proxy
+    folders: tuple[Path, ...] = ()  # what may be indexed from the page, besides the library's own folders
+    max_upload: int = 50_000_000  # bytes of an uploaded picture
+    threads: int = 2  # that search in parallel
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
@@ -28,7 +31,7 @@ class Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Return True if only this machine can reach the address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

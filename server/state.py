@@ -1,4 +1,4 @@
-"""What the requests of one server share."""
+"""State shared by all requests of a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from twobranch.server.settings import Settings
 from twobranch.server.work.engines import ServedEngine
 from twobranch.server.work.index_child import library_encoder
 from twobranch.server.work.index_run import Indexing
-from twobranch.server.work.response_cache import Answers
+from twobranch.server.work.response_cache import ResponseCache
 from twobranch.server.work.uploaded_pictures import Pictures
 from twobranch.server.work.workers import Workers
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class State:
-    """The library, open: engines that search, readers for the rest, and what was answered lately."""
+    """The open library: search engines, catalogue readers, caches and background work."""
 
     def __init__(
         self,
@@ -42,21 +42,24 @@ class State:
         self.engines = Workers(settings.threads, self._open_engine, "search")
         self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
         self.indexing = Indexing(settings.library, index_with)
-        self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it keeps the ranks
+        self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it caches ranks
         self.evaluating = Lock()  # held while an evaluation runs
-        self.answers = Answers()
-        self.facets = Answers()
+        self.answers = ResponseCache()
+        self.facets = ResponseCache()
         self.pictures = Pictures()
         self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)
         self.proven = ProvenFiles()
-        self._watcher = CatalogReader.open(settings.library)  # of the thread that takes requests
+        self._watcher = CatalogReader.open(settings.library)  # belongs to the event loop's thread
 
     def _open_engine(self) -> ServedEngine:
         return ServedEngine(self.settings.library, self.models.get)
 
     def version(self) -> int:
-        """Changes whenever anybody commits to the catalogue. Only for the thread that takes requests."""
+        """Return the catalogue's version, which changes with every commit.
+
+        Only for the event loop's thread.
+        """
         return self._watcher.version()
 
     def close(self) -> None:
@@ -70,7 +73,7 @@ class State:
 
 
 class Models:
-    """The encoder of the model that was asked for last: all engines share it."""
+    """Cache of the latest model's encoder, shared by all engines."""
 
     def __init__(self, load: Callable[[LibraryModel], Encoder]) -> None:
         self._load = load
@@ -78,7 +81,7 @@ class Models:
         self._latest: tuple[LibraryModel, Encoder] | None = None
 
     def get(self, model: LibraryModel) -> Encoder:
-        """The encoder of a catalogued model. Raises ``LibraryError``."""
+        """Return the encoder of a catalogued model. Raises ``LibraryError``."""
         with self._lock:
             if self._latest is None or self._latest[0] != model:
                 self._latest = (model, self._load(model))
@@ -86,7 +89,7 @@ class Models:
 
 
 def state_of(request: Request) -> State:
-    """The state of the server that a request came to (a FastAPI dependency)."""
+    """Return the shared state of the server (a FastAPI dependency)."""
     state = request.app.state.shared
     assert isinstance(state, State)
     return state

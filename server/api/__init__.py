@@ -1,1 +1,1 @@
-"""The routes, a module for each."""
+"""The routes of the API, one module for each address."""

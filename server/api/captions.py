@@ -1,4 +1,4 @@
-"""``/api/captions``: the sentences of the library, page by page or of one photo."""
+"""``/api/captions``: captions of one photo, or of the library by page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ router = APIRouter(prefix="/api", tags=["captions"])
 
 
 class CaptionRow(BaseModel):
-    """A sentence, and the photo it describes, if that is in the library."""
+    """A caption and its photo.
+
+    ``photo`` and ``path`` are None when the photo is not in the library.
+    """
 
     id: int
     text: str
@@ -27,26 +30,26 @@ class CaptionRow(BaseModel):
 
 
 class CaptionPage(BaseModel):
-    """Some captions, in the order they were indexed."""
+    """One page of captions, in the order they were indexed."""
 
     captions: list[CaptionRow]
-    total: int = Field(description="How many there are on all pages.")
-    next: int | None = Field(description="What to give to `after` for the next page; none: this is the last.")
+    total: int = Field(description="Number of captions on all pages.")
+    next: int | None = Field(description="Value of `after` for the next page; null on the last page.")
 
 
 @router.get(
     "/captions",
     response_model=CaptionPage,
-    responses={404: {"model": Problem, "description": "A photo that is not there (any more)"}},
+    responses={404: {"model": Problem, "description": "No such photo"}},
 )
 async def captions(
     state: Annotated[State, Depends(state_of)],
     photo: Annotated[int | None, Query(ge=1, lt=2**63, description="All captions of this photo.")] = None,
-    after: Annotated[int, Query(ge=0, lt=2**63, description="Captions with higher ids.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000, description="How many.")] = 100,
-    split: Annotated[str | None, Query(description="Those of one split.", examples=["dev"])] = None,
+    after: Annotated[int, Query(ge=0, lt=2**63, description="Only captions with a higher id.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Most captions on a page.")] = 100,
+    split: Annotated[str | None, Query(description="Only captions of this split.", examples=["dev"])] = None,
 ) -> Response:
-    """The captions of a photo, or of the whole library a page at a time."""
+    """Return the captions of a photo, or a page of all captions."""
 
     def work(reader: CatalogReader) -> bytes:
         if photo is not None:

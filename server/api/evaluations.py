@@ -1,4 +1,4 @@
-"""``/api/evaluations``: every Recall@K evaluation of the library, and a new one."""
+"""``/api/evaluations``: stored Recall@K evaluations of the library, and new ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _K = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class DirectionResult(BaseModel):
-    """One direction. Beside what is named here, ``R@K``: recall in percent for every K that was asked for."""
+    """The metrics of one direction.
+
+    Further keys ``R@K``: recall in percent for every requested K.
+    """
 
     model_config = ConfigDict(
         extra="allow",
@@ -46,17 +49,17 @@ class DirectionResult(BaseModel):
     )
     median_rank: float
     mean_rank: float
-    ci95: dict[str, tuple[float, float]] = Field(description="The interval of each recall.")
+    ci95: dict[str, tuple[float, float]] = Field(description="95% confidence interval of each recall.")
     n_queries: int
     n_gallery: int
 
 
 class EvaluationResult(BaseModel):
-    """As ``eval --json``."""
+    """The answer of ``eval --json``."""
 
     text_to_image: DirectionResult
     image_to_text: DirectionResult
-    rsum: float = Field(description="R@1, R@5 and R@10 of both directions added up.", examples=[359.7])
+    rsum: float = Field(description="Sum of R@1, R@5 and R@10 of both directions.", examples=[359.7])
     rsum_ci95: tuple[float, float] = Field(examples=[[347.5, 371.4]])
     n_images: int
     n_captions: int
@@ -64,11 +67,11 @@ class EvaluationResult(BaseModel):
     tta: bool
     int8: bool
     split: str | None = Field(examples=["dev"])
-    index_agrees_with_exact: bool = Field(description="Whether the index found what exact search finds.")
+    index_agrees_with_exact: bool = Field(description="True if the index finds the same as exact search.")
 
 
 class StoredEvaluation(EvaluationResult):
-    """As ``eval --history --json``."""
+    """One evaluation of ``eval --history --json``."""
 
     id: int
     date: str = Field(description="UTC.", examples=["2026-01-31T12:00:00Z"])
@@ -76,19 +79,19 @@ class StoredEvaluation(EvaluationResult):
 
 
 class Evaluations(BaseModel):
-    """All that were stored, oldest first."""
+    """All stored evaluations, oldest first."""
 
     evaluations: list[StoredEvaluation]
 
 
 class NewEvaluation(EvaluationResult):
-    """One that has just been run."""
+    """An evaluation that has just been run."""
 
-    warnings: list[str] = Field(description="Such as that it could not be stored.")
+    warnings: list[str] = Field(description="For example that the result could not be stored.")
 
 
 class EvaluationRequest(BaseModel):
-    """What to evaluate."""
+    """The split and the K of a new evaluation."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"split": "dev"}]})
     split: str | None = Field(None, description="Only the pairs of this split.")
@@ -96,7 +99,7 @@ class EvaluationRequest(BaseModel):
 
 
 class Warnings(Silent):
-    """Progress of which only the warnings are kept."""
+    """Progress that keeps only the warnings."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -107,7 +110,7 @@ class Warnings(Silent):
 
 @router.get("/evaluations", response_model=Evaluations)
 async def evaluations(state: Annotated[State, Depends(state_of)]) -> Response:
-    """Every evaluation of this library."""
+    """Return all stored evaluations of this library."""
     return json_reply({"evaluations": await run_in_threadpool(_stored, state.settings.library)})
 
 
@@ -120,7 +123,7 @@ async def evaluations(state: Annotated[State, Depends(state_of)]) -> Response:
     },
 )
 async def run_evaluation(asked: EvaluationRequest, state: Annotated[State, Depends(state_of)]) -> Response:
-    """Evaluates the library and stores the result, as `eval` does. Takes seconds; one at a time."""
+    """Evaluate the library and store the result, as `eval` does. Takes seconds; one at a time."""
     return json_reply(await run_in_threadpool(_run, state, asked))
 
 
@@ -131,7 +134,7 @@ def _stored(library: Path) -> list[dict[str, Any]]:
 
 def _run(state: State, asked: EvaluationRequest) -> dict[str, Any]:
     if not state.evaluating.acquire(blocking=False):
-        raise Refused(409, "an evaluation is running already; it takes seconds")
+        raise Refused(409, "an evaluation is running already; try again in a few seconds")
     try:
         ks = sorted(set(asked.recall))
         command = ["cli.py", "eval", "--recall", ",".join(map(str, ks))]

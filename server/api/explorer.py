@@ -1,4 +1,7 @@
-"""``/api/explorer``: every caption and photo of a split as a query, and what came before the truth."""
+"""``/api/explorer``: the queries of a split, with the true answer's rank.
+
+Every caption and photo of the split is a query.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from twobranch.server.http.replies import json_reply
 from twobranch.server.state import State, state_of
 
 _CHANGING: dict[int | str, dict[str, Any]] = {
-    503: {"model": Problem, "description": "A library that cannot be read, or is just changing"}
+    503: {"model": Problem, "description": "A library that cannot be read, or that is changing"}
 }
 _NO_PAIRS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "No captioned photos, or none in this split"}
@@ -40,11 +43,11 @@ _NO_QUERY: dict[int | str, dict[str, Any]] = {
 }
 router = APIRouter(prefix="/api/explorer", tags=["evaluation"], responses=_CHANGING)
 HITS = 10
-_SplitName = Annotated[str | None, Query(description="Without it all captioned photos.", examples=["dev"])]
+_SplitName = Annotated[str | None, Query(description="Default: all captioned photos.", examples=["dev"])]
 
 
 class SplitFacts(BaseModel):
-    """Captioned photos that can be explored together."""
+    """The size of a split: its captioned photos and their captions."""
 
     name: str | None = Field(description="Null for captions without a split.")
     captions: int
@@ -58,33 +61,33 @@ class Splits(BaseModel):
 
 
 class ConfidenceGroup(BaseModel):
-    """First hits whose confidences lie side by side."""
+    """First hits of similar confidence, from ``low`` to ``high``."""
 
     low: float
     high: float
     said: float = Field(description="Their mean confidence, 0 to 1.")
-    right: float = Field(description="How many of them are true, 0 to 1.")
+    right: float = Field(description="Fraction of them that are true, 0 to 1.")
     hits: int
 
 
 class Reliability(BaseModel):
-    """Whether confidence keeps its word on a split."""
+    """Reliability of the confidence on a split, by groups of confidence."""
 
-    groups: list[ConfidenceGroup] | None = Field(description="Null for a model that has no confidence.")
+    groups: list[ConfidenceGroup] | None = Field(description="Null for a model without confidence.")
 
 
 class ExplorerParameters(BaseModel):
-    """Which queries, and in which order."""
+    """Selection and order of the queries."""
 
     model_config = ConfigDict(extra="forbid")
 
     direction: Direction = "text_to_image"
-    split: str | None = Field(None, description="Without it all captioned photos.", examples=["dev"])
+    split: str | None = Field(None, description="Default: all captioned photos.", examples=["dev"])
     sort: Order = Field(
         "worst",
-        description="`closest`: where the truth missed the first place by the least. `caption`: as indexed.",
+        description="`closest`: smallest score gap to the first place. `caption`: order of indexing.",
     )
-    contains: str = Field("", max_length=200, description="Letters of the caption, or of one of the photo's.")
+    contains: str = Field("", max_length=200, description="Only queries with this text in a caption.")
     from_rank: int = Field(1, ge=1, description="Queries with this rank or a worse one.")
     to_rank: int | None = Field(None, ge=1, description="Queries with this rank or a better one.")
     offset: int = Field(0, ge=0)
@@ -92,27 +95,27 @@ class ExplorerParameters(BaseModel):
 
 
 class Thumbnail(BaseModel):
-    """What shows a photo."""
+    """Path, size and content id of a photo."""
 
     path: str | None
     width: int | None
     height: int | None
-    content: str | None = Field(description="Changes with what is in the file.")
+    content: str | None = Field(description="Id of the file's content; changes with it.")
 
 
 class QueryFacts(Thumbnail):
-    """A query and what became of it."""
+    """A query with its rank and scores."""
 
-    caption: int | None = Field(description="The id of the caption that is asked; null when a photo is.")
-    photo: int = Field(description="The photo that is asked, or that the caption describes.")
-    text: str | None = Field(description="The caption that is asked.")
-    rank: int = Field(description="1 + how many wrong answers score at least as high as the best true one.")
-    truth_score: float = Field(description="Of the best true answer.")
-    best_score: float = Field(description="Of the first hit.")
+    caption: int | None = Field(description="The id of the caption, if the query is a caption; else null.")
+    photo: int = Field(description="The photo that is the query, or that the caption describes.")
+    text: str | None = Field(description="The text of the caption, if the query is a caption; else null.")
+    rank: int = Field(description="1 + number of wrong answers with at least the score of the best true one.")
+    truth_score: float = Field(description="Score of the best true answer.")
+    best_score: float = Field(description="Score of the first hit.")
 
 
 class RankBar(BaseModel):
-    """How many queries have a rank from ``first`` to ``last``."""
+    """The number of queries with a rank from ``first`` to ``last``."""
 
     first: int
     last: int
@@ -120,44 +123,44 @@ class RankBar(BaseModel):
 
 
 class QueryList(BaseModel):
-    """Queries, and how good the model is on all of the split."""
+    """Queries, and the metrics of the model on the whole split."""
 
     split: str | None
     model: str
-    recall: DirectionResult = Field(description="Of all queries of the split: the numbers of `eval`.")
+    recall: DirectionResult = Field(description="Metrics of all queries of the split, as from `eval`.")
     containing: dict[str, float] | None = Field(
-        description="Recall of the queries with these letters alone, in percent.",
+        description="Recall of only the queries that contain the text, in percent.",
         examples=[{"queries": 812, "R@1": 40.1, "R@5": 71.2, "R@10": 80.9, "median_rank": 2}],
     )
-    histogram: list[RankBar] = Field(description="Of the queries with these letters, whatever their rank.")
-    total: int = Field(description="How many queries there are with these letters and ranks.")
+    histogram: list[RankBar] = Field(description="Ranks of all queries with this text; not limited by ranks.")
+    total: int = Field(description="Number of queries with this text and these ranks.")
     queries: list[QueryFacts]
 
 
 class Answer(Thumbnail):
-    """A photo or caption that was found for the query."""
+    """A photo or caption found for the query."""
 
-    rank: int = Field(description="Its place among all; of equal scores those that are not true come first.")
+    rank: int = Field(description="Its rank in the gallery; wrong answers come first among equal scores.")
     score: float
-    above: float = Field(description="Score less that of the best true one: if not negative, it came before.")
+    above: float = Field(description="Its score minus the best true one's; from 0 on it ranks above it.")
     true: bool
-    photo: int | None = Field(description="The photo, or the one that the caption describes.")
+    photo: int | None = Field(description="The photo, or the photo that the caption describes.")
     caption: int | None
     text: str | None
 
 
 class QueryDetail(BaseModel):
-    """A query, what is true, and what was found."""
+    """A query with its true answers and its hits."""
 
     query: QueryFacts
-    gallery: int = Field(description="How many answers there are to choose from.")
-    truths: list[Answer] = Field(description="All that is true, best first.")
-    hits: list[Answer] = Field(description="The first ten.")
+    gallery: int = Field(description="Number of possible answers.")
+    truths: list[Answer] = Field(description="All true answers, best first.")
+    hits: list[Answer] = Field(description="The first ten hits.")
 
 
 @router.get("/splits", response_model=Splits)
 async def splits(state: Annotated[State, Depends(state_of)]) -> Response:
-    """The splits whose photos and captions can be searched."""
+    """Return the splits whose photos and captions can be searched."""
     found = await state.explorers.run(lambda explorer: explorer.splits())
     return json_reply({"splits": [asdict(split) for split in found]})
 
@@ -166,7 +169,7 @@ async def splits(state: Annotated[State, Depends(state_of)]) -> Response:
 async def queries(
     parameters: Annotated[ExplorerParameters, Query()], state: Annotated[State, Depends(state_of)]
 ) -> Response:
-    """Queries of a split by rank. The first time all ranks are computed, which takes seconds."""
+    """Return queries of a split with their ranks. The first call computes all ranks, which takes seconds."""
     return json_reply(await state.explorers.run(lambda explorer: _list(explorer, parameters)))
 
 
@@ -176,8 +179,10 @@ async def confidence(
     direction: Direction = "text_to_image",
     split: _SplitName = None,
 ) -> Response:
-    """How often first hits of some confidence are true: each of at most 2,000 queries is put twice, with and
-    without the truth in the gallery."""
+    """Return how often first hits are true, by confidence.
+
+    At most 2,000 queries are searched twice each: with and without the true answers in the gallery.
+    """
     groups = await state.explorers.run(lambda explorer: reliability(explorer.explore(split), direction))
     return json_reply({"groups": None if groups is None else [asdict(group) for group in groups]})
 
@@ -185,11 +190,11 @@ async def confidence(
 @router.get("/{direction}/{id}", response_model=QueryDetail, responses={**_NO_PAIRS, **_NO_QUERY})
 async def query(
     direction: Direction,
-    id: Annotated[int, Path(description="Of the caption, or of the photo.", examples=[1])],
+    id: Annotated[int, Path(description="The id of the caption or photo.", examples=[1])],
     state: Annotated[State, Depends(state_of)],
     split: _SplitName = None,
 ) -> Response:
-    """One query: the truth with its rank and score, and what was found instead."""
+    """Return one query with its true answers and its hits."""
     return json_reply(await state.explorers.run(lambda explorer: _detail(explorer, direction, id, split)))
 
 
@@ -273,11 +278,11 @@ def _query_facts(
 
 
 def _facts(reader: CatalogReader, side: Side, rows: list[int]) -> dict[int, Facts]:
-    """What the catalogue says now, by row."""
+    """Return the catalogue's current facts, by row. Raises ``Refused``."""
     vectors = side.vector_ids[rows].tolist()
     found = reader.found(side.kind, vectors)
     if len(found) < len(set(vectors)):
-        raise Refused(503, "the library has changed this very moment; ask again")
+        raise Refused(503, "the library has just changed; try again")
     return {row: found[vector] for row, vector in zip(rows, vectors, strict=True)}
 
 
@@ -291,5 +296,5 @@ def _thumbnail(facts: Facts) -> dict[str, Any]:
 
 
 def _rounded(score: float) -> float:
-    """To what float32 holds of it."""
+    """Return the score rounded to the precision of float32."""
     return round(score, 6)

@@ -1,4 +1,4 @@
-"""``/api/facets``: by what the photos that filters let through can be told apart."""
+"""``/api/facets``: numbers of photos by year, folder, camera and so on."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ router = APIRouter(prefix="/api", tags=["search"])
 
 
 class FacetCount(BaseModel):
-    """A value to filter by, and how many photos there are then."""
+    """A filter value and its number of photos."""
 
     value: str
     photos: int
 
 
 class FacetsAnswer(BaseModel):
-    """Of each kind what there is, counted under all the filters but that kind's own."""
+    """The facets and their counts.
 
-    photos: int = Field(description="How many photos all the filters let through.")
+    Each facet is counted with all filters except its own.
+    """
+
+    photos: int = Field(description="Number of photos that match all filters.")
     years: list[FacetCount] = Field(description="The newest first.")
     months: list[FacetCount] = Field(description="Such as 2023-06, the newest first.")
-    folders: list[FacetCount] = Field(description="What `path` takes, the largest first.")
-    cameras: list[FacetCount] = Field(description="What `camera` takes, the most used first.")
+    folders: list[FacetCount] = Field(description="Values for `path`, the largest folder first.")
+    cameras: list[FacetCount] = Field(description="Values for `camera`, the most used first.")
     shapes: list[FacetCount]
     formats: list[FacetCount]
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "A filter that cannot be understood"},
+    400: {"model": Problem, "description": "An invalid filter"},
     503: {"model": Problem, "description": "A library that cannot be read"},
 }
 
@@ -48,7 +51,7 @@ async def facets(
     parameters: Annotated[FilterParameters, Query()],
     state: Annotated[State, Depends(state_of)],
 ) -> Response:
-    """How many photos there are of each year, month, folder, camera, shape and format."""
+    """Count photos by year, month, folder, camera, shape and format."""
     asked, version = request.url.query, state.version()
     answer = state.facets.get(asked, version)
     if answer is None:

@@ -1,4 +1,4 @@
-"""``/healthz``: whether the catalogue answers."""
+"""``/healthz``: a health check of the catalogue."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from twobranch.server.state import State, state_of
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", responses={503: {"model": Problem, "description": "It does not answer"}})
+@router.get("/healthz", responses={503: {"model": Problem, "description": "The catalogue cannot be read"}})
 async def healthz(state: Annotated[State, Depends(state_of)]) -> Response:
-    """200 when the catalogue answers. For everybody, so it says nothing else."""
+    """Return 200 if the catalogue can be read.
+
+    It needs no token, so the answer has no other facts.
+    """
 
     def work(reader: CatalogReader) -> None:
-        # Opened anew: a reader that is open still reads a file that was deleted or replaced.
+        # Open it again: an open reader still reads a file that was deleted or replaced.
         with closing(CatalogReader.open(state.settings.library)) as fresh:
             fresh.active_model()
 
     try:
         await state.readers.run(work)
     except LibraryError:
-        raise Refused(503, "the library does not answer; the command `status` says more") from None
+        raise Refused(503, "the library cannot be read; the command `status` shows why") from None
     return Response(b'{"ok": true}', media_type="application/json")

@@ -1,4 +1,4 @@
-"""``/api/index``: bringing the library up to date from the page."""
+"""``/api/index``: start, watch and stop indexing runs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ router = APIRouter(prefix="/api/index", tags=["indexing"])
 
 
 class IndexRequest(BaseModel):
-    """What to index. No path comes from a visitor: folders are those that ``serve`` was started with."""
+    """The folder to index.
+
+    It is a number and never a path: visitors can only choose folders that ``serve`` was started with.
+    """
 
     folder: int | None = Field(
         None,
         ge=0,
-        description="The number of a folder in `folders_to_index` of /api/status. Null: all that the library "
-        "knows, or while it knows none, all of those folders.",
+        description="The number of a folder in `folders_to_index` of /api/status. Null: all folders of the "
+        "library, or, if it has none yet, all of `folders_to_index`.",
     )
 
     model_config = ConfigDict(extra="forbid")
@@ -38,7 +41,7 @@ class FailedPhoto(BaseModel):
 
 
 class IndexReport(BaseModel):
-    """As ``index --json``."""
+    """The answer of ``index --json``."""
 
     added: int
     updated: int
@@ -54,23 +57,23 @@ class IndexReport(BaseModel):
 
 
 class IndexState(BaseModel):
-    """How it stands with the run under way, else with the last one that this server did."""
+    """The state of the current run, else of this server's last."""
 
     running: bool
-    stopping: bool = Field(description="It was asked to end, and finishes what it is writing.")
-    stopped: bool = Field(description="It ended because it was asked to; what it had finished is kept.")
+    stopping: bool = Field(description="The run was asked to stop and finishes its last write.")
+    stopped: bool = Field(description="The run ended because it was asked to; finished work is kept.")
     started_at: str | None
     ended_at: str | None
-    label: str | None = Field(description="The work under way, such as `photos`.")
+    label: str | None = Field(description="The current step, such as `photos`.")
     done: int
-    total: int | None = Field(description="Null where nobody knows.")
+    total: int | None = Field(description="Null if unknown.")
     per_second: float | None
     notes: list[str]
-    report: IndexReport | None = Field(description="Once it has come to its end.")
+    report: IndexReport | None = Field(description="Set when the run is complete.")
     error: str | None
     failed: list[FailedPhoto]
     library_version: int = Field(
-        description="Another one after whatever was committed to the library, by this run or by others."
+        description="Changes with every commit to the library, by this run or by others."
     )
 
 
@@ -85,7 +88,10 @@ class IndexState(BaseModel):
     },
 )
 async def start(state: Annotated[State, Depends(state_of)], request: IndexRequest | None = None) -> Response:
-    """Start a run, in a process of its own with a lower priority than searches; one at a time."""
+    """Start an indexing run. One at a time.
+
+    It runs in a process of its own, with a lower priority than searches.
+    """
     folder = None if request is None else request.folder
     await run_in_threadpool(_start, state, folder)
     reply = _reply(state)
@@ -95,13 +101,13 @@ async def start(state: Annotated[State, Depends(state_of)], request: IndexReques
 
 @router.get("", response_model=IndexState)
 async def progress(state: Annotated[State, Depends(state_of)]) -> Response:
-    """How far it is; cheap enough to be asked every second."""
+    """Return the progress of the run. Cheap enough to call every second."""
     return _reply(state)
 
 
 @router.delete("", response_model=IndexState)
 async def stop(state: Annotated[State, Depends(state_of)]) -> Response:
-    """Stop the run, if there is one. What is finished is kept; the next run goes on from there."""
+    """Stop the run, if any. Finished work is kept, and the next run continues from there."""
     state.indexing.stop()
     return _reply(state)
 
@@ -111,10 +117,10 @@ def _reply(state: State) -> Response:
 
 
 def _start(state: State, folder: int | None) -> None:
-    """Raises ``Refused``, and ``LibraryError``."""
+    """Start a run. Raises ``Refused`` and ``LibraryError``."""
     library, folders = state.settings.library, state.settings.folders
     if folder is not None and folder >= len(folders):
-        raise Refused(404, f"there is no folder {folder}; the server was started with {len(folders)}")
+        raise Refused(404, f"there is no folder {folder}; `folders_to_index` has {len(folders)}")
     if folder is not None:
         paths = folders[folder : folder + 1]
     elif has_folders(library):
@@ -122,7 +128,7 @@ def _start(state: State, folder: int | None) -> None:
     elif folders:
         paths = folders
     else:
-        raise Refused(400, "this library knows no folder yet; start the server with one: `serve ~/Pictures`")
+        raise Refused(400, "this library has no folders yet; start the server with one: `serve ~/Pictures`")
     try:
         state.indexing.start(paths)
     except LibraryBusyError as error:

@@ -1,4 +1,4 @@
-"""``/metrics``: what the server did, in the text format of Prometheus.
+"""``/metrics``: counters and gauges in the text format of Prometheus.
 
 Written by hand: a counter, a histogram and a few gauges need no package.
 """
@@ -23,8 +23,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 
 
-class Counts:
-    """Requests by method, route and status, and how long they took by route."""
+class RequestStats:
+    """Request counts by method, route and status, and durations by route."""
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str, int]] = Counter()
@@ -35,13 +35,13 @@ class Counts:
         self.seconds.setdefault(route, _Histogram()).add(seconds)
 
     def lines(self) -> list[str]:
-        """As Prometheus reads them."""
+        """Return the lines of Prometheus's text format."""
         name = "twobranch_requests_total"
         lines = _head(name, "Requests; status 0: never answered.", "counter")
         for (method, route, status), n in sorted(self.requests.items()):
             lines.append(f'{name}{{method="{method}",route="{route}",status="{status}"}} {n}')
         name = "twobranch_request_seconds"
-        lines += _head(name, "From the head of a request to the end of its answer.", "histogram")
+        lines += _head(name, "Seconds from the head of a request to the end of its answer.", "histogram")
         for route, histogram in sorted(self.seconds.items()):
             n = 0
             for bound, n_within in zip((*_BOUNDS, "+Inf"), histogram.n_within, strict=True):
@@ -54,7 +54,7 @@ class Counts:
 
 class _Histogram:
     def __init__(self) -> None:
-        self.n_within = [0] * (len(_BOUNDS) + 1)  # one more, for what takes longer than the last bound
+        self.n_within = [0] * (len(_BOUNDS) + 1)  # the last: longer than every bound
         self.total = 0.0
 
     def add(self, seconds: float) -> None:
@@ -62,18 +62,18 @@ class _Histogram:
         self.total += seconds
 
 
-class Measured:
-    """An application whose requests are counted."""
+class RequestMetrics:
+    """ASGI middleware that counts requests and measures their duration."""
 
-    def __init__(self, app: ASGIApp, counts: Counts) -> None:
+    def __init__(self, app: ASGIApp, stats: RequestStats) -> None:
         self._app = app
-        self._counts = counts
+        self._stats = stats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = perf_counter(), 0  # of a request that was never answered
+        started, status = perf_counter(), 0  # 0: never answered
 
         async def send_and_look(message: Message) -> None:
             nonlocal status
@@ -84,40 +84,43 @@ class Measured:
         try:
             await self._app(scope, receive, send_and_look)
         finally:
-            self._counts.add(scope["method"], _route(scope), status, perf_counter() - started)
+            self._stats.add(scope["method"], _route(scope), status, perf_counter() - started)
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route that answered, never the path: names of photos are nobody's labels."""
+    """Return the template of the route that answered.
+
+    Not the path: names of photos must not become labels.
+    """
     path = getattr(scope.get("route"), "path", None)
     return (path or "/") if isinstance(path, str) else "none"
 
 
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request, state: Annotated[State, Depends(state_of)]) -> Response:
-    """Counters, latencies and gauges."""
+    """Counters, latencies and gauges for Prometheus."""
 
     def n_photos(reader: CatalogReader) -> int:
         model = reader.active_model()
         return 0 if model is None else reader.count_vectors("images", model.id)
 
-    counts = request.app.state.counts
-    assert isinstance(counts, Counts)
+    stats = request.app.state.stats
+    assert isinstance(stats, RequestStats)
     gauges = {
         "twobranch_photos": ("Photos that can be found.", await state.readers.run(n_photos)),
-        "twobranch_indexing": ("Whether this server is indexing.", int(state.indexing.as_json()["running"])),
+        "twobranch_indexing": ("1 while this server is indexing.", int(state.indexing.as_json()["running"])),
     }
     memory = _resident_bytes()
     if memory is not None:
         gauges["process_resident_memory_bytes"] = ("Memory of the process.", memory)
     searches = sum(
-        n for (_, route, status), n in counts.requests.items() if route == "/api/search" and status == 200
+        n for (_, route, status), n in stats.requests.items() if route == "/api/search" and status == 200
     )
     totals = {
         "twobranch_searches_total": ("Searches that were answered.", searches),
-        "twobranch_remembered_answers_total": ("Of these from memory.", state.answers.n_given),
+        "twobranch_remembered_answers_total": ("Searches answered from the cache.", state.answers.n_given),
     }
-    lines = counts.lines()
+    lines = stats.lines()
     for kind, values in (("counter", totals), ("gauge", gauges)):
         for name, (text, value) in values.items():
             lines += [*_head(name, text, kind), f"{name} {value}"]
@@ -129,7 +132,10 @@ def _head(name: str, text: str, kind: str) -> list[str]:
 
 
 def _resident_bytes() -> int | None:
-    """Of this process, where the system has a file that says it, as Linux does."""
+    """Return the resident memory of this process in bytes.
+
+    None on systems without /proc, which Linux has.
+    """
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -1,4 +1,4 @@
-"""A photo's own file over HTTP: whole or in ranges, and never run as anything."""
+"""A photo's own file over HTTP: whole or in ranges, never executed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twobranch.indexer.catalog.photo_file import OpenedFile
 
 _CHUNK = 1 << 18
 _HEAD = 16
-# What browsers show, by the beginnings of files.
+# Media types that browsers display, by the first bytes of the file.
 _BEGINNINGS = (
     (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
@@ -26,14 +26,15 @@ _BEGINNINGS = (
     (re.compile(rb"BM"), "image/bmp"),
 )
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-# A file that pretends to be a photo is never a page of ours.
+# A file that only claims to be a photo must not run as a page of this site.
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 
 
 def original(opened: OpenedFile, name: str, asked: Mapping[str, str]) -> Response:
-    """The answer that sends an open file, which it closes, under its ``name``; ``asked`` are the headers.
+    """Return an answer that sends an open file and then closes it.
 
-    Of a request for several ranges all is sent, as RFC 9110 allows.
+    ``name`` is the file name for the browser, ``asked`` are the request's headers. A request for several
+    ranges gets the whole file, as RFC 9110 allows.
     """
     head = opened.file.read(_HEAD)
     kind = next((kind for beginning, kind in _BEGINNINGS if beginning.match(head)), None)
@@ -55,7 +56,7 @@ def original(opened: OpenedFile, name: str, asked: Mapping[str, str]) -> Respons
     if part and part[0] != "bytes=-" and asked.get("if-range", etag) in (etag, changed):
         if part[1]:
             first, last = int(part[1]), min(int(part[2] or last), last)
-        else:  # the last so many bytes
+        else:  # a suffix range: the last n bytes
             first = max(0, opened.size - int(part[2]))
         if first > last:
             opened.file.close()
@@ -68,7 +69,7 @@ def original(opened: OpenedFile, name: str, asked: Mapping[str, str]) -> Respons
 
 
 def matches(etag: str, if_none_match: str | None) -> bool:
-    """Whether what the browser has is still current."""
+    """Return True if the browser's cached copy is current."""
     if if_none_match is None:
         return False
     known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
@@ -76,7 +77,7 @@ def matches(etag: str, if_none_match: str | None) -> bool:
 
 
 async def _chunks(file: BinaryIO, first: int, n: int) -> AsyncIterator[bytes]:
-    """``n`` bytes from the ``first`` on; the reading is left to threads."""
+    """Yield ``n`` bytes from offset ``first`` on. Reads in threads, and closes the file."""
     run = asyncio.get_running_loop().run_in_executor
     try:
         await run(None, file.seek, first)
@@ -88,7 +89,10 @@ async def _chunks(file: BinaryIO, first: int, n: int) -> AsyncIterator[bytes]:
 
 
 def _disposition(what: str, name: str) -> str:
-    """What becomes of the file, under which name (RFC 6266): in ASCII for old browsers, and as UTF-8."""
+    """Return the Content-Disposition header (RFC 6266).
+
+    It has the name in ASCII for old browsers, and in UTF-8.
+    """
     whole = re.sub("[\ud800-\udfff]", "_", name)  # bytes that are not UTF-8
     plain = re.sub(r'[^ -~]|["%\\/]', "_", name)
     return f"{what}; filename=\"{plain}\"; filename*=UTF-8''{quote(whole, safe='')}"

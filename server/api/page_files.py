@@ -1,4 +1,4 @@
-"""The page's files, wherever no route of the program is."""
+"""The static files of the page."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ _ROUTES = frozenset({"/healthz", "/metrics", "/login", "/logout"})
 
 
 class PageFiles(Mount):
-    """``server/page`` at ``/``. What belongs to the API is none of it, so that a wrong address or method
-    there is answered as such."""
+    """The folder ``server/page`` at ``/``.
+
+    It does not match addresses of the API, so that a wrong address or method there gets its own error.
+    """
 
     def __init__(self) -> None:
         super().__init__("/", StaticFiles(directory=PAGE, html=True), name="page")

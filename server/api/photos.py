@@ -1,4 +1,4 @@
-"""``/api/photos``: what is known of a photo, small pictures of it, and its file."""
+"""``/api/photos``: a photo's metadata, its thumbnails and its file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ Shared = Annotated[State, Depends(state_of)]
 
 
 class Side(IntEnum):
-    """Pixels of the longer side, at most: for a grid, for one on a fine screen, for a whole window."""
+    """Largest size of the longer side, in pixels.
+
+    For a grid, for a grid on a high-density screen, and for a whole window.
+    """
 
     SMALL = 320
     MEDIUM = 640
@@ -44,13 +47,13 @@ class Side(IntEnum):
 
 _MOST_ALIKE = 24
 _GONE: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "A photo that is not there, or cannot be read, any more"},
+    404: {"model": Problem, "description": "No such photo, or its file cannot be read any more"},
     503: {"model": Problem, "description": "A library that cannot be read"},
 }
 
 
 class PhotoCaption(BaseModel):
-    """A sentence about the photo."""
+    """A caption of the photo."""
 
     id: int
     text: str
@@ -69,31 +72,31 @@ class AlikePhoto(BaseModel):
 
 
 class PhotoAnswer(BaseModel):
-    """All that the library knows of a photo."""
+    """The metadata of a photo, its captions and its near-duplicates."""
 
     photo: int
     path: str
     name: str
-    folder: str = Field(description="The absolute path of the folder that it is in.")
+    folder: str = Field(description="The absolute path of its folder.")
     date: str | None = Field(description="By the camera's clock.")
     camera: str | None
     width: int | None
     height: int | None
     bytes: int
-    format: str = Field(description="By the end of its name, as the filter takes it.", examples=["jpg"])
+    format: str = Field(description="Its suffix, as the filter `format` takes it.", examples=["jpg"])
     latitude: float | None
     longitude: float | None
-    keywords: list[str] = Field(description="In the file, with its title and description.")
+    keywords: list[str] = Field(description="Keywords, title and description in the file.")
     indexed_at: str = Field(description="In UTC.")
     failure: str | None = Field(description="Why it could not be read when it was indexed.")
-    content: str | None = Field(description="Changes with what is in the file.")
+    content: str | None = Field(description="Id of the file's content; changes with it.")
     captions: list[PhotoCaption]
     alike: list[AlikePhoto]
 
 
 @router.get("/{photo}", response_model=PhotoAnswer, responses=_GONE)
 async def photo_answer(photo: PhotoId, state: Shared) -> Response:
-    """What is known of a photo, its captions, and the photos that look almost the same."""
+    """Return a photo's metadata, captions and near-duplicates."""
 
     def work(engine: ServedEngine) -> bytes:
         engine.catch_up()
@@ -116,7 +119,7 @@ async def photo_answer(photo: PhotoId, state: Shared) -> Response:
 @router.get(
     "/{photo}/thumbnail",
     response_class=Response,
-    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "As the browser has it"}, **_GONE},
+    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "Not modified"}, **_GONE},
 )
 async def thumbnail(
     request: Request,
@@ -124,10 +127,10 @@ async def thumbnail(
     state: Shared,
     size: Annotated[Side, Query(description="Pixels of the longer side, at most.")] = Side.SMALL,
     v: Annotated[
-        str | None, Query(description="The photo's `content`: the answer then holds for a year.")
+        str | None, Query(description="The photo's `content`: the answer may then be cached for a year.")
     ] = None,
 ) -> Response:
-    """A small picture of a photo as it is now, upright, as WebP."""
+    """Return an upright thumbnail of the current file, as WebP."""
 
     def look(reader: CatalogReader) -> tuple[PhotoFile, bytes | None, Thumbnail | None]:
         file = _file(reader, photo)
@@ -160,13 +163,16 @@ async def thumbnail(
     responses={
         200: {"content": {"image/*": {}, "application/octet-stream": {}}},
         206: {"description": "The range that was asked for"},
-        304: {"description": "As the browser has it"},
+        304: {"description": "Not modified"},
         416: {"description": "A range that the file does not have"},
         **_GONE,
     },
 )
 async def original_file(request: Request, photo: PhotoId, state: Shared) -> Response:
-    """The photo's file, whole or a range of it, as long as it holds what was indexed."""
+    """Return the photo's file or a range of it, if unchanged.
+
+    A file that has changed since it was indexed is not sent.
+    """
 
     def look(reader: CatalogReader) -> Response:
         file = _file(reader, photo)
@@ -193,7 +199,7 @@ def _thumbnail_headers(content_hash: bytes, side: int, v: str | None) -> dict[st
     is_named = v is not None and v == content_name(content_hash)
     return {
         "ETag": _etag(content_hash, side),
-        # Of photos that perhaps only some may see: not for proxies.
+        # Private: proxies must not store photos that only some people may see.
         "Cache-Control": "private, max-age=31536000, immutable" if is_named else "private, no-cache",
         "X-Content-Type-Options": "nosniff",
     }
@@ -222,7 +228,7 @@ def _facts(photo: CataloguedPhoto) -> dict[str, Any]:
 
 
 def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:
-    """The photos that look almost the same as this one, the most alike first."""
+    """Return the near-duplicates of a photo, the most similar first."""
     if engine.model is None:
         return []
     index = engine.index("images")
@@ -231,7 +237,7 @@ def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:
         return []
     try:
         vector = index.vectors([own])
-    except KeyError:  # newer than what the engine knows
+    except KeyError:  # newer than the engine's index
         return []
     scores, ids = (row[0].tolist() for row in index.search(vector, _MOST_ALIKE + 1))
     found = engine.catalog.found("images", ids)

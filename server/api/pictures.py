@@ -1,4 +1,4 @@
-"""``/api/pictures``: small views of pictures that were handed in, for whoever searched with them."""
+"""``/api/pictures``: thumbnails of uploaded pictures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ router = APIRouter(prefix="/api/pictures", tags=["search"])
     response_class=Response,
     responses={
         200: {"content": {"image/webp": {}}, "description": "WebP, at most 256 pixels a side"},
-        404: {"model": Problem, "description": "A picture that was never here, or no longer is"},
+        404: {"model": Problem, "description": "No such picture, or it is no longer stored"},
     },
 )
 async def thumbnail(name: str, state: Annotated[State, Depends(state_of)]) -> Response:
-    """The small view of a picture, by the name that POST /api/search gave it."""
+    """Return the thumbnail of an uploaded picture.
+
+    ``name`` comes from the answer of POST /api/search.
+    """
     picture = state.pictures.get(name)
     if picture is None:
         raise not_found("picture of that name")
-    # The name is made of the picture's bytes: what it shows never changes.
+    # The name is a hash of the picture's bytes, so the thumbnail never changes.
     forever = {"Cache-Control": "private, max-age=31536000, immutable"}
     return Response(picture.thumbnail, media_type="image/webp", headers=forever)

@@ -1,4 +1,4 @@
-"""``/api/search``: what the command ``search`` does, over HTTP."""
+"""``/api/search``: the command ``search`` over HTTP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
 
 
 class FilterParameters(BaseModel):
-    """The filters: which photos may be found."""
+    """The filters of a search."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -64,7 +64,10 @@ class FilterParameters(BaseModel):
 
 
 class SearchParameters(FilterParameters):
-    """A search. Without any of ``q``, ``picture`` and ``like``, for the newest photos."""
+    """The parameters of a search.
+
+    Without ``q``, ``picture`` and ``like`` it finds the newest photos.
+    """
 
     q: str = Field(
         "",
@@ -87,7 +90,10 @@ class SearchParameters(FilterParameters):
     )
 
     def request(self, picture: PictureTerm | None) -> SearchRequest:
-        """The request for the engine, with the picture that was handed in. Raises ``UserError``."""
+        """Return the request for the engine. Raises ``UserError``.
+
+        ``picture`` is the uploaded picture, if any.
+        """
         feedback = PhotoFeedback(tuple(self.like), tuple(self.unlike)) if self.like or self.unlike else None
         return SearchRequest(
             words=(self.q,) if self.q.strip() else (),
@@ -107,7 +113,7 @@ class SearchParameters(FilterParameters):
 
 
 class HitModel(BaseModel):
-    """A photo or caption that was found."""
+    """A photo or caption of the results."""
 
     rank: int
     score: float | None = Field(description="Inner product of two unit vectors, higher is closer.")
@@ -125,7 +131,7 @@ class HitModel(BaseModel):
 
 
 class Correction(BaseModel):
-    """A word that is probably mistyped."""
+    """A word that is probably misspelt."""
 
     word: str
     known: list[str] = Field(description="What may be meant, the likeliest first.")
@@ -133,7 +139,7 @@ class Correction(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """The answer of ``search --json``, and the name of the picture."""
+    """The answer of ``search --json``, with the name of the picture."""
 
     query: str
     in_: Gallery = Field(alias="in")
@@ -196,7 +202,11 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 async def search(
     request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
 ) -> Response:
-    """Photos or captions for words, for a picture, for photos of the library; or the newest."""
+    """Search photos or captions.
+
+    The query is words, an uploaded picture or photos of the library. Without a query it returns the newest
+    photos.
+    """
     asked, version = request.url.query, state.version()
     remembered = state.answers.get(asked, version)
     if remembered is not None:
@@ -221,7 +231,10 @@ async def search(
 async def search_by_picture(
     request: Request, parameters: Parameters, state: Annotated[State, Depends(state_of)]
 ) -> Response:
-    """As GET, for a picture in the form; ``picture`` in the answer names it for later."""
+    """Search with an uploaded picture.
+
+    Otherwise as GET. ``picture`` in the answer is the name of the picture for later searches.
+    """
 
     def find_encoder(engine: ServedEngine) -> Encoder:
         engine.catch_up()
@@ -250,7 +263,7 @@ def _search(engine: SearchEngine, parameters: SearchParameters, pictures: Pictur
 
 
 def _picture_term(engine: SearchEngine, name: str, pictures: Pictures) -> PictureTerm:
-    """Look up a picture that was handed in. Raises ``Refused``."""
+    """Look up an uploaded picture. Raises ``Refused``."""
     picture = pictures.get(name)
     if picture is None or engine.model is None or picture.fingerprint != engine.model.fingerprint:
         raise Refused(404, "that picture is no longer here; hand it in again")

@@ -1,4 +1,4 @@
-"""``/api/status`` and ``/api/models``: what the library holds, and which models there are."""
+"""``/api/status`` and ``/api/models``: the state of the library, and the models."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ router = APIRouter(
 
 
 class Folder(BaseModel):
-    """A folder that the library knows."""
+    """A folder of the library."""
 
     path: str
     photos: int
-    reachable: bool = Field(description="False where it is gone, or its drive not mounted.")
+    reachable: bool = Field(description="False if it is deleted, or its drive is not mounted.")
 
 
 class CaptionFile(BaseModel):
@@ -45,7 +45,7 @@ class UnreadPhoto(BaseModel):
 
 
 class Disk(BaseModel):
-    """Bytes."""
+    """Disk usage of the library, in bytes."""
 
     catalogue: int
     index: int
@@ -54,7 +54,7 @@ class Disk(BaseModel):
 
 
 class LastIndex(BaseModel):
-    """The last run of ``index`` that came to its end."""
+    """The last complete run of ``index``."""
 
     ended: str
     added: int
@@ -65,7 +65,7 @@ class LastIndex(BaseModel):
 
 
 class FolderChanges(BaseModel):
-    """Files that the next ``index`` would find new, changed or gone."""
+    """Numbers of new, changed and deleted files since the last ``index``."""
 
     new: int
     changed: int
@@ -74,12 +74,12 @@ class FolderChanges(BaseModel):
 
 
 class LibraryStatus(BaseModel):
-    """As ``status --json``."""
+    """The answer of ``status --json``, with version and folders to index."""
 
     library: str
-    model: str | None = Field(description="None where nothing was encoded yet.")
-    tta: bool = Field(description="Whether the photos were encoded in two views.")
-    int8: bool = Field(description="Whether they were encoded in 8 bits.")
+    model: str | None = Field(description="Null if nothing is encoded yet.")
+    tta: bool = Field(description="True if the photos were encoded in two views.")
+    int8: bool = Field(description="True if they were encoded in 8 bits.")
     photos: int
     searchable_photos: int
     captions: int
@@ -92,13 +92,16 @@ class LibraryStatus(BaseModel):
     without_vector: list[str]
     disk: Disk
     last_index: LastIndex | None
-    changes: FolderChanges | None = Field(description="Null unless it was asked for with `scan`.")
-    version: str = Field(description="Of the program.")
-    folders_to_index: list[str] = Field(description="What `serve` was started with.")
+    changes: FolderChanges | None = Field(description="Null without `scan`.")
+    version: str = Field(description="The version of the program.")
+    folders_to_index: list[str] = Field(description="The folders that `serve` was started with.")
 
 
 class ModelFacts(BaseModel):
-    """A model, and how good it is on its own dev split. Where its folder is gone there is but its name."""
+    """A model with its metrics on its own dev split.
+
+    If its folder is gone only its name is known.
+    """
 
     name: str
     folder: str | None
@@ -107,12 +110,12 @@ class ModelFacts(BaseModel):
     rsum: float | None
     text_to_image_R1: float | None = Field(alias="text_to_image_R@1")
     image_to_text_R1: float | None = Field(alias="image_to_text_R@1")
-    corpus: str | None = Field(description="What it was trained with.")
-    dim: int | None = Field(description="Numbers in a vector.")
+    corpus: str | None = Field(description="The captions it was trained with.")
+    dim: int | None = Field(description="Dimension of its vectors.")
 
 
 class Models(BaseModel):
-    """The shipped models, and those that the library was indexed with."""
+    """The shipped models, and the models of the library."""
 
     models: list[ModelFacts]
 
@@ -120,9 +123,9 @@ class Models(BaseModel):
 @router.get("/status", response_model=LibraryStatus)
 async def status(
     state: Annotated[State, Depends(state_of)],
-    scan: Annotated[bool, Query(description="Compare the folders with the library: lists them all.")] = False,
+    scan: Annotated[bool, Query(description="Compare the library with all files in its folders.")] = False,
 ) -> Response:
-    """What is indexed, with which model, what failed and why."""
+    """Return the state of the library, as ``status --json``."""
     settings = state.settings
     facts = await run_in_threadpool(library_status, settings.library, scan=scan)
     folders = [str(folder) for folder in settings.folders]
@@ -131,5 +134,5 @@ async def status(
 
 @router.get("/models", response_model=Models)
 async def models(state: Annotated[State, Depends(state_of)]) -> Response:
-    """The models at hand, as ``models --json``."""
+    """Return the available models, as ``models --json``."""
     return json_reply({"models": await run_in_threadpool(known_models, state.settings.library)})

@@ -1,4 +1,4 @@
-"""Small pictures of the library's photos: made once, in threads of their own, and kept on disk."""
+"""Thumbnails of the library's photos, made in threads and cached on disk."""
 
 from __future__ import annotations
 
@@ -22,43 +22,47 @@ from twobranch.indexer.disk.memory import Memory
 _QUALITY = 80  # of WebP, 0 to 100
 _NICENESS = 10
 _MAX_BYTES = 1 << 30  # of a file; `index` reads no larger ones
-_DECODING = 1 << 30  # bytes that the photos which are being decoded take together
+_DECODING = 1 << 30  # bytes of memory for all photos that are being decoded
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture as WebP, and the sha256 of the file that it shows."""
+    """A thumbnail as WebP, and the SHA-256 of its photo's file."""
 
     content_hash: bytes
     data: bytes
 
 
 class _Making:
-    """A picture that is asked for, and how many wait for it."""
+    """A thumbnail in the making, and the number of requests for it."""
 
     def __init__(self, work: Future[Thumbnail]) -> None:
         self.work = work
         self.answer = asyncio.wrap_future(work)
-        self.answer.add_done_callback(_look_at)  # asyncio complains of errors that nobody has waited for
+        self.answer.add_done_callback(_retrieve_error)  # otherwise asyncio logs unretrieved exceptions
         self.n_waiting = 0
 
 
 class Thumbnails:
-    """The pictures of one library. ``make`` and ``close`` are for the thread that takes requests."""
+    """The thumbnails of one library.
+
+    ``make`` and ``close`` may only be called in the event loop's thread.
+    """
 
     def __init__(self, library: Path) -> None:
         self._cache = ThumbnailCache(library)
-        # Decoding and searching share the cores; with more threads searches would wait longer for no gain.
+        # Decoding and searching share the cores: more threads would slow down searches and gain nothing.
         self._makers = ThreadPoolExecutor(
-            usable_cores(), thread_name_prefix="thumbnail", initializer=_let_searches_go_first
+            usable_cores(), thread_name_prefix="thumbnail", initializer=_lower_priority
         )
         self._memory = Memory(_DECODING)
         self._making: dict[tuple[PhotoFile, int], _Making] = {}
 
     def current(self, photo: PhotoFile) -> bytes | None:
-        """The sha256 of the photo's file, where it looks as when it was indexed; None: nobody knows it.
+        """Return the SHA-256 of the photo's file, or None if it changed.
 
-        What is kept by that name was made from what was indexed, whatever lies there now.
+        The hash is the one that was indexed; a file of the same size and time counts as unchanged. The cached
+        thumbnail of that hash was made from the indexed content, even if another file has replaced it since.
 
         Raises ``ImageError`` when the file cannot be opened.
         """
@@ -67,16 +71,19 @@ class Thumbnails:
         return photo.content_hash if opened.as_indexed else None
 
     def ready(self, content_hash: bytes, side: int) -> Thumbnail | None:
-        """The picture that is kept of a file with this content, at most ``side`` pixels a side."""
+        """Return the cached thumbnail of this content, or None.
+
+        Its longer side has at most ``side`` pixels.
+        """
         data = self._cache.get(content_hash, side)
         return None if data is None else Thumbnail(content_hash, data)
 
     async def make(self, photo: PhotoFile, side: int) -> Thumbnail:
-        """The picture of what is in the photo's file now; whoever asks meanwhile gets the same one.
+        """Make the thumbnail of the photo's current file.
 
-        What no thread has begun when the last of them is cancelled is not made: somebody who types leaves
-        the pictures of every letter behind, and those of the last would wait for them all. Raises
-        ``ImageError`` for what cannot be read.
+        Requests for the same thumbnail share the work. When the last of them is cancelled before a thread has
+        begun, the thumbnail is not made: people who type abandon the thumbnails of every earlier query, and
+        those of the last query would wait for them all. Raises ``ImageError`` for a file that cannot be read.
         """
         key = photo, side
         making = self._making.get(key)
@@ -86,7 +93,7 @@ class Thumbnails:
             making.answer.add_done_callback(lambda _: self._forget(key, making))
         making.n_waiting += 1
         try:
-            return await asyncio.shield(making.answer)  # who leaves must not take it from the others
+            return await asyncio.shield(making.answer)  # a cancelled request must not cancel the work
         finally:
             making.n_waiting -= 1
             if not making.n_waiting and making.work.cancel():
@@ -103,7 +110,7 @@ class Thumbnails:
                 raise ImageError(photo.path, f"larger than {_MAX_BYTES >> 30} GB")
             data = file.read(_MAX_BYTES)
         content_hash = hashlib.sha256(data).digest()
-        # As it is now, if it is the file that was indexed; another one that took its place waits for `index`.
+        # The indexed file is shown as it is now. Another file in its place is not shown before `index`.
         if content_hash != photo.content_hash and not opened.is_same:
             raise ImageError(photo.path, opened.changed)
         kept = None if opened.as_indexed else self.ready(content_hash, side)
@@ -116,17 +123,20 @@ class Thumbnails:
         return Thumbnail(content_hash, small.getvalue())
 
     def close(self) -> None:
-        """Waits for the pictures that are being made; those that wait for a thread are not made."""
+        """Wait for running work; drop thumbnails that have not been started."""
         self._makers.shutdown(cancel_futures=True)
 
 
-def _look_at(answer: asyncio.Future[Thumbnail]) -> None:
+def _retrieve_error(answer: asyncio.Future[Thumbnail]) -> None:
     if not answer.cancelled():
         answer.exception()
 
 
-def _let_searches_go_first() -> None:
-    """Lowers the priority of the calling thread, where threads have one of their own: somebody who types
-    waits for hits, and pictures come after them."""
+def _lower_priority() -> None:
+    """Lower the priority of the calling thread, on Linux.
+
+    Searches come first: people wait for the hits, and thumbnails come after them. Other systems have no
+    priority for single threads.
+    """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)

@@ -1,1 +1,1 @@
-"""What every request passes: limits, access, uploads, the protocol."""
+"""The layers around every request: limits, access control, uploads, the protocol."""

@@ -1,4 +1,7 @@
-"""Work for somebody who may leave before it is done: a browser takes back what it no longer shows."""
+"""Cancel work when the client disconnects.
+
+Browsers abort requests for content that they no longer show.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ Result = TypeVar("Result")
 
 
 class Left(Exception):
-    """The client has gone away: nobody reads an answer."""
+    """The client has disconnected, so an answer would not be read."""
 
 
 async def unless_left(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """What ``work`` gives; for requests whose body, if any, has been read.
+    """Return the result of ``work`` unless the client disconnects first.
 
-    Raises what it raises, and ``Left`` when the client goes away meanwhile; then it is cancelled.
+    Raises what ``work`` raises. Raises ``Left``, and cancels ``work``, when the client disconnects. The body
+    of the request, if it has one, must have been read before.
     """
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(request))
     try:

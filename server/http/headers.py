@@ -1,15 +1,18 @@
-"""Headers that every answer has, whatever made it; and HEAD, as GET without its body."""
+"""Security headers for every answer, and HEAD requests.
+
+HEAD is answered as GET without the body.
+"""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# The page loads its own scripts and styles and shows its own pictures, whatever gets into its text.
+# The page may load only its own scripts, styles and pictures, even if foreign markup gets into its text.
 _CONTENT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# No Access-Control-*: pages of other sites read nothing here.
+# There is no Access-Control-* header, so pages of other sites cannot read any answer.
 HEADERS: dict[bytes, bytes] = {
     b"content-security-policy": _CONTENT.encode(),
     b"x-content-type-options": b"nosniff",
@@ -18,12 +21,12 @@ HEADERS: dict[bytes, bytes] = {
     b"cross-origin-resource-policy": b"same-origin",
     b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# What the API says is for the one who asked. An answer that may be kept says so itself.
+# Default for the API: its answers are private. An answer that may be cached sets its own header.
 _NOT_KEPT = (b"cache-control", b"no-store")
 
 
 class Headers:
-    """An application whose answers all have ``HEADERS``, unless they say otherwise themselves."""
+    """ASGI middleware that adds ``HEADERS``. A header that the answer sets itself is kept."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -34,7 +37,7 @@ class Headers:
             return
         is_head = scope["method"] == "HEAD"
         if is_head:
-            scope = {**scope, "method": "GET"}  # FastAPI's routes know no HEAD
+            scope = {**scope, "method": "GET"}  # FastAPI's routes do not handle HEAD
         is_api = scope["path"].startswith("/api/")
 
         async def send_with_headers(message: Message) -> None:

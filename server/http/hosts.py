@@ -1,4 +1,4 @@
-"""Names that a server may be asked for."""
+"""Host names that the server answers to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ EVERYWHERE = ("0.0.0.0", "::")  # all the interfaces of the machine
 
 
 class Hosts:
-    """The names under which a server is known. To any other it does not answer: a page of another site can
-    let its own name point to this machine (DNS rebinding), and would then be of the same origin."""
+    """The allowed values of the Host header.
+
+    Requests for other names are refused: a foreign page could let its own name resolve to this machine (DNS
+    rebinding), and would then have the same origin as the server.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._anywhere = settings.host in EVERYWHERE
@@ -23,20 +26,25 @@ class Hosts:
         self._names = {host_name(name) for name in names}
 
     def knows(self, host: str) -> bool:
-        """Whether this Host header names the server. Where it listens everywhere, any address is one of its
-        own: names can be made to point here, addresses cannot."""
+        """Return True if this Host header names the server.
+
+        A server that listens on all interfaces accepts any IP address: DNS rebinding needs a name.
+        """
         name = host_name(host)
         return name is not None and (name in self._names or (self._anywhere and _is_address(name)))
 
 
 def host_name(host: str) -> str | None:
-    """A name or address without its port, in small letters, as a Host header has it; None if it is none."""
+    """Return the host of a Host header: lower case, without the port.
+
+    None if the header is malformed.
+    """
     match = _HOST.fullmatch(host)
     return match and match[1].lower().rstrip(".")
 
 
 def bracketed(host: str) -> str:
-    """A name or address as a URL has it."""
+    """Return a name or address for a URL: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

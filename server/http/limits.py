@@ -1,4 +1,4 @@
-"""What a request may carry: so many bytes, at no less than some speed, and nothing where nothing belongs."""
+"""Limits on request bodies: size, speed, and methods without a body."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from twobranch.server.errors import problem
 
-_PLAIN = 65_536  # bytes of a body that is no upload, and of what surrounds the picture in one that is
-_GRACE = 20.0  # seconds that a body may take, and
-_SLOWEST = 20_000  # bytes a second that it must bring on the whole beyond them
-_LINGER = 2.0  # seconds; see `closing`
+_PLAIN = 65_536  # bytes of a body without an upload; with one, bytes of the form around the picture
+_GRACE = 20.0  # seconds that any body may take
+_SLOWEST = 20_000  # bytes a second, on average, that a longer body must deliver
+_LINGER = 2.0  # seconds to drain an unread body; see `closing`
 
 
-class Bodies:
-    """An application that never sees more of a body than is allowed, nor waits long for it.
+class RequestLimits:
+    """ASGI middleware that limits the size and duration of request bodies.
 
-    ``max_upload``: bytes of a picture in a form; any other body is small.
+    ``max_upload``: bytes of a picture in a form; any other body is limited to ``_PLAIN`` bytes.
     """
 
     def __init__(self, app: ASGIApp, max_upload: int) -> None:
@@ -47,20 +47,22 @@ class Bodies:
 
 
 class _Body:
-    """The body of one request, counted as it comes, whatever its Content-Length says."""
+    """The body of one request. Counts the bytes received; Content-Length is not trusted."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
         self.limit = limit
-        self.too_large = f"more than {limit // 1000:,} kB is not taken here"
+        self.too_large = f"larger than the limit of {limit // 1000:,} kB"
         self._n_bytes = 0
         self._ended = False
         self._started = monotonic()
 
     async def receive(self) -> Message:
-        """The next part. Raises ``HTTPException``: 413 for too large, 408 for too slow a body, 400 for one
-        that breaks off."""
-        if self._ended:  # then this waits for the client to go away, for as long as it likes
+        """Return the next part of the body.
+
+        Raises ``HTTPException``: 413 if the body is too large, 408 if too slow, 400 if incomplete.
+        """
+        if self._ended:  # the next message is the disconnect, which may come at any time
             return await self._receive()
         left = self._started + _GRACE + self._n_bytes / _SLOWEST - monotonic()
         try:
@@ -76,10 +78,10 @@ class _Body:
         return message
 
     def closing(self, send: Send) -> Send:
-        """``send``, for an answer that may come before the body has: then the connection is closed.
+        """Wrap ``send`` to close the connection if the body is unread.
 
-        Closed at once, it would be reset while the client still sends, and many clients then never read the
-        answer. So the rest of the body is thrown away for a moment first.
+        An immediate close would reset the connection while the client still sends, and many clients then
+        never read the answer. So the rest of the body is drained first, for at most ``_LINGER`` seconds.
         """
 
         async def send_and_close(message: Message) -> None:
@@ -88,13 +90,13 @@ class _Body:
                     message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
                 elif not message.get("more_body", False):
                     await send({**message, "more_body": True})
-                    await self._throw_away()
+                    await self._drain()
                     message = {"type": "http.response.body"}
             await send(message)
 
         return send_and_close
 
-    async def _throw_away(self) -> None:
+    async def _drain(self) -> None:
         until = monotonic() + _LINGER
         while not self._ended and (left := until - monotonic()) > 0:
             try:

@@ -1,4 +1,4 @@
-"""``/login``: a page with one field, which takes the token and gives a cookie for it."""
+"""``/login`` and ``/logout``: a form that exchanges the token for a cookie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from twobranch.server.http.auth import DAYS, Keeper
+from twobranch.server.http.auth import DAYS, TokenAuth
 from twobranch.server.http.guard import client_of, cookie_of
 
 router = APIRouter(include_in_schema=False)
@@ -44,77 +44,77 @@ _LOG_OUT = """<p>You are logged in. <a href="./">Search</a></p>
 
 @router.get("/login")
 async def login_page(request: Request) -> Response:
-    """The field; for who is logged in already, the way out."""
-    keeper = _keeper(request)
-    if keeper is None:
+    """Show the login form, or the logout form to logged-in visitors."""
+    auth = _auth(request)
+    if auth is None:
         return _to("./")
-    return _page(_LOG_OUT, "log out") if keeper.accepts(_cookie(request, keeper)) else _field()
+    return _page(_LOG_OUT, "log out") if auth.accepts(_cookie(request, auth)) else _form_page()
 
 
 @router.post("/login")
 async def log_in(request: Request) -> Response:
-    """A cookie for the token."""
-    keeper = _keeper(request)
-    if keeper is None:
+    """Check the token and set the cookie. 403: wrong token; 429: too many of them."""
+    auth = _auth(request)
+    if auth is None:
         return _to("./")
     token = _token(await request.body())
     client = client_of(request.scope)
-    if not keeper.tries.may(client):
-        return _field("Too many wrong tokens; try again in ten minutes.", 429)
-    if not keeper.knows(token):
-        keeper.tries.wrong(client)
-        return _field("That is not the token.", 403)
+    if not auth.failures.allow(client):
+        return _form_page("Too many wrong tokens; try again in ten minutes.", 429)
+    if not auth.knows(token):
+        auth.failures.add(client)
+        return _form_page("That is not the token.", 403)
     answer = _to("./")
-    _set_cookie(answer, request, keeper.cookie, keeper.issue(), DAYS * 86_400)
+    _set_cookie(answer, request, auth.cookie, auth.issue(), DAYS * 86_400)
     return answer
 
 
 @router.post("/logout")
 async def log_out(request: Request) -> Response:
-    """The cookie is taken back."""
+    """Revoke the cookie and delete it in the browser."""
     answer = _to("login")
-    keeper = _keeper(request)
-    if keeper is not None:
-        keeper.revoke(_cookie(request, keeper))
-        _set_cookie(answer, request, keeper.cookie, "", 0)
+    auth = _auth(request)
+    if auth is not None:
+        auth.revoke(_cookie(request, auth))
+        _set_cookie(answer, request, auth.cookie, "", 0)
     return answer
 
 
 def _set_cookie(answer: Response, request: Request, name: str, value: str, seconds: int) -> None:
-    # No path: the browser takes the one of this page, which behind a proxy only the browser knows.
+    # Without a path the browser uses that of this page. Behind a proxy the server does not know it.
     is_secure = request.url.scheme == "https"
     answer.set_cookie(name, value, seconds, path=None, secure=is_secure, httponly=True, samesite="strict")
 
 
 def _token(form: bytes) -> str:
-    """The token in what the form sent; empty if there is none."""
+    """Return the token in the form data; "" if it is missing."""
     try:
         return parse_qs(form.decode("utf-8", "replace"), max_num_fields=10).get("token", [""])[0].strip()
     except ValueError:  # more fields than that
         return ""
 
 
-def _keeper(request: Request) -> Keeper | None:
-    keeper = request.app.state.keeper
-    assert keeper is None or isinstance(keeper, Keeper)
-    return keeper
+def _auth(request: Request) -> TokenAuth | None:
+    auth = request.app.state.auth
+    assert auth is None or isinstance(auth, TokenAuth)
+    return auth
 
 
-def _cookie(request: Request, keeper: Keeper) -> str:
-    return cookie_of(request.headers.get("cookie", ""), keeper.cookie)
+def _cookie(request: Request, auth: TokenAuth) -> str:
+    return cookie_of(request.headers.get("cookie", ""), auth.cookie)
 
 
 def _to(address: str) -> Response:
     return RedirectResponse(address, 303)
 
 
-def _field(problem: str = "", status: int = 200) -> Response:
+def _form_page(problem: str = "", status: int = 200) -> Response:
     shown = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     return _page(_LOG_IN.format(problem=shown), "log in", status)
 
 
 def _page(content: str, title: str, status: int = 200) -> Response:
-    # With `no-referrer`, as elsewhere, browsers would say `Origin: null` when they send these forms, and
-    # that is also what a page of another site says which hides where it comes from.
+    # The other pages use `no-referrer`. With it, browsers would send these forms with `Origin: null`, as a
+    # page of another site that hides its origin does.
     headers = {"referrer-policy": "same-origin", "cache-control": "no-store"}
     return HTMLResponse(_PAGE.format(title=title, content=content), status, headers)

@@ -1,4 +1,4 @@
-"""Methods that a path does not answer to: 405, and OPTIONS, with those that it does."""
+"""Answers 404 and 405, and OPTIONS requests, with the allowed methods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """The answer to what routing and parsing found wrong with a request (a handler of ``HTTPException``)."""
+    """Return the answer for an ``HTTPException`` of routing or parsing.
+
+    A method that is not allowed gets 405, and OPTIONS 204, with the allowed methods in the header Allow.
+    """
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return problem(404, "there is nothing at this address")
@@ -22,13 +25,13 @@ async def http_error(request: Request, error: Exception) -> Response:
     if request.method == "OPTIONS":
         answer = Response(status_code=204)
     else:
-        answer = problem(405, f"this address takes {allowed}")
+        answer = problem(405, f"this address only allows {allowed}")
     answer.headers["allow"] = allowed
     return answer
 
 
 def _allowed(request: Request) -> str:
-    """The methods that this path takes, as the header Allow has them."""
+    """Return the methods that this path allows, for the header Allow."""
     app: FastAPI = request.app
     plain = {"type": "http", "path": request.scope["path"], "root_path": "", "headers": []}
     found = [

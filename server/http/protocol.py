@@ -1,7 +1,11 @@
-"""HTTP as uvicorn and httptools speak it, with an end to whatever a client may draw out.
+"""HTTP connections of uvicorn and httptools with limits on time and size.
 
 uvicorn waits without limit for a request's head, for a client that does not read its answer, and for the rest
-of a body that nobody wants any more; and httptools collects heads of any length.
+of a body that will not be read; httptools collects heads of any length.
+
+``Protocol`` subclasses ``HttpToolsProtocol`` and overrides its methods. That class is private to uvicorn: any
+release may change it. So setup.cfg gives uvicorn an upper bound. Before raising it, compare the overridden
+methods with those of the new release and run tests/server/test_protocol.py.
 """
 
 from __future__ import annotations
@@ -19,22 +23,22 @@ from twobranch.server.http.headers import HEADERS
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-_CONNECTIONS = 500  # at the same time; many systems allow a process 1,024 files
-_HEAD = 65_536  # bytes of a request's line and headers together
-_URL = 32_768  # bytes; a search of 2,000 characters takes 24 kB where each needs four bytes of UTF-8
+_CONNECTIONS = 500  # at the same time; many systems limit a process to 1,024 open files
+_HEAD = 65_536  # bytes of the request line and the headers together
+_URL = 32_768  # bytes; a query of 2,000 characters of four UTF-8 bytes each takes 24 kB when escaped
 _N_HEADERS = 100
-_HEAD_SECONDS = 20.0  # from the connection, or the last answer, to the end of the next request's head
-_STALLED_SECONDS = 30.0  # in which a client takes nothing of its answer
+_HEAD_SECONDS = 20.0  # from the connection, or the last answer, to the end of the next head
+_STALLED_SECONDS = 30.0  # during which the client reads nothing of its answer
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """One HTTP connection, with limits. Overrides methods of a private class of uvicorn."""
 
     _timer: TimerHandle | None = None
     _stalled: TimerHandle | None = None
-    _n_unread = 0  # bytes that came for a head that is not complete
-    _n_head = 0  # bytes of the head's fields
-    _is_head = True  # whether a head is awaited
+    _n_unread = 0  # bytes received of a head that is not complete
+    _n_head = 0  # bytes of header names and values
+    _is_head = True  # True while the head is awaited
     _refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -47,7 +51,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop(self._timer)
         self._stop(self._stalled)
-        # uvicorn tells the latest request only: one before it would write on, and end in a traceback.
+        # uvicorn notifies only the latest request. An earlier one would go on writing and end in a traceback.
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -71,7 +75,7 @@ class Protocol(HttpToolsProtocol):
             self._give_up(414, "the URL is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._is_head:  # a trailer, after the body: nothing here reads one
+        if not self._is_head:  # a trailer after the body; trailers are ignored
             return
         super().on_header(name, value)
         self._n_head += len(name) + len(value)
@@ -88,7 +92,7 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._forget_answered()
         super().on_response_complete()
-        if self.cycle.response_complete:  # else another request is at work already
+        if self.cycle.response_complete:  # otherwise the next request is already being answered
             self._await_head()
 
     def pause_writing(self) -> None:
@@ -100,14 +104,14 @@ class Protocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """The answer to what is no HTTP, or more of it than is taken."""
-        self._refuse(*(self._refusal or (400, "this is not HTTP as the server understands it")))
+        """Answer a request that is malformed or exceeds a limit."""
+        self._refuse(*(self._refusal or (400, "this is not a valid HTTP request")))
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: whoever asks for WebSockets gets an answer without."""
+        """Log nothing: a request for WebSockets is answered over plain HTTP."""
 
     def _forget_answered(self) -> None:
-        while self._unanswered and self._unanswered[0].response_complete:  # they are answered in order
+        while self._unanswered and self._unanswered[0].response_complete:  # requests are answered in order
             self._unanswered.popleft()
 
     def _await_head(self) -> None:
@@ -116,7 +120,10 @@ class Protocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(_HEAD_SECONDS, self._abort)
 
     def _give_up(self, status: int, error: str) -> None:
-        """Ends parsing; uvicorn then asks for the answer with ``send_400_response``."""
+        """Stop parsing. uvicorn then calls ``send_400_response`` for the answer.
+
+        Raises ``ValueError`` to that end.
+        """
         self._refusal = (status, error)
         raise ValueError(error)
 

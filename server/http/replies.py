@@ -14,10 +14,13 @@ def json_reply(facts: Any) -> Response:
 
 
 def json_bytes_reply(data: bytes) -> Response:
-    """Reply with JSON that is written already."""
+    """Reply with JSON that is already encoded."""
     return Response(data, media_type="application/json")
 
 
 def as_json(facts: Any) -> bytes:
-    """The facts as JSON in UTF-8; what UTF-8 cannot hold, as in some file names, is replaced."""
+    """Encode the facts as JSON in UTF-8.
+
+    Characters that UTF-8 cannot encode, as in some file names, are replaced.
+    """
     return json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What is under way when the server ends."""
+"""Answers to requests that are interrupted by the end of the server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twobranch.server.errors import problem
 
 
-class Ending:
-    """An application that answers what is cut short when the server ends. uvicorn would log a traceback."""
+class Shutdown:
+    """ASGI middleware that answers 503 to requests cancelled by the server's end.
+
+    Without it uvicorn would log a traceback.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -18,13 +21,13 @@ class Ending:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_answered = scope["type"] != "http"
 
-        async def send_and_look(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal is_answered
             is_answered = True
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_look)
+            await self._app(scope, receive, send_and_note)
         except asyncio.CancelledError:
             if not is_answered:
                 await problem(503, "the server is ending")(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Pictures that are handed in: one file in a form, so many forms at a time, and one picture after another."""
+"""Uploaded pictures: receive the form, then decode one picture at a time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from twobranch.server.http.disconnects import unless_left
 
 Result = TypeVar("Result")
 
-_TAKEN = 8  # forms that are received or wait at the same time; each is on disk but for its first megabyte
-_DECODED = 1  # pictures at the same time: one of 128 megapixels takes up to 2.5 GB
-_SECONDS = 20.0  # that a picture may take; the largest takes 5 on the machine where this was written
-# For OpenAPI; FastAPI's own way to declare it takes a thousand files and fields in a form.
+_TAKEN = 8  # forms that are received or queued at the same time; beyond its first megabyte each is on disk
+_DECODED = 1  # pictures decoded at the same time: one of 128 megapixels takes up to 2.5 GB
+_SECONDS = 20.0  # limit to decode a picture; the largest takes 5 s on the machine where this was written
+# For OpenAPI. FastAPI's own declaration would accept a thousand files and fields in a form.
 FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -39,29 +39,32 @@ FORM: dict[str, Any] = {
 
 
 class Uploads:
-    """Takes pictures in; what is too much at once is refused or waits. For one event loop."""
+    """Receive and decode uploads, with limits on how many at a time.
+
+    Further forms are refused and further pictures wait. For use in one event loop.
+    """
 
     def __init__(self) -> None:
         self._n_taken = 0
         self._turn = asyncio.Semaphore(_DECODED)
-        # Threads of its own: a picture that takes long must not keep those that search.
+        # Own threads: a picture that takes long must not block searches.
         self._threads = ThreadPoolExecutor(_DECODED, thread_name_prefix="upload")
         self._at_work: set[Patience] = set()
 
     @asynccontextmanager
     async def take(self, request: Request) -> AsyncIterator[UploadFile]:
-        """The ``file`` in a request's form, for as long as the block lasts.
+        """Yield the ``file`` of the request's form, open inside the block.
 
-        Raises ``Refused``. How large the form may be is the matter of ``server.http.limits``.
+        Raises ``Refused``. The size of the form is limited in ``server.http.limits``.
         """
         if self._n_taken >= _TAKEN:
-            raise Refused(503, "too many pictures at the same time; try again")
+            raise Refused(503, "too many uploads at the same time; try again")
         self._n_taken += 1
         try:
             async with request.form(max_files=1, max_fields=4, max_part_size=4096) as form:
                 file = form.get("file")
                 if not isinstance(file, UploadFile):
-                    raise Refused(422, "file: hand in one picture, as multipart/form-data")
+                    raise Refused(422, "file: upload one picture, as multipart/form-data")
                 yield file
         except FormParserError:
             raise Refused(400, "the form cannot be read") from None
@@ -71,10 +74,11 @@ class Uploads:
     async def decode(
         self, request: Request, file: UploadFile, work: Callable[[bytes, Patience], Result]
     ) -> Result:
-        """What ``work`` makes of a file that was taken, in a thread, when it is its turn.
+        """Return the result of ``work`` on the file, run in a thread.
 
-        Raises what ``work`` does, ``Left`` when the client goes away, and ``Refused`` when it takes too long;
-        then ``work`` is given up, and the next has its turn when it has noticed.
+        Waits for its turn first. Raises what ``work`` raises, ``Left`` when the client disconnects, and
+        ``Refused`` when decoding takes too long. In the last two cases ``work`` is told to give up, and the
+        next picture starts when it has ended.
         """
         await unless_left(request, self._turn.acquire())
         try:
@@ -91,17 +95,20 @@ class Uploads:
                 self._at_work.discard(patience)
                 await asyncio.wait([working])
                 if not working.cancelled():
-                    working.exception()  # asyncio complains of those that nobody has looked at
+                    working.exception()  # otherwise asyncio logs an unretrieved exception
         finally:
             self._turn.release()
 
     def close(self) -> None:
-        """Gives up what is being decoded, and waits for it."""
+        """Tell running decoders to give up, and wait for them."""
         for patience in tuple(self._at_work):
             patience.give_up()
         self._threads.shutdown(cancel_futures=True)
 
 
 async def _within(seconds: float, working: asyncio.Future[Result]) -> Result:
-    """What comes of the work. Raises ``asyncio.TimeoutError``; the work itself goes on."""
+    """Return the result of the work within a time limit.
+
+    Raises ``asyncio.TimeoutError``; the work itself continues.
+    """
     return await asyncio.wait_for(asyncio.shield(working), seconds)

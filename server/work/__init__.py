@@ -1,1 +1,1 @@
-"""What works between requests: engines, threads, caches, indexing."""
+"""Background work: engines, threads, caches, indexing."""

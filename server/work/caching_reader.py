@@ -1,7 +1,7 @@
-"""A catalogue of which a server remembers what it read, until somebody commits to it.
+"""A catalogue reader that caches its results until the catalogue changes.
 
-A search looks up some fifty things one by one: where a word stands, what a hit is. People type the same words
-again and again, and the same photos are found: from memory a search takes a third less.
+A search makes about fifty small look-ups, such as the photos with a word and the facts of a hit. People
+repeat words, and the same photos are found again: with the cache a search takes a third less time.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery
 
 _MOST = 50_000  # hits, of half a kilobyte each
-_MOST_NUMBERS = 4_000_000  # in lists of photos that have a word: 32 MB
+_MOST_NUMBERS = 4_000_000  # ids in the cached lists of photos with a word: 32 MB
 
-_Word = tuple[str, tuple[str, ...]]  # and its fields
+_Word = tuple[str, tuple[str, ...]]  # a word and the fields it is searched in
 
 
-class RememberingReader(CatalogReader):
-    """An open catalogue that answers from memory what it was asked before. It belongs to one thread."""
+class CachingReader(CatalogReader):
+    """A catalogue reader that caches its results. It belongs to one thread."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._of_version = self.version()
         self._found: dict[tuple[Gallery, int], Found] = {}
         self._image_of: dict[int, int] = {}
@@ -36,10 +36,10 @@ class RememberingReader(CatalogReader):
         self._images: dict[_Word, NDArray[np.int64]] = {}
         self._n_numbers = 0
 
-    def look(self) -> None:
-        """Forget everything if anybody has committed since. Raises ``LibraryError``."""
+    def clear_if_changed(self) -> None:
+        """Clear the cache if the catalogue has changed. Raises ``LibraryError``."""
         if self.version() != self._of_version:
-            self._forget()
+            self._clear()
 
     def found(self, kind: Gallery, ids: Sequence[int]) -> dict[int, Found]:
         new = [id_ for id_ in ids if (kind, id_) not in self._found]
@@ -78,7 +78,7 @@ class RememberingReader(CatalogReader):
             if self._n_numbers + len(images) > _MOST_NUMBERS or len(self._images) >= _MOST:
                 self._images.clear()
                 self._n_numbers = 0
-            images.flags.writeable = False  # whoever asks next gets the same
+            images.flags.writeable = False  # the cached array is shared by all callers
             self._images[key] = images
             self._n_numbers += len(images)
         return self._images[key]

@@ -1,4 +1,4 @@
-"""Engines that live as long as the server, while others write to the library."""
+"""Search engines of a running server, refreshed when the library changes."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING
 from twobranch.indexer.catalog.connection import open_database
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.server.work.caching_reader import RememberingReader
+from twobranch.server.work.caching_reader import CachingReader
 
 if TYPE_CHECKING:
     from twobranch.embedding.encoder import Encoder
 
-# An index over 100,000 photos takes a third of a second to bring up to date, and `index` commits every second
-# or two: searches would do little else. So this share of the time, at most, is spent on it.
+# Refreshing an index of 100,000 photos takes a third of a second, and `index` commits every second or two, so
+# refreshing would take much of the time. This is the largest share of the time that it may take.
 _SHARE = 0.05
 
 
 class ServedEngine(SearchEngine):
-    """An engine that catches up with the library from time to time. It belongs to one thread."""
+    """A search engine that follows changes of the library. It belongs to one thread."""
 
     def __init__(self, library: Path, load: Callable[[LibraryModel], Encoder]) -> None:
-        """Raises ``LibraryError``."""
-        self._reader = RememberingReader(open_database(library))
+        """Open the library. Raises ``LibraryError``."""
+        self._reader = CachingReader(open_database(library))
         super().__init__(library, self._reader, load)
         self._not_before = 0.0  # by the monotonic clock
 
     def catch_up(self) -> bool:
-        """Whether the engine knows all that is committed, once it has looked, if it is time to.
+        """Refresh the engine when due; return True if current.
 
-        Raises ``LibraryError``.
+        False: the library has changed, and the next refresh is not due yet. Raises ``LibraryError``.
         """
-        self._reader.look()
+        self._reader.clear_if_changed()
         if self.is_current:
             return True
         started = monotonic()

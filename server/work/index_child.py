@@ -1,4 +1,7 @@
-"""What the process does in which the page's indexing runs: all that it tells goes through a pipe."""
+"""The child process that runs ``index`` for the server.
+
+It reports progress and result through a pipe.
+"""
 
 from __future__ import annotations
 
@@ -19,31 +22,31 @@ from twobranch.common.errors import UserError
 if TYPE_CHECKING:
     from twobranch.indexer.update.run import AnyEncoder
 
-# What is told: the name of a method of `PipedProgress` and its arguments, or one of these last words.
+# A message is the name of a method of `PipedProgress` with its arguments, or, as the last one, one of these.
 DONE, STOPPED, FAILED = "done", "stopped", "failed"
 
-_NICENESS = 10  # searches of the server come first; alone, a run is as fast as ever
-_TELL_EVERY = 0.1  # seconds between two messages about how far it is
+_NICENESS = 10  # searches of the server come first; on an idle machine it costs no speed
+_SEND_EVERY = 0.1  # seconds between two progress messages
 
 
-def index_and_tell(
-    tell: Connection,
+def run_index(
+    messages: Connection,
     orders: Connection,
     library: Path,
     paths: Sequence[Path],
     load: Callable[[Path], AnyEncoder],
 ) -> None:
-    """Brings the library up to date as ``index PATHS`` does, at a lower priority.
+    """Index as ``index PATHS`` does, at a lower priority.
 
-    The end of ``orders`` stops the run as Ctrl-C would, whether the server closed it or is gone: what is
-    finished is kept.
+    Sends progress and then the result to ``messages``. When the other end of ``orders`` closes, because the
+    server closed it or has died, the run stops as by Ctrl-C: finished work is kept.
     """
     signal.signal(signal.SIGINT, _interrupt_once)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     try:
-        Thread(target=_obey, args=(orders,), daemon=True).start()
-        last: tuple[Any, ...] = (DONE, _index(PipedProgress(tell), library, paths, load))
+        Thread(target=_stop_when_closed, args=(orders,), daemon=True).start()
+        last: tuple[Any, ...] = (DONE, _index(PipedProgress(messages), library, paths, load))
     except KeyboardInterrupt:
         last = (STOPPED,)
     except UserError as error:
@@ -53,13 +56,13 @@ def index_and_tell(
     except Exception:
         from twobranch.indexer.maintenance.doctor import catalogue_damage
 
-        damage = catalogue_damage(library)  # which may be why
+        damage = catalogue_damage(library)  # perhaps the cause
         if damage is None:
             traceback.print_exc()
-        last = (FAILED, damage or "this is a defect of the program; the server's log says more")
+        last = (FAILED, damage or "internal error; the server's log has the details")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late to stop
     with suppress(OSError):  # the server may be gone
-        tell.send(last)
+        messages.send(last)
 
 
 def _index(
@@ -73,29 +76,32 @@ def _index(
 
 
 def library_encoder(library: Path) -> AnyEncoder:
-    """The encoder that a plain ``index`` would take. Raises ``ModelError`` and ``LibraryError``."""
+    """Return the encoder that ``index`` uses without options.
+
+    Raises ``ModelError`` and ``LibraryError``.
+    """
     from twobranch.indexer.update.models import encoder_for
 
     return encoder_for(library)
 
 
 class PipedProgress:
-    """Progress that is told to another process."""
+    """Progress that is sent to another process."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self._untold, self._told_at = 0, 0.0
+        self._unsent, self._sent_at = 0, 0.0
 
     def start(self, label: str, total: int | None) -> None:
         self._pipe.send(("start", label, total))
 
     def advance(self, n: int = 1) -> None:
-        self._untold += n
-        if time.monotonic() - self._told_at >= _TELL_EVERY:
-            self._tell_advance()
+        self._unsent += n
+        if time.monotonic() - self._sent_at >= _SEND_EVERY:
+            self._send_advance()
 
     def finish(self) -> None:
-        self._tell_advance()
+        self._send_advance()
         self._pipe.send(("finish",))
 
     def note(self, message: str) -> None:
@@ -104,19 +110,20 @@ class PipedProgress:
     def warn(self, message: str) -> None:
         self._pipe.send(("warn", message))
 
-    def _tell_advance(self) -> None:
-        if self._untold:
-            self._pipe.send(("advance", self._untold))
-            self._untold, self._told_at = 0, time.monotonic()
+    def _send_advance(self) -> None:
+        if self._unsent:
+            self._pipe.send(("advance", self._unsent))
+            self._unsent, self._sent_at = 0, time.monotonic()
 
 
-def _obey(orders: Connection) -> None:
+def _stop_when_closed(orders: Connection) -> None:
     with suppress(EOFError):
         orders.recv()
     _thread.interrupt_main()
 
 
 def _interrupt_once(*_: Any) -> None:
-    # A second one, as where Ctrl-C reaches this process and the server, would break into what the first ends.
+    # Ctrl-C in a terminal reaches this process and the server, which then stops it too. A second interrupt
+    # would break into the clean-up after the first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt

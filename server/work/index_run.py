@@ -1,4 +1,7 @@
-"""Indexing beside the server: one run at a time, in a process of its own, and what is known of it."""
+"""Indexing runs of the server, each in its own process.
+
+There is one run at a time.
+"""
 
 from __future__ import annotations
 
@@ -16,36 +19,36 @@ from typing import TYPE_CHECKING, Any
 
 from twobranch.common.errors import LibraryBusyError
 from twobranch.indexer.catalog.lock import indexing_lock
-from twobranch.server.work.index_child import DONE, FAILED, STOPPED, index_and_tell
+from twobranch.server.work.index_child import DONE, FAILED, STOPPED, run_index
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
     from twobranch.indexer.update.run import AnyEncoder
 
-_PATIENCE = 10.0  # seconds that a run gets to finish what it is writing
+_PATIENCE = 10.0  # seconds to finish a write before the process is killed
 _MOST_NOTES = 100
 
 
 @dataclass
 class IndexRun:
-    """A run, or that there was none yet."""
+    """The state of a run. The defaults mean that there was none yet."""
 
     running: bool = False
     stopping: bool = False
-    stopped: bool = False  # it was asked to end before it was done
+    stopped: bool = False  # it was stopped before its end
     started_at: str | None = None  # ISO 8601, UTC
     ended_at: str | None = None
-    label: str | None = None  # of the work under way: "photos", "captions"…
+    label: str | None = None  # of the current step: "photos", "captions"…
     done: int = 0
-    total: int | None = None  # None: nobody knows how many
-    since: float = 0.0  # by the monotonic clock, when that work began
+    total: int | None = None  # None: unknown
+    since: float = 0.0  # start of that step, by the monotonic clock
     notes: list[str] = field(default_factory=list)
     report: dict[str, Any] | None = None  # as `index --json`
     error: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What ``GET /api/index`` says of it."""
+        """Return the answer of ``GET /api/index``."""
         seconds = time.monotonic() - self.since
         return {
             "running": self.running,
@@ -65,53 +68,56 @@ class IndexRun:
 
 
 class Indexing:
-    """The runs of one library. Threads may share it."""
+    """Starts and stops the runs of one library. Thread-safe."""
 
     def __init__(self, library: Path, load: Callable[[Path], AnyEncoder]) -> None:
-        """``load`` gives the encoder in the other process, by its name: a function of a module."""
+        """Take the library and the function that loads its encoder.
+
+        The other process imports ``load`` by name, so it must be a module-level function.
+        """
         self._library = library
         self._load = load
-        self._lock = Lock()  # over all that follows
+        self._lock = Lock()  # guards the attributes below
         self._run = IndexRun()
         self._process: SpawnProcess | None = None
         self._orders: Connection | None = None
         self._listener: Thread | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """How it stands with the run under way, else with the last one."""
+        """Return the state of the current run, else the last one."""
         with self._lock:
             return self._run.as_json()
 
     def start(self, paths: Sequence[Path]) -> None:
-        """Starts to index these folders, or what the library knows when there are none.
+        """Start to index these folders, or without any the library's own folders.
 
-        Raises ``LibraryBusyError`` when somebody is at it, ``LibraryError`` for a library that cannot be
+        Raises ``LibraryBusyError`` if the library is being indexed already, ``LibraryError`` if it cannot be
         written.
         """
         with self._lock:
             if self._run.running:
                 raise LibraryBusyError(
-                    "indexing is under way already, started from the page; stop it, or wait for its end"
+                    "an indexing run is under way, started from the page; stop it, or wait for its end"
                 )
-            with indexing_lock(self._library, wait=False):  # for an answer at once; the run takes it again
+            with indexing_lock(self._library, wait=False):  # to refuse at once; the run takes the lock itself
                 pass
-            # Not a fork: the server's threads would be missing in the middle of what they do.
+            # Not a fork: it would copy locks that the server's threads hold, without the threads.
             context = get_context("spawn")
-            told, tell = context.Pipe(duplex=False)
+            receiver, sender = context.Pipe(duplex=False)
             orders, self._orders = context.Pipe(duplex=False)
             self._process = context.Process(
-                target=index_and_tell, args=(tell, orders, self._library, paths, self._load), daemon=True
+                target=run_index, args=(sender, orders, self._library, paths, self._load), daemon=True
             )
             with _no_ctrl_c():
                 self._process.start()
-            tell.close()  # so that `told` ends with the process
+            sender.close()  # so that `receiver` ends with the process
             orders.close()
             self._run = IndexRun(running=True, started_at=_now())
-            self._listener = Thread(target=self._listen, args=(told, self._process), daemon=True)
+            self._listener = Thread(target=self._listen, args=(receiver, self._process), daemon=True)
             self._listener.start()
 
     def stop(self) -> None:
-        """Asks the run to end, if there is one; all that it has finished is kept."""
+        """Ask the run, if any, to stop. Finished work is kept."""
         with self._lock:
             if self._run.running and not self._run.stopping:
                 self._run.stopping = True
@@ -119,69 +125,69 @@ class Indexing:
                 self._orders.close()
 
     def close(self) -> None:
-        """Ends the run, if there is one, and waits for that."""
+        """Stop the run, if any, and wait for its end."""
         self.stop()
         if self._process is None or self._listener is None:
             return
         self._listener.join(_PATIENCE)
         if self._listener.is_alive():
-            self._process.kill()  # SQLite takes back what was half written
+            self._process.kill()  # SQLite rolls back an unfinished write
             self._listener.join()
 
-    def _listen(self, told: Connection, process: SpawnProcess) -> None:
-        """Hears what the process tells until it ends."""
-        heard_the_end = False
+    def _listen(self, receiver: Connection, process: SpawnProcess) -> None:
+        """Receive the messages of the process until it ends."""
+        has_result = False
         while True:
             try:
-                what, *details = told.recv()
+                kind, *details = receiver.recv()
             except (EOFError, OSError):
                 break
             with self._lock:
-                heard_the_end |= self._take(what, details)
+                has_result |= self._handle(kind, details)
         process.join()
-        told.close()
+        receiver.close()
         with self._lock:
             run = self._run
-            if not heard_the_end:
+            if not has_result:
                 run.error = (
                     f"indexing ended unexpectedly ({_ending(process.exitcode)}); "
-                    "what it had finished is kept, start it again to go on"
+                    "finished work is kept, start it again to continue"
                 )
             run.running = run.stopping = False
             run.label, run.ended_at = None, _now()
 
-    def _take(self, what: str, details: Sequence[Any]) -> bool:
-        """Whether these were the last words."""
+    def _handle(self, kind: str, details: Sequence[Any]) -> bool:
+        """Apply a message; return True if it was the last."""
         run = self._run
-        if what == "start":
+        if kind == "start":
             run.label, run.total = details
             run.done, run.since = 0, time.monotonic()
-        elif what == "advance":
+        elif kind == "advance":
             run.done += details[0]
-        elif what == "finish":
+        elif kind == "finish":
             run.label = None
-        elif what in ("note", "warn"):
+        elif kind in ("note", "warn"):
             run.notes = [*run.notes, *details][-_MOST_NOTES:]
-        elif what == DONE:
+        elif kind == DONE:
             run.report = details[0]
-        elif what == STOPPED:
+        elif kind == STOPPED:
             run.stopped = True
-        elif what == FAILED:
+        elif kind == FAILED:
             run.error = details[0]
-        return what in (DONE, STOPPED, FAILED)
+        return kind in (DONE, STOPPED, FAILED)
 
 
 @contextmanager
 def _no_ctrl_c() -> Iterator[None]:
-    """A process that is started in the block does not hear Ctrl-C in the terminal: the server stops it.
+    """Block Ctrl-C for processes that are started in the block.
 
-    It would die of it while Python is still starting, with a page of its errors on the terminal. (Windows has
-    no such masks; there the process copes by itself from the moment it runs.)
+    The server stops them instead. Ctrl-C while Python is still starting would end the process with a long
+    traceback on the terminal. Windows has no signal masks; there the process ignores it once it runs.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # starting it with the process would lift the mask
+    resource_tracker.ensure_running()  # if it started with the process, it would lift the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -190,7 +196,10 @@ def _no_ctrl_c() -> Iterator[None]:
 
 
 def _now() -> str:
-    """To the millisecond: a page tells runs apart by when they began."""
+    """Return the time in ISO 8601, UTC, to the millisecond.
+
+    The page identifies runs by their start time.
+    """
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 

@@ -1,4 +1,4 @@
-"""Answers that were given already: they hold until somebody commits to the catalogue."""
+"""A cache of answers, valid until the catalogue changes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from collections import OrderedDict
 _MOST = 512  # answers; one of 100 hits takes 40 kB
 
 
-class Answers:
-    """The latest answers by what was asked, for one version of the catalogue. Not for several threads."""
+class ResponseCache:
+    """The latest answers for one version of the catalogue, by query string.
+
+    Not thread-safe.
+    """
 
     def __init__(self) -> None:
-        self.n_given = 0  # answers from memory, so far
+        self.n_given = 0  # answers served from the cache so far
         self._version: int | None = None
         self._answers: OrderedDict[str, bytes] = OrderedDict()
 
     def get(self, asked: str, version: int) -> bytes | None:
-        """The answer, if it was given for this version of the catalogue."""
+        """Return the answer cached for this version of the catalogue, or None.
+
+        A new version clears the cache.
+        """
         if version != self._version:
             self._answers.clear()
             self._version = version
@@ -26,7 +32,10 @@ class Answers:
         return self._answers.get(asked)
 
     def keep(self, asked: str, version: int, answer: bytes) -> None:
-        """Keep an answer that was sought when the catalogue had this version."""
+        """Store the answer to a query at this version of the catalogue.
+
+        ``version`` was read before the search; an answer of an older version is not stored.
+        """
         if version == self._version:
             self._answers[asked] = answer
             while len(self._answers) > _MOST:

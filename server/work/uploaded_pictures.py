@@ -1,4 +1,4 @@
-"""Pictures that were handed in: their vectors and small views of them, as long as the server runs."""
+"""Uploaded pictures in memory: their vectors and thumbnails."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from twobranch.embedding.encoder import Encoder
 
 _MOST = 256  # pictures; each takes about 20 kB
-_SIDE = 256  # pixels, of the small view
+_SIDE = 256  # pixels of the thumbnail's longer side, at most
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that was handed in. Its file is not kept."""
+    """An uploaded picture. Its file is not kept."""
 
-    name: str  # of its bytes: the same file has the same name
+    name: str  # hash of its bytes: the same file has the same name
     fingerprint: str  # of the model that its vector comes from
     vector: bytes  # (D,) float32, of length 1
     thumbnail: bytes  # WebP
 
 
 class Pictures:
-    """The latest pictures by name. Threads may share it."""
+    """The latest uploaded pictures by name. Thread-safe."""
 
     def __init__(self) -> None:
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._lock = Lock()
 
     def take(self, data: bytes, encoder: Encoder, patience: Patience | None = None) -> Picture:
-        """The picture in these bytes, encoded and kept. Raises ``ImageError``, and ``GivenUp``."""
+        """Decode, encode and store a picture. Raises ``ImageError`` and ``GivenUp``."""
         views = load_views(
             data, encoder.image_size, encoder.views, name="the picture", patience=patience
         ).pixels
@@ -57,6 +57,6 @@ class Pictures:
         return picture
 
     def get(self, name: str) -> Picture | None:
-        """The picture of this name, if it is still kept."""
+        """Return the picture of this name, or None if not stored."""
         with self._lock:
             return self._pictures.get(name)

@@ -1,4 +1,7 @@
-"""Threads that each own what they work with: an open catalogue belongs to one thread."""
+"""A thread pool with one tool per thread.
+
+For example an open catalogue, which belongs to one thread.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ Result = TypeVar("Result")
 
 
 class Workers(Generic[Tool]):
-    """``n`` threads, each with what ``open`` gave it when it was first asked for something."""
+    """``n`` threads, each with its own tool from ``open``.
+
+    A thread opens its tool at its first task.
+    """
 
     def __init__(self, n: int, open: Callable[[], Tool], name: str) -> None:
         self._open = open
@@ -28,7 +34,10 @@ class Workers(Generic[Tool]):
         self._opening = Lock()
 
     async def run(self, work: Callable[[Tool], Result]) -> Result:
-        """What ``work`` gives in one of the threads; raises what it raises, and what opening does."""
+        """Return the result of ``work``, run in one of the threads.
+
+        Raises what ``work`` and ``open`` raise.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, work)
 
     def _do(self, work: Callable[[Tool], Result]) -> Result:
@@ -40,7 +49,7 @@ class Workers(Generic[Tool]):
         return work(self._own.tool)
 
     def close(self) -> None:
-        """Waits for what is being worked on, and closes everything."""
+        """Wait for running work, then close all tools."""
         self._threads.shutdown()
         for tool in self._opened:
             tool.close()

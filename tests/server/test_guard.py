@@ -17,7 +17,7 @@ from twobranch.indexer.update.library import update_library
 from twobranch.server.app import create_app
 from twobranch.server.http.headers import HEADERS
 from twobranch.server.http.hosts import Hosts, host_name
-from twobranch.server.logs import OneRecord
+from twobranch.server.logs import SingleLineFormatter
 from twobranch.server.settings import Settings
 
 Open = Callable[..., TestClient]
@@ -228,7 +228,7 @@ def test_names_cannot_forge_lines_of_the_log() -> None:
     record = logging.LogRecord(
         "twobranch", logging.ERROR, "", 0, "GET %s", ("a.jpg\nERROR: forged\x1b[2J\u202e",), info
     )
-    first, *others = OneRecord("%(levelname)s: %(message)s").format(record).split("\n")
+    first, *others = SingleLineFormatter("%(levelname)s: %(message)s").format(record).split("\n")
     assert first == "ERROR: GET a.jpg\\x0aERROR: forged\\x1b[2J\\u202e"
     assert others
     assert all(line.startswith("  ") for line in others)

@@ -206,7 +206,7 @@ def test_closing_the_server_ends_the_run(library: Path, tmp_path: Path) -> None:
     ("index_with", "told"),
     [
         (indexwith.none, "the model is gone; put it back"),
-        (indexwith.defect, "this is a defect of the program"),
+        (indexwith.defect, "internal error"),
         (indexwith.killed, "ended unexpectedly (by signal 9)"),
     ],
 )

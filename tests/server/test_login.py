@@ -14,7 +14,7 @@ from tests.fakes import FakeEncoder
 from tests.server.serving import Reply, request, send, serving
 from twobranch.indexer.update.library import update_library
 from twobranch.server.app import create_app
-from twobranch.server.http.auth import Keeper, Tries
+from twobranch.server.http.auth import FailedAttempts, TokenAuth
 from twobranch.server.settings import Settings
 
 TOKEN = "a-token-for-tests"
@@ -139,28 +139,28 @@ def test_without_a_token_there_is_nothing_to_log_in_to(open_client: Open) -> Non
 def test_cookies_end(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000.0
     monkeypatch.setattr("twobranch.server.http.auth.time", lambda: now)
-    keeper = Keeper(TOKEN)
-    cookie = keeper.issue()
-    assert cookie != keeper.issue()
+    auth = TokenAuth(TOKEN)
+    cookie = auth.issue()
+    assert cookie != auth.issue()
     now += 30 * 86_400 - 1
-    assert keeper.accepts(cookie)
+    assert auth.accepts(cookie)
     now += 1
-    assert not keeper.accepts(cookie)
+    assert not auth.accepts(cookie)
 
 
 def test_two_servers_on_one_machine_have_cookies_of_their_own() -> None:
-    one, two = Keeper(TOKEN), Keeper("another-token")
+    one, two = TokenAuth(TOKEN), TokenAuth("another-token")
     assert one.cookie != two.cookie
     assert not two.accepts(one.issue())
 
 
 def test_a_household_has_one_number_of_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twobranch.server.http.auth._MOST", 3)
-    tries = Tries()
+    failures = FailedAttempts()
     for n in range(10):
-        tries.wrong(f"2001:db8:0:1::{n}")
-    assert not tries.may("2001:db8:0:1:ffff::1")
-    assert tries.may("2001:db8:0:2::1")
+        failures.add(f"2001:db8:0:1::{n}")
+    assert not failures.allow("2001:db8:0:1:ffff::1")
+    assert failures.allow("2001:db8:0:2::1")
     for client in ("10.0.0.1", "10.0.0.2", "unix"):  # the oldest address is forgotten
-        tries.wrong(client)
-    assert tries.may("2001:db8:0:1::1")
+        failures.add(client)
+    assert failures.allow("2001:db8:0:1::1")

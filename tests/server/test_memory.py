@@ -12,13 +12,13 @@ from PIL import Image
 from tests.fakes import FakeEncoder
 from twobranch.server.work import response_cache as answers_module
 from twobranch.server.work import uploaded_pictures as pictures_module
-from twobranch.server.work.response_cache import Answers
+from twobranch.server.work.response_cache import ResponseCache
 from twobranch.server.work.uploaded_pictures import Pictures
 from twobranch.server.work.workers import Workers
 
 
 def test_answers_hold_for_one_version_of_the_catalogue() -> None:
-    answers = Answers()
+    answers = ResponseCache()
     assert answers.get("q=a", 1) is None
     answers.keep("q=a", 1, b"{}")
     assert answers.get("q=a", 1) == b"{}"
@@ -29,7 +29,7 @@ def test_answers_hold_for_one_version_of_the_catalogue() -> None:
 
 def test_the_answers_that_were_given_last_are_kept(monkeypatch) -> None:
     monkeypatch.setattr(answers_module, "_MOST", 2)
-    answers = Answers()
+    answers = ResponseCache()
     for asked in ("a", "b", "a", "c"):
         if answers.get(asked, 1) is None:
             answers.keep(asked, 1, asked.encode())

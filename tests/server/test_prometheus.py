@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from tests.fakes import FakeEncoder
 from twobranch.indexer.update.library import update_library
-from twobranch.server.api.metrics import Counts
+from twobranch.server.api.metrics import RequestStats
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
 
@@ -63,7 +63,7 @@ def test_requests_are_counted_by_route(client: TestClient, photos: Path) -> None
 
 
 def test_latencies_are_cumulative() -> None:
-    counts = Counts()
+    counts = RequestStats()
     for seconds in (0.004, 0.005, 0.2, 60.0):
         counts.add("GET", "/a", 200, seconds)
     lines = dict(line.rsplit(" ", 1) for line in counts.lines() if "_seconds_" in line)

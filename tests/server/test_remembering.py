@@ -14,18 +14,18 @@ from twobranch.indexer.catalog.fulltext import FIELDS
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.update.library import update_library
 from twobranch.server.work import caching_reader as remembering
-from twobranch.server.work.caching_reader import RememberingReader
+from twobranch.server.work.caching_reader import CachingReader
 
 
 @pytest.fixture
 def readers(
     library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path
-) -> Iterator[tuple[CatalogReader, RememberingReader]]:
+) -> Iterator[tuple[CatalogReader, CachingReader]]:
     captions = tmp_path / "captions.tsv"
     captions.write_text("image\tcaption\nred.png\ta red thing\nblue.png\tblue\n")
     update_library(library, [photos], encoder, captions=captions)
     path = open_database(library)
-    with closing(CatalogReader(path)) as plain, closing(RememberingReader(path)) as remembering:
+    with closing(CatalogReader(path)) as plain, closing(CachingReader(path)) as remembering:
         yield plain, remembering
 
 
@@ -42,7 +42,7 @@ def look_up(reader: CatalogReader) -> list[object]:
 
 @pytest.mark.parametrize("room", [50_000, 1])
 def test_answers_are_those_of_the_catalogue(
-    readers: tuple[CatalogReader, RememberingReader], room: int, monkeypatch: pytest.MonkeyPatch
+    readers: tuple[CatalogReader, CachingReader], room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remembering, "_MOST", room)
     monkeypatch.setattr(remembering, "_MOST_NUMBERS", room)
@@ -52,7 +52,7 @@ def test_answers_are_those_of_the_catalogue(
 
 
 def test_nothing_is_read_twice(
-    readers: tuple[CatalogReader, RememberingReader], monkeypatch: pytest.MonkeyPatch
+    readers: tuple[CatalogReader, CachingReader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, remembered = readers
     look_up(remembered)
@@ -70,12 +70,12 @@ def test_nothing_is_read_twice(
 
 
 def test_a_commit_ends_it(
-    readers: tuple[CatalogReader, RememberingReader], library: Path, photos: Path, encoder: FakeEncoder
+    readers: tuple[CatalogReader, CachingReader], library: Path, photos: Path, encoder: FakeEncoder
 ) -> None:
     plain, remembered = readers
     look_up(remembered)
     (photos / "blue.png").unlink()
     write_photo(photos / "red rose.png", (200, 0, 0))
     update_library(library, [photos], encoder)
-    remembered.look()
+    remembered.clear_if_changed()
     assert look_up(remembered) == look_up(plain)

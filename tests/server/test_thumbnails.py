@@ -251,7 +251,7 @@ def test_a_browser_that_leaves_takes_back_what_it_asked_for(
             wait_for(lambda: len(making) == 2)
             slow.go_on.set()
             assert [receive(one).status for one in (first, last)] == [200, 200]
-        counts = app.state.counts.requests
+        counts = app.state.stats.requests
     assert slow.made == ["red.png", "blue.png"]
     assert sorted(status for (_, _, status) in counts) == [200, 499]
 

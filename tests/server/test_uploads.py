@@ -67,10 +67,10 @@ def test_too_many_bytes_whatever_their_length_is_said_to_be(port: int) -> None:
     for data in (request("POST", "/api/search", header, body=body), unsaid):
         reply = send(port, data)
         # 100,000 bytes and 65,536 for what is around them are 165 kB
-        assert (reply.status, reply.json()) == (413, {"error": "more than 165 kB is not taken here"})
+        assert (reply.status, reply.json()) == (413, {"error": "larger than the limit of 165 kB"})
     kind = "Content-Type: application/json"
     no_form = send(port, request("POST", "/api/evaluations", kind, body=bytes(70_000)))
-    assert (no_form.status, no_form.json()["error"]) == (413, "more than 65 kB is not taken here")
+    assert (no_form.status, no_form.json()["error"]) == (413, "larger than the limit of 65 kB")
     assert no_form.headers["connection"] == "close"
 
 
@@ -248,7 +248,7 @@ def test_a_picture_whose_client_has_left_keeps_nobody(
             assert not stuck.given_up.is_set()
         assert stuck.given_up.wait(60)
         assert hand_in(port, image("PNG")).status == 200
-    left = sum(n for (_, _, status), n in app.state.counts.requests.items() if status == 499)
+    left = sum(n for (_, _, status), n in app.state.stats.requests.items() if status == 499)
     assert left == 2
 
 
