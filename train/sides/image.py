@@ -1,4 +1,4 @@
-"""The image side of a training run: photos to features, and the image tower."""
+"""The image side of a training run: photo features and image tower."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ class FrozenPhotos:
         cache: Path,
         progress: Progress,
     ) -> FrozenPhotos:
-        """The features of all photos, from the cache where it has them. ``origin`` names the weights."""
+        """Read the features of all photos, or compute those not cached.
+
+        ``origin`` names the weights. Raises ``ValueError`` for more than one view.
+        """
         if n_views != 1:
             raise ValueError(f"{n_views} views; a backbone that is not tuned sees each photo once")
         found = image_features(
@@ -68,19 +71,22 @@ class FrozenPhotos:
         return self.rows.keys()
 
     def train(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        """(N, 1, C) float32."""
+        """Return the (N, 1, C) float32 features of photos."""
         return self.array[[self.rows[photo] for photo in photos], None]
 
     dev = train
 
     def tower(self, network: TwoBranchNetwork) -> nn.Module:
-        """The image tower over trained branches."""
+        """Return the image tower over trained branches."""
         return ImageTower(self.backbone, network)
 
 
 @dataclass(frozen=True)
 class TunedPhotos:
-    """Photos as activations of a backbone's stem, from which its late stages go on."""
+    """Photos as activations of a backbone's stem.
+
+    The late stages continue from them.
+    """
 
     backbone: Backbone
     stem: Stem
@@ -101,9 +107,10 @@ class TunedPhotos:
         cache: Path,
         progress: Progress,
     ) -> TunedPhotos:
-        """Activations and features of all photos, from the cache where it has them.
+        """Read the activations and features of all photos.
 
-        ``n_views`` of a training photo, one of a dev photo; ``origin`` names the weights of ``halves``.
+        Those not in the cache are computed: ``n_views`` of a training photo, one of a dev photo. ``origin``
+        names the weights of ``halves``.
         """
         stem, late = halves
         late.eval()
@@ -137,24 +144,27 @@ class TunedPhotos:
         return self.train_activations.rows.keys() | self.dev_activations.rows.keys()
 
     def train(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        """(N, V, C) float32 features of training photos."""
+        """Return the (N, V, C) float32 features of training photos."""
         return np.stack([self.train_activations.features[photo] for photo in photos])
 
     def dev(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        """(N, 1, C) float32 features of dev photos."""
+        """Return the (N, 1, C) float32 features of dev photos."""
         return np.stack([self.dev_activations.features[photo] for photo in photos])
 
     def tuning_split(self, part: CaptionedPhotos, *, train: bool) -> TuningSplit:
-        """The activations and word pieces of one part."""
+        """Return the activations and word pieces of one part."""
         of = self.train_activations if train else self.dev_activations
         rows = np.array([of.rows[photo] for photo in part.photos])
         features = self.train(part.photos) if train else None
         return TuningSplit(of.array, rows, tokenize(part.texts), part.items, features, part.sources)
 
     def joint(self, branches: TwoBranchNetwork, sentences: SentenceEncoder) -> JointNetwork:
-        """Late stages as they were before tuning, and this sentence encoder, under these branches."""
+        """Build the network to tune.
+
+        It consists of a copy of the untuned late stages, the sentence encoder and the branches.
+        """
         return JointNetwork(copy.deepcopy(self.late), sentences, branches)
 
     def tower(self, network: JointNetwork, evidence: PhotoEvidence | None = None) -> nn.Module:
-        """The image tower over a tuned network."""
+        """Return the image tower over a tuned network."""
         return TunedImageTower(self.stem, network, evidence)
