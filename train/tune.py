@@ -69,10 +69,9 @@ def tune(
 
     A batch is photos with some captions of each; InfoNCE as for the branches alone. What is measured, and
     kept, is a moving average of the weights (on a corpus this small the weights themselves jump about), mixed
-    with the weights before tuning, which know more of what the corpus does not show: Wortsman et al.,
-    *Robust fine-tuning of zero-shot models*, 2022.
-    ``earlier`` are the epochs of the branches, with which the history begins. Writes ``checkpoint`` after
-    every epoch; ``resume`` goes on from it as ``train.loop.fit`` does.
+    with the weights before tuning, which know more of what the corpus does not show: Wortsman et al., *Robust
+    fine-tuning of zero-shot models*, 2022. ``earlier`` are the epochs of the branches, with which the history
+    begins. Writes ``checkpoint`` after every epoch; ``resume`` goes on from it as ``train.loop.fit`` does.
     """
     torch.manual_seed(seed)
     network.sentences.requires_grad_(bool(tuning.text_rate))
