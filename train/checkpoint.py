@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import UserError
+from twobranch.common.progress import Progress
 
 Tensors = dict[str, Tensor]
 _GROUPS = ("network", "best", "optimizer", "average")
@@ -52,6 +53,17 @@ class Checkpoint:
     best: Tensors
     optimizer: Tensors
     average: Tensors = field(default_factory=dict)  # of the weights over the last steps; {} if none is kept
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """Seed, checkpoint file and progress of a training loop."""
+
+    seed: int
+    checkpoint: Path  # written after every epoch
+    settings: dict[str, Any]  # of the run, kept in the checkpoint
+    resume: bool  # continue from the checkpoint
+    progress: Progress
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:

@@ -30,7 +30,7 @@ from twobranch.retrieval.confidence import (
 from twobranch.train.data import CaptionedPhotos, training_and_dev
 from twobranch.train.output.card import write_card
 from twobranch.train.output.finished import run_on_model
-from twobranch.train.output.questions import Embedded, Hits, Towers, draw, embed, questions
+from twobranch.train.output.questions import Embedded, EncodedPhotos, Hits, Towers, draw, embed, questions
 
 BANK = 1000  # rows of each bank: 0.5 MB of 512 dimensions
 FEWEST_PHOTOS = 50  # too few below that for a useful probability
@@ -151,9 +151,7 @@ def write_calibration(
     folder: Path,
     encoder: Towers,
     train: CaptionedPhotos,
-    dev: CaptionedPhotos,
-    dev_photos: NDArray[np.float32],
-    dev_captions: NDArray[np.float32],
+    dev: EncodedPhotos,
     *,
     seed: int,
     progress: Progress = SILENT,
@@ -162,12 +160,12 @@ def write_calibration(
 
     Returns its entry in ``config.json``, or {} without writing if dev is too small.
     """
-    if len(dev_photos) < FEWEST_PHOTOS:
+    if len(dev.photos) < FEWEST_PHOTOS:
         progress.note(
-            f"no confidence: fitting it needs {FEWEST_PHOTOS} dev photos, there are {len(dev_photos)}"
+            f"no confidence: fitting it needs {FEWEST_PHOTOS} dev photos, there are {len(dev.photos)}"
         )
         return {}
-    data = embed(encoder, dev, dev_photos, dev_captions, seed)
+    data = embed(encoder, dev.part, dev.photos, dev.captions, seed)
     fit_calibration(data, *banks_of(encoder, train, seed), seed).save(folder)
     return {CALIBRATION: sha256_file(folder / CALIBRATION)}
 
@@ -181,16 +179,8 @@ def recalibrate(model: str, captions: Path, images: Path, *, seed: int, progress
     encoder = Encoder.load(model, verify=True)
     train, dev = training_and_dev(read_corpus(captions), images, seed=seed, progress=progress)
     progress.note(f"encoding {len(dev.photos):,} dev photos and up to {BANK:,} training photos")
-    files = write_calibration(
-        encoder.folder,
-        encoder,
-        train,
-        dev,
-        encoder.encode_images(dev.photos),
-        encoder.encode_texts(dev.texts),
-        seed=seed,
-        progress=progress,
-    )
+    encoded = EncodedPhotos(dev, encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts))
+    files = write_calibration(encoder.folder, encoder, train, encoded, seed=seed, progress=progress)
     if files:
         config = replace(encoder.config, files=dict(sorted({**encoder.config.files, **files}.items())))
         write_card(encoder.folder, config)

@@ -35,9 +35,9 @@ from twobranch.train.data import CaptionedPhotos
 MOST_PHOTOS = 1000  # of dev: memory grows with photos times captions
 _QUESTIONS = 2000  # of a kind at most
 _HITS = 10  # looked at in each gallery
-# A word is visual if it has at least these values. Agreement: the share of the other captions of the same
-# photo that have it too. Lift: agreement divided by the share of all captions that have it. "a" has a low lift
-# and "looks" a low agreement.
+# A word is visual if it has at least these values. Agreement: share of the other captions of the same
+# photo that have it too. Lift: agreement divided by the share of all captions that have it. "a" has a low
+# lift and "looks" a low agreement.
 _AGREEMENT, _LIFT = 0.3, 4.0
 _DRAWS_A_WORD = 12
 _WORD_PAIRS = 500
@@ -51,6 +51,15 @@ class Towers(Protocol):
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
     def knows(self, text: str) -> bool: ...
+
+
+@dataclass(frozen=True)
+class EncodedPhotos:
+    """Captioned photos with the vectors of an encoder."""
+
+    part: CaptionedPhotos
+    photos: NDArray[np.float32]  # (P, D) unit rows
+    captions: NDArray[np.float32]  # (C, D) unit rows
 
 
 @dataclass(frozen=True)

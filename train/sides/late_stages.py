@@ -165,8 +165,8 @@ def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Sequential:
     plain.load_state_dict({"weight": convolution.weight})
     padding = convolution.static_padding
     if isinstance(padding, nn.ZeroPad2d) and len(set(padding.padding)) == 1:
-        # The convolution's own padding saves a copy. TensorFlow's "same" padding can be asymmetric; that needs
-        # a layer.
+        # The convolution's own padding saves a copy. TensorFlow's "same" padding can be asymmetric; that
+        # needs a layer.
         plain.padding, padding = (padding.padding[0],) * 2, nn.Identity()
     return nn.Sequential(padding, fuse_conv_bn_eval(plain.eval(), norm.eval()))
 
