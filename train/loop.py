@@ -159,7 +159,10 @@ def new_network(train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
 
 
 def dev_rows(network: TwoBranchNetwork, dev: FeatureSplit) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the unit rows of N photos (N, D) and M texts (M, D)."""
+    """Return the vectors of the dev photos and texts.
+
+    They are (N, D) and (M, D) unit rows.
+    """
     network.eval()
     with torch.inference_mode():
         images = network.embed_images(torch.from_numpy(dev.images[:, 0])).numpy()
@@ -172,10 +175,11 @@ def dev_recalls(
     items: NDArray[np.int64],
     sources: Sequence[str] = (),
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Return recall in percent by k, text to image and image to text.
+    """Return recall by k in both directions.
 
-    ``images`` is (N, D) and ``texts`` (M, D). Each source is a gallery of its own, and the result is the mean
-    over the sources. So a gain on one source does not hide a loss on another.
+    It is in percent, first text to image, then image to text. ``images`` is (N, D) and ``texts`` (M, D). Each
+    source is a gallery of its own, and the result is the mean over the sources. So a gain on one source does
+    not hide a loss on another.
     """
     names = np.array(sources if sources else ("",) * len(images))
     both: list[tuple[dict[int, float], dict[int, float]]] = []

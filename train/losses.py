@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+TEXT_WEIGHT, IMAGE_WEIGHT, NEIGHBOURHOOD_WEIGHT = 1.5, 1.0, 0.05  # of the terms of ``two_branch_loss``
+
 
 def bidirectional_ranking_loss(images: Tensor, texts: Tensor, items: Tensor, margin: float) -> Tensor:
     """Bidirectional triplet hinge loss on cosines (preset ``seed``).
@@ -64,9 +66,6 @@ def two_branch_loss(
     *,
     margin: float,
     top: int = 10,
-    text_weight: float = 1.5,
-    image_weight: float = 1.0,
-    neighbourhood_weight: float = 0.05,
 ) -> Tensor:
     """Loss of the embedding network of Wang et al. (preset ``paper``).
 
@@ -87,7 +86,7 @@ def two_branch_loss(
     between = euclidean(texts, sentences)
     farthest = between.masked_fill(~same_image, -torch.inf).amax(dim=1)
     neighbours = top_violations(farthest, between, ~same_image, margin, top)
-    return text_weight * text_anchors + image_weight * image_anchors + neighbourhood_weight * neighbours
+    return TEXT_WEIGHT * text_anchors + IMAGE_WEIGHT * image_anchors + NEIGHBOURHOOD_WEIGHT * neighbours
 
 
 def top_violations(positive: Tensor, distances: Tensor, negative: Tensor, margin: float, top: int) -> Tensor:

@@ -24,7 +24,7 @@ from twobranch.train.output.save import TrainedModel, save_model
 from twobranch.train.presets import Preset
 from twobranch.train.sides.class_names import class_pairs
 from twobranch.train.sides.evidence import evidence
-from twobranch.train.sides.image import FrozenPhotos, TunedPhotos
+from twobranch.train.sides.image import FrozenPhotos, PhotoReading, TunedPhotos
 from twobranch.train.sides.late_stages import split_backbone
 from twobranch.train.sides.sentences import tokenize
 from twobranch.train.sides.start import StartWeights, mixed, read_start
@@ -230,7 +230,10 @@ def _save(inputs: _Inputs, state: Checkpoint, progress: Progress, *, tuned: bool
 
 
 def _save_stopped(inputs: _Inputs, progress: Progress) -> None:
-    """Write the best network so far of a run that was stopped, if it finished an epoch."""
+    """Write the best network so far of a run that was stopped.
+
+    Without a finished epoch nothing is written.
+    """
     options = inputs.options
     if options.tuning_checkpoint.is_file():
         _save(inputs, load_checkpoint(options.tuning_checkpoint), progress, tuned=True)
@@ -272,9 +275,10 @@ def _trained_model(inputs: _Inputs, state: Checkpoint, *, tuned: bool) -> Traine
 
 
 def _check_out(options: TrainOptions) -> None:
-    """Check that the output folder is new, or holds a run to resume.
+    """Check that the output folder can be used.
 
-    Raises ``UserError`` otherwise, so that no file is overwritten.
+    It must be new or empty, or hold an unfinished run if this one resumes. Raises ``UserError`` otherwise, so
+    that no file is overwritten.
     """
     out, checkpoint = options.out, options.checkpoint
     if options.resume:
@@ -358,30 +362,16 @@ def _read_photos(
     preset = options.preset
     origin = "imagenet" if options.weights is None else sha256_file(options.weights)[:12]
     if preset.tuning is None:
-        return FrozenPhotos.read(
-            train_part.photos,
-            dev_part.photos,
-            backbone,
-            origin=origin,
-            n_views=preset.views,
-            cache=options.cache,
-            progress=progress,
-        )
+        reading = PhotoReading(origin, preset.views, options.cache, progress)
+        return FrozenPhotos.read(train_part.photos, dev_part.photos, backbone, reading)
     tuned = None
     if start is not None and options.start is not None:
         own = split_backbone(backbone)[1].state_dict()
         tuned = mixed(own, start.late, preset.start_share)
         origin += f"-{_model_digest(options.start)[:12]}-{preset.start_share:g}"
-    return TunedPhotos.read(
-        train_part.photos,
-        dev_part.photos,
-        backbone,
-        split_backbone(backbone, preset.tuning.cut, tuned),
-        origin=origin,
-        n_views=preset.views,
-        cache=options.cache,
-        progress=progress,
-    )
+    halves = split_backbone(backbone, preset.tuning.cut, tuned)
+    reading = PhotoReading(origin, preset.views, options.cache, progress)
+    return TunedPhotos.read(train_part.photos, dev_part.photos, backbone, halves, reading)
 
 
 def _text_side(

@@ -110,7 +110,7 @@ def tune(
 
 @dataclass(frozen=True)
 class _Batch:
-    """B photos of a batch and R captions of them; row i of each pair belongs together."""
+    """B photos of a batch, and R captions of them."""
 
     photos: NDArray[np.int64]  # (B,)
     views: NDArray[np.int64]  # (B,)
@@ -185,7 +185,10 @@ class _TuningRun:
         return _Batch(photos, views, activations, rows, pieces, torch.from_numpy(photo_of))
 
     def _loss(self, batch: _Batch, rng: np.random.Generator) -> Tensor:
-        """Return the loss of a batch, with class-name pairs and rehearsal if configured."""
+        """Return the loss of a batch.
+
+        Class-name pairs and rehearsal are added if the recipe says so.
+        """
         network, knowledge, size = self.network, self.knowledge, len(batch.photos)
         pieces, photo_of = batch.pieces, batch.photo_of
         item = torch.from_numpy(batch.photos)[photo_of]
@@ -209,9 +212,10 @@ class _TuningRun:
         return rehearsal + info_nce_loss(images[photo_of], texts, item, self.preset.temperature, wrong)
 
     def _rehearsal_loss(self, features: Tensor, predicted: Tensor | None) -> Tensor:
-        """Return the loss that keeps the backbone close to its classifier; 0 if not used.
+        """Return the loss that keeps the backbone close to its classifier.
 
-        ``features`` (B, C) are the tuned ones, ``predicted`` (B, K) the log-probabilities before tuning.
+        It is 0 if the recipe has no rehearsal. ``features`` (B, C) are the tuned ones, ``predicted`` (B, K)
+        the log-probabilities before tuning.
         """
         classifier = self.knowledge.classifier
         if not self.tuning.rehearsal or predicted is None or classifier is None:
@@ -293,9 +297,10 @@ def _class_log_probabilities(knowledge: Knowledge, train: TuningSplit, batch: _B
 def _dev_rows(
     network: JointNetwork, weights: Tensors, dev: TuningSplit
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the unit rows of N photos (N, D) and M texts (M, D).
+    """Return the vectors of the dev photos and texts.
 
-    ``weights`` are loaded into the network for this, and then its own again.
+    They are (N, D) and (M, D) unit rows. ``weights`` are loaded into the network for this, and then its own
+    again.
     """
     own = network_tensors(network)
     network.load_state_dict(weights)

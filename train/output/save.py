@@ -98,7 +98,7 @@ class _Halves(nn.Module):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with its best weights, and the two towers made of it."""
+    """A network with its best weights, and its two towers."""
 
     network: nn.Module  # all that was trained
     branches: TwoBranchNetwork  # the part of the network that the text tower ends in
@@ -143,7 +143,10 @@ def save_model(
 
 
 def _write_towers(folder: Path, model: TrainedModel) -> dict[str, str]:
-    """Write the towers and the network, and return the checksums of the towers' files."""
+    """Write the towers and the network.
+
+    Returns the checksums of the towers' files.
+    """
     _write_image_onnx(model.image_tower, model.backbone.size, folder / IMAGE_TOWER, ["embeddings"])
     if isinstance(model.network, JointNetwork):
         store_int8(folder / IMAGE_TOWER)  # only the branch has matrices: 3.7 MB less
@@ -180,7 +183,10 @@ def _config(model: TrainedModel, training: dict[str, Any], files: dict[str, str]
 def _metrics(
     images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos, encoder: Encoder
 ) -> dict[str, Any]:
-    """Return the metrics of the first source, and those of each source if there are several."""
+    """Return the metrics of the first source.
+
+    If there are several sources, those of each are added.
+    """
     first, photos, rows = first_source(dev)
     metrics = dev_metrics(images[photos], texts[rows], first)
     if sources := source_metrics(images, texts, dev, encoder.encode_texts):

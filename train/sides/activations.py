@@ -21,6 +21,9 @@ from twobranch.train.features import batched, content_hashes, decoded
 from twobranch.train.sides.views import photo_views
 
 PHOTOS_AT_A_TIME = 8
+# Builds the function from (n, S, S, 3) uint8 pixels to (n, h, w, C) float16 activations and (n, F) float32
+# features.
+Extract = Callable[[], Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,16 @@ class Activations:
     array: NDArray[np.float16]  # (rows, V, h, w, C), memory-mapped; row order is the cache's
     features: dict[Path, NDArray[np.float32]]  # photo -> (V, F) features of its views, before any tuning
     failed: tuple[ImageError, ...]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """The untuned backbone as a function from pixels to activations and features."""
+
+    name: str  # in the cache; must change whenever the activations of a view would
+    build: Extract  # called only if a readable photo is missing from the cache
+    size: int  # S, side of the input in pixels
+    shape: tuple[int, int, int]  # (h, w, C) of the activations of a view
 
 
 class ActivationCache:
@@ -105,33 +118,28 @@ class ActivationCache:
 
 def photo_activations(
     photos: Sequence[Path],
-    extract: Callable[[], Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]],
+    extractor: Extractor,
     *,
-    shape: tuple[int, int, int],
-    size: int,
     n_views: int,
-    extractor: str,
     cache: Path,
     progress: Progress,
 ) -> Activations:
     """Return the activations and features of ``n_views`` views of each photo.
 
-    Only contents that are not in the cache are computed. ``extract`` builds the function from (n, S, S, 3)
-    uint8 pixels to (n, h, w, C) float16 activations of ``shape`` and (n, F) float32 features. It is called
-    only if a readable photo is missing from the cache. ``extractor`` names what computes the activations
-    and must change whenever the activations of a view would. Raises ``UserError`` when the cache is damaged.
+    Only contents that are not in the cache are computed. Raises ``UserError`` when the cache is damaged.
     """
     failed: list[ImageError] = []
     keys = content_hashes(photos, failed)
-    with closing(ActivationCache(cache, f"{extractor}-x{n_views}", (n_views, *shape))) as store:
+    shape = (n_views, *extractor.shape)
+    with closing(ActivationCache(cache, f"{extractor.name}-x{n_views}", shape)) as store:
         known = store.rows()
         missing = {key: photo for photo, key in keys.items() if key not in known}
         if missing:
-            built = lru_cache(maxsize=1)(extract)
+            built = lru_cache(maxsize=1)(extractor.build)
             progress.start(f"{n_views} view{'s' * (n_views > 1)} of each photo", len(missing))
             views = decoded(
                 missing.items(),
-                lambda photo: photo_views(photo, size, n_views),
+                lambda photo: photo_views(photo, extractor.size, n_views),
                 ahead=4 * PHOTOS_AT_A_TIME,
                 failed=failed,
                 progress=progress,
@@ -141,7 +149,7 @@ def photo_activations(
                 blocks, features = built()(pixels)
                 store.put(
                     [key for key, _ in batch],
-                    blocks.reshape(-1, n_views, *shape),
+                    blocks.reshape(-1, *shape),
                     features.reshape(len(batch), n_views, -1),
                 )
                 progress.advance(len(batch))

@@ -20,13 +20,23 @@ from twobranch.embedding.preprocess import PREPROCESSING
 from twobranch.train.data import CaptionedPhotos
 from twobranch.train.features import image_features
 from twobranch.train.output.save import ImageTower, backbone_extractor, halves_extractor
-from twobranch.train.sides.activations import Activations, photo_activations
+from twobranch.train.sides.activations import Activations, Extractor, photo_activations
 from twobranch.train.sides.evidence import PhotoEvidence
 from twobranch.train.sides.joint import JointNetwork, TunedImageTower
 from twobranch.train.sides.late_stages import LateStages, Stem
 from twobranch.train.sides.sentences import SentenceEncoder, tokenize
 from twobranch.train.sides.views import VIEWS_VERSION
 from twobranch.train.tune import TuningSplit
+
+
+@dataclass(frozen=True)
+class PhotoReading:
+    """Options for reading the photos of a training run."""
+
+    origin: str  # name of the backbone's weights in the cache
+    n_views: int  # of each training photo
+    cache: Path
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -40,29 +50,21 @@ class FrozenPhotos:
 
     @classmethod
     def read(
-        cls,
-        train: Sequence[Path],
-        dev: Sequence[Path],
-        backbone: Backbone,
-        *,
-        origin: str,
-        n_views: int,
-        cache: Path,
-        progress: Progress,
+        cls, train: Sequence[Path], dev: Sequence[Path], backbone: Backbone, options: PhotoReading
     ) -> FrozenPhotos:
         """Read the features of all photos, or compute those not cached.
 
-        ``origin`` names the weights. Raises ``ValueError`` for more than one view.
+        Raises ``ValueError`` for more than one view.
         """
-        if n_views != 1:
-            raise ValueError(f"{n_views} views; a backbone that is not tuned sees each photo once")
+        if options.n_views != 1:
+            raise ValueError(f"{options.n_views} views; a backbone that is not tuned sees each photo once")
         found = image_features(
             [*train, *dev],
             lambda: backbone_extractor(backbone),
             size=backbone.size,
-            extractor=f"{backbone.name}-{origin}-{backbone.size}-v{PREPROCESSING}",
-            cache=cache,
-            progress=progress,
+            extractor=f"{backbone.name}-{options.origin}-{backbone.size}-v{PREPROCESSING}",
+            cache=options.cache,
+            progress=options.progress,
         )
         return cls(backbone, found.rows, found.features, found.failed)
 
@@ -101,39 +103,31 @@ class TunedPhotos:
         dev: Sequence[Path],
         backbone: Backbone,
         halves: tuple[Stem, LateStages],
-        *,
-        origin: str,
-        n_views: int,
-        cache: Path,
-        progress: Progress,
+        options: PhotoReading,
     ) -> TunedPhotos:
         """Read the activations and features of all photos.
 
-        Those not in the cache are computed: ``n_views`` of a training photo, one of a dev photo. ``origin``
-        names the weights of ``halves``.
+        Those not in the cache are computed. A training photo has ``options.n_views`` views, a dev photo one.
         """
         stem, late = halves
         late.eval()
         with torch.inference_mode():
             pixels = torch.zeros(1, backbone.size, backbone.size, 3, dtype=torch.uint8)
             channels, height, width = stem(pixels).shape[1:]
-        name = (
-            f"{backbone.name}-{origin}-{backbone.size}-v{PREPROCESSING}.{VIEWS_VERSION}-{height}x{channels}"
+        extractor = Extractor(
+            f"{backbone.name}-{options.origin}-{backbone.size}-v{PREPROCESSING}.{VIEWS_VERSION}"
+            f"-{height}x{channels}",
+            lambda: halves_extractor(stem, late, backbone.size),
+            size=backbone.size,
+            shape=(height, width, channels),
         )
 
-        def activations(photos: Sequence[Path], n: int) -> Activations:
+        def activations(photos: Sequence[Path], n_views: int) -> Activations:
             return photo_activations(
-                photos,
-                lambda: halves_extractor(stem, late, backbone.size),
-                shape=(height, width, channels),
-                size=backbone.size,
-                n_views=n,
-                extractor=name,
-                cache=cache,
-                progress=progress,
+                photos, extractor, n_views=n_views, cache=options.cache, progress=options.progress
             )
 
-        return cls(backbone, stem, late, activations(train, n_views), activations(dev, 1))
+        return cls(backbone, stem, late, activations(train, options.n_views), activations(dev, 1))
 
     @property
     def failed(self) -> tuple[ImageError, ...]:

@@ -62,7 +62,7 @@ class SentenceEncoder(nn.Module):
         return self.pool(self.words(input_ids, attention_mask), attention_mask)
 
     def words(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return the last layer (N, T, 384), with a row per word piece."""
+        """Return the last layer: (N, T, 384), a row per word piece."""
         return self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
 
     @staticmethod
