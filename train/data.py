@@ -140,7 +140,7 @@ def check_enough(train: CaptionedPhotos, dev: CaptionedPhotos, corpus: Path) -> 
         if len(part.photos) < 2:
             raise UserError(
                 f"{corpus}: only {len(part.photos)} photos with captions to {name} on; "
-                "training takes at least 2, and 2 others as dev split"
+                "training needs at least 2, and 2 others as dev split"
             )
 
 

@@ -64,7 +64,7 @@ def fit(
         network.load_state_dict(state.network)
         restore_optimizer(training.optimizer, state.optimizer)
         history, best = state.history, state.best
-        context.progress.note(f"going on after epoch {len(history)} of {preset.epochs}")
+        context.progress.note(f"resuming after epoch {len(history)} of {preset.epochs}")
 
     for number in range(len(history) + 1, preset.epochs + 1):
         started = time.perf_counter()

@@ -17,9 +17,9 @@ TEXT_WEIGHT, IMAGE_WEIGHT, NEIGHBOURHOOD_WEIGHT = 1.5, 1.0, 0.05  # of the terms
 def bidirectional_ranking_loss(images: Tensor, texts: Tensor, items: Tensor, margin: float) -> Tensor:
     """Bidirectional triplet hinge loss on cosines (preset ``seed``).
 
-    All other pairs of the batch are negatives. For every pair (x, y) and every negative: ``s(x, y) >= s(x,
-    y') + margin`` and ``s(x, y) >= s(x', y) + margin``. Violations are summed over negatives and averaged
-    over anchors. ``images`` and ``texts`` are (B, D) unit rows.
+    Pairs of other images in the batch are negatives. For every pair (x, y) and every negative:
+    ``s(x, y) >= s(x, y') + margin`` and ``s(x, y) >= s(x', y) + margin``. Violations are summed over
+    negatives and averaged over anchors. ``images`` and ``texts`` are (B, D) unit rows.
     """
     scores = images @ texts.T  # (B, B): row = image, column = sentence
     positive = scores.diagonal()

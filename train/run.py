@@ -240,7 +240,7 @@ def _save_stopped(inputs: _Inputs, progress: Progress) -> None:
     elif options.checkpoint.is_file():
         _save(inputs, load_checkpoint(options.checkpoint), progress, tuned=False)
     if options.checkpoint.is_file():
-        progress.warn(f"stopped; {options.out} holds the best model so far; --resume goes on")
+        progress.warn(f"stopped; {options.out} holds the best model so far; --resume continues")
 
 
 def _trained_model(inputs: _Inputs, state: Checkpoint, *, tuned: bool) -> TrainedModel:

@@ -105,7 +105,10 @@ def _plain(text: str) -> str:
 
 
 def _columns_named(text: str, kind: str | None, columns: dict[str, int]) -> Sequence[int]:
-    """Return the columns of the objects that a text only names."""
+    """Return the columns of the objects that a text names.
+
+    A text that says more than that has none, unless it was made of object names.
+    """
     if kind == OBJECTS:
         words = f" {text.replace(',', ' ')} "
         found = [name for name in columns if f" {name} " in words]

@@ -89,7 +89,7 @@ def tune(
         restore_optimizer(optimizer, state.optimizer)
         history, best, average = state.history, state.best, state.average
         done = len(history) - len(earlier)
-        context.progress.note(f"going on after epoch {done} of {tuning.epochs} of tuning")
+        context.progress.note(f"resuming after epoch {done} of {tuning.epochs} of tuning")
 
     run = _TuningRun(network, optimizer, average, train, preset, tuning, knowledge, len(earlier))
     for number in range(len(history) + 1, run.last_epoch + 1):

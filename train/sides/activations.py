@@ -107,7 +107,7 @@ class ActivationCache:
         """
         (n,) = self._db.execute('SELECT COALESCE(MAX("row") + 1, 0) FROM blocks').fetchone()
         if self._path.stat().st_size < n * self._block:
-            raise UserError(f"{self._path}: shorter than it was; delete the cache folder and train again")
+            raise UserError(f"{self._path}: is truncated; delete the cache folder and train again")
         if n == 0:
             return np.empty((0, *self._shape), dtype=np.float16)
         return np.memmap(self._path, dtype=np.float16, mode="r", shape=(n, *self._shape))

@@ -2,9 +2,9 @@
 
 The recipe chooses the cut (`Cut`). At "sixteenth" the grid reaches a sixteenth of the photo's side. There the
 stem of EfficientNet-Lite2 is about half of a forward pass in ONNX Runtime and holds 2% of the weights. It
-detects edges and textures, which are the same in all photos. "last grid" is behind the block that reaches a
-thirty-second. There the late stages are a third of that work and hold 70% of the weights, and a photo's
-activations take 42 KB instead of 154.
+detects edges and textures, which are needed alike for ImageNet's photos and for those of a corpus. "last
+grid" is behind the block that reaches a thirty-second. There the late stages are a third of that work and
+hold 70% of the weights, and a photo's activations take 42 KB instead of 154.
 
 Batch norm keeps the statistics of ImageNet and is folded into the convolutions. A small batch of similar
 photos cannot shift the statistics, and training does not pay for computing them. Depthwise kernels are frozen
