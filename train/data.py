@@ -96,11 +96,10 @@ def training_and_dev(
 ) -> tuple[CaptionedPhotos, CaptionedPhotos]:
     """Return the train and dev parts of a corpus.
 
-    Its photos are in the folder ``images``.
-
-    If a corpus has no dev split, a tenth of its images (at most 1,000), drawn with ``seed``, become dev.
-    A test split is never used. A warning counts missing photos and images without captions.
-    Raises ``UserError`` if too few photos are left to train on or to choose the best epoch by.
+    Its photos are in the folder ``images``. If a corpus has no dev split, a tenth of its images (at most
+    1,000), drawn with ``seed``, become dev. A test split is never used. A warning counts missing photos and
+    images without captions. Raises ``UserError`` if too few photos are left to train on or to choose the best
+    epoch by.
     """
     if not images.is_dir():
         raise UserError(f"{images}: no such folder of photos; give it with --images DIR")
