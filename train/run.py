@@ -259,10 +259,11 @@ def _trained_model(inputs: _Inputs, state: Checkpoint, *, tuned: bool) -> Traine
         network = joint = photos.joint(branches, text.encoder())
         (joint if tuned else branches).load_state_dict(state.best)
         joint.eval()
-        layers = None, None
-        if preset.evidence is not None:
-            layers = evidence(photos.backbone, joint.sentences, preset.evidence)
-        image_tower, tower = photos.tower(joint, layers[0]), EncoderTower(joint.sentences, layers[1])
+        chosen = preset.evidence
+        for_photos, for_queries = (
+            (None, None) if chosen is None else evidence(photos.backbone, joint.sentences, chosen)
+        )
+        image_tower, tower = photos.tower(joint, for_photos), EncoderTower(joint.sentences, for_queries)
     return TrainedModel(
         network=network,
         branches=branches,
