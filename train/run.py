@@ -278,8 +278,8 @@ def _trained_model(inputs: _Inputs, state: Checkpoint, *, tuned: bool) -> Traine
 def _check_out(options: TrainOptions) -> None:
     """Check that the output folder can be used.
 
-    It must be new or empty, or hold an unfinished run if this one resumes. Raises ``UserError`` otherwise, so
-    that no file is overwritten.
+    It must be new or empty, or hold a run with a finished epoch if this one resumes. Raises ``UserError``
+    otherwise, so that no file is overwritten.
     """
     out, checkpoint = options.out, options.checkpoint
     if options.resume:
