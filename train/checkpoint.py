@@ -1,4 +1,7 @@
-"""The state of an unfinished training run, in one safetensors file that is replaced after each epoch."""
+"""The saved state of an unfinished training run.
+
+One safetensors file holds it. The file is replaced after each epoch.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from torch import Tensor, nn
 
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import UserError
+from twobranch.common.progress import Progress
 
 Tensors = dict[str, Tensor]
 _GROUPS = ("network", "best", "optimizer", "average")
@@ -38,24 +42,44 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that the next epoch depends on, and the best network so far."""
+    """The state after an epoch, with the best network so far.
 
-    settings: dict[str, Any]  # what the run was started with; resuming with others is refused
+    The next epoch depends on nothing else.
+    """
+
+    settings: dict[str, Any]  # of the run; resuming with others is refused
     history: tuple[Epoch, ...]
     network: Tensors
     best: Tensors
     optimizer: Tensors
-    average: Tensors = field(default_factory=dict)  # of the network over its last steps, where one is kept
+    average: Tensors = field(default_factory=dict)  # of the weights over the last steps; {} if none is kept
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """Seed, checkpoint file and progress of a training loop."""
+
+    seed: int
+    checkpoint: Path  # written after every epoch
+    settings: dict[str, Any]  # of the run, kept in the checkpoint
+    resume: bool  # continue from the checkpoint
+    progress: Progress
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The epoch whose network is kept: of those that were tuned, where any were, else of all."""
+    """Return the epoch with the highest dev rsum, whose network is kept.
+
+    If any epochs were tuned, only those are compared.
+    """
     last = [epoch for epoch in history if epoch.tuned] or history
     return max(last, key=lambda epoch: epoch.rsum)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Replace the file at ``path`` in one step: a kill leaves the old or the new one. Raises ``OSError``."""
+    """Write a checkpoint and replace ``path`` in one step.
+
+    A kill leaves either the old file or the new one. Raises ``OSError``.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"{group}/{name}": tensor.contiguous()
@@ -63,23 +87,24 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         for name, tensor in getattr(checkpoint, group).items()
     }
     state = {"settings": checkpoint.settings, "history": [asdict(epoch) for epoch in checkpoint.history]}
-    for left in path.parent.glob(f"{path.name}.*.part"):  # of a training that was killed here
+    for left in path.parent.glob(f"{path.name}.*.part"):  # left by a training run that was killed
         left.unlink(missing_ok=True)
     with replacing(path) as partial:
         write_tensors(tensors, partial, metadata={"state": json.dumps(state)})
 
 
 def write_tensors(tensors: Tensors, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file; takes the memory of the tensors once more. Raises ``OSError``.
+    """Write a safetensors file. Raises ``OSError``.
 
-    Not by ``save_file``: since version 0.8 it writes a hidden file of its own beside ``path``, which only its
-    owner may read, and a kill leaves it there under a name that nothing cleans up.
+    This takes as much memory again as the tensors. ``save_file`` is not used: since version 0.8 it first
+    writes a hidden file beside ``path`` that only its owner may read. After a kill that file stays, under a
+    name that nothing cleans up.
     """
     path.write_bytes(save(tensors, metadata=metadata))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """What ``save_checkpoint`` wrote. Raises ``UserError`` when the file is damaged."""
+    """Read a checkpoint. Raises ``UserError`` when the file is damaged."""
     try:
         groups: dict[str, Tensors] = {group: {} for group in _GROUPS}
         with safe_open(path, framework="pt") as file:
@@ -108,7 +133,7 @@ def _epoch(entry: dict[str, Any]) -> Epoch:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
-    """The optimiser's moments by "parameter number.name"; copies, so that they can be kept."""
+    """Return copies of the optimiser's moments, by "parameter number.name"."""
     return {
         f"{number}.{name}": value.detach().clone()
         for number, entries in optimizer.state_dict()["state"].items()
@@ -118,7 +143,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """The inverse of ``optimizer_tensors``."""
+    """Load the tensors of ``optimizer_tensors`` into an optimiser."""
     state: dict[int, Tensors] = {}
     for key, value in tensors.items():
         number, name = key.split(".", 1)
@@ -127,5 +152,5 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
 
 
 def network_tensors(network: nn.Module) -> Tensors:
-    """A copy of the network's parameters and buffers."""
+    """Return a copy of the network's parameters and buffers."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}

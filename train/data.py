@@ -1,4 +1,4 @@
-"""A captioned corpus and a folder of photos to training and dev pairs of files and sentences."""
+"""Training and dev photos with their captions, from a captioned corpus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.preprocess import IMAGE_SUFFIXES
 from twobranch.indexer.captionfiles.corpus import Caption, CaptionCorpus, composed_name
 
-HELD_OUT = 0.1  # of the images, where a corpus names no dev split
+HELD_OUT = 0.1  # share of the images that become dev if a corpus names no dev split
 MOST_HELD_OUT = 1000
 
 
@@ -28,16 +28,19 @@ class CaptionedPhotos:
     photos: tuple[Path, ...]
     texts: tuple[str, ...]
     items: NDArray[np.int64]  # (len(texts),)
-    kinds: tuple[str | None, ...] = ()  # of each text: caption, query, word …; empty where no file says so
-    sources: tuple[str, ...] = ()  # the collection of each photo; empty where there is only one
-    objects: tuple[frozenset[str] | None, ...] = ()  # all that is in each photo; None where nobody listed it
+    kinds: tuple[str | None, ...] = ()  # of each text: caption, query, word …; empty if no file names kinds
+    sources: tuple[str, ...] = ()  # the collection of each photo; empty if there is only one
+    objects: tuple[frozenset[str] | None, ...] = ()  # all objects in each photo; None if not listed
 
     def restrict(self, readable: Collection[Path]) -> CaptionedPhotos:
-        """Without the photos that are not in ``readable``, and without their captions."""
+        """Return only the photos in ``readable``, with their captions."""
         return self._only([item for item, photo in enumerate(self.photos) if photo in readable])
 
     def by_source(self) -> dict[str, CaptionedPhotos]:
-        """The photos of each source with their captions; {} where there is only one."""
+        """Return the photos and captions of each source.
+
+        The result is {} if there is only one source.
+        """
         names = sorted(set(self.sources))
         if len(names) < 2:
             return {}
@@ -47,7 +50,7 @@ class CaptionedPhotos:
         }
 
     def of_kind(self, kind: str) -> CaptionedPhotos:
-        """All photos, and only the texts of one kind."""
+        """Return all photos, with only the texts of one kind."""
         rows = [row for row, of in enumerate(self.kinds) if of == kind]
         return replace(
             self,
@@ -57,7 +60,7 @@ class CaptionedPhotos:
         )
 
     def _only(self, kept: Sequence[int]) -> CaptionedPhotos:
-        """These photos, in this order, with their captions."""
+        """Return the photos ``kept``, in this order, with their captions."""
         renumbered = {item: new for new, item in enumerate(kept)}
         rows = [row for row, item in enumerate(self.items) if int(item) in renumbered]
         return CaptionedPhotos(
@@ -71,7 +74,10 @@ class CaptionedPhotos:
 
 
 def joined(parts: Sequence[CaptionedPhotos]) -> CaptionedPhotos:
-    """Several corpora as one, in their order; a lone one as it is."""
+    """Join several corpora into one, in their order.
+
+    A single corpus is returned unchanged.
+    """
     if len(parts) == 1:
         return parts[0]
     starts = np.cumsum([0, *(len(part.photos) for part in parts)])
@@ -88,16 +94,17 @@ def joined(parts: Sequence[CaptionedPhotos]) -> CaptionedPhotos:
 def training_and_dev(
     corpus: CaptionCorpus, images: Path, *, seed: int, progress: Progress
 ) -> tuple[CaptionedPhotos, CaptionedPhotos]:
-    """The train and dev parts of a corpus whose photos lie in ``images``.
+    """Return the train and dev parts of a corpus.
 
-    A corpus without a dev split gives up a tenth of its images (at most 1,000), drawn with ``seed``;
-    a test split is never touched. Missing photos and images without captions are counted in a warning.
-    Raises ``UserError`` when nothing is left to train on or to choose by.
+    Its photos are in the folder ``images``. If a corpus has no dev split, a tenth of its images (at most
+    1,000), drawn with ``seed``, become dev. A test split is never used. A warning counts missing photos and
+    images without captions. Raises ``UserError`` if too few photos are left to train on or to choose the best
+    epoch by.
     """
     if not images.is_dir():
         raise UserError(f"{images}: no such folder of photos; give it with --images DIR")
     if corpus.images_without_captions:
-        progress.warn(_counted(corpus.images_without_captions, "without a caption"))
+        progress.warn(_count_message(corpus.images_without_captions, "without a caption"))
     found = _find_photos(corpus, images, progress)
     train: tuple[Caption, ...]
     dev: tuple[Caption, ...]
@@ -119,22 +126,25 @@ def training_and_dev(
 
 
 def captioned_photos(corpus: CaptionCorpus, images: Path, progress: Progress = SILENT) -> CaptionedPhotos:
-    """All captions of a corpus (or of a split) whose photos lie in ``images``."""
+    """Return the captions of a corpus or split with photos in ``images``."""
     return _pairs(corpus, corpus.captions, _find_photos(corpus, images, progress))
 
 
 def check_enough(train: CaptionedPhotos, dev: CaptionedPhotos, corpus: Path) -> None:
-    """Raise ``UserError`` when there are too few photos to learn from or to choose the best epoch by."""
+    """Raise ``UserError`` for fewer than two train or dev photos.
+
+    Two are needed to learn from, and two to choose the best epoch by.
+    """
     for name, part in (("train", train), ("dev", dev)):
         if len(part.photos) < 2:
             raise UserError(
                 f"{corpus}: only {len(part.photos)} photos with captions to {name} on; "
-                "training takes at least 2, and 2 others as dev split"
+                "training needs at least 2, and 2 others as dev split"
             )
 
 
 def data_fingerprint(train: CaptionedPhotos, dev: CaptionedPhotos) -> str:
-    """A sha256 of which photos and sentences are trained on, and which are dev."""
+    """Return a sha256 over the photos and sentences of train and dev."""
     digest = hashlib.sha256()
     for part in (train, dev):
         names = [photo.name for photo in part.photos]
@@ -144,7 +154,10 @@ def data_fingerprint(train: CaptionedPhotos, dev: CaptionedPhotos) -> str:
 
 
 def _find_photos(corpus: CaptionCorpus, images: Path, progress: Progress) -> dict[str, Path]:
-    """Image name -> file, for those that are there: at their path, else by their bare file name."""
+    """Return the file of each image that exists, by image name.
+
+    An image is looked for at its path, then by its bare file name anywhere in ``images``.
+    """
     names = sorted({caption.image for caption in corpus.captions if caption.image is not None})
     found = {name: images / name for name in names if (images / name).is_file()}
     missing = [name for name in names if name not in found]
@@ -156,7 +169,7 @@ def _find_photos(corpus: CaptionCorpus, images: Path, progress: Progress) -> dic
                 found[name] = file
         missing = [name for name in missing if name not in found]
     if missing:
-        progress.warn(_counted(missing, f"with captions, but not in {images}"))
+        progress.warn(_count_message(missing, f"with captions, but not in {images}"))
     return found
 
 
@@ -174,7 +187,7 @@ def _pairs(corpus: CaptionCorpus, captions: Sequence[Caption], found: dict[str, 
     usable = [caption for caption in captions if caption.image in found]
     rows: dict[str, int] = {}
     for caption in usable:
-        assert caption.image is not None  # `None in found` is False
+        assert caption.image is not None  # because `None in found` is False
         rows.setdefault(caption.image, len(rows))
     about = {image.name: image for image in corpus.images}
     name = corpus.path.name.split(".")[0]  # of the whole corpus, for images that name no source
@@ -189,6 +202,6 @@ def _pairs(corpus: CaptionCorpus, captions: Sequence[Caption], found: dict[str, 
     )
 
 
-def _counted(names: Sequence[str], what: str) -> str:
+def _count_message(names: Sequence[str], what: str) -> str:
     few = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     return f"{len(names):,} image{'' if len(names) == 1 else 's'} {what}: {few}"

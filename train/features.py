@@ -1,4 +1,7 @@
-"""Backbone and sentence features, kept on disk so that a second training run starts at once."""
+"""Backbone and sentence features, cached on disk.
+
+A second training run finds them there and starts at once.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,17 @@ TEXT_BATCH = 128
 
 
 def default_cache() -> Path:
-    """The folder for features: under the platform's cache folder, safe to delete at any time."""
+    """Return the default folder for cached features.
+
+    It is below the platform's cache folder and safe to delete at any time.
+    """
     return cache_folder("features")
 
 
 class FeatureCache:
     """Feature vectors by content hash, in one SQLite file for each extractor.
 
-    Every ``put`` is one transaction: a killed extraction goes on where it stopped.
+    Every ``put`` is one transaction, so an extraction that was killed continues where it stopped.
     """
 
     def __init__(self, folder: Path, extractor: str) -> None:
@@ -47,7 +53,7 @@ class FeatureCache:
         )
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """The cached ones of ``keys``, each as a (C,) float32 vector."""
+        """Return the (C,) float32 vectors of the ``keys`` that are cached."""
         found: dict[bytes, NDArray[np.float32]] = {}
         for block in batched(keys, 500):  # SQLite's default limit on parameters is 999 in old versions
             marks = ",".join("?" * len(block))
@@ -83,11 +89,12 @@ def image_features(
     cache: Path,
     progress: Progress,
 ) -> ImageFeatures:
-    """(N, C) features of ``photos``; only those whose content is not in the cache are computed.
+    """Return the (N, C) features of ``photos``.
 
-    ``extract`` builds the function from (n, S, S, 3) uint8 pixels to (n, C) features, and is called
-    only for a photo that can be read and is missing: building it takes seconds. ``extractor`` names backbone,
-    weights and input size: it must change whenever the features would.
+    Features are computed only for photos whose content is not in the cache. ``extract`` builds the function
+    from (n, S, S, 3) uint8 pixels to (n, C) features. It is called only if a readable photo is missing from
+    the cache, because building the function takes seconds. ``extractor`` names backbone, weights and input
+    size; it must change whenever the features would.
     """
     failed: list[ImageError] = []
     keys = content_hashes(photos, failed)
@@ -126,7 +133,10 @@ def text_features(
     cache: Path,
     progress: Progress,
 ) -> NDArray[np.float32]:
-    """(N, C) float32 features of ``texts``, from the cache where it has them."""
+    """Return the (N, C) float32 features of ``texts``.
+
+    Features are computed only for texts that are not in the cache.
+    """
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]
     with closing(FeatureCache(cache, extractor)) as store:
         known = store.get(list(set(keys)))
@@ -134,7 +144,7 @@ def text_features(
         if missing:
             compute = extract()
             progress.start("sentences", len(missing))
-            by_length = sorted(missing.items(), key=lambda item: len(item[1]))  # padding is work
+            by_length = sorted(missing.items(), key=lambda item: len(item[1]))  # less padding to compute
             for batch in batched(by_length, TEXT_BATCH):
                 batch_keys = [key for key, _ in batch]
                 features = compute([text for _, text in batch])
@@ -146,7 +156,10 @@ def text_features(
 
 
 def content_hashes(photos: Sequence[Path], failed: list[ImageError]) -> dict[Path, bytes]:
-    """The sha256 of each photo's content; those that cannot be read are added to ``failed``."""
+    """Return the sha256 of each photo's content.
+
+    Photos that cannot be read are added to ``failed``.
+    """
     keys: dict[Path, bytes] = {}
     for photo in photos:
         try:
@@ -164,8 +177,10 @@ def decoded(
     failed: list[ImageError],
     progress: Progress,
 ) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
-    """(key, pixels) of each photo that ``decode`` can read; threads stay up to ``ahead`` photos ahead of the
-    network. The others are added to ``failed``."""
+    """Yield (key, pixels) of each photo that ``decode`` can read.
+
+    Two threads decode up to ``ahead`` photos in advance. Photos that cannot be read are added to ``failed``.
+    """
 
     def load(item: tuple[bytes, Path]) -> tuple[bytes, NDArray[np.uint8] | ImageError]:
         key, photo = item
@@ -190,7 +205,7 @@ def decoded(
 
 
 def batched(items: Iterable[T], n: int) -> Iterator[list[T]]:
-    """Lists of up to ``n`` items, in order."""
+    """Yield lists of up to ``n`` items, in order."""
     iterator = iter(items)
     while batch := list(islice(iterator, n)):
         yield batch

@@ -14,14 +14,16 @@ from twobranch.embedding.backbones import Backbone
 from twobranch.train.sides.class_names import ClassPairs
 from twobranch.train.truth import Truth
 
-LIKELY = (
-    0.05  # a photo is no negative for the name of a class that the classifier gives it with this probability
-)
+# A photo is not a negative for a class name if the classifier gives the class at least this probability.
+LIKELY = 0.05
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """The backbone's ImageNet classifier: (K, C) weights and (K,) biases over its features."""
+    """The backbone's ImageNet classifier.
+
+    It has (K, C) weights and (K,) biases, and reads the backbone's (N, C) features.
+    """
 
     weight: Tensor
     bias: Tensor
@@ -31,7 +33,7 @@ class Classifier:
         return cls(backbone.classifier, backbone.classifier_bias)
 
     def log_probabilities(self, features: NDArray[np.float32]) -> Tensor:
-        """(N, K) of (N, C) features."""
+        """Return the (N, K) log-probabilities of (N, C) features."""
         return torch.log_softmax(torch.from_numpy(features) @ self.weight.T + self.bias, dim=1)
 
 
@@ -49,18 +51,19 @@ class Knowledge:
         items: NDArray[np.int64],
         rows: NDArray[np.int64],
         classes: NDArray[np.int64],
-        said: Tensor | None,
+        predicted: Tensor | None,
     ) -> Tensor | None:
-        """(B + C, B + C) bool, row = image, column = text: what is certainly wrong in a batch.
+        """Return the pairs of a batch that are certainly wrong.
 
-        The batch is B pairs of photo ``items`` and text ``rows``, then C pairs of ``classes``; ``said``
-        (B, K) are the classifier's log-probabilities for the photos. None where nothing is known.
+        The result is (B + C, B + C) bool with a row per image and a column per text, or None if nothing is
+        known. The batch is B pairs of photo ``items`` and text ``rows``, then C pairs of ``classes``.
+        ``predicted`` (B, K) are the classifier's log-probabilities for the photos.
         """
         if self.truth is None:
             return None
         n = len(items) + len(classes)
         wrong = np.ones((n, n), dtype=bool)
         wrong[: len(items), : len(items)] = self.truth.negatives(items, rows) & ~self.truth.same_text(rows)
-        if said is not None and len(classes):
-            wrong[: len(items), len(items) :] = (said[:, classes] < np.log(LIKELY)).numpy()
+        if predicted is not None and len(classes):
+            wrong[: len(items), len(items) :] = (predicted[:, classes] < np.log(LIKELY)).numpy()
         return torch.from_numpy(wrong)

@@ -1,4 +1,4 @@
-"""The training loop: from features to the best network, one function read from top to bottom."""
+"""The first training loop: it trains the two branches on cached features."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from twobranch.retrieval.evaluation.metrics import ranks_both_ways, recall_at
 from twobranch.train.checkpoint import (
     Checkpoint,
     Epoch,
+    TrainingContext,
     best_epoch,
     load_checkpoint,
     network_tensors,
@@ -32,109 +31,121 @@ from twobranch.train.losses import bidirectional_ranking_loss, info_nce_loss, tw
 from twobranch.train.presets import Preset
 
 KS = (1, 5, 10)
-WARM_UP = 0.05  # of all steps: the cosine schedule rises first
+WARM_UP = 0.05  # share of all steps in which the cosine schedule rises
 
 
 @dataclass(frozen=True)
 class FeatureSplit:
-    """The features of one split: ``texts[j]`` describes ``images[items[j]]``."""
+    """The features of one split; ``texts[j]`` describes ``images[items[j]]``."""
 
-    images: NDArray[np.float32]  # (N, V, C_image): V views of each photo, the first as it is searched
+    images: NDArray[np.float32]  # (N, V, C_image): V views of each photo, the first is the photo as indexed
     texts: NDArray[np.float32]  # (M, C_text)
     items: NDArray[np.int64]  # (M,)
-    sources: tuple[str, ...] = ()  # (N,) the collection of each photo; empty where there is only one
+    sources: tuple[str, ...] = ()  # (N,) the collection of each photo; empty if there is only one
 
 
 def fit(
-    train: FeatureSplit,
-    dev: FeatureSplit,
-    preset: Preset,
-    *,
-    knowledge: Knowledge,
-    seed: int,
-    checkpoint: Path,
-    settings: dict[str, Any],
-    resume: bool,
-    progress: Progress,
+    train: FeatureSplit, dev: FeatureSplit, preset: Preset, knowledge: Knowledge, context: TrainingContext
 ) -> Checkpoint:
-    """Train the two branches; the checkpoint with the network of the best dev rsum.
+    """Train the two branches, and return the last checkpoint.
 
-    Writes ``checkpoint`` after every epoch; ``resume`` goes on from it and gives the network that an
-    uninterrupted run would have given: every epoch draws from a generator of its own, seeded with
-    (seed, epoch), so no random state needs saving. Class-name pairs are mixed into the batches in the share
-    that the preset asks for. ``settings`` are kept in the checkpoint.
+    Its ``best`` is the network with the best dev rsum. The checkpoint file is written after every epoch. A
+    resumed run gives the same network as an uninterrupted one: every epoch draws from its own generator,
+    seeded with (seed, epoch), so no random state needs saving. Class-name pairs are added to the batches in
+    the share that the preset defines.
     """
-    classes = knowledge.classes
-    torch.manual_seed(seed)
+    torch.manual_seed(context.seed)
     network = new_network(train, preset)
-    optimizer = _optimizer(network, preset)
+    training = _BranchTraining(network, _optimizer(network, preset), train, preset, knowledge)
     history: tuple[Epoch, ...] = ()
     best = network_tensors(network)
-    if resume:
-        state = load_checkpoint(checkpoint)
+    if context.resume:
+        state = load_checkpoint(context.checkpoint)
         network.load_state_dict(state.network)
-        restore_optimizer(optimizer, state.optimizer)
+        restore_optimizer(training.optimizer, state.optimizer)
         history, best = state.history, state.best
-        progress.note(f"going on after epoch {len(history)} of {preset.epochs}")
+        context.progress.note(f"resuming after epoch {len(history)} of {preset.epochs}")
 
-    images, texts = torch.from_numpy(train.images), torch.from_numpy(train.texts)
-    items = torch.from_numpy(train.items)
-    steps_per_epoch = max(1, len(items) // preset.batch_size)
     for number in range(len(history) + 1, preset.epochs + 1):
         started = time.perf_counter()
-        torch.manual_seed(seed * 100_003 + number)  # dropout
-        rng = np.random.default_rng((seed, number))
-        siblings = _another_text(train.items, rng)
-        network.train()
-        total = 0.0
-        progress.start(f"epoch {number}/{preset.epochs}", steps_per_epoch)
-        for step, batch in enumerate(_batches(len(items), preset.batch_size, rng)):
-            done = (number - 1 + step / steps_per_epoch) / preset.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = preset.learning_rate * _schedule(preset, done)
-            text_features, item = texts[batch], items[batch]
-            image_features = images[item, _views(len(batch), images.shape[1], rng)]
-            said = (
-                knowledge.classifier.log_probabilities(image_features.numpy())
-                if knowledge.classifier
-                else None
-            )
-            drawn_classes = np.empty(0, dtype=np.int64)
-            if classes is not None:
-                drawn = classes.draw(int(preset.class_share * len(batch)), rng)
-                drawn_classes = drawn.classes
-                image_features = torch.cat([image_features, torch.from_numpy(drawn.images)])
-                text_features = torch.cat([text_features, torch.from_numpy(classes.texts[drawn.rows])])
-                item = torch.cat([item, torch.from_numpy(drawn.items)])
-            image_rows = network.embed_images(image_features)  # (B, D)
-            text_rows = network.embed_texts(text_features)  # (B, D)
-            if preset.loss == "ranking":
-                loss = bidirectional_ranking_loss(image_rows, text_rows, item, preset.margin)
-            elif preset.loss == "info-nce":
-                wrong = knowledge.negatives(train.items[batch], batch.numpy(), drawn_classes, said)
-                loss = info_nce_loss(image_rows, text_rows, item, preset.temperature, wrong)
-            else:
-                more = network.embed_texts(texts[siblings[batch]])
-                loss = two_branch_loss(image_rows, text_rows, more, item, margin=preset.margin)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
-            progress.advance()
-        progress.finish()
+        loss = training.run_epoch(number, context.seed, context.progress)
         recalls = dev_recalls(*dev_rows(network, dev), dev.items, dev.sources)
-        epoch = Epoch(number, total / steps_per_epoch, *recalls, time.perf_counter() - started)
+        epoch = Epoch(number, loss, *recalls, time.perf_counter() - started)
         if epoch.rsum > max((earlier.rsum for earlier in history), default=-1.0):
             best = network_tensors(network)
         history = (*history, epoch)
-        state = Checkpoint(settings, history, network_tensors(network), best, optimizer_tensors(optimizer))
-        save_checkpoint(state, checkpoint)
-        progress.note(epoch_line(history, preset.epochs))
-    return load_checkpoint(checkpoint)
+        moments = optimizer_tensors(training.optimizer)
+        state = Checkpoint(context.settings, history, network_tensors(network), best, moments)
+        save_checkpoint(state, context.checkpoint)
+        context.progress.note(epoch_line(history, preset.epochs))
+    return load_checkpoint(context.checkpoint)
+
+
+@dataclass(frozen=True)
+class _BranchTraining:
+    """The branches, their optimiser and the data that they are trained on."""
+
+    network: TwoBranchNetwork
+    optimizer: torch.optim.Optimizer
+    train: FeatureSplit
+    preset: Preset
+    knowledge: Knowledge
+
+    def run_epoch(self, number: int, seed: int, progress: Progress) -> float:
+        """Train for one epoch, and return the mean loss of its batches."""
+        preset, n_texts = self.preset, len(self.train.items)
+        torch.manual_seed(seed * 100_003 + number)  # dropout
+        rng = np.random.default_rng((seed, number))
+        siblings = _another_text(self.train.items, rng)
+        steps = max(1, n_texts // preset.batch_size)
+        self.network.train()
+        total = 0.0
+        progress.start(f"epoch {number}/{preset.epochs}", steps)
+        for step, batch in enumerate(_batches(n_texts, preset.batch_size, rng)):
+            done = (number - 1 + step / steps) / preset.epochs
+            for group in self.optimizer.param_groups:
+                group["lr"] = preset.learning_rate * _schedule(preset, done)
+            loss = self._batch_loss(batch, siblings, rng)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            total += loss.item()
+            progress.advance()
+        progress.finish()
+        return total / steps
+
+    def _batch_loss(self, batch: Tensor, siblings: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return the loss of the texts ``batch`` (B,) and their images.
+
+        ``siblings`` (M,) holds another text of the same image for each text.
+        """
+        train, knowledge = self.train, self.knowledge
+        texts = torch.from_numpy(train.texts)
+        items = torch.from_numpy(train.items)[batch]
+        views = _views(len(batch), train.images.shape[1], rng)
+        image_features, text_features = torch.from_numpy(train.images)[items, views], texts[batch]
+        classifier = knowledge.classifier
+        predicted = None if classifier is None else classifier.log_probabilities(image_features.numpy())
+        classes = np.empty(0, dtype=np.int64)
+        if knowledge.classes is not None:
+            drawn = knowledge.classes.draw(int(self.preset.class_share * len(batch)), rng)
+            classes = drawn.classes
+            image_features = torch.cat([image_features, torch.from_numpy(drawn.images)])
+            text_features = torch.cat([text_features, torch.from_numpy(knowledge.classes.texts[drawn.rows])])
+            items = torch.cat([items, torch.from_numpy(drawn.items)])
+        images = self.network.embed_images(image_features)  # (B, D)
+        sentences = self.network.embed_texts(text_features)  # (B, D)
+        if self.preset.loss == "ranking":
+            return bidirectional_ranking_loss(images, sentences, items, self.preset.margin)
+        if self.preset.loss == "info-nce":
+            wrong = knowledge.negatives(train.items[batch], batch.numpy(), classes, predicted)
+            return info_nce_loss(images, sentences, items, self.preset.temperature, wrong)
+        more = self.network.embed_texts(texts[siblings[batch]])
+        return two_branch_loss(images, sentences, more, items, margin=self.preset.margin)
 
 
 def new_network(train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
-    """The untrained network of a preset for these features."""
+    """Return the untrained network of a preset for these features."""
     return TwoBranchNetwork(
         train.images.shape[2],
         train.texts.shape[1],
@@ -148,7 +159,10 @@ def new_network(train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:
 
 
 def dev_rows(network: TwoBranchNetwork, dev: FeatureSplit) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(N, D) photos and (M, D) texts as unit rows."""
+    """Return the vectors of the dev photos and texts.
+
+    They are (N, D) and (M, D) unit rows.
+    """
     network.eval()
     with torch.inference_mode():
         images = network.embed_images(torch.from_numpy(dev.images[:, 0])).numpy()
@@ -161,10 +175,11 @@ def dev_recalls(
     items: NDArray[np.int64],
     sources: Sequence[str] = (),
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Recall in percent by k, text to image and image to text, of (N, D) photos and (M, D) texts.
+    """Return recall by k in both directions.
 
-    With several sources the mean over them, each in a gallery of its own: a gain on one that costs another is
-    none.
+    It is in percent, first text to image, then image to text. ``images`` is (N, D) and ``texts`` (M, D). Each
+    source is a gallery of its own, and the result is the mean over the sources. So a gain on one source does
+    not hide a loss on another.
     """
     names = np.array(sources if sources else ("",) * len(images))
     both: list[tuple[dict[int, float], dict[int, float]]] = []
@@ -181,7 +196,7 @@ def dev_recalls(
 
 
 def root_mean_square(features: NDArray[np.float32]) -> float:
-    """The typical size of one feature; 1 where all are zero."""
+    """Return the root mean square of features; 1 if all are zero."""
     return float(np.sqrt(np.mean(np.square(features, dtype=np.float64)))) or 1.0
 
 
@@ -197,40 +212,58 @@ def _optimizer(network: TwoBranchNetwork, preset: Preset) -> torch.optim.Optimiz
 
 
 def _schedule(preset: Preset, done: float) -> float:
-    """The factor on the learning rate when ``done`` (0..1) of the training is over."""
+    """Return the factor on the learning rate.
+
+    ``done`` (0..1) is the share of the training that is over.
+    """
     return 1.0 if preset.schedule == "constant" else warm_cosine(done, WARM_UP)
 
 
 def warm_cosine(done: float, warm_up: float) -> float:
-    """A factor that rises over the first ``warm_up`` of the training and falls to 0 as half a cosine."""
+    """Return a factor that rises first and then falls to 0.
+
+    It rises over the first share ``warm_up`` of the training and falls as half a cosine.
+    """
     return min(1.0, (done + 1e-3) / warm_up) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _batches(n: int, size: int, rng: np.random.Generator) -> Iterator[Tensor]:
-    """Row numbers in random order, in full batches; a corpus smaller than one batch is one batch."""
+    """Yield full batches of row numbers in random order.
+
+    A corpus smaller than one batch is one batch.
+    """
     order = torch.from_numpy(rng.permutation(n))
     for start in range(0, max(1, n - size + 1), size):
         yield order[start : start + size]
 
 
 def _views(n: int, of: int, rng: np.random.Generator) -> Tensor:
-    """(n,) random views. A lone view draws nothing: `seed` and `paper` go on as they always did."""
+    """Return (n,) random views.
+
+    A single view draws no random numbers, so that the presets `seed` and `paper` stay repeatable.
+    """
     return torch.from_numpy(rng.integers(of, size=n)) if of > 1 else torch.zeros(n, dtype=torch.long)
 
 
 def _another_text(items: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-    """(M,) for each sentence another one of the same image, or itself where there is no other."""
+    """Return for each sentence another one of the same image.
+
+    The result is (M,). A sentence without another one gets itself.
+    """
     order = np.lexsort((rng.random(len(items)), items))  # sentences by image, shuffled within each
     first = np.searchsorted(items[order], items[order], side="left")
     last = np.searchsorted(items[order], items[order], side="right") - 1
     position = np.arange(len(items))
-    following = np.where(position == last, first, position + 1)  # the next one, around the corner
+    following = np.where(
+        position == last, first, position + 1
+    )  # the next one; after the last comes the first
     another = np.empty(len(items), dtype=np.int64)
     another[order] = order[following]
     return torch.from_numpy(another)
 
 
 def epoch_line(history: tuple[Epoch, ...], epochs: int) -> str:
+    """Return the line of progress after an epoch."""
     epoch = history[-1]
     best = best_epoch(history)
     like = [earlier.seconds for earlier in history if earlier.tuned == epoch.tuned]

@@ -17,14 +17,17 @@ from twobranch.retrieval.evaluation.metrics import (
 from twobranch.train.data import CaptionedPhotos
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-SENTENCES = "caption"  # the kind of a text of which no file says what it is
-FEWEST = 10  # texts of a kind, for a figure of their own
+SENTENCES = "caption"  # the kind of a text whose file names none
+FEWEST = 10  # texts of a kind that get figures of their own
 
 
 def dev_metrics(
     images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos
 ) -> dict[str, Any]:
-    """The metrics of (I, D) photos and (C, D) captions, unit rows."""
+    """Return the metrics of the vectors of dev photos and captions.
+
+    ``images`` (I, D) and ``texts`` (C, D) are unit rows.
+    """
     own = np.arange(len(images))
     text_ranks, image_ranks = ranks_both_ways(texts, images, dev.items, own)
     metrics = retrieval_metrics(image_ranks, own, text_ranks, dev.items)
@@ -40,9 +43,10 @@ def dev_metrics(
 def first_source(
     dev: CaptionedPhotos,
 ) -> tuple[CaptionedPhotos, NDArray[np.int64], NDArray[np.int64]]:
-    """The part of ``dev`` from its first source, with its rows among the photos and among the texts.
+    """Return the part of ``dev`` from its first source.
 
-    A model's headline figures speak of one collection, so that they can be compared between models.
+    With it come the numbers of its photos and of its texts in ``dev``. The headline figures of a model are
+    about one collection, so that models can be compared.
     """
     parts = dev.by_source()
     if not parts:
@@ -54,12 +58,12 @@ def first_source(
 def source_metrics(
     images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos, embed: Embed
 ) -> dict[str, dict[str, Any]]:
-    """Metrics of each source of ``dev``, in a gallery of that source alone.
+    """Return the metrics of each source of ``dev``.
 
-    rsum of all its texts both ways, and text to image for each kind of them.
-
-    ``images`` (I, D) and ``texts`` (C, D) are those of ``dev``. Where the objects of photos are listed, the
-    mean average precision of their names as queries is added; every photo with the object is right.
+    Each source is a gallery by itself. The figures are the rsum of all its texts in both directions, and
+    text to image for each kind of text. ``images`` (I, D) and ``texts`` (C, D) are the vectors of ``dev``.
+    If the objects of photos are listed, the mean average precision of object names as queries is added;
+    every photo with the object is a correct answer.
     """
     sources = np.array(dev.sources)
     report: dict[str, dict[str, Any]] = {}
@@ -85,11 +89,11 @@ def source_metrics(
 def text_to_image(
     images: NDArray[np.float32], texts: NDArray[np.float32], items: NDArray[np.int64]
 ) -> dict[str, Any]:
-    """Recall, mean reciprocal rank (percent) and median rank of the texts."""
+    """Return recall, mean reciprocal rank (percent) and median rank of the texts."""
     described = np.unique(items)
     scores = texts @ images.T  # (M, N)
     own = scores[np.arange(len(items)), items]
-    ranks = (scores >= own[:, None]).sum(axis=1)  # the text's own photo counts itself
+    ranks = (scores >= own[:, None]).sum(axis=1)  # the text's own photo is counted too
     return {
         "n_texts": len(items),
         "n_described": len(described),
@@ -100,7 +104,10 @@ def text_to_image(
 
 
 def _objects_map(images: NDArray[np.float32], part: CaptionedPhotos, embed: Embed) -> float | None:
-    """Mean average precision (percent) of the names of listed objects; None where no photo lists any."""
+    """Return the mean average precision (percent) of object names.
+
+    Only photos with listed objects are in the gallery. None if no photo lists any.
+    """
     listed = [row for row, objects in enumerate(part.objects) if objects is not None]
     names = sorted({name for row in listed for name in part.objects[row] or ()})
     if not names:

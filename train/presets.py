@@ -1,4 +1,4 @@
-"""Training recipes by name, each with every number that defines it."""
+"""Training recipes by name, each with all its hyperparameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ Cut = Literal["sixteenth", "last grid"]  # of a photo's side; see train.sides.la
 
 @dataclass(frozen=True)
 class Tuning:
-    """The second half of a recipe: late stages, sentence encoder and branches trained together."""
+    """The tuning part of a recipe.
+
+    Late stages, sentence encoder and branches are trained together.
+    """
 
     epochs: int
     photos: int = 256  # in a batch
@@ -24,20 +27,23 @@ class Tuning:
     drop_words: float = 0.15  # of a caption's word pieces
     crops: float = 0.5  # share of batches whose photos are cropped to a window of their activations
     average: float = 0.99  # decay of the moving average of the weights
-    blend: float = 1.0  # of that average in what is kept; the rest are the weights before tuning
+    blend: float = 1.0  # share of that average in the result; the rest are the weights before tuning
     cut: Cut = "sixteenth"  # where the late stages begin, which are tuned
     rehearsal: float = 0.0  # weight of the loss that holds the backbone to its own classifier
 
 
 @dataclass(frozen=True)
 class EvidencePreset:
-    """How much the classifier's words count beside the branches; see train.sides.evidence."""
+    """Weights of the classifier's words beside the branches.
 
-    dim: int = 128  # of the words' part of a vector
-    likeliest: int = 10  # classes that have a say
+    ``train.sides.evidence`` explains them.
+    """
+
+    dim: int = 128  # of the part of a vector that holds the words
+    likeliest: int = 10  # number of classes that count
     photo: float = 0.4  # b / a of a photo
     short: float = 0.6  # b / a of a query of ``short_pieces`` word pieces or fewer
-    long: float = 0.2  # and of ``long_pieces`` or more; between them in proportion
+    long: float = 0.2  # b / a of a query of ``long_pieces`` or more; linear in between
     short_pieces: int = 2
     long_pieces: int = 6
 
@@ -56,7 +62,7 @@ class Preset:
     epochs: int
     batch_size: int  # in image-sentence pairs
     hidden: int
-    image_size: int | None = None  # side of the input in pixels; none: the backbone's own
+    image_size: int | None = None  # side of the input in pixels; None: the backbone's own
     dim: int = 512
     dropout: float = 0.0
     weight_decay: float = 0.0
@@ -66,10 +72,10 @@ class Preset:
     class_share: float = 0.0  # class-name pairs added to a batch, as a share of its size
     views: int = 1  # of each training photo: itself, its mirror image, random ones
     tuning: Tuning | None = None  # after the branches have settled
-    object_texts: bool = False  # made of the names of a photo's objects, where they are listed
-    known_truth: bool = False  # texts that are right for another photo too are no negatives of it
+    object_texts: bool = False  # add texts made of the names of listed objects
+    known_truth: bool = False  # texts known to be right for a photo are not its negatives
     evidence: EvidencePreset | None = None  # the classifier's words as part of every vector
-    start_share: float = 1.0  # of the weights that a run starts from; the rest are as pretrained
+    start_share: float = 1.0  # share of the start model in the first weights; the rest is as pretrained
 
 
 _FLICKR8K = Preset(
@@ -94,7 +100,7 @@ _FLICKR8K = Preset(
 PRESETS = {
     preset.name: preset
     for preset in (
-        # The system this grew from: SIF, FC-ReLU-FC-BN, triplet ranking loss on cosines, SGD.
+        # The system that this project grew from: SIF, FC-ReLU-FC-BN, triplet ranking loss on cosines, SGD.
         Preset(
             name="seed",
             text="words",
@@ -126,9 +132,9 @@ PRESETS = {
         # A pretrained sentence encoder under the text branch, every in-batch pair as a negative, the
         # classifier's class names beside the captions; then everything above the backbone's stem is tuned.
         _FLICKR8K,
-        # Several corpora with sentences, queries, names and objects, on from `flickr8k`: what is right for
-        # several photos is nobody's negative, the backbone is held to its own classifier, and only the layers
-        # on the last grid are tuned.
+        # Several corpora with sentences, queries, names and objects; starts from a `flickr8k` model. Texts
+        # that are right for several photos are negatives of none of them. The backbone is kept close to its
+        # own classifier, and only the layers on the last grid are tuned.
         replace(
             _FLICKR8K,
             name="default",

@@ -1,11 +1,11 @@
-"""``train`` from end to end: captions and photos in, a model folder out."""
+"""A whole training run: from captions and photos to a model folder."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,17 @@ from torch import nn
 from twobranch.common.errors import UserError
 from twobranch.common.progress import Progress
 from twobranch.embedding.backbones import Backbone, load_backbone
-from twobranch.embedding.branches import TwoBranchNetwork
 from twobranch.embedding.model_folder import CONFIG, sha256_file
 from twobranch.indexer.captionfiles.corpus import CaptionCorpus, read_corpus
-from twobranch.train.checkpoint import Checkpoint, Epoch, best_epoch, load_checkpoint
+from twobranch.train.checkpoint import Checkpoint, Epoch, TrainingContext, best_epoch, load_checkpoint
 from twobranch.train.data import CaptionedPhotos, check_enough, data_fingerprint, joined, training_and_dev
 from twobranch.train.knowledge import Classifier, Knowledge
 from twobranch.train.loop import FeatureSplit, fit, new_network
-from twobranch.train.output.save import save_model
-from twobranch.train.presets import EvidencePreset, Preset
+from twobranch.train.output.save import TrainedModel, save_model
+from twobranch.train.presets import Preset
 from twobranch.train.sides.class_names import class_pairs
 from twobranch.train.sides.evidence import evidence
-from twobranch.train.sides.image import FrozenPhotos, TunedPhotos
+from twobranch.train.sides.image import FrozenPhotos, PhotoReading, TunedPhotos
 from twobranch.train.sides.late_stages import split_backbone
 from twobranch.train.sides.sentences import tokenize
 from twobranch.train.sides.start import StartWeights, mixed, read_start
@@ -48,7 +47,7 @@ class CorpusPlace:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a person chose on the command line."""
+    """The options of the command ``train``."""
 
     corpora: tuple[CorpusPlace, ...]
     out: Path
@@ -57,16 +56,26 @@ class TrainOptions:
     weights: Path | None  # of the backbone, instead of its package's
     word_vectors: Path | None
     split_lists: Mapping[str, Path] | None  # of the first corpus
-    start: Path | None  # a model folder to go on from, instead of pretrained weights
+    start: Path | None  # a model folder to start from, instead of pretrained weights
     seed: int
     resume: bool
     cache: Path
     command: str  # to be recorded
 
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint file of the branches."""
+        return self.out / UNFINISHED / CHECKPOINT
+
+    @property
+    def tuning_checkpoint(self) -> Path:
+        """The checkpoint file of tuning."""
+        return self.out / UNFINISHED / TUNING_CHECKPOINT
+
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What came of it."""
+    """The outcome of a training run."""
 
     out: Path
     epochs: int  # trained
@@ -76,115 +85,27 @@ class TrainReport:
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``train --json``."""
+        """Return the report in the format of ``train --json``."""
         history = [vars(epoch) for epoch in self.history]
         return {**vars(self), "out": str(self.out), "history": history, "seconds": round(self.seconds, 1)}
 
 
 def train(options: TrainOptions, progress: Progress) -> TrainReport:
-    """Train a model folder. Raises ``UserError`` for captions, photos or an --out it cannot use.
+    """Train a model folder.
 
-    On Ctrl-C the best network so far becomes a complete model folder, and ``KeyboardInterrupt`` goes
-    on to the caller; the checkpoint stays for ``resume``.
+    On Ctrl-C the best network so far becomes a complete model folder, and the checkpoint stays for
+    ``resume``; then ``KeyboardInterrupt`` is raised. Raises ``UserError`` for captions, photos or an --out it
+    cannot use.
     """
     started = time.perf_counter()
-    preset = options.preset
-    checkpoint = options.out / UNFINISHED / CHECKPOINT
-    tuning_checkpoint = options.out / UNFINISHED / TUNING_CHECKPOINT
-    _check_out(options, checkpoint)
-    if options.start is not None and preset.tuning is None:
-        raise UserError(
-            f"the preset {preset.name} trains branches alone; only one that tunes can --start from a model"
-        )
-    corpora = read_corpora(options.corpora, options.split_lists)
-    train_part, dev_part = _training_and_dev(corpora, options, progress)
-    settings = _settings(options, train_part, dev_part)
-    if options.resume:
-        _check_settings(load_checkpoint(checkpoint).settings, settings, checkpoint)
-
-    backbone = load_backbone(options.backbone, options.weights, size=preset.image_size)
-    start = None if options.start is None else read_start(options.start, backbone)
-    photos = _read_photos(options, backbone, start, train_part, dev_part, progress)
-    for failure in photos.failed:
-        progress.warn(f"left out: {failure}")
-    train_part, dev_part = train_part.restrict(photos.readable), dev_part.restrict(photos.readable)
-    check_enough(train_part, dev_part, corpora[0].path)
-    text = _text_side(options, start, train_part, progress)
-    train_split = FeatureSplit(
-        photos.train(train_part.photos), text.features(train_part.texts), train_part.items
-    )
-    dev_split = FeatureSplit(
-        photos.dev(dev_part.photos), text.features(dev_part.texts), dev_part.items, dev_part.sources
-    )
-    knowledge = _knowledge(preset, backbone, train_part, train_split, text)
-    progress.note(
-        f"{preset.name}: {len(train_part.photos):,} photos with {len(train_part.texts):,} captions; "
-        f"dev {len(dev_part.photos):,} with {len(dev_part.texts):,}"
-    )
-
-    def finish(state: Checkpoint, *, tuned: bool) -> dict[str, Any]:
-        progress.note(f"writing {options.out}")
-        branches = new_network(train_split, preset)
-        trained = _trained(state, branches, photos, text, preset.evidence, tuned=tuned)
-        return save_model(
-            options.out,
-            trained.network,
-            trained.image_tower,
-            trained.text_tower,
-            branches=branches,
-            backbone=backbone,
-            preset=preset,
-            history=state.history,
-            train=train_part,
-            dev=dev_part,
-            training={
-                **_data_facts(corpora, train_part, dev_part),
-                "command": options.command,
-                "settings": settings,
-            },
-            seed=options.seed,
-            progress=progress,
-        )
-
+    inputs = _read_inputs(options, progress)
     try:
-        state = fit(
-            train_split,
-            dev_split,
-            preset,
-            knowledge=knowledge,
-            seed=options.seed,
-            checkpoint=checkpoint,
-            settings=settings,
-            resume=options.resume and checkpoint.is_file(),
-            progress=progress,
-        )
-        if preset.tuning is not None and isinstance(photos, TunedPhotos):
-            branches = new_network(train_split, preset)
-            branches.load_state_dict(state.best)
-            state = tune(
-                photos.joint(branches, text.encoder()),
-                photos.tuning_split(train_part, train=True),
-                photos.tuning_split(dev_part, train=False),
-                preset,
-                preset.tuning,
-                knowledge=knowledge,
-                earlier=state.history,
-                seed=options.seed,
-                checkpoint=tuning_checkpoint,
-                settings=settings,
-                resume=tuning_checkpoint.is_file(),
-                progress=progress,
-            )
+        state = _train_network(inputs, progress)
     except KeyboardInterrupt:
         progress.finish()
-        if tuning_checkpoint.is_file():
-            finish(load_checkpoint(tuning_checkpoint), tuned=True)
-        elif checkpoint.is_file():
-            finish(load_checkpoint(checkpoint), tuned=False)
-        if checkpoint.is_file():
-            progress.warn(f"stopped; {options.out} holds the best model so far; --resume goes on")
+        _save_stopped(inputs, progress)
         raise
-    dev = finish(state, tuned=preset.tuning is not None)
+    dev = _save(inputs, state, progress, tuned=options.preset.tuning is not None)
     shutil.rmtree(options.out / UNFINISHED)
     return TrainReport(
         options.out,
@@ -196,9 +117,171 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
     )
 
 
-def _check_out(options: TrainOptions, checkpoint: Path) -> None:
-    """Refuse to write over what is there, and to resume what is not."""
-    out = options.out
+@dataclass(frozen=True)
+class _Inputs:
+    """Everything that a run reads before its first epoch."""
+
+    options: TrainOptions
+    corpora: tuple[CaptionCorpus, ...]
+    settings: dict[str, Any]
+    train: CaptionedPhotos  # readable photos only, as in ``dev``
+    dev: CaptionedPhotos
+    backbone: Backbone
+    photos: FrozenPhotos | TunedPhotos
+    text: TextSide
+    train_features: FeatureSplit
+    dev_features: FeatureSplit
+    knowledge: Knowledge
+
+
+def _read_inputs(options: TrainOptions, progress: Progress) -> _Inputs:
+    """Check the options, and read corpora, photos and features. Raises ``UserError``."""
+    preset = options.preset
+    _check_out(options)
+    if options.start is not None and preset.tuning is None:
+        raise UserError(
+            f"the preset {preset.name} trains branches alone; only one that tunes can --start from a model"
+        )
+    corpora = read_corpora(options.corpora, options.split_lists)
+    train_part, dev_part = _training_and_dev(corpora, options, progress)
+    settings = _settings(options, train_part, dev_part)
+    if options.resume:
+        _check_settings(load_checkpoint(options.checkpoint).settings, settings, options.out)
+
+    backbone = load_backbone(options.backbone, options.weights, size=preset.image_size)
+    start = None if options.start is None else read_start(options.start, backbone)
+    photos = _read_photos(options, backbone, start, train_part, dev_part, progress)
+    for failure in photos.failed:
+        progress.warn(f"left out: {failure}")
+    train_part, dev_part = train_part.restrict(photos.readable), dev_part.restrict(photos.readable)
+    check_enough(train_part, dev_part, corpora[0].path)
+    text = _text_side(options, start, train_part, progress)
+    train_features = FeatureSplit(
+        photos.train(train_part.photos), text.features(train_part.texts), train_part.items
+    )
+    dev_features = FeatureSplit(
+        photos.dev(dev_part.photos), text.features(dev_part.texts), dev_part.items, dev_part.sources
+    )
+    knowledge = _knowledge(preset, backbone, train_part, train_features, text)
+    progress.note(
+        f"{preset.name}: {len(train_part.photos):,} photos with {len(train_part.texts):,} captions; "
+        f"dev {len(dev_part.photos):,} with {len(dev_part.texts):,}"
+    )
+    return _Inputs(
+        options=options,
+        corpora=corpora,
+        settings=settings,
+        train=train_part,
+        dev=dev_part,
+        backbone=backbone,
+        photos=photos,
+        text=text,
+        train_features=train_features,
+        dev_features=dev_features,
+        knowledge=knowledge,
+    )
+
+
+def _train_network(inputs: _Inputs, progress: Progress) -> Checkpoint:
+    """Train the branches, then tune all parts if the preset says so."""
+    options, preset, photos = inputs.options, inputs.options.preset, inputs.photos
+    context = TrainingContext(
+        seed=options.seed,
+        checkpoint=options.checkpoint,
+        settings=inputs.settings,
+        resume=options.resume and options.checkpoint.is_file(),
+        progress=progress,
+    )
+    state = fit(inputs.train_features, inputs.dev_features, preset, inputs.knowledge, context)
+    if preset.tuning is None or not isinstance(photos, TunedPhotos):
+        return state
+    branches = new_network(inputs.train_features, preset)
+    branches.load_state_dict(state.best)
+    tuning_file = options.tuning_checkpoint
+    return tune(
+        photos.joint(branches, inputs.text.encoder()),
+        photos.tuning_split(inputs.train, train=True),
+        photos.tuning_split(inputs.dev, train=False),
+        preset,
+        inputs.knowledge,
+        replace(context, checkpoint=tuning_file, resume=tuning_file.is_file()),
+        earlier=state.history,
+    )
+
+
+def _save(inputs: _Inputs, state: Checkpoint, progress: Progress, *, tuned: bool) -> dict[str, Any]:
+    """Write the model folder of a checkpoint, and return its dev metrics."""
+    options = inputs.options
+    progress.note(f"writing {options.out}")
+    training = {
+        **_data_facts(inputs.corpora, inputs.train, inputs.dev),
+        "command": options.command,
+        "settings": inputs.settings,
+    }
+    return save_model(
+        options.out,
+        _trained_model(inputs, state, tuned=tuned),
+        inputs.train,
+        inputs.dev,
+        training=training,
+        seed=options.seed,
+        progress=progress,
+    )
+
+
+def _save_stopped(inputs: _Inputs, progress: Progress) -> None:
+    """Write the best network so far of a run that was stopped.
+
+    Without a finished epoch nothing is written.
+    """
+    options = inputs.options
+    if options.tuning_checkpoint.is_file():
+        _save(inputs, load_checkpoint(options.tuning_checkpoint), progress, tuned=True)
+    elif options.checkpoint.is_file():
+        _save(inputs, load_checkpoint(options.checkpoint), progress, tuned=False)
+    if options.checkpoint.is_file():
+        progress.warn(f"stopped; {options.out} holds the best model so far; --resume continues")
+
+
+def _trained_model(inputs: _Inputs, state: Checkpoint, *, tuned: bool) -> TrainedModel:
+    """Build the network of a checkpoint and its towers.
+
+    The checkpoint holds the branches alone, or all parts if ``tuned``.
+    """
+    preset, photos, text = inputs.options.preset, inputs.photos, inputs.text
+    branches = new_network(inputs.train_features, preset)
+    network: nn.Module
+    tower: TextTower
+    if isinstance(photos, FrozenPhotos):
+        branches.load_state_dict(state.best)
+        network, image_tower, tower = branches.eval(), photos.tower(branches), text
+    else:
+        network = joint = photos.joint(branches, text.encoder())
+        (joint if tuned else branches).load_state_dict(state.best)
+        joint.eval()
+        chosen = preset.evidence
+        for_photos, for_queries = (
+            (None, None) if chosen is None else evidence(photos.backbone, joint.sentences, chosen)
+        )
+        image_tower, tower = photos.tower(joint, for_photos), EncoderTower(joint.sentences, for_queries)
+    return TrainedModel(
+        network=network,
+        branches=branches,
+        image_tower=image_tower,
+        text_tower=tower,
+        backbone=inputs.backbone,
+        preset=preset,
+        history=state.history,
+    )
+
+
+def _check_out(options: TrainOptions) -> None:
+    """Check that the output folder can be used.
+
+    It must be new or empty, or hold a run with a finished epoch if this one resumes. Raises ``UserError``
+    otherwise, so that no file is overwritten.
+    """
+    out, checkpoint = options.out, options.checkpoint
     if options.resume:
         if not checkpoint.is_file():
             fact = "its training is finished" if (out / CONFIG).is_file() else "no epoch was finished in it"
@@ -213,7 +296,7 @@ def _check_out(options: TrainOptions, checkpoint: Path) -> None:
 def _settings(
     options: TrainOptions, train_part: CaptionedPhotos, dev_part: CaptionedPhotos
 ) -> dict[str, Any]:
-    """What a resumed run must share with its beginning."""
+    """Return the settings that a resumed run must have in common."""
     return {
         "data": data_fingerprint(train_part, dev_part),
         "backbone": options.backbone,
@@ -225,53 +308,27 @@ def _settings(
     }
 
 
-def _check_settings(before: dict[str, Any], now: dict[str, Any], checkpoint: Path) -> None:
+def _check_settings(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:
     differing = [name for name in now if before.get(name) != now[name]]
     if differing:
         raise UserError(
-            f"{checkpoint.parent.parent}: was started with other settings ({', '.join(differing)}); "
+            f"{out}: was started with other settings ({', '.join(differing)}); "
             "resume with the same command, or choose another --out"
         )
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """A network with its best weights, and the two towers over it."""
-
-    network: nn.Module
-    image_tower: nn.Module
-    text_tower: TextTower
-
-
-def _trained(
-    state: Checkpoint,
-    branches: TwoBranchNetwork,
-    photos: FrozenPhotos | TunedPhotos,
-    text: TextSide,
-    preset: EvidencePreset | None,
-    *,
-    tuned: bool,
-) -> _Trained:
-    """The network of a checkpoint, of the branches alone or of all that is ``tuned``."""
-    if isinstance(photos, FrozenPhotos):
-        branches.load_state_dict(state.best)
-        return _Trained(branches.eval(), photos.tower(branches), text)
-    joint = photos.joint(branches, text.encoder())
-    (joint if tuned else branches).load_state_dict(state.best)
-    joint.eval()
-    seen, asked = (None, None) if preset is None else evidence(photos.backbone, joint.sentences, preset)
-    return _Trained(joint, photos.tower(joint, seen), EncoderTower(joint.sentences, asked))
-
-
 def _model_digest(folder: Path) -> str:
-    """What identifies a model folder: the checksum of the checksums in its configuration."""
+    """Return a checksum that identifies a model folder.
+
+    It is that of the configuration, which holds the checksums of the files.
+    """
     return sha256_file(folder / CONFIG)
 
 
 def read_corpora(
     places: Sequence[CorpusPlace], split_lists: Mapping[str, Path] | None = None
 ) -> tuple[CaptionCorpus, ...]:
-    """The corpora at ``places``; ``split_lists`` belong to the first. Raises ``CaptionFileError``."""
+    """Read the corpora at ``places``; ``split_lists`` belong to the first. Raises ``CaptionFileError``."""
     return tuple(
         read_corpus(place.captions, split_lists if number == 0 else None)
         for number, place in enumerate(places)
@@ -281,7 +338,10 @@ def read_corpora(
 def _training_and_dev(
     corpora: Sequence[CaptionCorpus], options: TrainOptions, progress: Progress
 ) -> tuple[CaptionedPhotos, CaptionedPhotos]:
-    """All corpora as one, and the texts made of the names of objects."""
+    """Join the corpora, and add texts made of object names.
+
+    These texts are added to the training part only, if the preset asks for them.
+    """
     parts = [
         training_and_dev(corpus, place.images, seed=options.seed, progress=progress)
         for corpus, place in zip(corpora, options.corpora, strict=True)
@@ -303,30 +363,16 @@ def _read_photos(
     preset = options.preset
     origin = "imagenet" if options.weights is None else sha256_file(options.weights)[:12]
     if preset.tuning is None:
-        return FrozenPhotos.read(
-            train_part.photos,
-            dev_part.photos,
-            backbone,
-            origin=origin,
-            n_views=preset.views,
-            cache=options.cache,
-            progress=progress,
-        )
+        reading = PhotoReading(origin, preset.views, options.cache, progress)
+        return FrozenPhotos.read(train_part.photos, dev_part.photos, backbone, reading)
     tuned = None
     if start is not None and options.start is not None:
         own = split_backbone(backbone)[1].state_dict()
         tuned = mixed(own, start.late, preset.start_share)
         origin += f"-{_model_digest(options.start)[:12]}-{preset.start_share:g}"
-    return TunedPhotos.read(
-        train_part.photos,
-        dev_part.photos,
-        backbone,
-        split_backbone(backbone, preset.tuning.cut, tuned),
-        origin=origin,
-        n_views=preset.views,
-        cache=options.cache,
-        progress=progress,
-    )
+    halves = split_backbone(backbone, preset.tuning.cut, tuned)
+    reading = PhotoReading(origin, preset.views, options.cache, progress)
+    return TunedPhotos.read(train_part.photos, dev_part.photos, backbone, halves, reading)
 
 
 def _text_side(
@@ -344,7 +390,7 @@ def _text_side(
 def _knowledge(
     preset: Preset, backbone: Backbone, part: CaptionedPhotos, split: FeatureSplit, text: TextSide
 ) -> Knowledge:
-    """What this preset takes from beside the captions."""
+    """Collect the training inputs beside the captions for a preset."""
     classes = None
     if preset.class_share:
         classes = class_pairs(backbone.classifier.numpy(), split.images[:, 0], text.features)

@@ -1,9 +1,10 @@
 """Known true answers among a batch, kept out of the negatives.
 
-A batch holds other photos' captions as negatives, and some of them are right: two photos are called "living
-room", a photo of a pizza beside a fork is right for "a fork". Three facts are known and kept out of the
-negatives: captions of one photo, equal texts, and texts that name objects where the objects of photos are
-listed completely (as COCO's 80 classes are). A photo whose objects nobody listed says nothing of such a text.
+The captions of other photos in a batch serve as negatives, but some of them are right. Two photos may both be
+called "living room", and a photo of a pizza beside a fork is right for "a fork". Three kinds of right answers
+are known and are not used as negatives: captions of the same photo, equal texts, and texts that name objects
+of the photo. The last kind needs complete lists of objects, such as COCO's of 80 classes. A photo without
+such a list is never a negative for a text that names objects.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ _TEMPLATES = {
     2: ("{} and {}", "a {} and a {}", "a {} next to a {}"),
     3: ("{}, {} and {}", "a {}, a {} and a {}", "a photo of a {}, a {} and a {}"),
 }
-_A_PHOTO = 2  # such texts
+_A_PHOTO = 2  # number of such texts
 
 
 def with_object_texts(part: CaptionedPhotos, seed: int) -> CaptionedPhotos:
-    """``part`` with two more texts for each photo whose objects are listed: one to three of their names."""
+    """Add two texts to each photo with listed objects.
+
+    Each text names one to three of the objects.
+    """
     rng = np.random.default_rng(seed)
     texts: list[str] = []
     items: list[int] = []
@@ -49,12 +53,15 @@ def with_object_texts(part: CaptionedPhotos, seed: int) -> CaptionedPhotos:
 
 @dataclass(frozen=True)
 class Truth:
-    """Facts about N photos and M texts: equal texts, listed and named objects."""
+    """Equal texts, listed objects and named objects of a corpus.
+
+    It has N photos, M texts and K objects.
+    """
 
     texts: NDArray[np.int64]  # (M,) a number for each text; the same for equal ones
-    named: NDArray[np.bool_]  # (M, K) objects that a text names; only where that is all it says
+    named: NDArray[np.bool_]  # (M, K) objects that a text names, if it says nothing else
     present: NDArray[np.bool_]  # (N, K) objects in each photo
-    listed: NDArray[np.bool_]  # (N,) whether the list of a photo's objects is complete
+    listed: NDArray[np.bool_]  # (N,) True if the list of a photo's objects is complete
 
     @classmethod
     def of(cls, part: CaptionedPhotos) -> Truth:
@@ -76,9 +83,10 @@ class Truth:
         )
 
     def negatives(self, items: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(A, B): False where photo ``items[a]`` may be right for text ``rows[b]``, by the objects of both.
+        """Return which pairs are negatives, judged by their objects.
 
-        A photo's own captions are the caller's business.
+        The result is (A, B) bool: False if photo ``items[a]`` may be right for text ``rows[b]``. The caller
+        must exclude the captions of the same photo.
         """
         named = self.named[rows]
         about_objects: NDArray[np.bool_] = np.any(named, axis=1)  # (B,)
@@ -87,7 +95,7 @@ class Truth:
         return (lacks & self.listed[items, None]) | ~about_objects
 
     def same_text(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(B, B): True where two texts are equal."""
+        """Return (B, B) bool: True where two texts are equal."""
         numbers = self.texts[rows]
         return numbers[:, None] == numbers[None, :]
 
@@ -97,11 +105,14 @@ def _plain(text: str) -> str:
 
 
 def _columns_named(text: str, kind: str | None, columns: dict[str, int]) -> Sequence[int]:
-    """The objects that a text names and says nothing else about."""
+    """Return the columns of the objects that a text names.
+
+    A text that says more than that has none, unless it was made of object names.
+    """
     if kind == OBJECTS:
         words = f" {text.replace(',', ' ')} "
         found = [name for name in columns if f" {name} " in words]
-        # "teddy bear" names no bear, "hot dog" no dog.
+        # "teddy bear" does not name a bear, nor "hot dog" a dog.
         return [
             columns[name] for name in found if not any(name != other and name in other for other in found)
         ]

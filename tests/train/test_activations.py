@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tests.fakes import write_photo
 from twobranch.common.errors import UserError
 from twobranch.common.progress import SILENT
-from twobranch.train.sides.activations import ActivationCache, Activations, photo_activations
+from twobranch.train.sides.activations import ActivationCache, Activations, Extractor, photo_activations
 
 SHAPE = (2, 2, 3)
 FEATURES = np.zeros((1, 2, 3), np.float32)
@@ -31,11 +31,8 @@ def activations(photos: list[Path], cache: Path, calls: list[int] | None = None)
 
     return photo_activations(
         photos,
-        lambda: extract,
-        shape=SHAPE,
-        size=8,
+        Extractor("mean", lambda: extract, size=8, shape=SHAPE),
         n_views=3,
-        extractor="mean",
         cache=cache,
         progress=SILENT,
     )

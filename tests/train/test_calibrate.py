@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from twobranch.retrieval.confidence import RISING, Bank, Calibration
 from twobranch.train.data import CaptionedPhotos
 from twobranch.train.output.calibrate import BANK, banks_of, fit_calibration, write_calibration
-from twobranch.train.output.questions import Embedded, draw, embed, questions, visual_words
+from twobranch.train.output.questions import Embedded, EncodedPhotos, draw, embed, questions, visual_words
 
 DIM = 16
 
@@ -117,9 +117,8 @@ def test_the_same_seed_gives_the_same_fit(tmp_path: Path) -> None:
         towers, dev = FakeTowers(), part(range(60))
         (tmp_path / name).mkdir()
         photos, captions = towers.encode_images(dev.photos), towers.encode_texts(dev.texts)
-        files = write_calibration(
-            tmp_path / name, towers, part(range(200, 260)), dev, photos, captions, seed=1
-        )
+        encoded = EncodedPhotos(dev, photos, captions)
+        files = write_calibration(tmp_path / name, towers, part(range(200, 260)), encoded, seed=1)
         written.append(json.dumps(files))
     assert written[0] == written[1]
     assert "calibration.npz" in written[0]
@@ -128,7 +127,8 @@ def test_the_same_seed_gives_the_same_fit(tmp_path: Path) -> None:
 def test_too_small_a_dev_split_gives_none(tmp_path: Path) -> None:
     towers, dev = FakeTowers(), part(range(2))
     photos, captions = towers.encode_images(dev.photos), towers.encode_texts(dev.texts)
-    assert write_calibration(tmp_path, towers, part(range(9)), dev, photos, captions, seed=1) == {}
+    encoded = EncodedPhotos(dev, photos, captions)
+    assert write_calibration(tmp_path, towers, part(range(9)), encoded, seed=1) == {}
     assert list(tmp_path.iterdir()) == []
 
 

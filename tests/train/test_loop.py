@@ -11,7 +11,7 @@ import torch
 
 from twobranch.common.progress import SILENT, Silent
 from twobranch.embedding.branches import TwoBranchNetwork
-from twobranch.train.checkpoint import Checkpoint, load_checkpoint
+from twobranch.train.checkpoint import Checkpoint, TrainingContext, load_checkpoint
 from twobranch.train.knowledge import Knowledge
 from twobranch.train.loop import FeatureSplit, _another_text, dev_recalls, dev_rows, fit
 from twobranch.train.presets import PRESETS, Preset
@@ -42,12 +42,14 @@ def run(
         split(1),
         split(2),
         preset,
-        knowledge=Knowledge(),
-        seed=seed,
-        checkpoint=folder / "checkpoint.safetensors",
-        settings={"why": "test"},
-        resume=resume,
-        progress=progress,  # type: ignore[arg-type]
+        Knowledge(),
+        TrainingContext(
+            seed=seed,
+            checkpoint=folder / "checkpoint.safetensors",
+            settings={"why": "test"},
+            resume=resume,
+            progress=progress,  # type: ignore[arg-type]
+        ),
     )
 
 

@@ -126,7 +126,7 @@ def test_ctrl_c_leaves_the_best_model_and_resume_goes_on(corpus: Path, tmp_path:
     progress = StopAtEpoch(3)
     with pytest.raises(KeyboardInterrupt):
         train(options(corpus, out, "seed"), progress)
-    assert "--resume goes on" in progress.warnings[-1]
+    assert "--resume continues" in progress.warnings[-1]
     assert read_config(out).training["epochs"] == 2
     assert (out / "network.safetensors").stat().st_mode & 0o044  # others may read it
     assert Encoder.load(out, verify=True).encode_texts(["a red wall"]).shape == (1, 16)

@@ -12,7 +12,7 @@ from torch import nn
 
 from twobranch.common.progress import SILENT
 from twobranch.embedding.branches import TwoBranchNetwork
-from twobranch.train.checkpoint import Checkpoint, network_tensors
+from twobranch.train.checkpoint import Checkpoint, TrainingContext, network_tensors
 from twobranch.train.knowledge import Knowledge
 from twobranch.train.presets import PRESETS, Tuning
 from twobranch.train.sides.joint import JointNetwork
@@ -56,15 +56,16 @@ def tuned(folder: Path, joint: JointNetwork, **changes: float) -> Checkpoint:
         joint,
         split(),
         split(),
-        PRESETS["default"],
-        tuning,
-        knowledge=Knowledge(),
+        replace(PRESETS["default"], tuning=tuning),
+        Knowledge(),
+        TrainingContext(
+            seed=1,
+            checkpoint=folder / "tuning.safetensors",
+            settings={},
+            resume=False,
+            progress=SILENT,
+        ),
         earlier=(),
-        seed=1,
-        checkpoint=folder / "tuning.safetensors",
-        settings={},
-        resume=False,
-        progress=SILENT,
     )
 
 

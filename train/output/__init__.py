@@ -1,1 +1,1 @@
-"""A trained network to a model folder."""
+"""Writing a trained network as a model folder."""

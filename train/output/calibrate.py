@@ -2,7 +2,7 @@
 
     python -m twobranch.train.output.calibrate MODEL --captions FILE --images DIR
 
-``train.output.questions`` says what counts as a match, and draws the galleries.
+``train.output.questions`` defines matches and draws the galleries.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from twobranch.retrieval.confidence import (
 from twobranch.train.data import CaptionedPhotos, training_and_dev
 from twobranch.train.output.card import write_card
 from twobranch.train.output.finished import run_on_model
-from twobranch.train.output.questions import Embedded, Hits, Towers, draw, embed, questions
+from twobranch.train.output.questions import Embedded, EncodedPhotos, Hits, Towers, draw, embed, questions
 
-BANK = 1000  # rows a side: 0.5 MB of 512 dimensions
-FEWEST_PHOTOS = 50  # a probability from fewer would be a guess
+BANK = 1000  # rows of each bank: 0.5 MB of 512 dimensions
+FEWEST_PHOTOS = 50  # too few below that for a useful probability
 SIZES = (1, 2, 5, 10, 30, 100, 300, 1000)  # galleries, in photos
 LOST = 0.05  # share of right first hits that may be called no match
 _RIDGE = 1.0  # on standardised weights, against a likelihood that counts each dev photo once
@@ -41,9 +41,10 @@ _NEWTON_STEPS = 30
 
 
 def fit(parts: Sequence[Hits], n_photos: int) -> Fit:
-    """The logistic regression of "is right" on the features of hits; each part has the same weight.
+    """Fit the probability that a hit is right by logistic regression.
 
-    Hits of rank r count 1/r: the first ones are looked at, and they decide whether anything matches.
+    The inputs are the features of hits. Each part has the same weight. A hit of rank r counts 1/r: people
+    look at the first hits, and these decide whether anything matches.
     """
     hits = Hits.concatenate(parts)
     weight = np.concatenate([(1 / part.rank) / (1 / part.rank).sum() for part in parts])
@@ -69,8 +70,11 @@ def fit(parts: Sequence[Hits], n_photos: int) -> Fit:
 
 
 def _limits(part: Hits, found: Fit) -> Fit | None:
-    """``found`` with the confidence that 95% of the right first hits of one part reach, for each size of
-    gallery with enough of them; None where no size has."""
+    """Return ``found`` with the limits below which one part is no match.
+
+    A limit is the confidence that 95% of the right first hits reach. There is one for each size of gallery
+    with enough right first hits; None if no size has enough.
+    """
     confidence = found.probabilities(part.features)
     first = (part.rank == 1) & part.right & part.answerable
     sizes, weak = [], []
@@ -87,7 +91,10 @@ def _limits(part: Hits, found: Fit) -> Fit | None:
 def _logistic(
     x: NDArray[np.float64], right: NDArray[np.bool_], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(1 + F,) weights, the constant first, by Newton's method; the ``RISING`` ones are not negative."""
+    """Return the (1 + F,) weights of a logistic regression, constant first.
+
+    They are found by Newton's method. The ``RISING`` weights are kept from being negative.
+    """
     mean, sd = x.mean(axis=0), x.std(axis=0) + 1e-9
     z = np.hstack([np.ones((len(x), 1)), (x - mean) / sd])
     ridge = np.full(z.shape[1], _RIDGE)
@@ -100,7 +107,7 @@ def _logistic(
             gradient = z.T @ (weight * (p - right)) + ridge * w
             curvature = (z * (weight * p * (1 - p))[:, None]).T @ z + np.diag(ridge)
             step = np.linalg.solve(curvature[np.ix_(free, free)], gradient[free])
-            w[free] -= np.clip(step, -2, 2)  # a full step from far away can overshoot
+            w[free] -= np.clip(step, -2, 2)  # a full step far from the solution can overshoot
             if np.abs(step).max() < 1e-8:
                 break
         falling = [1 + column for column in RISING if w[1 + column] < 0]
@@ -111,7 +118,10 @@ def _logistic(
 
 
 def fit_calibration(data: Embedded, images: Bank, captions: Bank, seed: int) -> Calibration:
-    """Banks and the fit of every kind of query that ``data`` has questions of."""
+    """Fit every kind of query that ``data`` has questions for.
+
+    Returns the fits with both banks.
+    """
     banks = Calibration(images, captions, {})
     fits: dict[QueryKind, Fit] = {}
     for number, kind in enumerate(QUERY_KINDS):
@@ -124,7 +134,10 @@ def fit_calibration(data: Embedded, images: Bank, captions: Bank, seed: int) -> 
 
 
 def banks_of(encoder: Towers, train: CaptionedPhotos, seed: int) -> tuple[Bank, Bank]:
-    """Banks of training photos and of training captions: up to 1,000 of each, drawn with ``seed``."""
+    """Return banks of training photos and of training captions.
+
+    Each holds up to 1,000, drawn with ``seed``.
+    """
     rng = np.random.default_rng(seed)
     photos = np.sort(rng.choice(len(train.photos), min(BANK, len(train.photos)), replace=False))
     captions = np.sort(rng.choice(len(train.texts), min(BANK, len(train.texts)), replace=False))
@@ -138,43 +151,36 @@ def write_calibration(
     folder: Path,
     encoder: Towers,
     train: CaptionedPhotos,
-    dev: CaptionedPhotos,
-    dev_photos: NDArray[np.float32],
-    dev_captions: NDArray[np.float32],
+    dev: EncodedPhotos,
     *,
     seed: int,
     progress: Progress = SILENT,
 ) -> dict[str, str]:
-    """Fit and write ``calibration.npz``; its entry in ``config.json``, none where dev is too small."""
-    if len(dev_photos) < FEWEST_PHOTOS:
+    """Fit and write ``calibration.npz``.
+
+    Returns its entry in ``config.json``, or {} without writing if dev is too small.
+    """
+    if len(dev.photos) < FEWEST_PHOTOS:
         progress.note(
-            f"no confidence: it takes {FEWEST_PHOTOS} dev photos to fit, there are {len(dev_photos)}"
+            f"no confidence: fitting it needs {FEWEST_PHOTOS} dev photos, there are {len(dev.photos)}"
         )
         return {}
-    data = embed(encoder, dev, dev_photos, dev_captions, seed)
+    data = embed(encoder, dev.part, dev.photos, dev.captions, seed)
     fit_calibration(data, *banks_of(encoder, train, seed), seed).save(folder)
     return {CALIBRATION: sha256_file(folder / CALIBRATION)}
 
 
 def recalibrate(model: str, captions: Path, images: Path, *, seed: int, progress: Progress) -> Path:
-    """Fit the calibration of a finished model folder (again), and return the folder.
+    """Refit the calibration of a finished model folder, and return the folder.
 
-    Vectors stay what they are, and so does the model's fingerprint: libraries need no indexing. Raises
+    Vectors and the model's fingerprint do not change, so libraries need no new indexing. Raises
     ``UserError`` and ``ModelError``.
     """
     encoder = Encoder.load(model, verify=True)
     train, dev = training_and_dev(read_corpus(captions), images, seed=seed, progress=progress)
     progress.note(f"encoding {len(dev.photos):,} dev photos and up to {BANK:,} training photos")
-    files = write_calibration(
-        encoder.folder,
-        encoder,
-        train,
-        dev,
-        encoder.encode_images(dev.photos),
-        encoder.encode_texts(dev.texts),
-        seed=seed,
-        progress=progress,
-    )
+    encoded = EncodedPhotos(dev, encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts))
+    files = write_calibration(encoder.folder, encoder, train, encoded, seed=seed, progress=progress)
     if files:
         config = replace(encoder.config, files=dict(sorted({**encoder.config.files, **files}.items())))
         write_card(encoder.folder, config)

@@ -1,4 +1,7 @@
-"""The model card and the notice of a trained model: what it was made from, and how good it is."""
+"""The model card and the notice of a trained model.
+
+They say what it was made from, and how good it is.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _TEXT_ORIGIN = {
         "another file: Public Domain Dedication and License 1.0."
     ),
 }
-# Where the photos and texts of a source come from, by the names that sources have in their caption files.
+# Origins of photos and texts, by the names of sources in their caption files.
 _SOURCES = {
     "Flickr8k": (
         "Flickr8k (Hodosh, Young, Hockenmaier, JAIR 2013): photos and captions for non-commercial research and "
@@ -56,48 +59,13 @@ def write_card(folder: Path, config: ModelConfig) -> None:
 
 
 def _card(config: ModelConfig) -> str:
+    """Return the text of the model card."""
     training, dev = config.training, config.dev
-    tuning = training["settings"]["preset"].get("tuning")
-    blend = tuning["blend"] if tuning else 1.0
-    mixed = f", whose weights are {blend:.0%} of the mix with those before" if blend < 1 else ""
-    encoder = {
-        "wordpiece": f"all-MiniLM-L6-v2 ({'tuned' if tuning else 'frozen'}), int8 weights, arithmetic in float32",
-        "words": "GloVe word vectors made into sentence vectors with SIF",
-    }[config.text_kind]
-    caution = (
-        "* The sentence encoder was trained by its authors on text pairs that include Flickr30k and COCO captions\n"
-        "  (text with text, no photos): its text side may have met captions of common test sets. Most published\n"
-        "  systems of the two-branch kind had no pretrained sentence encoder.\n"
-        if config.text_kind == "wordpiece"
-        else "* A word that is in neither the captions nor the 100,000 most frequent words is unknown to it, and said so.\n"
-    )
-    share = training["settings"]["preset"]["class_share"]
-    start = training["settings"].get("start")
-    classes = (
-        f"; the names of the backbone's 1,000 ImageNet classes with its classifier's weights, {share:.0%} of a batch"
-        if share
-        else ""
-    )
-    cut = {None: "frozen", "sixteenth": "all but its stem tuned", "last grid": "its last grid tuned"}
-    how = cut[tuning.get("cut", "sixteenth") if tuning else None]
-    evidence = training["settings"]["preset"].get("evidence")
-    words = (
-        f"; {evidence['dim']} of the {config.dim} numbers are what its ImageNet classifier says, in words (ConSE)"
-        if evidence
-        else ""
-    )
     return f"""# Model card: preset `{config.preset}`
 
 A two-branch network: photos and English sentences become unit vectors of {config.dim} dimensions in one space.
 
-| | |
-|---|---|
-| image tower | {config.backbone} at {config.image_size} x {config.image_size} pixels ({how}, aspect squashed), mean over cells, trained branch{words}; float16 weights{", the branch's int8" if tuning else ""} |
-| text tower | {encoder}, trained branch |
-| trained on | {training["corpus"]}: {training["train_images"]:,} photos{_counts(training)}, {training["train_captions"]:,} texts{classes} |
-{_start(training) if start else ""}| epochs | {training["epochs"]}{f" ({training['epochs'] - tuning['epochs']} of the branches alone, {tuning['epochs']} of everything{mixed})" if tuning else ""}, the best by dev rsum is no. {training["best_epoch"]}; {training["seconds_in_epochs"]:.0f} s in epochs on {training["machine"]} |
-| seed | {training["settings"]["seed"]} |
-{f"| about this run | {training['note']} |" if "note" in training else ""}
+{_facts(config)}
 
 Repeat it with:
 
@@ -123,18 +91,90 @@ rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the 
   who wrote them; they describe people by looks and guess at what is going on. Do not use the model to identify or
   judge persons.
 * A score is a cosine: it orders the hits of one query; it is not a probability. {_confidence(config)}
-{caution}* Models of CLIP's size, trained on 400 million pairs, are better where they can be had.
+{_caution(config)}* Models of CLIP's size, trained on 400 million pairs, are better where they can be had.
 """
 
 
+def _facts(config: ModelConfig) -> str:
+    """Return the table on the towers and the training."""
+    training = config.training
+    settings = training["settings"]
+    tuning = settings["preset"].get("tuning")
+    encoder = {
+        "wordpiece": f"all-MiniLM-L6-v2 ({'tuned' if tuning else 'frozen'}), int8 weights, arithmetic in float32",
+        "words": "GloVe word vectors made into sentence vectors with SIF",
+    }[config.text_kind]
+    return f"""| | |
+|---|---|
+| image tower | {_image_tower(config, tuning)} |
+| text tower | {encoder}, trained branch |
+| trained on | {training["corpus"]}: {training["train_images"]:,} photos{_counts(training)}, {training["train_captions"]:,} texts{_classes(settings)} |
+{_start(training) if settings.get("start") else ""}| epochs | {_epochs(training, tuning)} |
+| seed | {settings["seed"]} |
+{f"| about this run | {training['note']} |" if "note" in training else ""}"""
+
+
+def _image_tower(config: ModelConfig, tuning: dict[str, Any] | None) -> str:
+    """Describe backbone, branch and weights of the image tower."""
+    cut = {None: "frozen", "sixteenth": "all but its stem tuned", "last grid": "its last grid tuned"}
+    how = cut[tuning.get("cut", "sixteenth") if tuning else None]
+    evidence = config.training["settings"]["preset"].get("evidence")
+    words = (
+        f"; {evidence['dim']} of the {config.dim} numbers are what its ImageNet classifier says, in words (ConSE)"
+        if evidence
+        else ""
+    )
+    int8 = ", the branch's int8" if tuning else ""
+    return (
+        f"{config.backbone} at {config.image_size} x {config.image_size} pixels ({how}, aspect squashed), "
+        f"mean over cells, trained branch{words}; float16 weights{int8}"
+    )
+
+
+def _classes(settings: dict[str, Any]) -> str:
+    """Describe the class-name pairs, if there are any."""
+    share = settings["preset"]["class_share"]
+    if not share:
+        return ""
+    return (
+        "; the names of the backbone's 1,000 ImageNet classes with its classifier's weights, "
+        f"{share:.0%} of a batch"
+    )
+
+
+def _epochs(training: dict[str, Any], tuning: dict[str, Any] | None) -> str:
+    """Describe the number of epochs, the best one and their time."""
+    parts = ""
+    if tuning:
+        blend = tuning["blend"]
+        mixed = f", whose weights are {blend:.0%} of the mix with those before" if blend < 1 else ""
+        branches = training["epochs"] - tuning["epochs"]
+        parts = f" ({branches} of the branches alone, {tuning['epochs']} of everything{mixed})"
+    return (
+        f"{training['epochs']}{parts}, the best by dev rsum is no. {training['best_epoch']}; "
+        f"{training['seconds_in_epochs']:.0f} s in epochs on {training['machine']}"
+    )
+
+
+def _caution(config: ModelConfig) -> str:
+    """Return the list entry on the limits of the text tower."""
+    if config.text_kind == "wordpiece":
+        return (
+            "* The sentence encoder was trained by its authors on text pairs that include Flickr30k and COCO captions\n"
+            "  (text with text, no photos): its text side may have met captions of common test sets. Most published\n"
+            "  systems of the two-branch kind had no pretrained sentence encoder.\n"
+        )
+    return "* A word that is in neither the captions nor the 100,000 most frequent words is unknown to it, and said so.\n"
+
+
 def _counts(training: dict[str, Any]) -> str:
-    """The photos of each source, where there are several."""
+    """Return the number of photos of each source, if there are several."""
     counts = training.get("train_images_by_source")
     return f" ({', '.join(f'{n:,} {name}' for name, n in counts.items())})" if counts else ""
 
 
 def _start(training: dict[str, Any]) -> str:
-    """The table's row on the model that the run went on from."""
+    """Return the table row on the model that the run started from."""
     share = training["settings"]["preset"]["start_share"]
     digest = training["settings"]["start"][:12]
     return (
@@ -144,7 +184,10 @@ def _start(training: dict[str, Any]) -> str:
 
 
 def _by_source(dev: dict[str, Any]) -> str:
-    """Text to image on the dev photos of each source, and where they are from."""
+    """Return the section on the dev photos of each source.
+
+    It has the figures for text to image, and the origins of the photos.
+    """
     if "by_source" not in dev:
         return ""
     rows = []

@@ -1,4 +1,4 @@
-"""The picture of a training run."""
+"""A plot of a training run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twobranch.train.checkpoint import Epoch, best_epoch
 
 
 def draw_curves(history: Sequence[Epoch], path: Path, *, title: str) -> None:
-    """A PNG with the training loss and the dev recall of every epoch."""
+    """Write a PNG with the loss and dev recall of every epoch."""
     keep_matplotlib_in_cache()
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

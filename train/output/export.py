@@ -1,4 +1,4 @@
-"""Towers as ONNX files: what indexing and searching run."""
+"""Export of towers as ONNX files, which indexing and searching run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def write_onnx(
     outputs: Sequence[str],
     dynamic: Sequence[Sequence[str]],
 ) -> None:
-    """Write ``module`` as one ONNX file. ``dynamic`` names, per input, the leading axes that vary."""
+    """Write ``module`` as one ONNX file.
+
+    ``dynamic`` names, per input, the leading axes that vary.
+    """
     shapes = tuple({axis: torch.export.Dim(name) for axis, name in enumerate(names)} for names in dynamic)
     with _quiet():
         program = torch.onnx.export(
@@ -45,8 +48,10 @@ def write_onnx(
 
 
 def forget_source(model: onnx.ModelProto) -> None:
-    """Drop what the exporter notes of the code: file names of this machine, and line numbers, with which
-    the checksum of an unchanged tower would change."""
+    """Remove the file names and line numbers that the exporter adds.
+
+    With them the checksum of an unchanged tower would depend on the machine and on unrelated code.
+    """
     graph = model.graph
     parts = [*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
     for part in (model, graph, *parts):
@@ -55,10 +60,10 @@ def forget_source(model: onnx.ModelProto) -> None:
 
 
 def store_float16(path: Path, smallest: int = 1024) -> None:
-    """Store float32 weights of at least ``smallest`` values as float16, cast back when loaded.
+    """Store float32 weights of at least ``smallest`` values as float16.
 
-    Halves the file; arithmetic stays float32 (ONNX Runtime folds the casts when it opens the model), so
-    the only change is the rounding of weights to 11 bits.
+    This halves the file. Arithmetic stays float32: the weights are cast back, and ONNX Runtime folds the
+    casts when it opens the model. So the only change is the rounding of weights to 11 bits.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -76,11 +81,12 @@ def store_float16(path: Path, smallest: int = 1024) -> None:
 
 
 def store_int8(path: Path, smallest: int = 1024) -> None:
-    """Store weight matrices as int8 with one scale per output column (embedding tables: per row).
+    """Store weight matrices as int8 with scales.
 
-    Weights only, and arithmetic in float32: with int8 activations the scale is taken over the whole
-    batch, so that a sentence's vector would change with the sentences encoded beside it.
-    Tables that are only gathered from stay int8 in memory: the rows are dequantised after the gather.
+    There is one scale per output column, or per row of an embedding table. Only weights are int8; arithmetic
+    is in float32. With int8 activations the scale would be taken over the whole batch, and a sentence's
+    vector would change with the other sentences of its batch. Tables that are only gathered from stay int8 in
+    memory: their rows are dequantised after the gather.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -124,7 +130,10 @@ def _quantise_matrix(
 def _quantise_table(
     graph: onnx.GraphProto, tensor: onnx.TensorProto, weights: np.ndarray, gathers: list[onnx.NodeProto]
 ) -> list[onnx.NodeProto]:
-    """One scale per row, gathered beside the row: Gather → Cast → Mul replaces Gather."""
+    """Store a table as int8 with one scale per row.
+
+    Each Gather becomes Gather → Cast → Mul, with the scales gathered like the rows.
+    """
     scale = np.maximum(np.abs(weights).max(axis=1, keepdims=True), 1e-12).astype(np.float32) / 127
     quantised = np.rint(weights / scale).astype(np.int8)
     name = tensor.name
@@ -155,7 +164,10 @@ def _prepend(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's chatter: it prints its stages, and warns of its own internals."""
+    """Suppress the exporter's output.
+
+    It prints its stages and warns about its own internals.
+    """
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

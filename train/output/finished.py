@@ -1,4 +1,7 @@
-"""A command that does something to a finished model folder, from the corpus the model was trained on."""
+"""The command line of tools that change a finished model folder.
+
+They need the corpus that the model was trained on.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from twobranch.common.progress import Console, Progress
 
 
 class Work(Protocol):
-    """What is done; the model folder comes back."""
+    """A function that changes a model folder and returns it."""
 
     def __call__(
         self, model: str, captions: Path, images: Path, *, seed: int, progress: Progress
@@ -19,12 +22,17 @@ class Work(Protocol):
 
 
 def run_on_model(module: str, work: Work, result: str) -> None:
-    """Parse the arguments of ``python -m module``, do the work, and print the path of the file it wrote."""
+    """Run ``work`` with the arguments of ``python -m module``.
+
+    Prints the path of the file ``result`` that it wrote.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=work.__doc__)
     parser.add_argument("model", help=f"shipped model or model folder; its {result} is replaced")
     parser.add_argument("--captions", type=Path, required=True, help="the caption file it was trained on")
     parser.add_argument("--images", type=Path, required=True, help="the folder of its photos")
-    parser.add_argument("--seed", type=int, default=1, help="of the training, and of all draws here")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the training; also used for all random draws here"
+    )
     options = parser.parse_args()
     try:
         folder = work(options.model, options.captions, options.images, seed=options.seed, progress=Console())

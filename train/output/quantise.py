@@ -1,12 +1,12 @@
-"""The image tower in arithmetic of 8 bits, for processors that have it.
+"""The image tower in 8-bit arithmetic, for processors that support it.
 
     python -m twobranch.train.output.quantise MODEL --captions FILE --images DIR
 
 Static quantisation (Jacob et al., *Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference*, 2018): weights get 8 bits with a scale for each output channel,
-activations 8 bits with a scale for each tensor, from the least and the greatest value it takes on some
-training photos. The scales are fixed, so a photo's vector depends on nothing beside it. The branch stays in
-float32: it takes no time.
+activations 8 bits with a scale for each tensor, from its least and greatest value over some training photos.
+The scales are fixed, so a photo's vector does not depend on other photos. The branch stays in float32, since
+it takes almost no time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _QUANTISED = ("Conv", "Clip", "Add")
 
 
 def write_int8_tower(folder: Path, photos: Sequence[Path], size: int) -> dict[str, str]:
-    """Write ``image-int8.onnx`` beside ``image.onnx``; its entry in ``config.json``."""
+    """Write ``image-int8.onnx``, and return its entry in ``config.json``."""
     chosen = [
         photos[i] for i in np.linspace(0, len(photos) - 1, min(_CALIBRATION_PHOTOS, len(photos)), dtype=int)
     ]
@@ -61,7 +61,7 @@ def write_int8_tower(folder: Path, photos: Sequence[Path], size: int) -> dict[st
         folded, quantised = Path(temporary, "folded.onnx"), Path(temporary, "int8.onnx")
         _fold_casts(folder / IMAGE_TOWER, folded)
         level = logging.root.manager.disable
-        logging.disable(logging.WARNING)  # it recommends preprocessing that was done
+        logging.disable(logging.WARNING)  # it recommends preprocessing that is already done
         try:
             quantize_static(
                 folded,
@@ -85,14 +85,17 @@ def write_int8_tower(folder: Path, photos: Sequence[Path], size: int) -> dict[st
 def int8_rsum(
     folder: Path, config: ModelConfig, dev: CaptionedPhotos, texts: NDArray[np.float32]
 ) -> dict[str, float]:
-    """The dev rsum with the int8 tower, as an entry of ``config.dev``; ``texts`` are (C, D)."""
+    """Return the dev rsum with the int8 tower.
+
+    The result is an entry of ``config.dev``. ``texts`` are the (C, D) vectors of the dev captions.
+    """
     encoder = Encoder(folder, config, variant=Variant(int8=True))
     dev, _, rows = first_source(dev)
     return {RSUM_INT8: dev_metrics(encoder.encode_images(dev.photos), texts[rows], dev)["rsum"]}
 
 
 class _Photos(CalibrationDataReader):
-    """Photos one by one, as the tower takes them."""
+    """Training photos one by one, as inputs of the tower."""
 
     def __init__(self, photos: Sequence[Path], size: int) -> None:
         self._pixels: Iterator[NDArray[np.uint8]] = (load_photo(photo, size).pixels[None] for photo in photos)
@@ -103,7 +106,10 @@ class _Photos(CalibrationDataReader):
 
 
 def _fold_casts(tower: Path, folded: Path) -> None:
-    """The tower with weights as they are computed with: they are stored in float16."""
+    """Write the tower to ``folded`` with float32 weights.
+
+    It is stored with float16 weights and casts.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -112,9 +118,9 @@ def _fold_casts(tower: Path, folded: Path) -> None:
 
 
 def quantise(model: str, captions: Path, images: Path, *, seed: int, progress: Progress = SILENT) -> Path:
-    """Write the int8 tower of a finished model folder (again), and return the folder.
+    """Rewrite the int8 tower of a model folder, and return the folder.
 
-    The other vectors of the model stay what they are. Raises ``UserError`` and ``ModelError``.
+    The other vectors of the model do not change. Raises ``UserError`` and ``ModelError``.
     """
     encoder = Encoder.load(model, verify=True)
     folder, config = encoder.folder, encoder.config

@@ -1,20 +1,20 @@
-"""Questions whose answers dev knows, put to random galleries: what confidence is fitted on.
+"""Questions with known answers in random galleries, for fitting confidence.
 
-What counts as a match, for each kind of query:
+Matches for each kind of query:
 
-* text to images: a caption matches its own photo and no other (strict: others would do as well, so
-  confidence errs on the low side). As much weight have questions as people type them: *visual words*, those
-  that several people use for the same photo, one of them or two. Words match the photos for which two
-  captions have them; photos for which only one has are left out, for nobody knows.
+* text to images: a caption matches only its own photo. This is strict: other photos may fit as well, so
+  confidence is rather too low than too high. Questions of one or two *visual words* have as much weight,
+  since people type those. A word is visual if several people use it for the same photo. It matches photos
+  with two captions that have it. Photos with only one such caption are left out, since it is unknown if they
+  match.
 * image to captions, text to captions: the captions of the same photo.
-* image to images: two photos match when their captions could be exchanged: the mean cosine between the
-  captions of one and of the other is at least what three of four photos reach among their own captions. No
-  pixel has a say in that, and transformed copies as positives would be too easy: every copy scores close to
-  1.
+* image to images: two photos match when their captions could be exchanged. The mean cosine between the
+  captions of both must be at least the value that three of four photos reach among their own captions. Pixels
+  do not count here. Transformed copies as positives would be too easy: every copy scores close to 1.
 
-Every question is put to random galleries of several sizes, one that holds an answer and one that holds
-none: the probability is that of a searcher who may be wrong every other time. Distractors are other dev
-photos.
+There are random galleries of several sizes for every question. At each size one gallery holds an answer and
+one holds none, so confidence is the probability for searches of which half have an answer. Distractors are
+other dev photos.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ from numpy.typing import NDArray
 from twobranch.retrieval.confidence import Bank, QueryKind, features, n_words
 from twobranch.train.data import CaptionedPhotos
 
-MOST_PHOTOS = 1000  # of dev: memory is their number times that of their captions
+MOST_PHOTOS = 1000  # of dev: memory grows with photos times captions
 _QUESTIONS = 2000  # of a kind at most
 _HITS = 10  # looked at in each gallery
-# A word is visual when its users agree: how often another caption of the same photo has it too, at least, and
-# at least how many times as often as any caption. "a" is everywhere, and "looks" is not agreed on.
+# A word is visual if it has at least these values. Agreement: share of the other captions of the same
+# photo that have it too. Lift: agreement divided by the share of all captions that have it. "a" has a low
+# lift and "looks" a low agreement.
 _AGREEMENT, _LIFT = 0.3, 4.0
 _DRAWS_A_WORD = 12
 _WORD_PAIRS = 500
 
 
 class Towers(Protocol):
-    """What calibration needs of an encoder."""
+    """The methods of an encoder that calibration uses."""
 
     def encode_images(self, images: Sequence[Path]) -> NDArray[np.float32]: ...
 
@@ -53,8 +54,20 @@ class Towers(Protocol):
 
 
 @dataclass(frozen=True)
+class EncodedPhotos:
+    """Captioned photos with the vectors of an encoder."""
+
+    part: CaptionedPhotos
+    photos: NDArray[np.float32]  # (P, D) unit rows
+    captions: NDArray[np.float32]  # (C, D) unit rows
+
+
+@dataclass(frozen=True)
 class Embedded:
-    """Captioned photos as unit vectors: (P, D) photos; (C, D) captions, of the photos ``items`` (C,)."""
+    """Captioned photos as unit vectors.
+
+    ``photos`` is (P, D) and ``captions`` (C, D); ``items`` (C,) holds the photo of each caption.
+    """
 
     photos: NDArray[np.float32]
     captions: NDArray[np.float32]
@@ -62,10 +75,10 @@ class Embedded:
     lengths: NDArray[np.int64]  # (C,) of captions, in words
     words: NDArray[np.float32]  # (W, D) visual words as queries, and pairs of them
     word_lengths: NDArray[np.int64]  # (W,) 1 or 2
-    word_counts: NDArray[np.int64]  # (W, P) captions of each photo that have the word, or the rarer of a pair
+    word_counts: NDArray[np.int64]  # (W, P) captions of each photo with the word, or with the rarer of a pair
 
     def only(self, kept: NDArray[np.int64]) -> Embedded:
-        """Nothing but these photos and their captions; words as they are."""
+        """Return only these photos and their captions; words stay the same."""
         new = np.full(len(self.photos), -1)
         new[kept] = np.arange(len(kept))
         rows = new[self.items] >= 0
@@ -82,19 +95,19 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Questions:
-    """Queries of one kind, and what is right for them."""
+    """Queries of one kind with their right answers."""
 
     name: str
     queries: NDArray[np.float32]  # (Q, D)
     lengths: NDArray[np.int64]  # (Q,) in words; 1 for photos
     gallery: NDArray[np.float32]  # (G, D)
-    photo_of: NDArray[np.int64]  # (G,) the photo that each gallery row is, or describes
-    own: NDArray[np.int64]  # (Q,) a right photo, which an answerable gallery holds
+    photo_of: NDArray[np.int64]  # (G,) the photo of each gallery row
+    own: NDArray[np.int64]  # (Q,) a right photo, which every answerable gallery holds
     relevance: NDArray[np.int8]  # (Q, P) 1 right, 0 wrong, -1 in no gallery
     itself: NDArray[np.int64] | None = None  # (Q,) the gallery row that is the query
 
     def subset(self, rows: NDArray[np.bool_]) -> Questions:
-        """Only these of the Q questions."""
+        """Return only these of the Q questions."""
         return replace(
             self,
             queries=self.queries[rows],
@@ -107,7 +120,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class Hits:
-    """The best hits of many questions in many galleries, a row each (R)."""
+    """The best hits of many questions in many galleries, R rows."""
 
     features: NDArray[np.float64]  # (R, F)
     right: NDArray[np.bool_]
@@ -118,15 +131,18 @@ class Hits:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Hits]) -> Hits:
-        """All rows of all parts."""
+        """Return all rows of all parts."""
         return cls(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
 
 
 def visual_words(
     texts: Sequence[str], items: NDArray[np.int64], n_photos: int
 ) -> tuple[list[str], NDArray[np.int64]]:
-    """The words that people agree on for a photo, in any language that has spaces, and (W, P) how many of
-    each photo's captions have them."""
+    """Return the W visual words, and their counts.
+
+    The counts (W, P) are the captions of each photo that have the word. Visual words are those that people
+    agree on for a photo. The language may be any that has spaces.
+    """
     counts: dict[str, Counter[int]] = {}
     for text, item in zip(texts, items.tolist(), strict=True):
         for word in set(re.findall(r"[^\W\d_]+", text.lower())):
@@ -153,7 +169,7 @@ def embed(
     captions: NDArray[np.float32],
     seed: int,
 ) -> Embedded:
-    """What is fitted on, of dev photos and captions that are encoded already."""
+    """Collect encoded dev photos and captions, and encode visual words."""
     rng = np.random.default_rng(seed)
     words, counts = visual_words(part.texts, part.items, len(photos))
     known = [row for row, word in enumerate(words) if encoder.knows(word)]
@@ -176,7 +192,10 @@ def embed(
 
 
 def _word_pairs(counts: NDArray[np.int64], rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Different visual words for the same photo, from up to 500 photos."""
+    """Draw pairs of visual words of the same photo.
+
+    They come from up to 500 photos.
+    """
     pairs = set()
     for photo in rng.permutation(counts.shape[1])[:_WORD_PAIRS]:
         said = np.flatnonzero(counts[:, photo] > 1)
@@ -187,7 +206,10 @@ def _word_pairs(counts: NDArray[np.int64], rng: np.random.Generator) -> list[tup
 
 
 def questions(kind: QueryKind, data: Embedded, rng: np.random.Generator) -> list[Questions]:
-    """The sets of questions of one kind; each has the same weight in the fit."""
+    """Return the sets of questions of one kind.
+
+    Each set has the same weight in the fit.
+    """
     n_photos, every = len(data.photos), np.arange(len(data.photos))
     ones = np.ones(n_photos, dtype=np.int64)
     rows = np.sort(rng.permutation(len(data.captions))[:_QUESTIONS])
@@ -207,14 +229,17 @@ def questions(kind: QueryKind, data: Embedded, rng: np.random.Generator) -> list
         own = np.eye(n_photos, dtype=np.int8)
         return [Questions("photos", data.photos, ones, data.captions, data.items, every, own)]
     alike = _alike(data)
-    np.fill_diagonal(alike, -1)  # a photo is not listed among its own hits
+    np.fill_diagonal(alike, -1)  # a photo is not one of its own hits
     asked = np.flatnonzero((alike == 1).any(axis=1))
     answers = np.array([rng.choice(np.flatnonzero(alike[row] == 1)) for row in asked], dtype=np.int64)
     return [Questions("photos", data.photos[asked], ones[asked], data.photos, every, answers, alike[asked])]
 
 
 def _word_questions(data: Embedded, length: int, rng: np.random.Generator) -> Questions:
-    """Single words or pairs, each asked for up to 12 of the photos that it matches."""
+    """Return questions of one word or of two.
+
+    Each is asked for up to 12 of the photos that it matches.
+    """
     pairs = [
         (word, photo)
         for word in np.flatnonzero(data.word_lengths == length)
@@ -229,7 +254,10 @@ def _word_questions(data: Embedded, length: int, rng: np.random.Generator) -> Qu
 
 
 def _alike(data: Embedded) -> NDArray[np.int8]:
-    """(P, P) 1 where the captions of two photos could be exchanged, else 0."""
+    """Mark the pairs of photos whose captions could be exchanged.
+
+    The result is (P, P), 1 for such pairs and 0 for the others.
+    """
     n_captions = np.bincount(data.items, minlength=len(data.photos))
     sums = np.zeros_like(data.photos, dtype=np.float64)
     np.add.at(sums, data.items, data.captions)
@@ -244,7 +272,10 @@ def _alike(data: Embedded) -> NDArray[np.int8]:
 def draw(
     asked: Questions, bank: Bank, sizes: Sequence[int], rng: np.random.Generator, hits: int = _HITS
 ) -> Hits:
-    """The best hits in random galleries of these sizes, with and without an answer."""
+    """Draw random galleries of these sizes, and return their best hits.
+
+    At each size one gallery holds an answer and one holds none.
+    """
     scores = asked.queries @ asked.gallery.T
     if asked.itself is not None:
         scores[np.arange(len(scores)), asked.itself] = -np.inf
@@ -274,7 +305,10 @@ def _best(
     answerable: bool,
     hits: int,
 ) -> Hits:
-    """The hits of every question in its gallery, the (Q, P) photos that are ``chosen``."""
+    """Return the best hits of every question in its gallery.
+
+    ``chosen`` (Q, P) marks the photos of each gallery.
+    """
     within = np.where(chosen[:, asked.photo_of], scores, -np.inf)
     n_gallery = np.count_nonzero(np.isfinite(within), axis=1)
     k = min(hits, within.shape[1])

@@ -1,11 +1,14 @@
-"""A trained network to a model folder: towers, checkpoint, card, picture, configuration."""
+"""Writing a trained network as a model folder.
+
+The folder gets towers, network, card, curves and configuration.
+"""
 
 from __future__ import annotations
 
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from twobranch.train.output.card import write_card
 from twobranch.train.output.curves import draw_curves
 from twobranch.train.output.export import store_float16, store_int8, write_onnx
 from twobranch.train.output.quantise import int8_rsum, write_int8_tower
+from twobranch.train.output.questions import EncodedPhotos
 from twobranch.train.presets import Preset
 from twobranch.train.sides.joint import JointNetwork
 from twobranch.train.sides.late_stages import LateStages, Stem
@@ -39,7 +43,10 @@ CURVES = "curves.png"
 
 
 class ImageTower(nn.Module):
-    """Backbone and image branch as one network: (N, S, S, 3) uint8 pixels to (N, D) unit rows."""
+    """Backbone and image branch as one network.
+
+    It maps (N, S, S, 3) uint8 pixels to (N, D) unit rows.
+    """
 
     def __init__(self, backbone: Backbone, network: TwoBranchNetwork) -> None:
         super().__init__()
@@ -51,10 +58,10 @@ class ImageTower(nn.Module):
 
 
 def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """The function from (N, S, S, 3) uint8 pixels to (N, C) features, in ONNX Runtime.
+    """Return a function from pixels to features, in ONNX Runtime.
 
-    The towers run there too, so branches are trained on the very features they will meet; and it is
-    about twice as fast as PyTorch on a CPU.
+    (N, S, S, 3) uint8 pixels give (N, C) features. The towers run in ONNX Runtime too, so branches are
+    trained on exactly the features that they get later. It is also about twice as fast as PyTorch on a CPU.
     """
     session = _session(backbone, backbone.size, ["features"])
     return lambda pixels: session.run(None, {"pixels": pixels})[0]
@@ -63,9 +70,9 @@ def backbone_extractor(backbone: Backbone) -> Callable[[NDArray[np.uint8]], NDAr
 def halves_extractor(
     stem: Stem, late: LateStages, size: int
 ) -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]:
-    """The function from pixels to what both halves of a backbone make of them, in ONNX Runtime.
+    """Return a function from pixels to activations and features, in ONNX Runtime.
 
-    (N, S, S, 3) uint8 pixels to (N, h, w, C) float16 activations of the stem and (N, F) float32 features.
+    (N, S, S, 3) uint8 pixels give (N, h, w, C) float16 activations of the stem and (N, F) float32 features.
     """
     session = _session(_Halves(stem, late), size, ["activations", "features"])
 
@@ -77,7 +84,7 @@ def halves_extractor(
 
 
 class _Halves(nn.Module):
-    """A backbone that also returns what lies between its halves."""
+    """A backbone that also returns the activations between its halves."""
 
     def __init__(self, stem: Stem, late: LateStages) -> None:
         super().__init__()
@@ -89,76 +96,109 @@ class _Halves(nn.Module):
         return activations, self.late(activations).mean(dim=1)
 
 
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with its best weights, and its two towers."""
+
+    network: nn.Module  # all that was trained
+    branches: TwoBranchNetwork  # the part of the network that the text tower ends in
+    image_tower: nn.Module
+    text_tower: TextTower
+    backbone: Backbone
+    preset: Preset
+    history: Sequence[Epoch]
+
+
 def save_model(
     folder: Path,
-    network: nn.Module,
-    image_tower: nn.Module,
-    text: TextTower,
-    *,
-    branches: TwoBranchNetwork,
-    backbone: Backbone,
-    preset: Preset,
-    history: Sequence[Epoch],
+    model: TrainedModel,
     train: CaptionedPhotos,
     dev: CaptionedPhotos,
+    *,
     training: dict[str, Any],
     seed: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write the model folder, measure and calibrate it on ``dev`` as it will be used, and return the metrics.
+    """Write the model folder, and return its dev metrics.
 
-    ``network`` is all that was trained, ``branches`` the part of it that the text tower ends in.
-
-    The metrics come from the written ONNX towers on the photo files themselves, not from the loop: what
-    export costs is in them.
+    The model is also calibrated on ``dev``. The metrics come from the written ONNX towers on the photo files,
+    not from the training loop, so they include the losses of the export. ``training`` holds the facts about
+    the run for ``config.json``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_image_onnx(image_tower, backbone.size, folder / IMAGE_TOWER, ["embeddings"])
-    if isinstance(network, JointNetwork):
-        store_int8(folder / IMAGE_TOWER)  # only the branch has matrices: 3.7 MB less
-    store_float16(folder / IMAGE_TOWER)
-    names = [IMAGE_TOWER, *text.save(branches, folder)]
-    # Not among the names: a trained model can go on being trained from it, but nothing else reads it.
-    write_tensors(_half_matrices(network), folder / NETWORK)
-    best = best_epoch(history)
-    config = ModelConfig(
-        preset=preset.name,
-        backbone=backbone.name,
-        image_size=backbone.size,
-        dim=preset.dim + (preset.evidence.dim if preset.evidence is not None else 0),
-        text_kind=text.kind,
-        max_tokens=text.max_tokens,
-        training={
-            **training,
-            "epochs": len(history),
-            "best_epoch": best.number,
-            "seconds_in_epochs": round(sum(epoch.seconds for epoch in history), 1),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-            "versions": {name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")},
-        },
-        dev={},
-        files={name: sha256_file(folder / name) for name in names},
-    )
-    draw_curves(history, folder / CURVES, title=f"{preset.name}, {backbone.name}")
+    config = _config(model, training, _write_towers(folder, model))
+    draw_curves(model.history, folder / CURVES, title=f"{config.preset}, {config.backbone}")
     encoder = Encoder(folder, config)
     images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
-    first, photos, rows = first_source(dev)
-    metrics = dev_metrics(images[photos], texts[rows], first)
-    if sources := source_metrics(images, texts, dev, encoder.encode_texts):
-        metrics["by_source"] = sources
-    config = replace(
-        config, files={**config.files, **write_int8_tower(folder, train.photos, config.image_size)}
-    )
+    metrics = _metrics(images, texts, dev, encoder)
+    files = {**config.files, **write_int8_tower(folder, train.photos, config.image_size)}
+    config = replace(config, files=files)
     metrics |= int8_rsum(folder, config, dev, texts)
-    calibration = write_calibration(folder, encoder, train, dev, images, texts, seed=seed, progress=progress)
+    encoded = EncodedPhotos(dev, images, texts)
+    calibration = write_calibration(folder, encoder, train, encoded, seed=seed, progress=progress)
     config = replace(config, dev=metrics, files={**config.files, **calibration})
     write_card(folder, config)
     write_config(folder, config)
     return metrics
 
 
+def _write_towers(folder: Path, model: TrainedModel) -> dict[str, str]:
+    """Write the towers and the network.
+
+    Returns the checksums of the towers' files.
+    """
+    _write_image_onnx(model.image_tower, model.backbone.size, folder / IMAGE_TOWER, ["embeddings"])
+    if isinstance(model.network, JointNetwork):
+        store_int8(folder / IMAGE_TOWER)  # only the branch has matrices: 3.7 MB less
+    store_float16(folder / IMAGE_TOWER)
+    names = [IMAGE_TOWER, *model.text_tower.save(model.branches, folder)]
+    # Not one of the checked files: further training can start from it, but nothing else reads it.
+    write_tensors(_half_matrices(model.network), folder / NETWORK)
+    return {name: sha256_file(folder / name) for name in names}
+
+
+def _config(model: TrainedModel, training: dict[str, Any], files: dict[str, str]) -> ModelConfig:
+    """Return the configuration of a model without dev metrics."""
+    preset, history = model.preset, model.history
+    return ModelConfig(
+        preset=preset.name,
+        backbone=model.backbone.name,
+        image_size=model.backbone.size,
+        dim=preset.dim + (preset.evidence.dim if preset.evidence is not None else 0),
+        text_kind=model.text_tower.kind,
+        max_tokens=model.text_tower.max_tokens,
+        training={
+            **training,
+            "epochs": len(history),
+            "best_epoch": best_epoch(history).number,
+            "seconds_in_epochs": round(sum(epoch.seconds for epoch in history), 1),
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+            "versions": {name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")},
+        },
+        dev={},
+        files=files,
+    )
+
+
+def _metrics(
+    images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos, encoder: Encoder
+) -> dict[str, Any]:
+    """Return the metrics of the first source.
+
+    If there are several sources, those of each are added.
+    """
+    first, photos, rows = first_source(dev)
+    metrics = dev_metrics(images[photos], texts[rows], first)
+    if sources := source_metrics(images, texts, dev, encoder.encode_texts):
+        metrics["by_source"] = sources
+    return metrics
+
+
 def _half_matrices(network: nn.Module) -> Tensors:
-    """The network's tensors, matrices in float16 as the towers store them: half the size."""
+    """Return the network's tensors, with matrices in float16.
+
+    The towers store them so as well. It halves the size.
+    """
     return {
         name: (tensor.half() if tensor.ndim >= 2 else tensor).contiguous()
         for name, tensor in network.state_dict().items()
@@ -166,12 +206,15 @@ def _half_matrices(network: nn.Module) -> Tensors:
 
 
 def _session(module: nn.Module, size: int, outputs: Sequence[str]) -> onnxruntime.InferenceSession:
-    """``module``, a function of (N, S, S, 3) uint8 pixels, in ONNX Runtime."""
+    """Open ``module`` in ONNX Runtime.
+
+    It is a function of (N, S, S, 3) uint8 pixels.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "module.onnx")
         _write_image_onnx(module, size, path, outputs)
         options = onnxruntime.SessionOptions()
-        # Threads that wait for decoding would spin, and slow down the decoding that they wait for.
+        # Threads that wait for decoded photos would spin and slow the decoding down.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 

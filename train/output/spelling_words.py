@@ -1,8 +1,9 @@
-"""The words that `retrieval.spelling` takes for known: the most frequent of GloVe's list, in its order.
+"""Write the list of known words for `retrieval.spelling`.
 
     python -m twobranch.train.output.spelling_words        # writes retrieval/data/words.txt.gz
 
-GloVe 6B's words are public domain (PDDL). Of its 400,000 the rarer ones are half misspellings.
+They are the most frequent words of GloVe 6B, in its order. GloVe's words are public domain (PDDL). About half
+of the rarer ones among its 400,000 are misspellings.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _WORDS = 80_000
 
 
 def write_words(path: Path) -> int:
-    """Write the list, and return how many words it has."""
+    """Write the list, and return its number of words."""
     words = [word for word in load_word_vectors().rows if word.isascii() and word.isalpha() and len(word) > 2]
     text = "\n".join(words[:_WORDS]) + "\n"
     path.write_bytes(gzip.compress(text.encode(), mtime=0))

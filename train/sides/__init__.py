@@ -1,1 +1,1 @@
-"""What lies under the two branches while they are trained."""
+"""Inputs of the two branches during training: photos and sentences."""

@@ -1,4 +1,7 @@
-"""A cache of what the untuned backbone makes of each photo: the stem's activations, and pooled features."""
+"""A cache of the untuned backbone's activations and features of photos.
+
+The activations are the stem's; the features are pooled.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,14 @@ from twobranch.train.features import batched, content_hashes, decoded
 from twobranch.train.sides.views import photo_views
 
 PHOTOS_AT_A_TIME = 8
+# Builds the function from (n, S, S, 3) uint8 pixels to (n, h, w, C) float16 activations and (n, F) float32
+# features.
+Extract = Callable[[], Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]]
 
 
 @dataclass(frozen=True)
 class Activations:
-    """Activations of the photos that could be read; ``failed`` names the others."""
+    """Activations of the readable photos, and errors of the others."""
 
     keys: dict[Path, bytes]  # photo -> the hash of its content
     rows: dict[Path, int]  # photo -> its row
@@ -31,11 +37,22 @@ class Activations:
     failed: tuple[ImageError, ...]
 
 
-class ActivationCache:
-    """(V, h, w, C) float16 blocks by content hash: one file of blocks, and SQLite to say whose they are.
+@dataclass(frozen=True)
+class Extractor:
+    """The untuned backbone as a function from pixels to activations and features."""
 
-    A block is written before its row is committed, and blocks are only ever added: a killed extraction goes
-    on where it stopped, and a second one at the same time waits for each transaction of the first.
+    name: str  # in the cache; must change whenever the activations of a view would
+    build: Extract  # called only if a readable photo is missing from the cache
+    size: int  # S, side of the input in pixels
+    shape: tuple[int, int, int]  # (h, w, C) of the activations of a view
+
+
+class ActivationCache:
+    """(V, h, w, C) float16 blocks of activations, by content hash.
+
+    One file holds the blocks; an SQLite file maps each content hash to its block. A block is written before
+    its row is committed, and blocks are only added. So an extraction that was killed continues where it
+    stopped, and a second one at the same time waits for each transaction of the first.
     """
 
     def __init__(self, folder: Path, extractor: str, shape: tuple[int, ...]) -> None:
@@ -50,11 +67,14 @@ class ActivationCache:
         )
 
     def rows(self) -> dict[bytes, int]:
-        """Content hash -> row of every block."""
+        """Return the row of every block, by content hash."""
         return dict(self._db.execute('SELECT key, "row" FROM blocks'))
 
     def features(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """Content hash -> (V, F) float32 features of the views, for those of ``keys`` that are there."""
+        """Return the (V, F) float32 features of the views, by content hash.
+
+        Keys that are not in the cache are left out.
+        """
         wanted = set(keys)
         return {
             key: np.frombuffer(blob, dtype=np.float32).reshape(self._shape[0], -1)
@@ -63,7 +83,10 @@ class ActivationCache:
         }
 
     def put(self, keys: Sequence[bytes], blocks: NDArray[np.float16], features: NDArray[np.float32]) -> None:
-        """Add (N, V, h, w, C) blocks and (N, V, F) features under their keys."""
+        """Add blocks and features of N photos to the cache.
+
+        ``blocks`` is (N, V, h, w, C) and ``features`` (N, V, F).
+        """
         self._db.execute("BEGIN IMMEDIATE")
         try:
             (row,) = self._db.execute('SELECT COALESCE(MAX("row") + 1, 0) FROM blocks').fetchone()
@@ -78,10 +101,13 @@ class ActivationCache:
             raise
 
     def array(self) -> NDArray[np.float16]:
-        """(rows, V, h, w, C) float16, memory-mapped. Raises ``UserError`` when the file was cut."""
+        """Open all blocks as (rows, V, h, w, C) float16, memory-mapped.
+
+        Raises ``UserError`` when the file was truncated.
+        """
         (n,) = self._db.execute('SELECT COALESCE(MAX("row") + 1, 0) FROM blocks').fetchone()
         if self._path.stat().st_size < n * self._block:
-            raise UserError(f"{self._path}: shorter than it was; delete the cache folder and train again")
+            raise UserError(f"{self._path}: is truncated; delete the cache folder and train again")
         if n == 0:
             return np.empty((0, *self._shape), dtype=np.float16)
         return np.memmap(self._path, dtype=np.float16, mode="r", shape=(n, *self._shape))
@@ -92,33 +118,28 @@ class ActivationCache:
 
 def photo_activations(
     photos: Sequence[Path],
-    extract: Callable[[], Callable[[NDArray[np.uint8]], tuple[NDArray[np.float16], NDArray[np.float32]]]],
+    extractor: Extractor,
     *,
-    shape: tuple[int, int, int],
-    size: int,
     n_views: int,
-    extractor: str,
     cache: Path,
     progress: Progress,
 ) -> Activations:
-    """The activations and features of ``n_views`` views of each photo; only new contents are computed.
+    """Return the activations and features of ``n_views`` views of each photo.
 
-    ``extract`` builds the function from (n, S, S, 3) uint8 pixels to (n, h, w, C) float16 activations of
-    ``shape`` and (n, F) float32 features, and is called only for a photo that can be read and is missing.
-    ``extractor`` must change whenever the activations of a view would. Raises ``UserError`` when the cache
-    is damaged.
+    Only contents that are not in the cache are computed. Raises ``UserError`` when the cache is damaged.
     """
     failed: list[ImageError] = []
     keys = content_hashes(photos, failed)
-    with closing(ActivationCache(cache, f"{extractor}-x{n_views}", (n_views, *shape))) as store:
+    shape = (n_views, *extractor.shape)
+    with closing(ActivationCache(cache, f"{extractor.name}-x{n_views}", shape)) as store:
         known = store.rows()
         missing = {key: photo for photo, key in keys.items() if key not in known}
         if missing:
-            built = lru_cache(maxsize=1)(extract)
+            built = lru_cache(maxsize=1)(extractor.build)
             progress.start(f"{n_views} view{'s' * (n_views > 1)} of each photo", len(missing))
             views = decoded(
                 missing.items(),
-                lambda photo: photo_views(photo, size, n_views),
+                lambda photo: photo_views(photo, extractor.size, n_views),
                 ahead=4 * PHOTOS_AT_A_TIME,
                 failed=failed,
                 progress=progress,
@@ -128,7 +149,7 @@ def photo_activations(
                 blocks, features = built()(pixels)
                 store.put(
                     [key for key, _ in batch],
-                    blocks.reshape(-1, n_views, *shape),
+                    blocks.reshape(-1, *shape),
                     features.reshape(len(batch), n_views, -1),
                 )
                 progress.advance(len(batch))

@@ -1,9 +1,10 @@
-"""What the backbone's classifier knows: pairs of class directions and class names.
+"""Extra training pairs from the class names of the backbone's classifier.
 
-The captions of a corpus name a few thousand things; the ImageNet classifier knows a thousand others
-(espresso, lighthouse, fire engine). Its weight vector for a class says in which direction of feature space
-photos of that class lie: a washed-out training photo moved that way stands for one, with the class name as
-its caption. No photo of these classes is needed.
+The captions of a corpus name a few thousand things. The ImageNet classifier knows a thousand others
+(espresso, lighthouse, fire engine). Its weight vector for a class is the direction in feature space in which
+photos of that class lie. The feature of a training photo, drawn halfway to the mean and moved in that
+direction, stands for a photo of the class, and the class name is its caption. No photo of these classes is
+needed.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# How far a feature is moved, in lengths of a typical feature.
+# Range of how far a feature is moved, in lengths of a typical feature.
 STRENGTH = (0.56, 1.68)
 TEMPLATES = ("{}", "a photo of a {}")
 
 
 @dataclass(frozen=True)
 class ClassPairs:
-    """The pairs to draw from; a drawn pair is an image feature and a sentence feature."""
+    """The class-name pairs to draw from.
+
+    A drawn pair is an image feature and a sentence feature.
+    """
 
     photos: NDArray[np.float32]  # (N, C) training photos, each halfway to their mean
     directions: NDArray[np.float32]  # (K, C) unit rows
@@ -30,7 +34,7 @@ class ClassPairs:
     texts: NDArray[np.float32]  # (len(TEMPLATES) * K, C_text) features of the sentences
 
     def draw(self, n: int, rng: np.random.Generator) -> DrawnPairs:
-        """``n`` pairs of as many different classes."""
+        """Draw ``n`` pairs of ``n`` different classes."""
         classes = rng.choice(len(self.directions), n, replace=False)
         strength = rng.uniform(*STRENGTH, size=(n, 1)).astype(np.float32) * self.length
         images = self.photos[rng.integers(len(self.photos), size=n)] + strength * self.directions[classes]
@@ -49,7 +53,7 @@ class DrawnPairs:
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """(n,) the classifier's numbers of the classes."""
+        """The (n,) numbers of the classes in the classifier."""
         return -1 - self.items
 
 
@@ -58,7 +62,11 @@ def class_pairs(
     photos: NDArray[np.float32],
     text_features: Callable[[Sequence[str]], NDArray[np.float32]],
 ) -> ClassPairs:
-    """The pairs of an ImageNet classifier's (1000, C) weights, around the (N, C) features of photos."""
+    """Build the pairs of an ImageNet classifier.
+
+    ``classifier`` holds its (1000, C) weights, ``photos`` the (N, C) features to move. Raises ``ValueError``
+    unless there are as many classes as names.
+    """
     names = imagenet_class_names()
     if len(names) != len(classifier):
         raise ValueError(f"{len(classifier)} classes but {len(names)} names")
@@ -73,7 +81,10 @@ def class_pairs(
 
 
 def imagenet_class_names() -> list[str]:
-    """The 1,000 class names in the order of the classifiers' outputs, from torchvision's metadata."""
+    """Return the 1,000 class names in the order of the classifiers' outputs.
+
+    They come from torchvision's metadata.
+    """
     from torchvision.models import ResNet50_Weights
 
     return list(ResNet50_Weights.IMAGENET1K_V2.meta["categories"])

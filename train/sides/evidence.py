@@ -1,14 +1,14 @@
 """The classifier's classes in words, as a part of every vector (ConSE).
 
-ConSE (Norouzi et al., *Zero-Shot Learning by Convex Combination of Semantic Embeddings*, ICLR 2014): the
-mean of the class names' sentence vectors, weighted by the probabilities of the likeliest classes, lives in
-the space of sentences. Its inner product with a query finds what the classifier knows and no caption named.
-Both vectors together stay one unit vector and one inner product:
+ConSE (Norouzi et al., *Zero-Shot Learning by Convex Combination of Semantic Embeddings*, ICLR 2014) takes
+the mean of the class names' sentence vectors, weighted by the probabilities of the likeliest classes. This
+mean lies in the space of sentences. Its inner product with a query finds things that the classifier knows and
+no caption named. Both parts together are one unit vector, with one inner product:
 
     score = a_p * a_q * (branch . branch) + b_p * b_q * (evidence . words),   a² + b² = 1 on both sides
 
-b_p is one number; b_q falls with the length of the query, since a name asks for a thing and a sentence for a
-scene.
+b_p is one number. b_q falls with the length of the query, since a name asks for a thing and a sentence asks
+for a scene.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from twobranch.train.sides.sentences import SentenceEncoder
 
 
 class WordSpace(nn.Module):
-    """(N, C) sentence features to (N, E) unit rows: the directions in which class names differ most."""
+    """Projection of (N, C) sentence features to (N, E) unit rows.
+
+    It keeps the directions in which class names differ most.
+    """
 
     basis: Tensor
 
@@ -40,7 +43,10 @@ class WordSpace(nn.Module):
 
 
 class PhotoEvidence(nn.Module):
-    """(N, D) branch vectors and (N, F) backbone features to (N, D + E) unit rows."""
+    """Layer that adds the classifier's words to photo vectors.
+
+    It maps (N, D) branch vectors and (N, F) backbone features to (N, D + E) unit rows.
+    """
 
     weight: Tensor
     bias: Tensor
@@ -65,7 +71,10 @@ class PhotoEvidence(nn.Module):
 
 
 class QueryEvidence(nn.Module):
-    """(N, D) branch vectors, (N, C) sentence features and (N, T) masks to (N, D + E) unit rows."""
+    """Layer that adds the words of a query to its vector.
+
+    It maps (N, D) branch vectors, (N, C) sentence features and (N, T) masks to (N, D + E) unit rows.
+    """
 
     def __init__(self, space: WordSpace, preset: EvidencePreset) -> None:
         super().__init__()
@@ -84,13 +93,19 @@ class QueryEvidence(nn.Module):
 def evidence(
     backbone: Backbone, encoder: SentenceEncoder, preset: EvidencePreset
 ) -> tuple[PhotoEvidence, QueryEvidence]:
-    """Both sides for a backbone's classifier and the sentence encoder that reads its class names."""
+    """Build both layers from a backbone's classifier and a sentence encoder.
+
+    The encoder reads the class names.
+    """
     names = torch.from_numpy(encoder.features(imagenet_class_names()))
     space = WordSpace(names, preset.dim)
     return PhotoEvidence(Classifier.of(backbone), names, space, preset), QueryEvidence(space, preset)
 
 
 def _sides(ratio: Tensor) -> tuple[Tensor, Tensor]:
-    """a and b with a² + b² = 1 and b / a = ``ratio``."""
+    """Return the two weights of ``ratio``.
+
+    They are a and b with a² + b² = 1 and b / a = ``ratio``.
+    """
     own = 1 / torch.sqrt(1 + ratio * ratio)
     return own, ratio * own

@@ -1,4 +1,4 @@
-"""The image side of a training run: photos to features, and the image tower."""
+"""The image side of a training run: photo features and image tower."""
 
 from __future__ import annotations
 
@@ -20,13 +20,23 @@ from twobranch.embedding.preprocess import PREPROCESSING
 from twobranch.train.data import CaptionedPhotos
 from twobranch.train.features import image_features
 from twobranch.train.output.save import ImageTower, backbone_extractor, halves_extractor
-from twobranch.train.sides.activations import Activations, photo_activations
+from twobranch.train.sides.activations import Activations, Extractor, photo_activations
 from twobranch.train.sides.evidence import PhotoEvidence
 from twobranch.train.sides.joint import JointNetwork, TunedImageTower
 from twobranch.train.sides.late_stages import LateStages, Stem
 from twobranch.train.sides.sentences import SentenceEncoder, tokenize
 from twobranch.train.sides.views import VIEWS_VERSION
 from twobranch.train.tune import TuningSplit
+
+
+@dataclass(frozen=True)
+class PhotoReading:
+    """Options for reading the photos of a training run."""
+
+    origin: str  # name of the backbone's weights in the cache
+    n_views: int  # of each training photo
+    cache: Path
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -40,26 +50,21 @@ class FrozenPhotos:
 
     @classmethod
     def read(
-        cls,
-        train: Sequence[Path],
-        dev: Sequence[Path],
-        backbone: Backbone,
-        *,
-        origin: str,
-        n_views: int,
-        cache: Path,
-        progress: Progress,
+        cls, train: Sequence[Path], dev: Sequence[Path], backbone: Backbone, options: PhotoReading
     ) -> FrozenPhotos:
-        """The features of all photos, from the cache where it has them. ``origin`` names the weights."""
-        if n_views != 1:
-            raise ValueError(f"{n_views} views; a backbone that is not tuned sees each photo once")
+        """Read the features of all photos, or compute those not cached.
+
+        Raises ``ValueError`` for more than one view.
+        """
+        if options.n_views != 1:
+            raise ValueError(f"{options.n_views} views; a backbone that is not tuned sees each photo once")
         found = image_features(
             [*train, *dev],
             lambda: backbone_extractor(backbone),
             size=backbone.size,
-            extractor=f"{backbone.name}-{origin}-{backbone.size}-v{PREPROCESSING}",
-            cache=cache,
-            progress=progress,
+            extractor=f"{backbone.name}-{options.origin}-{backbone.size}-v{PREPROCESSING}",
+            cache=options.cache,
+            progress=options.progress,
         )
         return cls(backbone, found.rows, found.features, found.failed)
 
@@ -68,19 +73,22 @@ class FrozenPhotos:
         return self.rows.keys()
 
     def train(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        """(N, 1, C) float32."""
+        """Return the (N, 1, C) float32 features of photos."""
         return self.array[[self.rows[photo] for photo in photos], None]
 
     dev = train
 
     def tower(self, network: TwoBranchNetwork) -> nn.Module:
-        """The image tower over trained branches."""
+        """Return the image tower over trained branches."""
         return ImageTower(self.backbone, network)
 
 
 @dataclass(frozen=True)
 class TunedPhotos:
-    """Photos as activations of a backbone's stem, from which its late stages go on."""
+    """Photos as activations of a backbone's stem.
+
+    The late stages continue from them.
+    """
 
     backbone: Backbone
     stem: Stem
@@ -95,38 +103,31 @@ class TunedPhotos:
         dev: Sequence[Path],
         backbone: Backbone,
         halves: tuple[Stem, LateStages],
-        *,
-        origin: str,
-        n_views: int,
-        cache: Path,
-        progress: Progress,
+        options: PhotoReading,
     ) -> TunedPhotos:
-        """Activations and features of all photos, from the cache where it has them.
+        """Read the activations and features of all photos.
 
-        ``n_views`` of a training photo, one of a dev photo; ``origin`` names the weights of ``halves``.
+        Those not in the cache are computed. A training photo has ``options.n_views`` views, a dev photo one.
         """
         stem, late = halves
         late.eval()
         with torch.inference_mode():
             pixels = torch.zeros(1, backbone.size, backbone.size, 3, dtype=torch.uint8)
             channels, height, width = stem(pixels).shape[1:]
-        name = (
-            f"{backbone.name}-{origin}-{backbone.size}-v{PREPROCESSING}.{VIEWS_VERSION}-{height}x{channels}"
+        extractor = Extractor(
+            f"{backbone.name}-{options.origin}-{backbone.size}-v{PREPROCESSING}.{VIEWS_VERSION}"
+            f"-{height}x{channels}",
+            lambda: halves_extractor(stem, late, backbone.size),
+            size=backbone.size,
+            shape=(height, width, channels),
         )
 
-        def activations(photos: Sequence[Path], n: int) -> Activations:
+        def activations(photos: Sequence[Path], n_views: int) -> Activations:
             return photo_activations(
-                photos,
-                lambda: halves_extractor(stem, late, backbone.size),
-                shape=(height, width, channels),
-                size=backbone.size,
-                n_views=n,
-                extractor=name,
-                cache=cache,
-                progress=progress,
+                photos, extractor, n_views=n_views, cache=options.cache, progress=options.progress
             )
 
-        return cls(backbone, stem, late, activations(train, n_views), activations(dev, 1))
+        return cls(backbone, stem, late, activations(train, options.n_views), activations(dev, 1))
 
     @property
     def failed(self) -> tuple[ImageError, ...]:
@@ -137,24 +138,27 @@ class TunedPhotos:
         return self.train_activations.rows.keys() | self.dev_activations.rows.keys()
 
     def train(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        """(N, V, C) float32 features of training photos."""
+        """Return the (N, V, C) float32 features of training photos."""
         return np.stack([self.train_activations.features[photo] for photo in photos])
 
     def dev(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        """(N, 1, C) float32 features of dev photos."""
+        """Return the (N, 1, C) float32 features of dev photos."""
         return np.stack([self.dev_activations.features[photo] for photo in photos])
 
     def tuning_split(self, part: CaptionedPhotos, *, train: bool) -> TuningSplit:
-        """The activations and word pieces of one part."""
+        """Return the activations and word pieces of one part."""
         of = self.train_activations if train else self.dev_activations
         rows = np.array([of.rows[photo] for photo in part.photos])
         features = self.train(part.photos) if train else None
         return TuningSplit(of.array, rows, tokenize(part.texts), part.items, features, part.sources)
 
     def joint(self, branches: TwoBranchNetwork, sentences: SentenceEncoder) -> JointNetwork:
-        """Late stages as they were before tuning, and this sentence encoder, under these branches."""
+        """Build the network to tune.
+
+        It consists of a copy of the untuned late stages, the sentence encoder and the branches.
+        """
         return JointNetwork(copy.deepcopy(self.late), sentences, branches)
 
     def tower(self, network: JointNetwork, evidence: PhotoEvidence | None = None) -> nn.Module:
-        """The image tower over a tuned network."""
+        """Return the image tower over a tuned network."""
         return TunedImageTower(self.stem, network, evidence)

@@ -1,4 +1,4 @@
-"""Everything that tuning trains: late stages, sentence encoder and branches, as one network."""
+"""The network that is tuned: late stages, sentence encoder and branches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ class JointNetwork(nn.Module):
         self.branches = branches
 
     def photo_features(self, activations: Tensor, drop_cells: float = 0.0) -> Tensor:
-        """(N, C, h, w) activations of the stem to (N, C') features: the mean over cells, some left out."""
+        """Return the photo features for activations of the stem.
+
+        (N, C, h, w) activations give (N, C') features. A feature is the mean over the cells; a random share
+        ``drop_cells`` of them is left out.
+        """
         with fast_arithmetic():
             cells = self.late.in_chunks(activations)  # (N, T, C')
         cells = cells.float()
@@ -36,7 +40,10 @@ class JointNetwork(nn.Module):
         return torch.einsum("nt,ntc->nc", kept, cells) / kept.sum(dim=1, keepdim=True).clamp(min=1)
 
     def sentence_features(self, sentences: Sequence[Sequence[int]]) -> Tensor:
-        """Token ids of N sentences to (N, C) features; sentences of like length are encoded together."""
+        """Return the (N, C) features of the token ids of N sentences.
+
+        Sentences of similar length are encoded together.
+        """
         order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
         rows = []
         for start in range(0, len(order), SENTENCES_AT_A_TIME):
@@ -51,7 +58,10 @@ class JointNetwork(nn.Module):
 
 
 class TunedImageTower(nn.Module):
-    """Stem, late stages and image branch: (N, S, S, 3) uint8 pixels to (N, D) unit rows."""
+    """Stem, late stages and image branch as one network.
+
+    It maps (N, S, S, 3) uint8 pixels to (N, D) unit rows.
+    """
 
     def __init__(self, stem: Stem, network: JointNetwork, evidence: PhotoEvidence | None = None) -> None:
         super().__init__()
@@ -67,10 +77,16 @@ class TunedImageTower(nn.Module):
 
 
 def fast_arithmetic() -> Any:
-    """bfloat16 where the processor multiplies matrices in it, several times as fast; else float32."""
+    """Return a context for bfloat16 arithmetic if the processor supports it.
+
+    Matrix products are then several times as fast. Without support the arithmetic stays float32.
+    """
     return torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16())
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    """Return True if the processor multiplies bfloat16 matrices in hardware.
+
+    The instruction sets are AVX-512 BF16 and AMX.
+    """
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()

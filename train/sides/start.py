@@ -31,10 +31,11 @@ class StartWeights:
 
 
 def read_start(folder: Path, backbone: Backbone) -> StartWeights:
-    """The tuned weights of a model folder: of its network file where it has one, else of its two towers.
+    """Read the tuned weights of a model folder.
 
-    Towers hold their weights in 16 or 8 bits; what that costs a training is less than its first step moves
-    them. Raises ``UserError`` for a model of another backbone, and for one that was never tuned.
+    They come from its network file or, without one, from its two towers. Towers hold their weights in 16 or 8
+    bits; the rounding error is smaller than the change of the first training step. Raises ``UserError`` for a
+    model of another backbone, and for one that was never tuned.
     """
     config = read_config(folder)
     if config.backbone != backbone.name:
@@ -55,10 +56,10 @@ def read_start(folder: Path, backbone: Backbone) -> StartWeights:
 
 
 def _late_layers(tower: Tensors, n_stem: int) -> Tensors:
-    """The late stages as cut at "sixteenth", wherever this tower was cut; {} where it was not.
+    """Return the late stages as if cut at "sixteenth".
 
-    A deeper cut moves layers from the late stages behind the ``n_stem`` layers of the stem; those that are
-    left keep their numbers.
+    The result is {} if the tower has no late stages. A deeper cut moves layers from the late stages behind
+    the ``n_stem`` layers of the stem; the remaining ones keep their numbers.
     """
     late = _under("late.", tower)
     for name, weights in _under("stem.layers.", tower).items():
@@ -73,10 +74,10 @@ def _under(prefix: str, tensors: Tensors) -> Tensors:
 
 
 def _initializers(path: Path) -> Tensors:
-    """The float32 weights of a tower by the names they had in PyTorch.
+    """Return the float32 weights of a tower by their names in PyTorch.
 
-    The exporter keeps the names of parameters, but for matrices that it has to transpose: those are known by
-    the bias that is added to their product.
+    The exporter keeps the names of parameters, except of matrices that it transposes. Those are found by the
+    bias that is added to their product.
     """
     graph = onnx.load(path).graph
     raw = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -99,13 +100,19 @@ def _initializers(path: Path) -> Tensors:
 
 
 def _scale(raw: dict[str, NDArray], name: str) -> NDArray[np.float32]:
-    """The scales of an int8 matrix, which may be stored in 16 bits."""
+    """Return the float32 scales of an int8 matrix.
+
+    They may be stored in 16 bits.
+    """
     stored = raw[f"{name}.scale"] if f"{name}.scale" in raw else raw[f"{name}.scale.f16"]
     return stored.astype(np.float32)
 
 
 def _dequantised(values: NDArray[np.int8], scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``scale`` belongs to rows (a table, or Gemm's transposed matrix) or to columns."""
+    """Convert an int8 matrix to float32.
+
+    ``scale`` belongs to rows (of a table, or of Gemm's transposed matrix) or to columns.
+    """
     if scale.ndim == 2:  # (rows, 1): a table
         return values * scale
     rows, columns = values.shape
@@ -114,7 +121,10 @@ def _dequantised(values: NDArray[np.int8], scale: NDArray[np.float32]) -> NDArra
 
 
 def mixed(own: Tensors, start: Tensors, share: float) -> Tensors:
-    """``share`` of the weights of ``start``, the rest of ``own``; both have the same names."""
+    """Interpolate two sets of weights with the same names.
+
+    ``share`` is the part of ``start``, the rest is ``own``.
+    """
     return {name: torch.lerp(own[name].float(), _like(own[name], start[name]), share) for name in own}
 
 

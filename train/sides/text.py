@@ -1,4 +1,4 @@
-"""The text side of a training run: sentences to features, and the text tower's files."""
+"""The text side of a training run: sentence features and text tower."""
 
 from __future__ import annotations
 
@@ -32,23 +32,26 @@ from twobranch.train.sides.word_vectors import load_word_vectors
 
 
 class TextTower(Protocol):
-    """What becomes the text tower of a model folder."""
+    """The text tower of a model folder, before it is written."""
 
     kind: TextKind
     max_tokens: int
 
     def save(self, network: TwoBranchNetwork, folder: Path) -> list[str]:
-        """Write the text tower and what its input needs; the names of the files."""
+        """Write the text tower and its tokenizer or vocabulary.
+
+        Returns the names of the files.
+        """
 
 
 class TextSide(TextTower, Protocol):
-    """What lies under the text branch while that is trained."""
+    """The input of the text branch while it is trained."""
 
     def features(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, C) float32 features."""
+        """Return the (N, C) float32 features of N texts."""
 
     def encoder(self) -> SentenceEncoder:
-        """The sentence encoder that tuning starts from. Raises ``ValueError`` where there is none."""
+        """Return the sentence encoder to tune. Raises ``ValueError`` if there is none."""
 
 
 class WordsSide:
@@ -82,7 +85,10 @@ class WordsSide:
 
 
 class WordPieceSide:
-    """The sentence encoder, frozen: as pretrained, or mixed with one that an earlier run tuned."""
+    """The frozen sentence encoder.
+
+    Its weights are the pretrained ones, or a mix with those that an earlier run tuned.
+    """
 
     kind: TextKind = "wordpiece"
     max_tokens = MAX_TOKENS
@@ -96,7 +102,10 @@ class WordPieceSide:
         share: float = 0.0,
         origin: str = "",
     ) -> None:
-        """``share`` of the weights ``tuned``, which ``origin`` names."""
+        """Mix a ``share`` of the weights ``tuned`` into the pretrained ones.
+
+        ``origin`` names the tuned weights in the cache.
+        """
         self._cache = cache
         self._progress = progress
         self._tuned = tuned
@@ -104,7 +113,7 @@ class WordPieceSide:
         self._extractor = f"{SENTENCE_ENCODER}-{MAX_TOKENS}" + (f"-{origin}" if origin else "")
 
     def encoder(self) -> SentenceEncoder:
-        """A new one, in evaluation mode."""
+        """Return a new sentence encoder in evaluation mode."""
         encoder = SentenceEncoder.pretrained()
         if self._tuned is not None:
             encoder.load_state_dict(mixed(encoder.state_dict(), self._tuned, self._share))
@@ -124,7 +133,7 @@ class WordPieceSide:
 
 
 class EncoderTower:
-    """A sentence encoder, as it was pretrained or tuned."""
+    """The text tower over a pretrained or tuned sentence encoder."""
 
     kind: TextKind = "wordpiece"
     max_tokens = MAX_TOKENS
@@ -141,7 +150,10 @@ class EncoderTower:
 
 
 def write_text_tower(tower: SentenceTower, path: Path) -> None:
-    """Write the tower as ONNX, from (N, T) token ids and mask to (N, D) unit rows, matrices in 8 bits."""
+    """Write the tower as ONNX, with matrices in 8 bits.
+
+    It maps (N, T) token ids and mask to (N, D) unit rows.
+    """
     ids = torch.tensor([[101, 2417, 2482, 102], [101, 3899, 102, 0]])  # any two sentences, one of them padded
     write_onnx(
         tower,

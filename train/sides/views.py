@@ -1,9 +1,9 @@
-"""Augmented views of a training photo: what else the same photo might have looked like.
+"""Augmented views of a training photo.
 
-Users' photos are neither 224 pixels wide nor squashed to one aspect, so a view is a random part of the
-photo at a random aspect, with other light, colour and sharpness. Views are drawn once per photo and cached
-as what the frozen part of the backbone makes of them (``train.sides.activations``): drawing anew in every
-epoch would cost the frozen part, about half of a forward pass, every time.
+Users' photos have other sizes, aspects and light than those of a corpus. So a view is a random part of the
+photo at a random aspect, with other light, colour and sharpness. Views are drawn once per photo, and the
+outputs of the frozen part of the backbone for them are cached (``train.sides.activations``). New views in
+every epoch would cost the frozen part, about half of a forward pass, every time.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ _SHARPNESS = (0.5, 3.0)  # Flickr8k's photos are enlarged and soft, a user's are
 
 
 def photo_views(path: Path, size: int, n_views: int) -> NDArray[np.uint8]:
-    """(n_views, S, S, 3) uint8 RGB: the photo as it is searched, then random views.
+    """Return (n_views, S, S, 3) uint8 RGB views of a photo.
 
-    The same file gives the same views. Raises ``ImageError``.
+    The first view is the photo as it is indexed; the others are random. The same file gives the same views.
+    Raises ``ImageError``.
     """
     whole = load_photo(path, size).pixels  # (S, S, 3)
     views = [whole]
     if n_views > 1:
-        # Twice the size, so that a part of it is not enlarged; a smaller photo is enlarged either way.
+        # Twice the size, so that a part is not enlarged. A smaller photo is enlarged in any case.
         photo = Image.fromarray(load_photo(path, 2 * size).pixels)
         seed = int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "little")
         rng = np.random.default_rng(seed)
@@ -43,7 +44,10 @@ def photo_views(path: Path, size: int, n_views: int) -> NDArray[np.uint8]:
 
 
 def _random_view(photo: Image.Image, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """(S, S, 3) uint8: a part of a square photo, relit, mirrored every other time."""
+    """Return a random (S, S, 3) uint8 view of a square photo.
+
+    It is a part of the photo with other light, and mirrored with probability 0.5.
+    """
     view = photo.resize((size, size), Image.Resampling.BICUBIC, box=random_box(photo.width, rng))
     for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         view = enhance(view).enhance(rng.uniform(*_LIGHT))
@@ -52,7 +56,10 @@ def _random_view(photo: Image.Image, size: int, rng: np.random.Generator) -> NDA
 
 
 def random_box(side: int, rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom of a random part of a square: 40 to 100% of its area."""
+    """Return the edges of a random part of a square.
+
+    They are left, top, right and bottom. The part has 40 to 100% of the square's area.
+    """
     while True:
         area, aspect = rng.uniform(*_AREA), np.exp(rng.uniform(*np.log(_ASPECT)))
         width, height = side * np.sqrt(area * aspect), side * np.sqrt(area / aspect)

