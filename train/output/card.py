@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twobranch.embedding.model_folder import CALIBRATION, RSUM_INT8, ModelConfig
+from twobranch.train.languages.card import LANGUAGE_ORIGIN, language_section
 
 CARD = "MODEL_CARD.md"
 NOTICE = "NOTICE"
@@ -83,7 +84,7 @@ little worse.
 {_row("image to text", dev["image_to_text"])}
 
 rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the epochs{", the mean over all sources" if "by_source" in dev else ""}.
-{_by_source(dev)}
+{_by_source(dev)}{language_section(config)}
 ## Intended use and limits
 
 * Searching one's own photos with everyday sentences, research on image-text retrieval, a baseline to improve on.
@@ -252,7 +253,7 @@ Image backbone: {_BACKBONE_ORIGIN[family]}
 
 Text: {_TEXT_ORIGIN[config.text_kind]}
 
-Captions and photos: {config.training["corpus"]}. Neither is contained in this folder.
+{LANGUAGE_ORIGIN + chr(10) * 2 if config.languages else ""}Captions and photos: {config.training["corpus"]}. Neither is contained in this folder.
 
 {_origins(config)}
 """
