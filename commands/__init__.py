@@ -1,10 +1,13 @@
-"""The commands, a module for each, which registers what it defines when it is imported."""
+"""The commands of the command line, one module each.
+
+A module registers its command when it is imported.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-# By name, in the order of --help; `eval_` and `models` live in modules that are called otherwise.
+# Modules by command, in the order of --help.
 MODULES = {
     "index": "index",
     "search": "search",
@@ -25,7 +28,9 @@ MODULES = {
 
 
 def register(name: str | None = None) -> None:
-    """Import the module of one command, or of all. Each option costs a little time to declare, and a search
-    should not wait for those of other commands."""
+    """Import the module of one command, or of all.
+
+    Declaring an option costs a little time, and a search should not wait for the options of other commands.
+    """
     for module in dict.fromkeys([MODULES[name]] if name in MODULES else MODULES.values()):
         import_module(f"{__name__}.{module}")

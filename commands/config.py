@@ -1,8 +1,8 @@
-"""``config.toml`` in the library folder: a person's own defaults for options.
+"""``config.toml`` in the library folder: the user's defaults for options.
 
-A library may be somebody else's, or have come with the photos: its configuration is read only where it
-belongs to who runs the command (as git does, ``safe.directory``), and sets only options that were declared
-with ``SETTABLE``. None of these names a file to write or to open, an address, or a token.
+A library may belong to another user or may have come with the photos. So its configuration is read only if
+the current user owns it (compare git's ``safe.directory``), and sets only options declared with ``SETTABLE``.
+None of these names a file to write or open, an address, or a token.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ SETTABLE = _Settable()
 
 
 def config_file(library: Path | None) -> Path:
-    """Where the file of the library that is meant would be."""
+    """Return the path of config.toml in the chosen library. The file need not exist."""
     from twobranch.indexer.catalog.library import library_for_indexing
 
     return library_for_indexing(library) / NAME
 
 
 def has_config(library: Path | None) -> bool:
-    """Whether the library that is meant has the file. Where nobody may look, neither may a command look into
-    the library, which says so itself."""
+    """Return True if the chosen library has a config.toml.
+
+    False where the library may not be read: the command itself will report that.
+    """
     try:
         return config_file(library).is_file()
     except (OSError, LibraryError):
@@ -44,17 +46,18 @@ def has_config(library: Path | None) -> bool:
 
 
 def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dict[str, Any]] | None:
-    """The defaults in the library that is meant, by command and parameter; None where it has no such file.
+    """Read the default options in the library's config.toml.
 
-    A table is called like a command, a key like a long option without its dashes. Raises ``UserError`` naming
-    file and key for what no option is called or takes, or what only a command line may say. Says so where the
-    file is another user's, which is as if it were not there.
+    Returns values by command and parameter; None without such a file. A table has the name of a command, a
+    key that of a long option without its dashes. Raises ``UserError`` naming file and key for an unknown
+    option, an invalid value, or an option that only the command line may set. A file owned by another user is
+    ignored with a warning.
     """
     if not has_config(library):
         return None
     path = config_file(library)
     if not (is_ours(path.parent) and is_ours(path)):
-        print(one_line(f"warning: {path}: belongs to another user and is not obeyed"), file=sys.stderr)
+        print(one_line(f"warning: {path}: belongs to another user and is ignored"), file=sys.stderr)
         return None
     commands: dict[str, Any] = context.command.commands  # type: ignore[attr-defined]
     defaults: dict[str, dict[str, Any]] = {}
@@ -87,7 +90,7 @@ def read_defaults(context: typer.Context, library: Path | None) -> dict[str, dic
 
 
 def _settable(command: Any) -> set[str]:
-    """The names of a command's parameters that were declared to be."""
+    """Return the names of a command's parameters declared with ``SETTABLE``."""
     hints = get_type_hints(command.callback, include_extras=True)
     return {name for name, hint in hints.items() if SETTABLE in getattr(hint, "__metadata__", ())}
 
@@ -106,7 +109,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check(context: typer.Context, path: Path, key: str, parameter: Any, value: Any) -> None:
-    """Raises ``UserError`` for a value that the option would not take on the command line."""
+    """Raise ``UserError`` for a value that the option would refuse."""
     values = value if parameter.multiple else [value]
     if not isinstance(values, list):
         raise UserError(f"{path}: {key} takes a list, such as [{value!r}]")
@@ -119,6 +122,6 @@ def _check(context: typer.Context, path: Path, key: str, parameter: Any, value: 
             parameter.type(one, parameter, context)
         except typer.BadParameter as error:
             raise UserError(f"{path}: {key}: {error.message}") from None
-        # A type expects what a command line gives, which is text; 1 is no path and infinity no count.
+        # A type expects text from the command line; it raises other errors for 1 as a path, or infinity.
         except (TypeError, ValueError, OverflowError):
             raise UserError(f"{path}: {key}: {one!r} is not a value for it") from None

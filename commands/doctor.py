@@ -1,4 +1,4 @@
-"""``doctor``: is the library sound, and what can be mended."""
+"""``doctor``: find damage in the library and repair it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from typing import Annotated
 
 import typer
 
-from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Json, Options, command, print_json
 
 
 @command
 def doctor(
+    context: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what can be mended; without it nothing is changed.")
+        bool, typer.Option("--repair", help="Repair the damage; without this nothing is changed.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look through the whole library for damage: every byte that searches trust.
+    """Check the whole library for damage.
 
-    Exit 1 when something is wrong and was not mended. A damaged catalogue is copied row by row into a new
-    one; the damaged file is kept beside it. What was lost the next `index` encodes again.
+    Every byte that searches rely on is read. Exit 1 if damage was found and not repaired. To repair a damaged
+    catalogue, its rows are copied into a new one; the damaged file is kept beside it. The next `index`
+    encodes lost photos again.
 
     \b
     Examples:
@@ -31,7 +33,7 @@ def doctor(
     from twobranch.retrieval.confidence import Calibration
     from twobranch.retrieval.display.tables import doctor_text
 
-    library = find_library(Given.library)
+    library = find_library(Options.of(context).library)
     findings = examine(
         library, repair=repair, check_model=lambda model: Calibration.load(model.folder, model.dim)
     )

@@ -8,27 +8,29 @@ from typing import Annotated
 import typer
 
 from twobranch.commands.config import SETTABLE
-from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Json, Options, command, print_json
 
 _SKIPPED_SHOWN = 5
 
 
 @command
 def duplicates(
+    context: typer.Context,
     as_json: Json = False,
     paths: Annotated[
         bool,
-        typer.Option("--paths", "-f", help="Print bare paths of all but the kept ones, for xargs."),
+        typer.Option("--paths", "-f", help="Print only the paths of all but the kept photos, for xargs."),
         SETTABLE,
     ] = False,
     null: Annotated[
-        bool, typer.Option("--null", "-0", help="As --paths, each ended by a NUL, for xargs -0."), SETTABLE
+        bool, typer.Option("--null", "-0", help="As --paths, each path ended by NUL, for xargs -0."), SETTABLE
     ] = False,
 ) -> None:
-    """Near-duplicate photos: copies, re-encoded, resized or slightly cropped, and which of them to keep.
+    """Find near-duplicate photos and suggest which to keep.
 
-    Candidates have nearly the same vector; then both files are looked at. Photos that were taken at different
-    times are different. The one with the most pixels is kept, then the largest file, then the oldest.
+    Near-duplicates are copies, re-encoded, resized or slightly cropped photos. Candidates have nearly the
+    same vector; then both files are compared. Photos taken at different times are not duplicates. The photo
+    to keep is the one with the most pixels, then the largest file, then the oldest file.
 
     \b
     Examples:
@@ -40,7 +42,8 @@ def duplicates(
     from twobranch.retrieval.display.tables import duplicates_text
     from twobranch.retrieval.duplicates.find import find_duplicates
 
-    found = find_duplicates(find_library(Given.library), Given.progress())
+    options = Options.of(context)
+    found = find_duplicates(find_library(options.library), options.progress())
     for error in found.skipped[:_SKIPPED_SHOWN]:
         print(one_line(f"warning: skipped {error}"), file=sys.stderr)
     if len(found.skipped) > _SKIPPED_SHOWN:

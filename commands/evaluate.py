@@ -1,23 +1,39 @@
-"""``eval``: Recall@K of a library."""
+"""``eval``: Recall@K of a library's photos and captions."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from twobranch.commands.config import SETTABLE
-from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Json, Options, command, print_json
 from twobranch.common.errors import UserError
+
+if TYPE_CHECKING:
+    from twobranch.common.progress import Progress
+    from twobranch.indexer.catalog.tables import Catalog
 
 MOST_K = 1_000_000
 
+Recall = Annotated[str, typer.Option(help="The K of Recall@K, comma-separated."), SETTABLE]
+Split = Annotated[str | None, typer.Option(help="Only the pairs of this split."), SETTABLE]
+History = Annotated[bool, typer.Option("--history", help="Show earlier evaluations instead.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw recall against K into this PNG.", metavar="FILE")]
+Fused = Annotated[
+    bool,
+    typer.Option(
+        "--fused", help="Also measure recall of sentences with and without the words beside photos."
+    ),
+    SETTABLE,
+]
+
 
 def _ks(text: str) -> list[int]:
-    """``1,5,10`` as numbers."""
+    """Parse a list such as ``1,5,10``. Raises ``typer.BadParameter``."""
     try:
         ks = sorted({int(part) for part in text.split(",")})
     except ValueError:
@@ -29,25 +45,18 @@ def _ks(text: str) -> list[int]:
 
 @command
 def eval_(
-    recall: Annotated[str, typer.Option(help="The K of Recall@K, comma-separated."), SETTABLE] = "1,5,10",
-    split: Annotated[str | None, typer.Option(help="Only the pairs of this split."), SETTABLE] = None,
-    history: Annotated[bool, typer.Option("--history", help="Show earlier evaluations instead.")] = False,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw recall against K into this PNG.", metavar="FILE")
-    ] = None,
-    fused: Annotated[
-        bool,
-        typer.Option(
-            "--fused", help="Also the recall of sentences with and without the words beside photos."
-        ),
-        SETTABLE,
-    ] = False,
+    context: typer.Context,
+    recall: Recall = "1,5,10",
+    split: Split = None,
+    history: History = False,
+    plot: Plot = None,
+    fused: Fused = False,
     as_json: Json = False,
 ) -> None:
-    """Recall@K both ways over the indexed photos and their captions; kept in the library.
+    """Measure Recall@K in both directions over photos and captions.
 
-    Recall is a hit rate in percent, with intervals of 95%; ties count against the model. The gallery is what
-    has captions: other photos do not compete.
+    Only indexed photos with captions take part; other photos do not compete. The result is stored in the
+    library. Recall is a hit rate in percent, with intervals of 95%; ties count against the model.
 
     \b
     Examples:
@@ -58,22 +67,29 @@ def eval_(
     """
     from twobranch.indexer.catalog.library import find_library
     from twobranch.indexer.catalog.tables import Catalog
-    from twobranch.retrieval.display.tables import evaluation_table, fused_table, history_table
-    from twobranch.retrieval.evaluation import evaluate
 
     ks = _ks(recall)
-    catalog = Catalog.open(find_library(Given.library))
+    options = Options.of(context)
+    catalog = Catalog.open(find_library(options.library))
     if history:
-        rows = [evaluate.history_json(row) for row in evaluate.history(catalog)]
-        if as_json:
-            print_json(rows)
-        elif rows:
-            print(history_table(rows))
-        else:
-            print("no evaluation yet; run `eval`", file=sys.stderr)
+        _print_history(catalog, as_json=as_json)
         return
+    facts = _evaluate(catalog, ks, split, plot, options.progress())
+    if fused:
+        from twobranch.retrieval.evaluation.fused import compare_fused
+
+        facts["fused"] = compare_fused(catalog, ks=ks, split=split, progress=options.progress())
+    _print_evaluation(facts, ks, as_json=as_json)
+
+
+def _evaluate(
+    catalog: Catalog, ks: list[int], split: str | None, plot: Path | None, progress: Progress
+) -> dict[str, Any]:
+    """Evaluate, store and maybe plot the result; return it as JSON data."""
+    from twobranch.retrieval.evaluation.evaluate import evaluate
+
     arguments = shlex.join(["cli.py", *sys.argv[1:]])
-    result = evaluate.evaluate(catalog, ks=ks, split=split, command=arguments, progress=Given.progress())
+    result = evaluate(catalog, ks=ks, split=split, command=arguments, progress=progress)
     if plot is not None:
         from twobranch.retrieval.evaluation.plots import draw_recall
 
@@ -86,14 +102,28 @@ def eval_(
             "note: searching the index differs from exact search; recall is that of the index",
             file=sys.stderr,
         )
-    facts = result.as_json()
-    if fused:
-        from twobranch.retrieval.evaluation.fused import compare_fused
+    return result.as_json()
 
-        facts["fused"] = compare_fused(catalog, ks=ks, split=split, progress=Given.progress())
+
+def _print_history(catalog: Catalog, *, as_json: bool) -> None:
+    from twobranch.retrieval.display.tables import history_table
+    from twobranch.retrieval.evaluation import evaluate
+
+    rows = [evaluate.history_json(row) for row in evaluate.history(catalog)]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print(history_table(rows))
+    else:
+        print("no evaluation yet; run `eval`", file=sys.stderr)
+
+
+def _print_evaluation(facts: dict[str, Any], ks: list[int], *, as_json: bool) -> None:
+    from twobranch.retrieval.display.tables import evaluation_table, fused_table
+
     if as_json:
         print_json(facts)
         return
     print(evaluation_table(facts, ks))
-    if fused:
+    if "fused" in facts:
         print(fused_table(facts["fused"], ks))

@@ -1,4 +1,4 @@
-"""``export``: vectors and what is known of them, for other programs."""
+"""``export``: write vectors and metadata for other programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from twobranch.commands.config import SETTABLE
-from twobranch.commands.shared import GalleryOption, Given, Json, command, print_json
+from twobranch.commands.shared import GalleryOption, Json, Options, command, print_json
 
 
 class Format(str, Enum):
-    """How the rows are written."""
+    """The file format of the rows."""
 
     parquet = "parquet"
     npy = "npy"
@@ -21,7 +21,7 @@ class Format(str, Enum):
 
 
 class Precision(str, Enum):
-    """The numbers of the vectors."""
+    """The number type of the vectors."""
 
     float32 = "float32"
     float16 = "float16"
@@ -29,20 +29,22 @@ class Precision(str, Enum):
 
 @command
 def export(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="The folder to write, new or empty.", metavar="DIR")],
-    form: Annotated[Format, typer.Option("--format", help="How; see above."), SETTABLE] = Format.npy,
+    form: Annotated[Format, typer.Option("--format", help="The format, see above."), SETTABLE] = Format.npy,
     gallery: Annotated[
-        GalleryOption, typer.Option("--in", help="What to write."), SETTABLE
+        GalleryOption, typer.Option("--in", help="Write images or captions."), SETTABLE
     ] = GalleryOption.images,
     precision: Annotated[
         Precision, typer.Option("--dtype", help="float16 takes half the space."), SETTABLE
     ] = Precision.float32,
     as_json: Json = False,
 ) -> None:
-    """Write the vectors of all photos (or captions) with path, caption, date, camera, size and place.
+    """Write the vectors and metadata of all photos (or captions).
 
-    Vectors have length 1; row i of the vectors belongs to row i of the metadata. A photo's caption is its
-    first. DIR appears when it is complete; memory is a few thousand rows, however many there are.
+    The metadata are path, caption, date, camera, size and place. Vectors have length 1; row i of the vectors
+    belongs to row i of the metadata. A photo's caption is its first. DIR appears when it is complete. Memory
+    holds at most a few thousand rows at a time.
 
     \b
     parquet  as clip-retrieval writes it: img_emb/img_emb_0.npy (text_emb for captions) and
@@ -59,7 +61,9 @@ def export(
     from twobranch.indexer.catalog.library import find_library
     from twobranch.retrieval.export import export as run
 
-    done = run(find_library(Given.library), out, form.value, gallery.value, precision.value, Given.progress())
+    options = Options.of(context)
+    library, progress = find_library(options.library), options.progress()
+    done = run(library, out, form.value, gallery.value, precision.value, progress)
     if as_json:
         print_json({"out": str(done.out), "rows": done.rows, "dim": done.dim, "files": list(done.files)})
         return

@@ -1,4 +1,4 @@
-"""``forget``: take photos out of a library without touching the files."""
+"""``forget``: remove photos from a library, but keep their files."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Json, Options, command, print_json
 
 
 @command
 def forget(
+    context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Folders or photos that are indexed.", metavar="PATH…")],
     as_json: Json = False,
 ) -> None:
-    """Take folders or photos out of the library; the files stay where they are.
+    """Remove folders or photos from the library, but keep the files.
 
-    Their rows and vectors go, captions stay. What is forgotten inside an indexed folder stays away from
-    later runs of `index` over that folder, until it is named itself: `index PATH` takes it back. The space on
-    disk is given back by `vacuum`.
+    Their rows and vectors are removed; captions stay. A path forgotten inside an indexed folder is skipped by
+    later runs of `index` over that folder, until `index PATH` names it again. `vacuum` frees the disk space.
 
     \b
     Examples:
@@ -30,7 +30,7 @@ def forget(
     from twobranch.indexer.catalog.library import find_library
     from twobranch.indexer.maintenance.relocate import forget as run
 
-    forgotten = run(find_library(Given.library), paths)
+    forgotten = run(find_library(Options.of(context).library), paths)
     if as_json:
         rows = [{"path": str(one.path), "photos": one.photos} for one in forgotten]
         print_json({"forgotten": rows, "photos": sum(one.photos for one in forgotten)})

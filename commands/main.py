@@ -1,4 +1,4 @@
-"""From the words of the command line to the command."""
+"""The entry point: from command-line arguments to a command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twobranch.commands.shared import app
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:
-    """The arguments with --library and --quiet moved to the front, so that they may stand anywhere."""
+    """Move --library and --quiet to the front of the arguments. So they may stand anywhere."""
     first: list[str] = []
     rest: list[str] = []
     remaining = list(arguments)
@@ -32,8 +32,11 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
 
 
 def _only_command(arguments: Sequence[str]) -> str | None:
-    """The command that is asked for; None where the others have to be known as well: without one, for a
-    config.toml that may speak of any, and for completion by the shell."""
+    """Return the requested command, or None if all must be registered.
+
+    All are needed when no command is given, for a config.toml (which may set options of any), and for shell
+    completion.
+    """
     library = name = None
     remaining = list(arguments)
     while remaining and name is None:
@@ -49,10 +52,10 @@ def _only_command(arguments: Sequence[str]) -> str | None:
 
 
 def main() -> None:
-    """The console command ``twobranch``."""
+    """Run the console command ``twobranch``."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # File names need not be UTF-8, nor need the terminal be able to show them.
+            # File names may not be UTF-8, and the terminal may not be able to show them.
             utf_8 = stream.encoding.lower().replace("-", "") == "utf8"
             stream.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
     arguments = _globals_first(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""``relocate``: folders that are somewhere else now."""
+"""``relocate``: change the path of folders that have moved."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Annotated
 
 import typer
 
-from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Json, Options, command, print_json
 
 
 @command
 def relocate(
+    context: typer.Context,
     old: Annotated[
-        Path, typer.Argument(help="An indexed folder, or one above several, as `status` lists them.")
+        Path, typer.Argument(help="An indexed folder as `status` lists it, or a folder above several.")
     ],
-    new: Annotated[Path, typer.Argument(help="Where it is now.")],
+    new: Annotated[Path, typer.Argument(help="The folder's new path.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Though most photos are not found in the new place.")
+        bool, typer.Option("--force", help="Even if most photos are not found in the new place.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell the library that folders are somewhere else now; nothing is encoded again.
+    """Tell the library the new place of folders that have moved.
 
-    Some 200 photos are looked for in the new place by name and size first; when more than half are missing
-    nothing is changed. Caption files that lie in the folder go along.
+    Nothing is encoded again. First about 200 photos are looked up in the new place by name and size; if more
+    than half are missing, nothing is changed. Caption files in the folder move too.
 
     \b
     Examples:
@@ -34,7 +35,7 @@ def relocate(
     from twobranch.indexer.catalog.library import find_library
     from twobranch.indexer.maintenance.relocate import relocate as run
 
-    relocation = run(find_library(Given.library), old, new, force=force)
+    relocation = run(find_library(Options.of(context).library), old, new, force=force)
     if as_json:
         print_json(relocation.as_json())
         return

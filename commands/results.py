@@ -1,7 +1,7 @@
-"""Output of ``search``: how hits are printed, and where else they go.
+"""Output of ``search``: printed hits, and files written from them.
 
-Standard output is the hits in one format: the table, or what --json, --csv, --paths or --null ask for.
---html, --copy-to and --open come on top of any of them, and say on stderr what they did.
+Standard output is the hits in one format: the table, or the one chosen with --json, --csv, --paths or --null.
+--html, --copy-to and --open can be added to any of them, and report on stderr.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from twobranch.retrieval.answer import Answer
     from twobranch.retrieval.hits import Hit
 
-Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print bare paths, one a line."), SETTABLE]
+Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print only paths, one a line."), SETTABLE]
 Null = Annotated[
-    bool, typer.Option("--null", "-0", help="Print bare paths, ended by NUL, for xargs -0."), SETTABLE
+    bool, typer.Option("--null", "-0", help="Print only paths, each ended by NUL, for xargs -0."), SETTABLE
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV."), SETTABLE]
 Html = Annotated[
@@ -44,7 +44,7 @@ Thumbnails = Annotated[
     bool | None,
     typer.Option(
         "--thumbnails/--no-thumbnails",
-        help="Show thumbnails above the table [default: where the terminal can].",
+        help="Show thumbnails above the table [default: if the terminal can].",
         show_default=False,
     ),
     SETTABLE,
@@ -55,8 +55,8 @@ Thumbnails = Annotated[
 class Output:
     """The output that the options ask for.
 
-    Raises ``typer.BadParameter`` where they contradict one another, and ``UserError`` where there is no
-    viewer to open photos in: both before anything is searched.
+    Raises ``typer.BadParameter`` for options that contradict each other, and ``UserError`` if no viewer is
+    found to open photos in. Both are raised before the search.
     """
 
     as_json: bool
@@ -109,7 +109,7 @@ class Output:
         if self.as_json:
             print_json(answer.as_json())
             return
-        if answer.matches_well is False:  # a remark, not a result: bare paths and tables stay what they are
+        if answer.matches_well is False:  # on stderr, so that stdout holds only results
             print("nothing here matches well", file=sys.stderr, flush=True)
         if self.as_csv:
             _print_csv(answer.hits)
@@ -127,7 +127,7 @@ class Output:
 
 
 def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
-    """Copy the photos; count those that could not be copied, with a warning each."""
+    """Copy the photos and return the number of failures. Each failure is a warning."""
     from twobranch.retrieval.display.open_photos import copy_photos
 
     copies = copy_photos(hits, folder)
@@ -148,7 +148,10 @@ def _print_csv(hits: Sequence[Hit]) -> None:
 
 
 def _print_thumbnails(hits: Sequence[Hit], *, forced: bool) -> None:
-    """Thumbnails where the terminal is known to show them; if ``forced``, Sixel where it is not."""
+    """Print thumbnails if the terminal is known to show them.
+
+    If ``forced``, Sixel is used on any other terminal.
+    """
     if not (forced or sys.stdout.isatty()):
         return
     from twobranch.retrieval.display.terminal import Graphics, cell_width, graphics, thumbnail_rows

@@ -38,7 +38,7 @@ from twobranch.commands.search_options import (
     Words,
     WordsOnly,
 )
-from twobranch.commands.shared import Given, Json, command
+from twobranch.commands.shared import Json, Options, command
 from twobranch.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 @command
 def search(
+    context: typer.Context,
     query: Words = None,
     plus: Plus = None,
     minus: Minus = None,
@@ -84,11 +85,12 @@ def search(
     open_: Open = False,
     thumbnails: Thumbnails = None,
 ) -> None:
-    """Find photos (or captions) by words, by photos, by when and where they were taken.
+    """Find photos (or captions) by words, photos, date and place.
 
-    Terms add up: + and - stand alone between them, 2: before one is its weight. A term is a sentence, or a
-    photo: what begins with ./ or / or names an image file. File and folder names, keywords and captions are
-    searched beside the pixels. With filters alone the newest photos come first.
+    A query is a sum of terms: write + and - between them, and 2: before a term to double its weight. A term
+    is a sentence or a photo; a term that begins with ./ or / or names an image file is a photo. Besides the
+    pixels, file and folder names, keywords and captions are searched. With filters alone the newest photos
+    come first.
 
     \b
     Examples:
@@ -137,24 +139,25 @@ def search(
     )
     if not (request.is_typed or request.feedback or request.filters):
         raise typer.BadParameter("describe a photo, name one, or give a filter", param_hint="QUERY…")
-    with SearchEngine.open(Given.library, exact=exact) as engine:
+    options = Options.of(context)
+    with SearchEngine.open(options.library, exact=exact) as engine:
         answer = engine.answer(request)
         if words_only and not answer.is_of_words:
             raise UserError("--words-only finds photos by a sentence; leave it out here")
         LastSearch(answer.query, answer.gallery, tuple(hit.id for hit in answer.hits)).save(engine.library)
     _print_remarks(answer)
-    output.show(answer, Given.progress())
+    output.show(answer, options.progress())
 
 
 def _ranking(visual_only: bool, words_only: bool) -> Ranking:
-    """The ranking that the options choose. Raises ``UserError`` where they contradict each other."""
+    """Return the ranking that the options choose. Raises ``UserError`` if they contradict each other."""
     if visual_only and words_only:
         raise UserError("--visual-only and --words-only leave nothing to search by; use one of them")
     return "visual" if visual_only else "words" if words_only else "fused"
 
 
 def _print_remarks(answer: Answer) -> None:
-    """Print on stderr what became of the query, and why nothing could be found."""
+    """Print remarks on the query and on empty results to stderr."""
     for word in answer.unknown_words:
         print(f"warning: the model does not know {word!r}", file=sys.stderr)
     for correction in answer.corrections:

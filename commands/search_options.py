@@ -26,80 +26,90 @@ Words = Annotated[
     ),
 ]
 Plus = Annotated[list[str] | None, typer.Option(help="Also look for this.", metavar="TERM")]
-Minus = Annotated[list[str] | None, typer.Option(help="Get away from this.", metavar="TERM")]
+Minus = Annotated[list[str] | None, typer.Option(help="Less like this.", metavar="TERM")]
 Like = Annotated[
     list[int] | None, typer.Option(help="More like this hit of the last search.", metavar="RANK")
 ]
 Unlike = Annotated[
     list[int] | None, typer.Option(help="Less like this hit of the last search.", metavar="RANK")
 ]
-Last = Annotated[bool, typer.Option("--last", help="The last search again.")]
+Last = Annotated[bool, typer.Option("--last", help="Repeat the last search.")]
 LanguageCode = Annotated[
     str | None,
     typer.Option(help="The language of the words, such as de [default: told from them].", metavar="CODE"),
     SETTABLE,
 ]
-Top = Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="How many hits."), SETTABLE]
+Top = Annotated[int, typer.Option("--top", "-k", "-t", min=1, help="The number of hits."), SETTABLE]
 InGallery = Annotated[
-    GalleryOption | None, typer.Option("--in", help="What to search [default: images]."), SETTABLE
+    GalleryOption | None, typer.Option("--in", help="Search images or captions [default: images]."), SETTABLE
 ]
 After = Annotated[
     str | None,
-    typer.Option(help="Taken then or later: 2023, 2023-06, 2023-06-30.", metavar="DATE"),
+    typer.Option(help="Only photos taken on this date or later: 2023, 2023-06, 2023-06-30.", metavar="DATE"),
     SETTABLE,
 ]
-Before = Annotated[str | None, typer.Option(help="Taken before that.", metavar="DATE"), SETTABLE]
+Before = Annotated[
+    str | None, typer.Option(help="Only photos taken before this date.", metavar="DATE"), SETTABLE
+]
 PathGlobs = Annotated[
     list[str] | None,
     typer.Option(help="Only files or folders of this name, such as 'holiday/**'.", metavar="GLOB"),
     SETTABLE,
 ]
-NotPathGlobs = Annotated[list[str] | None, typer.Option(help="None of these.", metavar="GLOB"), SETTABLE]
+NotPathGlobs = Annotated[
+    list[str] | None,
+    typer.Option(help="Leave out files or folders of this name.", metavar="GLOB"),
+    SETTABLE,
+]
 Cameras = Annotated[
     list[str] | None, typer.Option(help="Only this camera, such as 'Pixel*'.", metavar="GLOB"), SETTABLE
 ]
 Near = Annotated[
-    str | None, typer.Option(help="Taken near this place: 48.85,2.35.", metavar="LAT,LON"), SETTABLE
+    str | None,
+    typer.Option(help="Only photos taken near this place: 48.85,2.35.", metavar="LAT,LON"),
+    SETTABLE,
 ]
 Within = Annotated[
     str | None,
-    typer.Option("--within", help="How near: 20km, 500m, 3mi [default: 10km].", metavar="DISTANCE"),
+    typer.Option(
+        "--within", help="Distance from that place: 20km, 500m, 3mi [default: 10km].", metavar="DISTANCE"
+    ),
     SETTABLE,
 ]
-Portrait = Annotated[bool, typer.Option("--portrait", help="Only what is higher than wide."), SETTABLE]
-Landscape = Annotated[bool, typer.Option("--landscape", help="Only what is wider than high."), SETTABLE]
+Portrait = Annotated[bool, typer.Option("--portrait", help="Only photos higher than wide."), SETTABLE]
+Landscape = Annotated[bool, typer.Option("--landscape", help="Only photos wider than high."), SETTABLE]
 Square = Annotated[bool, typer.Option("--square", help="Only square photos."), SETTABLE]
 MinSize = Annotated[
-    str | None, typer.Option(help="At least so many pixels: 2MP, 1920x1080.", metavar="SIZE"), SETTABLE
+    str | None, typer.Option(help="The least number of pixels: 2MP, 1920x1080.", metavar="SIZE"), SETTABLE
 ]
 Formats = Annotated[
-    list[str] | None, typer.Option("--format", help="Only such files: png.", metavar="SUFFIX"), SETTABLE
+    list[str] | None,
+    typer.Option("--format", help="Only files of this format: png.", metavar="SUFFIX"),
+    SETTABLE,
 ]
 SortBy = Annotated[
     Sort, typer.Option(help="The best first, or of those that match well the newest."), SETTABLE
 ]
 MinConfidence = Annotated[
     float,
-    typer.Option(
-        min=0, max=1, help="Leave out hits that match with a lower probability than this.", metavar="P"
-    ),
+    typer.Option(min=0, max=1, help="Leave out hits with a lower probability of matching.", metavar="P"),
     SETTABLE,
 ]
 Exact = Annotated[
     bool,
-    typer.Option("--exact", help="Look at every vector, even among 200,000 photos or more."),
+    typer.Option("--exact", help="Compare every vector, even among 200,000 photos or more."),
     SETTABLE,
 ]
 NoFold = Annotated[
     bool,
-    typer.Option("--no-fold", help="Show every photo, also those that look almost like a better hit."),
+    typer.Option("--no-fold", help="Also show photos that look almost like a better hit."),
     SETTABLE,
 ]
 VisualOnly = Annotated[
     bool,
-    typer.Option("--visual-only", help="Only by what photos show, not by the words beside them."),
+    typer.Option("--visual-only", help="Search the pixels only, not names, keywords and captions."),
     SETTABLE,
 ]
 WordsOnly = Annotated[
-    bool, typer.Option("--words-only", help="Only by names, folders, keywords and captions."), SETTABLE
+    bool, typer.Option("--words-only", help="Search names, keywords and captions only."), SETTABLE
 ]

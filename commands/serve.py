@@ -1,48 +1,60 @@
-"""``serve``: the page and the HTTP API."""
+"""``serve``: the web page and the HTTP API."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from twobranch.commands.shared import Given, command
+from twobranch.commands.shared import Options, command
+from twobranch.common.errors import UserError
 
 _SHORTEST = 12  # characters of a token
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Folders that may be indexed from the page, besides the known ones."),
+]
+Host = Annotated[
+    str,
+    typer.Option(
+        help="The address to listen on; all but this machine's own need a token.", metavar="ADDRESS"
+    ),
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        help="The secret that visitors need [default: none on this machine's own address, else a new one]. "
+        "Better set in the environment, where other users of the machine cannot see it.",
+        envvar="TWOBRANCH_TOKEN",
+    ),
+]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Another host name to accept, as behind a reverse proxy; needs a token.",
+        metavar="NAME",
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 
 
 @command
 def serve(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Folders that may be indexed from the page, beside what the library knows."),
-    ] = None,
-    host: Annotated[
-        str,
-        typer.Option(
-            help="The address to listen at; any but this machine's own needs a token.", metavar="ADDRESS"
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8008,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            help="What visitors must know [default: none at this machine's own address, a new one else]. "
-            "Better in the environment, where other users of the machine do not see it.",
-            envvar="TWOBRANCH_TOKEN",
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A name that the server may be asked for, as behind a reverse proxy; needs a token.",
-            metavar="NAME",
-        ),
-    ] = None,
-    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    context: typer.Context,
+    paths: Paths = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8008,
+    token: Token = None,
+    allow_host: AllowHost = None,
+    open_: Open = False,
 ) -> None:
-    """A page on your own photos, and an HTTP API, until Ctrl-C.
+    """Serve a web page and an HTTP API for your photos.
+
+    Ctrl-C ends it. Needs the extra: pip install 'twobranch[serve]'.
 
     \b
     Examples:
@@ -50,38 +62,25 @@ def serve(
       twobranch serve ~/Pictures --open          a new library: start indexing from the page
       twobranch serve --host 0.0.0.0             for other machines; prints the token they need
     """
-
     import secrets
     import webbrowser
 
     from twobranch.common.cpu import products_on_one_core, usable_cores
-    from twobranch.common.errors import UserError
     from twobranch.common.extras import install_command
-    from twobranch.common.paths import expanded
-    from twobranch.indexer.catalog.connection import open_database
-    from twobranch.indexer.catalog.library import find_library, library_for_indexing
 
     products_on_one_core()
     try:
         import python_multipart  # noqa: F401  FastAPI imports it late, and its error names no module
 
-        from twobranch.server.http.hosts import host_name
         from twobranch.server.run import run
         from twobranch.server.settings import Settings, is_loopback
     except ModuleNotFoundError as error:
         raise UserError(f"`serve` needs {error.name}: {install_command('serve')}") from None
 
-    folders = tuple(expanded(path).resolve() for path in paths or ())
-    for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; name folders of photos")
-    for name in allow_host or ():
-        if host_name(name) is None:
-            raise UserError(f"--allow-host {name}: no name of a host; give it as in photos.example.org")
-    if token is not None:
-        _check_token(token)
-    library = library_for_indexing(Given.library) if folders else find_library(Given.library)
-    open_database(library, create=bool(folders))
+    folders = _checked_folders(paths or ())
+    _check_hosts(allow_host or ())
+    _check_token(token)
+    library = _open_library(Options.of(context).library, create=bool(folders))
     if token is None and (allow_host or not is_loopback(host)):
         token = secrets.token_urlsafe(16)
         print(f"token: {token}", flush=True)
@@ -103,12 +102,42 @@ def serve(
     run(settings, announce)
 
 
-def _check_token(token: str) -> None:
-    """Raises ``UserError`` for a token that is easily guessed, or that no header can hold."""
-    from twobranch.common.errors import UserError
+def _checked_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the absolute paths of folders. Raises ``UserError`` for a missing one."""
+    from twobranch.common.paths import expanded
 
-    if len(token) < _SHORTEST or not all("!" <= character <= "~" for character in token):
+    folders = tuple(expanded(path).resolve() for path in paths)
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; name folders of photos")
+    return folders
+
+
+def _check_hosts(names: Sequence[str]) -> None:
+    """Raise ``UserError`` for an invalid host name."""
+    from twobranch.server.http.hosts import host_name
+
+    for name in names:
+        if host_name(name) is None:
+            raise UserError(f"--allow-host {name}: not a host name; write it like photos.example.org")
+
+
+def _check_token(token: str | None) -> None:
+    """Raise ``UserError`` for a token that is too short or not printable."""
+    if token is not None and (
+        len(token) < _SHORTEST or not all("!" <= character <= "~" for character in token)
+    ):
         raise UserError(
             f"a token is {_SHORTEST} letters, digits and signs or more, without spaces; "
             "leave --token and TWOBRANCH_TOKEN out to have one made"
         )
+
+
+def _open_library(library: Path | None, *, create: bool) -> Path:
+    """Return the library's folder after checking that its catalogue opens."""
+    from twobranch.indexer.catalog.connection import open_database
+    from twobranch.indexer.catalog.library import find_library, library_for_indexing
+
+    folder = library_for_indexing(library) if create else find_library(library)
+    open_database(folder, create=create)
+    return folder

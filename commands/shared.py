@@ -1,4 +1,4 @@
-"""What all commands share: the application, the options before the command, and how errors are shown."""
+"""Parts shared by all commands: application, common options, error messages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 from functools import wraps
 from pathlib import Path
@@ -37,25 +38,37 @@ class GalleryOption(str, Enum):
     captions = "captions"
 
 
-class Given:
-    """The options before the command."""
+@dataclass(frozen=True)
+class Options:
+    """The options before the command. Commands find them in the context."""
 
-    library: Path | None = None
-    quiet: bool = False
+    library: Path | None  # the library folder; None for the nearest one
+    quiet: bool
 
     @classmethod
-    def progress(cls) -> Console:
-        return Console(quiet=cls.quiet)
+    def of(cls, context: typer.Context) -> Options:
+        """Return the options of the command line that ``context`` belongs to."""
+        options = context.find_object(cls)
+        assert options is not None  # `before_command` has set it
+        return options
+
+    def progress(self) -> Console:
+        """Return a progress display on stderr."""
+        return Console(quiet=self.quiet)
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command: a ``UserError`` becomes one line and exit 1, Ctrl-C exit 130; a reader that has
-    seen enough (``… | head``) is no error."""
+    """Register a function as a command and report its errors.
+
+    Its first parameter is ``context``. A ``UserError`` or ``OSError`` becomes one line and exit 1; Ctrl-C
+    exits 130. A closed pipe (``… | head``) is no error. Any other exception keeps its traceback, unless the
+    catalogue is damaged.
+    """
 
     @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def run(context: typer.Context, **arguments: Any) -> None:
         try:
-            function(*args, **kwargs)
+            function(context, **arguments)
             sys.stdout.flush()
         except UserError as error:
             _print_error(error)
@@ -63,7 +76,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
             raise typer.Exit(0) from None
-        except OSError as error:  # a full disk, a folder that may not be written
+        except OSError as error:  # for example a full disk or a folder without write permission
             _print_error(f"{error.filename or function.__name__}: {error.strerror or error}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
@@ -73,7 +86,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception:
-            damage = _damage()
+            damage = _damage(Options.of(context).library)
             if damage is None:
                 raise
             _print_error(damage)
@@ -82,13 +95,16 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return app.command(name=function.__name__.rstrip("_"))(run)
 
 
-def _damage() -> str | None:
-    """What is wrong with the catalogue, which may then hold anything and fail any command anywhere."""
+def _damage(library: Path | None) -> str | None:
+    """Return the damage in the library's catalogue, or None.
+
+    A damaged catalogue may hold any values, so it can make any command fail anywhere.
+    """
     from twobranch.indexer.catalog.library import find_library
     from twobranch.indexer.maintenance.doctor import catalogue_damage
 
     with suppress(UserError):
-        return catalogue_damage(find_library(Given.library))
+        return catalogue_damage(find_library(library))
     return None
 
 
@@ -105,7 +121,7 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
+def before_command(
     context: typer.Context,
     library: Annotated[
         Path | None,
@@ -118,8 +134,7 @@ def options(
     ] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
-    Given.library = library
-    Given.quiet = quiet
+    context.obj = Options(library, quiet)
     try:
         context.default_map = read_defaults(context, library)
     except UserError as error:
@@ -128,5 +143,5 @@ def options(
 
 
 def print_json(data: Any) -> None:
-    """Print a result as every ``--json`` does."""
+    """Print a result as JSON, for ``--json``."""
     print(json.dumps(data, indent=2))

@@ -7,18 +7,21 @@ from typing import Annotated
 
 import typer
 
-from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Json, Options, command, print_json
 
 
 @command
 def similarity(
+    context: typer.Context,
     arguments: Annotated[
         list[str], typer.Argument(help="Photos, folders and sentences in any mix.", metavar="PATH_OR_TEXT…")
     ],
     model: Annotated[str, typer.Option(help="Shipped model or model folder.")] = "default",
     as_json: Json = False,
 ) -> None:
-    """Cosine of every photo with every sentence; no index needed.
+    """Print the cosine of every photo with every sentence.
+
+    No index is needed.
 
     \b
     Examples:
@@ -32,7 +35,7 @@ def similarity(
     from twobranch.retrieval.similarity import sort_arguments
 
     photos, sentences = sort_arguments(arguments)
-    result = compare(Encoder.load(model), photos, sentences, Given.progress())
+    result = compare(Encoder.load(model), photos, sentences, Options.of(context).progress())
     for failure in result.failed:
         print(one_line(f"failed: {failure}"), file=sys.stderr)
     if as_json:

@@ -1,4 +1,4 @@
-"""``status`` and ``models``: what there is."""
+"""``status`` and ``models``: the state of a library, and the models."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Annotated
 import typer
 
 from twobranch.commands.config import SETTABLE
-from twobranch.commands.shared import Given, Json, command, print_json
+from twobranch.commands.shared import Json, Options, command, print_json
 
 
 @command
 def status(
+    context: typer.Context,
     no_scan: Annotated[
         bool,
-        typer.Option("--no-scan", help="Do not look whether the folders have changed since the last index."),
+        typer.Option("--no-scan", help="Do not check the folders for changes since the last index."),
         SETTABLE,
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """What is indexed, with which model, what failed and why, and whether it is up to date.
+    """Show indexed folders, model, failures and pending changes.
 
     The folders are listed and compared with the catalogue by size and time; no photo is opened.
 
@@ -32,7 +33,7 @@ def status(
     from twobranch.retrieval.display.status import library_status
     from twobranch.retrieval.display.tables import status_text
 
-    facts = library_status(find_library(Given.library), scan=not no_scan)
+    facts = library_status(find_library(Options.of(context).library), scan=not no_scan)
     if as_json:
         print_json(facts)
         return
@@ -40,8 +41,8 @@ def status(
 
 
 @command
-def models(as_json: Json = False) -> None:
-    """The models at hand, with their quality on their own dev split.
+def models(context: typer.Context, as_json: Json = False) -> None:
+    """List the models, with their quality on their own dev split.
 
     \b
     Example:
@@ -50,7 +51,7 @@ def models(as_json: Json = False) -> None:
     from twobranch.retrieval.display.status import known_models
     from twobranch.retrieval.display.tables import models_table
 
-    facts = known_models(Given.library)
+    facts = known_models(Options.of(context).library)
     if as_json:
         print_json(facts)
         return

@@ -1,15 +1,17 @@
-"""``vacuum``: give disk space back."""
+"""``vacuum``: free disk space."""
 
 from __future__ import annotations
 
-from twobranch.commands.shared import Given, Json, command, print_json
+import typer
+
+from twobranch.commands.shared import Json, Options, command, print_json
 
 
 @command
-def vacuum(as_json: Json = False) -> None:
-    """Give back the disk space of what was removed from the library.
+def vacuum(context: typer.Context, as_json: Json = False) -> None:
+    """Free the disk space of photos removed from the library.
 
-    The catalogue is compacted (which takes up to twice its size while it runs), and index files of models
+    The catalogue is compacted, which takes up to twice its size on disk while it runs. Index files of models
     that the library no longer uses are deleted. No photo, caption or vector is lost.
 
     \b
@@ -21,7 +23,7 @@ def vacuum(as_json: Json = False) -> None:
     from twobranch.indexer.maintenance.vacuum import vacuum as run
     from twobranch.retrieval.display.tables import vacuum_text
 
-    library = find_library(Given.library)
+    library = find_library(Options.of(context).library)
     freed = run(library)
     if as_json:
         print_json(

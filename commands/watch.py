@@ -9,7 +9,9 @@ from functools import lru_cache
 from threading import Event
 from typing import TYPE_CHECKING
 
-from twobranch.commands.shared import Given, Json, command, print_json
+import typer
+
+from twobranch.commands.shared import Json, Options, command, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,13 +20,13 @@ if TYPE_CHECKING:
 
 
 @command
-def watch(as_json: Json = False) -> None:
-    """Keep the library current: every change in its folders is indexed as it happens, until Ctrl-C.
+def watch(context: typer.Context, as_json: Json = False) -> None:
+    """Keep the library up to date while its folders change.
 
-    It begins with what a plain `index` does. Then it waits; changes are indexed when it has been quiet for a
-    second, and at the latest after 30 seconds, so that a card that is being copied is one run. A drive that
-    goes away is left as it is and looked at again when it is back. Needs the extra:
-    pip install 'twobranch[watch]'.
+    It runs until Ctrl-C. It first does the same as a plain `index`. Then it waits for changes, and indexes
+    them after a second without further changes, at the latest after 30 seconds; so a memory card being copied
+    is indexed in one run. The photos of a disconnected drive are kept, and checked when it is back. Needs the
+    extra: pip install 'twobranch[watch]'.
 
     \b
     Examples:
@@ -42,20 +44,20 @@ def watch(as_json: Json = False) -> None:
     from twobranch.indexer.update.remembered import known_roots
     from twobranch.indexer.update.watch import Kept, changes_on_disk, keep_current
 
-    library = find_library(Given.library)
+    library = find_library(Options.of(context).library)
     stop = Event()
     source = changes_on_disk(library, stop)
     model = library_model(library)
     if model is None:
         raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
-    progress, kept = Given.progress(), Kept()
+    progress, kept = Options.of(context).progress(), Kept()
 
     @lru_cache(maxsize=1)
     def load(name: str, variant: Variant) -> Encoder:
         return Encoder.load(name, verify=True, tta=variant.tta, int8=variant.int8)
 
     def refresh(roots: Sequence[Path]) -> IndexReport:
-        now = library_model(library) or model  # another `index` may have changed it meanwhile
+        now = library_model(library) or model  # another `index` may have changed it
         encoder = load(now.name, now.variant)
         return update_library(
             library, [], encoder, within=roots, chosen_for=now.fingerprint, progress=progress
@@ -65,10 +67,10 @@ def watch(as_json: Json = False) -> None:
     with closing(Catalog.open(library)) as catalog:
         load(model.name, model.variant)
         n = len(known_roots(catalog))
-        with suppress(KeyboardInterrupt):  # that is how it ends
+        with suppress(KeyboardInterrupt):  # Ctrl-C is the normal end
             progress.note(f"watching {n} {'folder' if n == 1 else 'folders'}; Ctrl-C ends it")
             keep_current(lambda: known_roots(catalog), refresh, source, kept, progress)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C would cut short what follows
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C would cut off the report
     if as_json:
         print_json(asdict(kept))
         return
@@ -77,13 +79,16 @@ def watch(as_json: Json = False) -> None:
 
 
 def _heed_ctrl_c(stop: Event) -> None:
-    """From now on Ctrl-C sets ``stop``, besides raising ``KeyboardInterrupt``: what is raised while Python
-    deletes an object is printed and dropped, and the watch would go on."""
+    """Make Ctrl-C set ``stop`` and raise ``KeyboardInterrupt``.
+
+    An exception raised while Python deletes an object is printed and dropped; without ``stop`` the watch
+    would then go on.
+    """
 
     def interrupt(number: int, frame: object) -> None:
         stop.set()
         raise KeyboardInterrupt
 
-    # A shell lets what runs in the background ignore it.
+    # A shell starts background jobs with Ctrl-C ignored; keep that.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, interrupt)

@@ -1,1 +1,1 @@
-"""What every other package may use: errors, progress, files, paths."""
+"""Tools shared by all packages: errors, progress, files, paths, processor cores."""

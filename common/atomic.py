@@ -1,4 +1,4 @@
-"""Files that are replaced in one step: whoever reads sees the old one or the new one, whole."""
+"""Replace files in one step. A reader sees the old file or the new one, never a part of one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A file to write beside ``path``, which it replaces when the block ends well; else it is deleted.
+    """Yield a temporary path that replaces ``path`` when the block ends.
 
-    The content is on the disk before the name is, and the name before this returns: a power cut leaves the
-    old file or the new one, whole. That takes milliseconds, on a spinning disk tens of them; what nobody
-    misses after a power cut need not be ``durable``, and whoever reads it must stand an empty file. Raises
-    ``OSError``.
+    The temporary file lies beside ``path``. It is deleted when the block raises. If ``durable``, the content
+    is synced to disk before the rename, and the folder after it: a power cut leaves the old file or the new
+    one, whole. This takes milliseconds, on a spinning disk tens of them. If not ``durable``, a power cut can
+    leave an empty file, which readers must expect. Raises ``OSError``.
     """
-    # The thread too: two of one server may write the same file at the same moment.
+    # With the thread's number: two threads of a server may write the same file at the same time.
     partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         yield partial
@@ -28,13 +28,13 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             sync_folder(path.parent)
     finally:
-        with suppress(OSError):  # as the disk fails; what matters is why it was left
+        with suppress(OSError):  # on a failing disk; the error from the block matters more
             partial.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
     """Wait until the content of a file is on the disk. Raises ``OSError``."""
-    descriptor = os.open(path, os.O_RDWR)  # Windows syncs nothing that is open for reading only
+    descriptor = os.open(path, os.O_RDWR)  # Windows syncs no file that is open for reading only
     try:
         os.fsync(descriptor)
     finally:
@@ -42,8 +42,8 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can do that."""
-    with suppress(OSError):  # Windows opens no folder, and some network drives sync none
+    """Wait until a folder's file names are on the disk. Does nothing where the system cannot do that."""
+    with suppress(OSError):  # Windows opens no folders, and some network drives sync none
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

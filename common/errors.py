@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend; everything else is a bug and keeps its traceback."""
+"""Errors that a user can cause and fix. Everything else is a bug and keeps its traceback."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """What went wrong, in one line a user can act on: the fact, the file, the next command.
+    """An error that a user can fix, described in one line.
 
-    Only ``cli.py`` catches it, prints the line on stderr and exits 1.
+    The line states the fact, the file and the next command. The command line prints it on stderr and exits 1.
     """
 
 
@@ -30,16 +30,16 @@ class LargeImageError(ImageError):
 
 
 class ModelError(UserError):
-    """A model folder that is missing, damaged or of a version this program does not know."""
+    """A missing, damaged or unknown model folder."""
 
 
 class LibraryError(UserError):
-    """A library folder that is missing, empty, damaged or newer than this program."""
+    """A missing, empty, damaged or newer library folder."""
 
 
 class LibraryBusyError(LibraryError):
-    """A library that somebody else is indexing."""
+    """A library that another process is indexing."""
 
 
 class CaptionFileError(UserError):
-    """A caption file or split list that cannot be read as any known format."""
+    """A caption file or split list of no known format."""

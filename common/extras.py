@@ -1,4 +1,4 @@
-"""Packages that only some people need, and the line that installs them."""
+"""Optional dependencies, and the command that installs them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def install_command(extra: str) -> str:
-    """The command that installs an extra of setup.cfg into the Python that runs this."""
+    """Return the command that installs an extra of setup.cfg. It installs into the Python that runs this."""
     here = Path(__file__).resolve().parents[1]
     source = here if (here / "setup.cfg").is_file() else "twobranch"
     return f"{sys.executable} -m pip install '{source}[{extra}]'"

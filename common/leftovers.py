@@ -1,4 +1,4 @@
-"""What is left of files that were being written when a process was killed."""
+"""Temporary files of processes that were killed while writing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-LEFT_OVERS = "*.part*"  # and the logs of catalogues among them
-_STALE = 3600  # seconds; no writing takes that long
+LEFT_OVERS = "*.part*"  # includes the logs of unfinished catalogues
+_STALE = 3600  # seconds; writing a file never takes that long
 
 
 def remove_left_overs(library: Path) -> None:
-    """Deletes what processes that were killed left of files they were writing.
+    """Delete temporary files that killed processes left behind.
 
-    Of one that is younger than an hour nobody knows: a search writes too, and the library may lie on a server
-    that others write to.
+    Files younger than an hour are kept, because they may still be in use: a search writes too, and the
+    library may lie on a server that other machines write to.
     """
     for partial in library.glob(LEFT_OVERS):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Paths as people type them, and the cache folder."""
+"""Paths as typed by users, and the cache folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ LIBRARY = ".twobranch"  # the name of a library's folder
 
 
 def expanded(path: Path | str) -> Path:
-    """The path with ``~`` or ``~name`` at its start replaced by that home folder.
+    """Return the path with a leading ``~`` or ``~name`` expanded.
 
-    Where nobody has that name it stays as it is, as a shell leaves it: ``Path.expanduser`` raises.
+    A name of no user is left as it is, as a shell does; ``Path.expanduser`` would raise.
     """
     try:
         return Path(path).expanduser()
@@ -20,7 +20,10 @@ def expanded(path: Path | str) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """True for a file; False, not an ``OSError``, for a sentence that is too long for a file name."""
+    """Return True for a file.
+
+    Returns False, rather than raising ``OSError``, for a text that is too long for a file name.
+    """
     try:
         return path.is_file()
     except OSError:
@@ -28,7 +31,10 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """True for a folder; False, not an ``OSError``, for a sentence that is too long for a file name."""
+    """Return True for a folder.
+
+    Returns False, rather than raising ``OSError``, for a text that is too long for a file name.
+    """
     try:
         return path.is_dir()
     except OSError:
@@ -36,8 +42,8 @@ def is_folder(path: Path) -> bool:
 
 
 def is_ours(path: Path) -> bool:
-    """True for a file or folder of the user who runs the command; with sudo, of who called it."""
-    if not hasattr(os, "geteuid"):  # Windows, where no owner says who may write
+    """Return True if the current user owns the file or folder. Under sudo, the calling user counts too."""
+    if not hasattr(os, "geteuid"):  # on Windows the owner does not decide who may write
         return True
     ours = {os.geteuid()}
     caller = os.environ.get("SUDO_UID", "")
@@ -50,16 +56,16 @@ def is_ours(path: Path) -> bool:
 
 
 def cache_folder(name: str) -> Path:
-    """Our folder of this name in the platform's cache folder, safe to delete at any time."""
+    """Return our named folder in the platform's cache folder. It is safe to delete at any time."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("twobranch", appauthor=False)) / name
 
 
 def keep_matplotlib_in_cache() -> None:
-    """Have matplotlib, if it is not imported yet, write into our cache folder alone.
+    """Make matplotlib write into our cache folder only.
 
-    Left alone it makes ``~/.config/matplotlib`` and ``~/.cache/matplotlib``, for a list of fonts. A value of
-    the user's own is left as it is.
+    This has no effect once matplotlib is imported. By default it creates ``~/.config/matplotlib`` and
+    ``~/.cache/matplotlib`` for a list of fonts. A value that the user has set is kept.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(cache_folder("matplotlib")))

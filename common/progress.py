@@ -1,4 +1,4 @@
-"""What long work reports while it runs: a bar on a terminal, plain lines elsewhere, or nothing."""
+"""Progress reports: a bar on a terminal, plain lines elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ LINE_EVERY = 10.0  # seconds between plain lines
 
 
 class Progress(Protocol):
-    """One piece of work at a time: ``start``, ``advance`` …, ``finish``."""
+    """Progress of one task at a time: ``start``, ``advance`` …, ``finish``."""
 
     def start(self, label: str, total: int | None) -> None:
-        """Begin a piece of work of ``total`` items (None: nobody knows how many)."""
+        """Begin a task of ``total`` items. None if the total is unknown."""
 
     def advance(self, n: int = 1) -> None:
-        """``n`` more items are done."""
+        """Count ``n`` more items as done."""
 
     def finish(self) -> None:
-        """The piece of work is over."""
+        """End the task."""
 
     def note(self, message: str) -> None:
-        """A line worth reading."""
+        """Print an informative line."""
 
     def warn(self, message: str) -> None:
-        """A line that somebody should act on."""
+        """Print a warning that the user should act on."""
 
 
 @contextmanager
 def showing(progress: Progress, label: str, total: int | None) -> Iterator[None]:
-    """Shows a piece of work for as long as the block lasts."""
+    """Show a task for as long as the block lasts."""
     progress.start(label, total)
     try:
         yield
@@ -41,7 +41,7 @@ def showing(progress: Progress, label: str, total: int | None) -> Iterator[None]
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that prints nothing."""
 
     def start(self, label: str, total: int | None) -> None:
         pass
@@ -62,17 +62,20 @@ class Silent:
 SILENT: Progress = Silent()
 
 
-# ASCII's and Latin-1's control characters, with which a file's name could break a line, or a terminal.
+# The control characters of ASCII and Latin-1. In a file name they could break a line or upset the terminal.
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "?")
 
 
 def one_line(text: str) -> str:
-    """The text as one line that a terminal shows as it is: a name may hold line breaks and escape codes."""
+    """Return the text as one line that is safe on a terminal.
+
+    Control characters become "?": a file name may hold line breaks and escape codes.
+    """
     return text.translate(_CONTROLS)
 
 
 class Console:
-    """Progress on stderr; ``quiet`` leaves only the warnings."""
+    """Progress on stderr. ``quiet`` leaves only the warnings."""
 
     def __init__(self, quiet: bool = False, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr

@@ -1,1 +1,1 @@
-"""Pixels and words to unit vectors in one space."""
+"""Encoders from photos and sentences to unit vectors in one space."""

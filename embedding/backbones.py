@@ -1,4 +1,7 @@
-"""Image backbones by name: pixels to pooled features, classifier removed (torch; training only)."""
+"""Pretrained image networks by name, without their classifiers.
+
+They map pixels to pooled features. Needs torch; used for training only.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,10 @@ _TENSORFLOW = _Scaling((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
 
 
 class Backbone(nn.Module):
-    """(N, S, S, 3) uint8 RGB pixels to (N, C) float32 features: the mean over the last grid of cells.
+    """A pretrained network from pixels to pooled features.
 
-    Normalisation is part of the network, so nobody can apply another one to the same weights.
+    Maps (N, S, S, 3) uint8 RGB pixels to (N, C) float32 features, the mean over the last feature map.
+    Normalisation is part of the network, so the same weights always get the same one.
     """
 
     mean: Tensor
@@ -40,7 +44,7 @@ class Backbone(nn.Module):
         self, name: str, grid: nn.Module, classifier: nn.Linear, size: int, dim: int, scaling: _Scaling
     ) -> None:
         super().__init__()
-        # (1000, C) and (1000,): not part of the network; training uses what they say of the features.
+        # (1000, C) and (1000,): not part of the network; training uses them to read the features.
         self.classifier = classifier.weight.detach()
         self.classifier_bias = classifier.bias.detach()
         self.name = name
@@ -57,7 +61,7 @@ class Backbone(nn.Module):
 
 
 class _LiteGrid(nn.Module):
-    """EfficientNet-Lite up to its last convolution: (N, 3, S, S) -> (N, 1280, S/32, S/32)."""
+    """EfficientNet-Lite up to its last convolution. Maps (N, 3, S, S) to (N, 1280, S/32, S/32)."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -69,7 +73,7 @@ class _LiteGrid(nn.Module):
 
 
 def _efficientnet_lite(version: int, weights: Path | None) -> tuple[nn.Module, nn.Linear]:
-    """The grid and the classifier that was removed."""
+    """Return the feature network and the classifier removed from it."""
     from efficientnet_lite_pytorch import EfficientNet
 
     network = EfficientNet.from_name(f"efficientnet-lite{version}")
@@ -82,7 +86,7 @@ def _efficientnet_lite(version: int, weights: Path | None) -> tuple[nn.Module, n
 
 
 def _resnet50(weights: Path | None) -> tuple[nn.Module, nn.Linear]:
-    """The grid and the classifier that was removed."""
+    """Return the feature network and the classifier removed from it."""
     import torchvision
 
     if weights is not None:
@@ -118,12 +122,12 @@ BACKBONE_NAMES = tuple(_BACKBONES)
 
 
 def load_backbone(name: str, weights: Path | None = None, *, size: int | None = None) -> Backbone:
-    """The named backbone with ImageNet weights, in evaluation mode.
+    """Return the named backbone with ImageNet weights, in evaluation mode.
 
-    ``weights`` is a state dict on disk (.pth, or .safetensors), instead of the package's or
-    torchvision's own. ``size`` is the input side in pixels, where it is not the one the weights were trained
-    for: a larger one shows small things larger (Touvron et al., *Fixing the train-test resolution
-    discrepancy*, 2019). Raises ``UserError`` for an unknown name or weights that do not fit.
+    ``weights`` is a state dict on disk (.pth or .safetensors) to use instead of the package's or
+    torchvision's own. ``size`` is the input side in pixels, by default the one the weights were trained for;
+    a larger one shows small objects larger (Touvron et al., *Fixing the train-test resolution discrepancy*,
+    2019). Raises ``UserError`` for an unknown name or weights that do not fit.
     """
     spec = _BACKBONES.get(name)
     if spec is None:
@@ -133,7 +137,7 @@ def load_backbone(name: str, weights: Path | None = None, *, size: int | None = 
 
 
 def _load_weights(network: nn.Module, path: Path, name: str) -> None:
-    """Fill ``network`` from a state dict on disk; a checkpoint that wraps one is unwrapped."""
+    """Load a state dict from disk into ``network``. A checkpoint that wraps one is unwrapped."""
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -143,7 +147,7 @@ def _load_weights(network: nn.Module, path: Path, name: str) -> None:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"{path}: no such weights file") from None
-    except Exception as error:  # torch.load raises anything from KeyError to UnpicklingError
+    except Exception as error:  # torch.load raises many types, from KeyError to UnpicklingError
         raise UserError(f"{path}: not a weights file that can be loaded safely ({error})") from None
     if not isinstance(state, dict):
         raise UserError(f"{path}: holds a {type(state).__name__}, not the state dict of a network")

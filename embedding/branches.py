@@ -42,11 +42,11 @@ class Branch(nn.Module):
 
 
 class TwoBranchNetwork(nn.Module):
-    """An image branch and a text branch that end in one space of unit vectors.
+    """An image branch and a text branch into one embedding space.
 
-    Features are divided by ``image_scale`` and ``text_scale`` first (their root mean square over the
-    training set): with plain SGD the two branches would otherwise learn at rates that differ with
-    the units of their backbones. The scales are buffers, so the towers carry them.
+    The outputs are unit vectors. Features are divided by ``image_scale`` and ``text_scale`` first (their root
+    mean square over the training set): with plain SGD the two branches would otherwise learn at rates that
+    differ with the units of their backbones. The scales are buffers, so the towers carry them.
     """
 
     image_scale: Tensor

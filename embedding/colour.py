@@ -1,4 +1,7 @@
-"""Colours as screens show them: phones and cameras save wider ones than a picture without a profile means."""
+"""Conversion of photos to sRGB.
+
+Phones and cameras save wider colour spaces than the one assumed for an image without a profile.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from PIL import Image
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """An RGB image whose numbers mean what this ICC profile says, in sRGB.
+    """Convert an RGB image with this ICC profile to sRGB.
 
-    As it is without a profile, with one that is not of RGB (pixels were converted without it) or is damaged.
+    Returns the image unchanged without a profile, with a damaged one, and with one for another colour space
+    than RGB (the pixels were converted without it).
     """
     if not profile:
         return image
@@ -19,7 +23,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError):  # also for a profile of grey or of inks
+    except (OSError, ImageCms.PyCMSError):  # also for a profile of grey or CMYK
         return image
-    assert converted is not None  # only in place there is none
+    assert converted is not None  # it is None only for an in-place conversion
     return converted

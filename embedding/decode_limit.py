@@ -1,7 +1,7 @@
-"""How long the decoding of a photo may take, and that somebody may no longer want it.
+"""A time limit on decoding a photo, and its cancellation.
 
-A thread that decodes cannot be stopped; but decoders ask for a file's bytes piece by piece, and may then be
-told to stop.
+A thread that decodes cannot be stopped. But decoders ask for a file's bytes piece by piece, and each request
+can raise an exception.
 """
 
 from __future__ import annotations
@@ -14,30 +14,31 @@ from twobranch.common.errors import ImageError
 
 
 class GivenUp(Exception):
-    """Nobody waits for the photo any more."""
+    """Decoding was cancelled."""
 
 
 class Patience:
-    """What a decoding is given: some seconds, if they are said, and until ``give_up`` is called.
+    """A time limit in seconds, if any, that can also be cancelled.
 
-    When they have passed by the clock, as many more of its thread's own time: a busy machine, or one that
-    slept, makes no photo a slow one. (Asking for that time takes as long as reading a header, so it is asked
-    late.) Belongs to the thread that decodes; any other may give it up. Kinds whose decoders take the whole
-    file at once (WebP, TIFF, HEIC, AVIF) notice when they are done.
+    After that many seconds of wall-clock time, the thread gets as many more of its own processor time: on a
+    busy machine, or one that slept, a photo is not slow by itself. (Reading the thread's time costs as much
+    as reading a header, so it is read late.) An object belongs to the decoding thread; any other thread may
+    call ``give_up``. Decoders that read the whole file at once (WebP, TIFF, HEIC, AVIF) notice only when they
+    are done.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = seconds
         self._clock = math.inf if seconds is None else time.monotonic() + seconds
-        self._until: float | None = None  # by the time of the thread
+        self._until: float | None = None  # in the thread's own processor time
         self._given_up = False
 
     def give_up(self) -> None:
-        """What asks from now on is told so."""
+        """Cancel the decoding: every later ``check`` raises ``GivenUp``."""
         self._given_up = True
 
     def check(self) -> None:
-        """Raise ``GivenUp``, or ``ImageError`` when it has taken too long."""
+        """Raise ``GivenUp`` if cancelled, or ``ImageError`` past the time limit."""
         if self._given_up:
             raise GivenUp
         if self._seconds is not None and time.monotonic() > self._clock:
@@ -48,7 +49,7 @@ class Patience:
 
 
 class PatientBytes(io.BytesIO):
-    """A file's bytes for as long as there is patience."""
+    """A file's bytes; each read checks the time limit."""
 
     def __init__(self, data: bytes, patience: Patience) -> None:
         super().__init__(data)

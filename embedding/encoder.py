@@ -1,4 +1,7 @@
-"""A trained model folder as an encoder: photos and sentences to unit vectors (ONNX Runtime, no torch)."""
+"""A trained model folder as an encoder of photos and sentences.
+
+It maps both to unit vectors with ONNX Runtime, without torch.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +44,17 @@ from twobranch.embedding.tower import PROVIDERS, Device, Input, Tower
 
 T = TypeVar("T")
 
-TEXT_BATCH = 16  # on one core; larger ones take longer a sentence, and padding grows
-# Of photos, on a graphics processor. A processor core takes one at a time: what a layer makes of it stays in
-# the core's cache, and the cores side by side are a tenth faster than together on one batch of 16, with a
-# fifth of the memory (benchmarks/scale.md).
+TEXT_BATCH = 16  # on one core; larger batches take longer per sentence and need more padding
+# The batch of photos on a GPU. A CPU core encodes one photo at a time: the output of a layer stays in the
+# core's cache. With one photo on each core, encoding is a tenth faster than with all cores on one batch of
+# 16, and takes a fifth of the memory (benchmarks/scale.md).
 _GPU_BATCH = 32
 
 _UNKNOWN_PIECES = ("[UNK]", "<unk>")  # WordPiece's and SentencePiece's
 
 
 class TextInput(Protocol):
-    """Sentences to what the ONNX text tower takes, which is ``takes``."""
+    """Converts sentences to the inputs of an ONNX text tower. ``takes`` describes these inputs."""
 
     @property
     def takes(self) -> Sequence[Input]: ...
@@ -102,8 +105,11 @@ class WordPieceInput:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Errors of the tokenizer as ``ModelError``. It raises bare ``Exception``, and for a panic of its
-        Rust code, which prints a line of its own as well, a ``BaseException``."""
+        """Turn the tokenizer's errors into ``ModelError``.
+
+        It raises bare ``Exception``, and ``BaseException`` for a panic of its Rust code, which also prints a
+        line of its own.
+        """
         try:
             yield
         except (KeyboardInterrupt, SystemExit):
@@ -121,7 +127,7 @@ class WordPieceInput:
         }
 
     def unknown_words(self, text: str) -> list[str]:
-        # Words fall into pieces, down to letters; what has none is a script or sign that was never seen.
+        # Words are split into pieces, down to letters. Only an unseen script or sign has no piece.
         encoding = self._encode(text)
         pieces = zip(encoding.offsets, encoding.ids, strict=True)
         return [text[start:end] for (start, end), id_ in pieces if id_ in self._unknown]
@@ -137,7 +143,7 @@ class WordPieceInput:
 
 
 class Encoder:
-    """Encodes photos and sentences with the two towers of one model; each is loaded when first used."""
+    """Encodes photos and sentences with the two towers of one model. Each tower is loaded on first use."""
 
     def __init__(
         self,
@@ -170,11 +176,11 @@ class Encoder:
         int8: bool = False,
         device: Device = "cpu",
     ) -> Encoder:
-        """The encoder of a shipped model or of a folder that ``train`` wrote.
+        """Load a shipped model or a folder that ``train`` wrote.
 
         ``verify`` compares every file with its checksum first. With ``tta`` (test-time augmentation) a
-        photo's embedding is the mean over views of it; with ``int8`` it is computed in 8 bits. ``device``
-        is where photos are encoded. Raises ``ModelError``.
+        photo's embedding is the mean over several views of it; with ``int8`` it is computed in 8 bits.
+        ``device`` is the device that encodes photos. Raises ``ModelError``.
         """
         if device == "cuda":
             _check_cuda()
@@ -206,34 +212,44 @@ class Encoder:
         return self._in_parallel(encode, len(images))
 
     def prepare(self) -> None:
-        """Loads the image tower now rather than with the first photo. Raises ``ModelError``."""
+        """Load the image tower now rather than with the first photo. Raises ``ModelError``."""
         _ = self._image_tower
 
     def check(self) -> None:
-        """Encode a grey photo, a short sentence and the longest one. Raises ``ModelError`` for a model whose
-        parts do not fit together."""
+        """Encode a grey photo, a short sentence and the longest one.
+
+        Raises ``ModelError`` for a model whose parts do not fit together.
+        """
         side = self.image_size
         self.encode_views(np.full((1, len(self.views), side, side, 3), 128, dtype=np.uint8))
         for language in (ENGLISH, *self.config.languages[:1]):
             self.encode_texts(["a dog", "dog " * max(1, self.config.max_tokens)], language)
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows; by all
-        cores."""
+        """Encode square pixels on all cores.
+
+        Maps (N, S, S, 3) uint8 RGB, as ``load_photo`` gives them, to (N, D) float32, unit rows.
+        """
         return self._in_parallel(
             lambda start: self._run_image_tower(pixels[start : start + self._at_a_time]), len(pixels)
         )
 
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, V, S, S, 3) uint8 RGB, the views ``self.views`` as ``load_views`` gives them, to (N, D)
-        float32, unit rows. It uses the calling thread's core alone and may be called from many threads."""
+        """Encode the views of photos on the calling thread's core alone.
+
+        Maps (N, V, S, S, 3) uint8 RGB, the views ``self.views`` as ``load_views`` gives them, to (N, D)
+        float32, unit rows. May be called from many threads.
+        """
         return mean_over_views(self._run_image_tower, pixels)
 
     def _run_image_tower(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._image_tower.run({"pixels": pixels})
 
     def _in_parallel(self, encode: Callable[[int], NDArray[np.float32]], n: int) -> NDArray[np.float32]:
-        """(n, D): the rows that ``encode`` gives for the photos from each start on."""
+        """Encode ``n`` photos in batches on all cores, to (n, D).
+
+        ``encode`` takes the index at which a batch starts.
+        """
         parts = _in_threads(encode, range(0, n, self._at_a_time))
         return np.concatenate(parts) if parts else np.empty((0, self.dim), dtype=np.float32)
 
@@ -242,13 +258,17 @@ class Encoder:
         return 1 if self.device == "cpu" else _GPU_BATCH
 
     def language_of(self, text: str) -> str:
-        """The code of the language that ``text`` is read in: English for a model that reads nothing else."""
+        """Return the code of the language to read ``text`` in.
+
+        It is English for a model that reads no other language.
+        """
         return language_of(well_formed(text)) if self.config.languages else ENGLISH
 
     def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
-        """(N, D) float32, unit rows, in the order of ``texts``; by all cores.
+        """Encode sentences on all cores, in the order of ``texts``.
 
-        ``language`` is a code of ``embedding.language``; without it each text is read in its own.
+        Returns (N, D) float32, unit rows. ``language`` is a code of ``embedding.language``; by default each
+        text's language is detected.
         """
         texts = [well_formed(text) for text in texts]
         embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
@@ -257,24 +277,24 @@ class Encoder:
             of_tower.setdefault(self._is_english(text, language), []).append(i)
         for english, rows in of_tower.items():
             text_input, tower = self._text_side(english)
-            # Sentences of like length share a batch: padding is work.
+            # Sentences of similar length share a batch, because padding costs time.
             rows.sort(key=lambda i: len(texts[i]))
             encode = partial(_encode_batch, texts, rows, text_input, tower, embeddings)
             _in_threads(encode, range(0, len(rows), TEXT_BATCH))
         return embeddings
 
     def unknown_words(self, text: str, language: str | None = None) -> list[str]:
-        """The words of ``text`` that mean nothing to this model."""
+        """Return the words of ``text`` that the model does not know."""
         text = well_formed(text)
         return self._text_input(self._is_english(text, language)).unknown_words(text)
 
     def knows(self, text: str, language: str | None = None) -> bool:
-        """Whether anything in ``text`` means something to this model."""
+        """Return True if the model knows anything in ``text``."""
         text = well_formed(text)
         return self._text_input(self._is_english(text, language)).knows(text)
 
     def _is_english(self, text: str, language: str | None) -> bool:
-        """True for a text that the first text tower reads."""
+        """Return True for a text that the first text tower reads."""
         return (language or self.language_of(text)) == ENGLISH or not self.config.languages
 
     @property
@@ -289,14 +309,14 @@ class Encoder:
         return text_input, self._tower(name, text_input.takes, "cpu")
 
     def _tower(self, name: str, inputs: Sequence[Input], device: Device) -> Tower:
-        """A tower, loaded once, whichever thread asks first."""
+        """Return a tower, loaded once even if several threads ask for it."""
         with self._loading:
             if name not in self._towers:
                 self._towers[name] = Tower(self.folder / name, inputs, self.dim, device)
             return self._towers[name]
 
     def _text_input(self, english: bool) -> TextInput:
-        """What prepares texts for one of the text towers, loaded once."""
+        """Return the input converter of one text tower, loaded once."""
         with self._loading:
             if english not in self._text_inputs:
                 self._text_inputs[english] = self._load_text_input(english)
@@ -313,10 +333,10 @@ class Encoder:
 def mean_over_views(
     encode: Callable[[NDArray[np.uint8]], NDArray[np.float32]], pixels: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """(N, D) float32, unit rows: the mean direction of what ``encode`` makes of each view of N photos.
+    """Return the mean direction of the views of each photo.
 
-    ``pixels`` is (N, V, S, S, 3); ``encode`` takes one view of all photos at a time, since larger batches
-    are no faster.
+    Returns (N, D) float32, unit rows. ``pixels`` is (N, V, S, S, 3). ``encode`` is called with one view of
+    all photos at a time, since larger batches are no faster.
     """
     views = [encode(np.ascontiguousarray(pixels[:, view])) for view in range(pixels.shape[1])]
     if len(views) == 1:
@@ -339,7 +359,10 @@ def _encode_batch(
 
 
 def _in_threads(work: Callable[[int], T], items: Sequence[int]) -> list[T]:
-    """``work`` of each item, in their order, by as many threads as there are cores; one item, by this one."""
+    """Apply ``work`` to each item, with one thread for each core.
+
+    Results are in the order of the items. A single item runs on the calling thread.
+    """
     if len(items) < 2:
         return [work(item) for item in items]
     with ThreadPoolExecutor(usable_cores()) as threads:

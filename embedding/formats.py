@@ -1,4 +1,7 @@
-"""Which files are photos, and what opens each kind: Pillow, or a package that an extra brings."""
+"""Photo file formats and the packages that open them.
+
+Pillow opens most; an extra installs the package for each of the others.
+"""
 
 from __future__ import annotations
 
@@ -25,42 +28,43 @@ _AVIF = {".avif"}
 RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"})
 IMAGE_SUFFIXES = frozenset(_PLAIN | _HEIC | _AVIF | RAW_SUFFIXES)
 _PILLOW = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-# Cameras put previews of 1,000 pixels and more into their files, and some a stamp of 160 x 120 only.
+# Most cameras embed previews of 1,000 pixels or more, some only a thumbnail of 160 x 120.
 _SMALLEST_PREVIEW = 256
-# LibRaw's way to say how a photo is to be turned, as EXIF has it.
+# LibRaw's value for the rotation -> EXIF orientation.
 _ORIENTATION = {3: 3, 5: 8, 6: 6}
 _ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True)
 class Opened:
-    """An open photo; its pixels are decoded when they are asked for."""
+    """An open photo. Its pixels are decoded on first access."""
 
     image: Image.Image
     exif: Image.Exif
-    size: tuple[int, int]  # (width, height) of the whole photo, as it lies in the file
+    size: tuple[int, int]  # (width, height) of the whole photo as stored, before it is turned upright
 
 
 def missing_extra(name: str) -> str | None:
-    """The extra to install before files of this name can be opened; None when they can."""
+    """Return the extra needed to open files of this name. None if they can be opened already."""
     return _missing(_suffix(name))
 
 
 def open_photo(data: bytes, name: Path | str = "", patience: Patience | None = None) -> Opened:
-    """The photo in a file's bytes; ``name`` tells raw ones, the rest is told by content.
+    """Open the photo in a file's bytes.
 
-    Raises ``ImageError`` when its kind needs a package that is not there, or it is made to take long, and
-    what Pillow and ``patience`` raise.
+    The ``name`` identifies raw files; other formats are identified by content. Raises ``ImageError`` when the
+    format needs a package that is not installed, or when the file is built to take long, and what Pillow and
+    ``patience`` raise.
     """
     from PIL import Image, ImageFile
 
-    if _suffix(str(name)) in RAW_SUFFIXES:  # Pillow would take many for TIFF and show a thumbnail
+    if _suffix(str(name)) in RAW_SUFFIXES:  # Pillow would open many as TIFF and return a thumbnail
         _check_installed(_suffix(str(name)), name)
         return _open_raw(data)
     file = io.BytesIO(data) if patience is None else PatientBytes(data, patience)
     if is_jpeg(data):
         check_jpeg(data)
-        # What comes before the pixels is known to be short, and read in a hundred pieces: not by our class.
+        # The header is known to be short and is read in a hundred pieces, so it is read without our class.
         image = Image.open(io.BytesIO(data), formats=_formats(data[:12], name))
         if isinstance(image, ImageFile.ImageFile) and image.fp is not None:
             file.seek(image.fp.tell())
@@ -71,13 +75,13 @@ def open_photo(data: bytes, name: Path | str = "", patience: Patience | None = N
         _silence_libtiff()
     try:
         exif = image.getexif()
-    except Exception:  # damaged in whatever way: the picture need not be
+    except Exception:  # the EXIF is damaged, but the picture may be sound
         exif = Image.Exif()
     return Opened(image, exif, image.size)
 
 
 def open_header(file: BinaryIO, name: Path | str) -> Image.Image:
-    """The photo in an open file, no raw one, with only its header read. Raises as ``open_photo`` does."""
+    """Open a photo file and read only its header. Not for raw files. Raises as ``open_photo`` does."""
     from PIL import Image
 
     file.seek(0)
@@ -118,7 +122,7 @@ def _check_installed(suffix: str, name: Path | str) -> None:
 
 
 def _formats(head: bytes, name: Path | str) -> tuple[str, ...]:
-    """What a file that begins like this may be."""
+    """Return the possible Pillow formats of a file with this beginning."""
     if head[4:8] != b"ftyp":
         return _PILLOW
     if head[8:12] in (b"avif", b"avis"):
@@ -138,26 +142,29 @@ def _register_heif() -> None:
 
 @cache
 def _silence_libtiff() -> None:
-    """Keep libtiff's errors off stderr, where each is a line without the name of the file.
+    """Keep libtiff's errors off stderr. Each is a line without the name of the file.
 
-    Pillow switches off its warnings and nothing else, and raises an error of its own for what cannot be
-    read. Of the ways to do it this one disturbs least: stderr itself belongs to all threads, and a handler in
-    Python would be called for each of the million errors that a file can hold. It counts for the whole
-    process; where Pillow's libtiff cannot be reached, as on Windows, the lines stay.
+    Pillow switches off libtiff's warnings only, and raises its own error for what cannot be read. This is the
+    least intrusive way: stderr itself belongs to all threads, and a handler in Python would be called for
+    each of the million errors that a file can hold. It affects the whole process. Where Pillow's libtiff
+    cannot be reached, as on Windows, the lines stay.
     """
     import ctypes
 
     from PIL import Image
 
     with suppress(AttributeError, OSError, TypeError):
-        # A symbol is looked for in all that the module is linked with, so in that very libtiff.
+        # Symbols are looked up in the libraries the module is linked with, so this finds Pillow's libtiff.
         silence = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
         silence.argtypes, silence.restype = [ctypes.c_void_p], ctypes.c_void_p
         silence(None)
 
 
 def _open_raw(data: bytes) -> Opened:
-    """The preview that the camera put into a raw file; where that is small, the sensor at half its size."""
+    """Open a raw file by its embedded preview.
+
+    If the preview is small, the sensor data is decoded at half its size.
+    """
     import rawpy
     from PIL import Image
 
@@ -173,7 +180,7 @@ def _open_raw(data: bytes) -> Opened:
     if not exif:
         exif = _tiff_exif(data)
     whole = (sizes.width, sizes.height)
-    if (whole[0] >= whole[1]) != (image.width >= image.height):  # it is upright already
+    if (whole[0] >= whole[1]) != (image.width >= image.height):  # the preview is upright already
         whole = whole[::-1]
         turn = 1 if turn in (6, 8) else turn
     exif[_ORIENTATION_TAG] = own or turn
@@ -197,12 +204,15 @@ def _preview(raw: rawpy.RawPy) -> Image.Image | None:
 
 
 def _tiff_exif(data: bytes) -> Image.Exif:
-    """The EXIF of a raw file that is built like a TIFF, as most are; else an empty one."""
+    """Return the EXIF of a raw file built like a TIFF.
+
+    Most raw files are; for others the result is empty.
+    """
     from PIL import Image
 
     exif = Image.Exif()
     try:
         exif.load(data)
-    except Exception:  # Pillow raises what it likes on what is none
+    except Exception:  # Pillow raises many types for data that is not a TIFF
         return Image.Exif()
     return exif

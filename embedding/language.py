@@ -1,7 +1,8 @@
-"""The language of a short text, by its words and, for unknown words, by their letters.
+"""Language detection for short texts.
 
-Naive Bayes over a table of word frequencies in ten languages (``train.languages.wordtable`` writes it). The
-table holds hashes, not words: to look one up takes microseconds, and nothing is read but the pages it is on.
+A text is judged by its words and, for unknown words, by their letters: naive Bayes over a table of word
+frequencies in ten languages (written by ``train.languages.wordtable``). The table holds hashes, not words. A
+lookup takes microseconds and reads only the pages it needs.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ HASHES, FREQUENCIES = "word-hashes.npy", "word-frequencies.npy"  # (W,) sorted u
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de", "fr", "es", "cs", "it", "nl", "pt", "pl", "sv")  # the columns of the table
 
-STEPS = 25  # of a frequency for each power of ten; 0 is a word that the language does not have
-RAREST = -9.0  # log10 of the frequency that step 1 stands for
-_ABSENT = -8.5  # log10 of the frequency of a word that is in another language's list only
-_LETTERS = 0.5  # how far the letters of an unknown word are believed, against a word in the list
+STEPS = 25  # frequency steps per power of ten; step 0 means that the language lacks the word
+RAREST = -9.0  # log10 frequency just below step 1
+_ABSENT = -8.5  # log10 frequency of a word that is only in another language's list
+_LETTERS = 0.5  # weight of the letters of an unknown word, against a listed word
 _ENGLISH_FIRST = 1.0  # log10 odds: most queries are English, and names are in no list or in all
 _NAME = 3.0  # log10 odds of a single word in no list
-_COMMON = 10**-4.6  # a single word that is as frequent in English is English, "hat" for one
+_COMMON = 10**-4.6  # a single word at least this frequent in English is English, for example "hat"
 
 _WORD = re.compile(r"[^\W\d_]+")
-_BEGIN, _END = "\x02", "\x03"  # around a word of which trigrams are taken
+_BEGIN, _END = "\x02", "\x03"  # mark the ends of a word before its trigrams are taken
 
 
 def language_of(text: str) -> str:
-    """The code of the likeliest language; English for a text that does not tell."""
+    """Return the code of the likeliest language. English for a text that gives no evidence."""
     found = words(text)
     total = np.zeros(len(LANGUAGES))
     total[0] = _ENGLISH_FIRST
@@ -48,36 +49,39 @@ def language_of(text: str) -> str:
 
 
 def is_word(word: str, language: str) -> bool:
-    """True if the word, in lower case, is among the frequent ones of the language."""
+    """Return True for a frequent word of the language. The word is in lower case."""
     return frequency(word, language) > 0
 
 
 def frequency(word: str, language: str) -> float:
-    """The share of the word, in lower case, among all words of the language; 0 where it is not frequent."""
+    """Return the word's share among all words of the language.
+
+    The word is in lower case; the share is 0 for one that is not frequent.
+    """
     steps = _steps(word)[LANGUAGES.index(language)]
     return float(10 ** (RAREST + steps / STEPS)) if steps else 0.0
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case, without digits and signs."""
+    """Return the words in lower case, without digits and signs."""
     return _WORD.findall(text.lower())
 
 
 def trigrams(word: str) -> list[str]:
-    """The keys of a word's trigrams, its ends marked: no word has such a key."""
+    """Return the table keys of a word's trigrams. The word's ends are marked, so no word has such a key."""
     marked = f"{_BEGIN}{word}{_END}"
     return [_BEGIN + marked[i : i + 3] for i in range(len(marked) - 2)]
 
 
 def hashed(keys: Sequence[str]) -> NDArray[np.uint64]:
-    """(N,) 64-bit hashes of words or trigrams."""
+    """Return (N,) 64-bit hashes of words or trigrams."""
     digests = (blake2b(key.encode("utf-8", "replace"), digest_size=8).digest() for key in keys)
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 @lru_cache(maxsize=4096)
 def _evidence(word: str) -> NDArray[np.float64]:
-    """(L,) log10 of how likely the word is in each language, up to a constant."""
+    """Return the word's log10 likelihood in each language. Shape (L,); up to a constant."""
     steps = _steps(word)
     if steps.any():
         return np.where(steps > 0, RAREST + steps / STEPS, _ABSENT)
@@ -87,7 +91,7 @@ def _evidence(word: str) -> NDArray[np.float64]:
 
 
 def _steps(key: str) -> NDArray[np.uint8]:
-    """(L,) the row of the table for a word or trigram; zeros where it has none."""
+    """Return the table row of a word or trigram, shape (L,). Zeros if the table has none."""
     hashes, frequencies = _table()
     wanted = hashed([key])[0]
     at = int(np.searchsorted(hashes, wanted))
@@ -98,6 +102,6 @@ def _steps(key: str) -> NDArray[np.uint8]:
 
 @cache
 def _table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    """Hashes and frequencies, memory-mapped."""
+    """Return hashes and frequencies, memory-mapped."""
     hashes, frequencies = (np.load(DATA / name, mmap_mode="r") for name in (HASHES, FREQUENCIES))
     return hashes, frequencies

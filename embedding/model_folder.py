@@ -1,4 +1,4 @@
-"""A model is a folder: ``config.json`` and the files it names, each with its checksum."""
+"""Model folders: ``config.json`` and the files it names, with checksums."""
 
 from __future__ import annotations
 
@@ -14,52 +14,53 @@ from twobranch.common.paths import expanded
 
 FORMAT = 1
 CONFIG = "config.json"
-# As sha256sum writes it. It holds for the checksums of all other files; folders from before it have none.
+# The checksum of config.json, as sha256sum writes it. Through config.json it covers all other files. Older
+# model folders have none.
 CONFIG_CHECKSUM = "config.sha256"
 IMAGE_TOWER = "image.onnx"
 TEXT_TOWER = "text.onnx"
 TOKENIZER = "tokenizer.json"
-# The second text tower, for other languages than English, where a model has one.
+# The second text tower, for languages other than English, if the model has one.
 TEXT_TOWER_LANGUAGES = "text-languages.onnx"
 TOKENIZER_LANGUAGES = "tokenizer-languages.json"
-IMAGE_TOWER_INT8 = "image-int8.onnx"  # the same in arithmetic of 8 bits (train.output.quantise)
-# Marks in fingerprints. Of vectors that are means over the views `preprocess.TTA`: others need another mark.
+IMAGE_TOWER_INT8 = "image-int8.onnx"  # the image tower quantised to 8 bits (train.output.quantise)
+# Marks in fingerprints. The first is for means over `preprocess.TTA`; other views need another mark.
 _VIEWS = "+mirrored-centre-0.85"
 _INT8 = "+int8-"
-RSUM_INT8 = "rsum_int8"  # among the dev figures
-CALIBRATION = "calibration.npz"  # what a score means, where it is known (retrieval.confidence)
+RSUM_INT8 = "rsum_int8"  # a key of the dev metrics
+CALIBRATION = "calibration.npz"  # from scores to probabilities, optional (retrieval.confidence)
 SHIPPED_MODELS = Path(__file__).parent / "models"
 
-ADVICE = "copy the model folder again, or make the model anew"  # after what is wrong with a file of it
-# Far beyond any model there is, and nothing that would fill the memory before a tower says what it takes.
+ADVICE = "copy the model folder again, or make the model anew"  # ends each message about a bad model file
+# Far above any existing model, and low enough that nothing fills the memory before a tower is checked.
 _MOST = {"image_size": 4096, "dim": 65_536, "max_tokens": 8192}
-_LEAST_TOKENS = 3  # a sentence's own two signs, and a piece of it
-_LONGEST_REASON = 300  # characters of what a library says
+_LEAST_TOKENS = 3  # the two special tokens, and one piece of the sentence
+_LONGEST_REASON = 300  # characters of a library's error message
 
 TextKind = Literal["words", "wordpiece"]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How a model encodes photos. Vectors of two variants are never compared."""
+    """The way a model encodes photos. Vectors of two variants are never compared."""
 
     tta: bool = False  # the mean over two views of a photo
-    int8: bool = False  # the tower in arithmetic of 8 bits
+    int8: bool = False  # the image tower quantised to 8 bits
 
     @classmethod
     def of_fingerprint(cls, fingerprint: str) -> Variant:
-        """That of vectors with this fingerprint."""
+        """Return the variant of vectors with this fingerprint."""
         return cls(fingerprint.endswith(_VIEWS), _INT8 in fingerprint)
 
     @property
     def options(self) -> str:
-        """As one types it after the name of the model."""
+        """The command-line options for the variant, to follow the model's name."""
         return " --int8" * self.int8 + " --tta" * self.tta
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What ``config.json`` says."""
+    """The contents of ``config.json``."""
 
     preset: str
     backbone: str
@@ -67,7 +68,7 @@ class ModelConfig:
     dim: int  # of the embeddings
     text_kind: TextKind  # "words": SIF over word vectors; "wordpiece": a sentence encoder
     max_tokens: int  # longer sentences are cut (wordpiece only)
-    training: dict[str, Any]  # corpus, command, seed, versions: what it takes to repeat the training
+    training: dict[str, Any]  # corpus, command, seed, versions: everything needed to repeat the training
     dev: dict[str, Any]  # metrics on the dev split, as `eval --json` prints them
     files: dict[str, str] = field(default_factory=dict)  # name -> sha256
     format: int = FORMAT
@@ -75,7 +76,10 @@ class ModelConfig:
 
 
 def resolve_model(name_or_dir: str | Path) -> Path:
-    """The folder of a model given by shipped name or by path. Raises ``ModelError`` if there is none."""
+    """Return the folder of a model, given its shipped name or path.
+
+    Raises ``ModelError`` if there is none.
+    """
     shipped = SHIPPED_MODELS / str(name_or_dir)
     if (shipped / CONFIG).is_file() and shipped.parent == SHIPPED_MODELS:
         return shipped
@@ -88,24 +92,24 @@ def resolve_model(name_or_dir: str | Path) -> Path:
 
 
 def model_name(folder: Path) -> str:
-    """What a person calls the model: the shipped name, or the folder's full path."""
+    """Return the model's display name. It is the shipped name, or the folder's full path."""
     return folder.name if folder.parent == SHIPPED_MODELS else str(folder)
 
 
 def model_label(name: str, variant: Variant) -> str:
-    """The model and how it is used, as a person would type it."""
+    """Return the model's name and the options of its variant."""
     return name + variant.options
 
 
 def split_label(label: str) -> tuple[str, Variant]:
-    """The name and the variant of a label."""
+    """Return the name and the variant of a label."""
     variants = (Variant(tta, int8) for tta in (True, False) for int8 in (True, False))
     variant = next(variant for variant in variants if label.endswith(variant.options))
     return label.removesuffix(variant.options), variant
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """The folder's configuration. Raises ``ModelError`` when it is damaged or of an unknown format."""
+    """Read a folder's configuration. Raises ``ModelError`` when it is damaged or of an unknown format."""
     path = folder / CONFIG
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -119,14 +123,14 @@ def read_config(folder: Path) -> ModelConfig:
     try:
         config = ModelConfig(**data)
         _check_values(config)
-        _config_text(config).encode()  # its fingerprint is made of it
+        _config_text(config).encode()  # the fingerprint is computed from it
     except (TypeError, UnicodeError, RecursionError) as error:
         raise ModelError(f"{path}: damaged ({error}); copy the model folder again") from None
     return config
 
 
 def _check_values(config: ModelConfig) -> None:
-    """Raise ``TypeError`` for a value that is not what the program will take it for."""
+    """Raise ``TypeError`` for a configuration value of the wrong type or size."""
     for kind, names in {
         str: ("preset", "backbone", "text_kind"),
         int: ("image_size", "dim", "max_tokens"),
@@ -145,12 +149,12 @@ def _check_values(config: ModelConfig) -> None:
             raise TypeError(f"{name} is {getattr(config, name)!r:.40}, not from {least[name]} to {most:,}")
     recalls = [config.dev.get(name, {}) for name in ("text_to_image", "image_to_text")]
     if not all(isinstance(recall, dict) for recall in recalls):
-        raise TypeError("recalls in dev that are none")
+        raise TypeError("a recall in dev is not a table")
     for figure in (config.dev.get("rsum", 0), *(recall.get("R@1", 0) for recall in recalls)):
         if not isinstance(figure, (int, float)):
             raise TypeError(f"a figure in dev is {figure!r:.40}")
     if not all(isinstance(digest, str) for digest in config.files.values()):
-        raise TypeError("a checksum that is no text")
+        raise TypeError("a checksum is not text")
     if config.languages and config.text_kind != "wordpiece":
         raise TypeError("languages beside a text tower over word vectors")
     if not isinstance(config.languages, list) or not all(isinstance(one, str) for one in config.languages):
@@ -158,8 +162,10 @@ def _check_values(config: ModelConfig) -> None:
 
 
 def write_config(folder: Path, config: ModelConfig) -> None:
-    """Write ``config.json`` last of all files: a folder that has one is complete. Its own checksum lies
-    beside it."""
+    """Write ``config.json`` and its checksum.
+
+    Call this after all other files are written: a folder with a ``config.json`` is complete.
+    """
     text = _config_text(config)
     digest = hashlib.sha256(text.encode()).hexdigest()
     for name, content in ((CONFIG_CHECKSUM, f"{digest}  {CONFIG}\n"), (CONFIG, text)):
@@ -169,17 +175,19 @@ def write_config(folder: Path, config: ModelConfig) -> None:
 
 def _config_text(config: ModelConfig) -> str:
     fields = asdict(config)
-    if not config.languages:  # as before there were any: the fingerprints of such models stay what they are
+    if not config.languages:  # older models lack the field; leaving it out keeps their fingerprints
         del fields["languages"]
     return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
 
 def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
-    """The identity of a model's vectors: the sha256 of its configuration, which holds the checksums of its
-    files, then that of the int8 tower, then the views that a photo's embedding is the mean of.
+    """Return the identity of a model's vectors.
 
-    What the others do not depend on is left out of the first, the calibration and the int8 tower: libraries
-    outlive their being made again.
+    It is the sha256 of the configuration, which holds the checksums of the model's files, then the checksum
+    of the int8 tower (if used), then the mark of the views that are averaged (if any).
+
+    The first part leaves out the calibration and the int8 tower, which the other vectors do not depend on: a
+    library stays valid when those are made again.
     """
     text = (folder / CONFIG).read_bytes()
     if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8)):
@@ -198,15 +206,18 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
 
 
 def weights_of(fingerprint: str) -> str:
-    """The part of a fingerprint that says which weights: texts have the same vectors in all variants."""
+    """Return the part of a fingerprint that identifies the weights.
+
+    Texts have the same vectors in all variants.
+    """
     return fingerprint.partition("+")[0]
 
 
 def check_files(folder: Path, config: ModelConfig) -> None:
-    """Raise ``ModelError`` naming the first file that is missing or is not the one that was written.
+    """Raise ``ModelError`` for the first missing or changed file.
 
-    Reads all of them: `index` and `doctor` do, and a search does not, which the library's fingerprint tells
-    whether ``config.json`` is the one it was indexed with.
+    Reads all files, so only `index` and `doctor` call it. A search compares only the fingerprint of
+    ``config.json`` with the library's.
     """
     checksum = folder / CONFIG_CHECKSUM
     if checksum.is_file() and checksum.read_bytes()[:64] != sha256_file(folder / CONFIG).encode():
@@ -222,12 +233,12 @@ def check_files(folder: Path, config: ModelConfig) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """What a library's error says, for the middle of a line."""
+    """Return the first line of an error's message, cut to a limit."""
     return (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
 
 
 def sha256_file(path: Path) -> str:
-    """The file's sha256 in hex."""
+    """Return the file's sha256 in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -1,8 +1,8 @@
-"""Words to sentence features: tokeniser, word vectors and SIF weights (NumPy only).
+"""Sentence features from word vectors with SIF weights (NumPy only).
 
 SIF (smooth inverse frequency): Arora, Liang, Ma, *A Simple but Tough-to-Beat Baseline for Sentence
-Embeddings*, ICLR 2017, algorithm 1. Training fits it, the model folder stores it, and the one function
-``SifEncoder.features`` serves training and queries alike, so the two cannot disagree.
+Embeddings*, ICLR 2017, algorithm 1. Training fits it, the model folder stores it, and training and queries
+share one function, ``SifEncoder.features``, so the two cannot disagree.
 """
 
 from __future__ import annotations
@@ -27,34 +27,41 @@ _PART = re.compile(r"['’]?\w+")
 
 
 def tokenize(text: str) -> list[str]:
-    """The lower-case words of ``text``; punctuation is dropped, ``t-shirt`` and ``dog's`` stay whole."""
+    """Return the lower-case words of ``text``.
+
+    Punctuation is dropped; ``t-shirt`` and ``dog's`` stay whole.
+    """
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
 def well_formed(text: str) -> str:
-    """The text with a replacement character for each lone surrogate.
+    """Replace each lone surrogate in the text with a replacement character.
 
-    A byte of a command line that is not UTF-8, or half a pair in JSON, is one; no tokeniser or file takes it.
+    A byte of a command line that is not UTF-8, or half a pair in JSON, becomes a lone surrogate, which no
+    tokeniser or file accepts.
     """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @dataclass(frozen=True)
 class WordVectors:
-    """Word vectors, most useful words first: ``rows[word]`` is the word's row in ``vectors``."""
+    """Word vectors, the most frequent words first. ``rows[word]`` is the word's row in ``vectors``."""
 
     rows: dict[str, int]
     vectors: NDArray[np.floating]  # (V, C) float16 or float32, possibly memory-mapped
 
     @classmethod
     def from_words(cls, words: Sequence[str], vectors: NDArray[np.floating]) -> WordVectors:
-        """Vectors with their words in row order. Raises ``ValueError`` when the counts differ."""
+        """Pair words with vectors in row order. Raises ``ValueError`` when the counts differ."""
         if len(words) != len(vectors):
             raise ValueError(f"{len(words)} words but {len(vectors)} vectors")
         return cls({word: row for row, word in enumerate(words)}, vectors)
 
     def lookup(self, token: str) -> list[int]:
-        """The rows that stand for a token: its own, or those of its parts (``dog's`` → dog, 's); or none."""
+        """Return the vector rows of a token.
+
+        They are its own, else those of its parts (``dog's`` → dog, 's); the list may be empty.
+        """
         row = self.rows.get(token)
         if row is not None:
             return [row]
@@ -66,7 +73,10 @@ class WordVectors:
 
 @dataclass(frozen=True)
 class SifEncoder:
-    """Sentences to SIF features: weighted mean of word vectors, minus one fitted direction."""
+    """Encoder from sentences to SIF features.
+
+    A feature is the weighted mean of the word vectors, minus one fitted direction.
+    """
 
     words: WordVectors
     weights: NDArray[np.float32]  # (V,) a / (a + p(w)); 1 for a word without a count
@@ -74,7 +84,7 @@ class SifEncoder:
 
     @classmethod
     def fit(cls, words: WordVectors, sentences: Sequence[str]) -> SifEncoder:
-        """SIF with p(w) and the removed direction taken from ``sentences`` (training captions only)."""
+        """Fit p(w) and the removed direction to ``sentences``. Give it training captions only."""
         counts = Counter(row for text in sentences for row in _known_rows(words, text))
         weights = np.ones(len(words.vectors), dtype=np.float32)
         total = sum(counts.values())
@@ -88,7 +98,7 @@ class SifEncoder:
         return cls(words, weights, directions[:, -1].astype(np.float32))
 
     def features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        """(N, C) float32 sentence features; a sentence without any known word is all zeros."""
+        """Return (N, C) float32 sentence features. A sentence without any known word is all zeros."""
         features = np.zeros((len(sentences), self.words.vectors.shape[1]), dtype=np.float32)
         for i, text in enumerate(sentences):
             rows = list(_known_rows(self.words, text))
@@ -98,15 +108,15 @@ class SifEncoder:
         return features - np.outer(features @ self.component, self.component)
 
     def unknown_words(self, text: str) -> list[str]:
-        """The words of ``text`` that mean nothing to this model, in order."""
+        """Return the words of ``text`` that have no vector, in order."""
         return [token for token in tokenize(text) if not self.words.lookup(token)]
 
     def knows(self, text: str) -> bool:
-        """Whether any word of ``text`` has a vector."""
+        """Return True if any word of ``text`` has a vector."""
         return next(_known_rows(self.words, text), None) is not None
 
     def save(self, folder: Path) -> list[str]:
-        """Write ``words.txt``, ``words.npy`` (float16) and ``sif.npz``; the names written."""
+        """Write ``words.txt``, ``words.npy`` (float16) and ``sif.npz``. Returns the names written."""
         (folder / WORD_LIST).write_text("\n".join(self.words.rows) + "\n", encoding="utf-8")
         np.save(folder / WORD_VECTORS, self.words.vectors.astype(np.float16), allow_pickle=False)
         np.savez(folder / SIF, weights=self.weights, component=self.component)
@@ -114,9 +124,10 @@ class SifEncoder:
 
     @classmethod
     def load(cls, folder: Path) -> SifEncoder:
-        """The encoder that ``save`` wrote; the vectors stay on disk and are read word by word.
+        """Load an encoder that ``save`` wrote.
 
-        Raises ``ModelError`` for files that are damaged or do not belong together.
+        The vectors stay on disk and are read word by word. Raises ``ModelError`` for files that are damaged
+        or do not belong together.
         """
         name = WORD_LIST
         try:
@@ -135,7 +146,7 @@ class SifEncoder:
                 raise ValueError(f"{sizes} for {WORD_VECTORS} of {vectors.shape}")
             if {weights.dtype, component.dtype} != {np.dtype(np.float32)}:
                 raise ValueError(f"{weights.dtype} and {component.dtype} rather than float32")
-        except Exception as error:  # NumPy and zipfile raise what they like on what is none of theirs
+        except Exception as error:  # NumPy and zipfile raise many types for files in another format
             reason = "no such file" if isinstance(error, FileNotFoundError) else first_line(error)
             raise ModelError(f"{folder / name}: cannot be used ({reason}); {ADVICE}") from None
         return cls(WordVectors.from_words(words, vectors), weights, component)
@@ -144,9 +155,10 @@ class SifEncoder:
 def training_vocabulary(
     words: WordVectors, sentences: Iterable[str], n_frequent: int = 100_000
 ) -> WordVectors:
-    """The rows of ``words`` a model needs: those the sentences use, and the ``n_frequent`` first ones.
+    """Return the word vectors a model needs.
 
-    Word-vector files list frequent words first; they let a query use words that no caption did.
+    They are those of the words in ``sentences`` and of the ``n_frequent`` first words. Word-vector files list
+    frequent words first; these let a query use words that no caption did.
     """
     used = {row for text in sentences for row in _known_rows(words, text)}
     rows = sorted(used | set(range(min(n_frequent, len(words.vectors)))))

@@ -1,4 +1,7 @@
-"""One ONNX file as a function to unit rows; what it is not is said in one line, before or when it runs."""
+"""One ONNX file as a function to unit rows.
+
+A file that does not fit is reported in one line, when it is loaded or when it runs.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +25,23 @@ _OUTPUT = "tensor(float)"
 
 @dataclass(frozen=True)
 class Input:
-    """What a tower must take: ``shape`` has None where the size varies from run to run."""
+    """A required input of a tower. ``shape`` has None where the size varies from run to run."""
 
     name: str
     type: str  # as ONNX Runtime spells it: "tensor(uint8)"
     shape: tuple[int | None, ...]
-    source: str  # what the numbers in ``shape`` come from, for people
+    source: str  # where the numbers in ``shape`` come from, for messages
 
 
 class Tower:
     """The network in one file of a model folder. Threads may share it.
 
-    A run keeps to the thread that calls it. Batches are encoded side by side instead, which leaves no core
-    waiting, and no thread of the runtime's spins for more work while NumPy looks through the vectors.
+    A run uses only the calling thread. Batches run in parallel instead: no core is left waiting, and no
+    thread of the runtime spins for more work while NumPy searches the vectors.
     """
 
     def __init__(self, path: Path, inputs: Sequence[Input], dim: int, device: Device = "cpu") -> None:
-        """Load the file. Raises ``ModelError`` when it is none, or takes or gives anything else."""
+        """Load the file. Raises ``ModelError`` for an invalid file or one with other inputs or outputs."""
         self._path = path
         self._dim = dim
         self._sources = {one.name: one.source for one in inputs}
@@ -47,9 +50,10 @@ class Tower:
         self._check_output()
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """(N, D) float32, unit rows, of inputs with N rows. Raises ``ModelError`` where it gives others.
+        """Run the tower on inputs with N rows.
 
-        The check takes some microseconds, and keeps vectors that nobody could search out of a library.
+        Returns (N, D) float32, unit rows. Raises ``ModelError`` if the output is anything else. The check
+        takes some microseconds, and keeps vectors that could not be searched out of a library.
         """
         n = len(next(iter(inputs.values())))
         try:
@@ -69,7 +73,7 @@ class Tower:
             )
         squares = np.einsum("ij,ij->i", rows, rows)
         off = np.abs(squares - 1)
-        if not (off < 0.01).all():  # nor for NaN
+        if not (off < 0.01).all():  # also true for NaN
             raise self._wrong(f"gives vectors of length {np.sqrt(squares[off.argmax()]):g} rather than 1")
         return np.asarray(rows)
 
@@ -104,24 +108,27 @@ class Tower:
 def _session(path: Path, device: Device) -> Any:
     import onnxruntime
 
-    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":  # for Windows, where it is the system that sends
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":  # for Windows, where the system sends telemetry
         onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # its errors are raised as well, and what else it says is not for users
+    options.log_severity_level = 4  # errors are also raised; the rest of the log is not for users
     options.intra_op_num_threads = 1
-    options.enable_mem_pattern = False  # plans for each batch size that comes: memory, and no time gained
+    options.enable_mem_pattern = False  # a plan for each batch size costs memory and saves no time
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDERS[device]])
     except Exception as error:  # onnxruntime's own exception types share no public base
         reason = first_line(error).replace(f"{path}", path.name) if path.is_file() else "no such file"
         raise ModelError(f"{path}: the tower cannot be loaded ({reason}); {ADVICE}") from None
-    if PROVIDERS[device] not in session.get_providers():  # ONNX Runtime falls back without a word
+    if PROVIDERS[device] not in session.get_providers():  # ONNX Runtime falls back silently
         raise ModelError(f"{path}: the tower does not run on {device} here; use --device cpu")
     return session
 
 
 def _differ(found: int | str | None, wanted: int | None) -> bool:
-    """Whether an axis of a file, a name where it varies, is another than it must be."""
+    """Return True if an axis has a fixed size other than ``wanted``.
+
+    An axis of variable size has a name instead.
+    """
     return isinstance(found, int) and found != wanted
 
 

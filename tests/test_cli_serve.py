@@ -163,7 +163,7 @@ def test_a_token_of_ones_own_and_a_name_behind_a_proxy(indexed: Path) -> None:
         (["--token", "short"], "12 letters"),
         (["--token", ""], "12 letters"),
         (["--token", "with a space in it"], "12 letters"),
-        (["--allow-host", "https://photos.example.org/"], "no name of a host"),
+        (["--allow-host", "https://photos.example.org/"], "not a host name"),
         (["no-such-folder"], "no such folder"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_configuration_of_somebody_else_is_not_obeyed(
     monkeypatch.setattr(os, "geteuid", lambda: us + 1)
     monkeypatch.setenv("SUDO_UID", str(us))  # means nothing to who is not root
     assert read_defaults(context, tmp_path) is None
-    said = f"warning: {tmp_path / 'config.toml'}: belongs to another user and is not obeyed\n"
+    said = f"warning: {tmp_path / 'config.toml'}: belongs to another user and is ignored\n"
     assert capsys.readouterr().err == said
     (tmp_path / "config.toml").write_text("[search]\nhtml = 'x'\n")  # nor is it read
     assert read_defaults(context, tmp_path) is None

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tests.fakes import FakeEncoder, write_photos
 from twobranch.commands import register
-from twobranch.commands.shared import Given, app
+from twobranch.commands.shared import app
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from twobranch.server.app import create_app
@@ -71,8 +71,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     register("search")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("twobranch.retrieval.engine.load_encoder", lambda model: encoder)
-        patch.setattr(Given, "library", None)
-        patch.setattr(Given, "quiet", False)
         application = create_app(Settings(library), load=lambda model: encoder)
         with TestClient(application, "http://127.0.0.1") as client:
             yield Both(library, client)

@@ -1,4 +1,7 @@
-"""Captioned images from any caption file: one ``CaptionCorpus`` for training and for indexing."""
+"""The captions and images of a caption file of any format.
+
+Training and indexing share the result, a ``CaptionCorpus``.
+"""
 
 from __future__ import annotations
 
@@ -26,30 +29,33 @@ _LISTS_NEARBY = {
 
 @dataclass(frozen=True)
 class Caption:
-    """A sentence, never empty and on one line, and the image it describes (None when it has none)."""
+    """A sentence and the image it describes.
+
+    The sentence is one line and never empty; ``image`` is None for a caption without an image.
+    """
 
     image: str | None
     text: str
     split: str | None
-    kind: str | None = None  # caption, query, word …, where the file says so
+    kind: str | None = None  # caption, query, word …, if the file states it
 
 
 @dataclass(frozen=True)
 class CorpusImage:
-    """An image that a caption file or split list names, with or without captions."""
+    """An image named by a caption file or split list. It may have no captions."""
 
     name: str
     split: str | None
-    source: str | None = None  # the collection that it is from, where the file names one
-    objects: tuple[str, ...] | None = None  # the complete list of what is in it, where the file has one
+    source: str | None = None  # the collection it is from, if the file names one
+    objects: tuple[str, ...] | None = None  # all objects in the image, if the file lists them
 
 
 @dataclass(frozen=True)
 class CaptionCorpus:
-    """All captions and all named images of one caption file, both in the order of the file.
+    """The captions and images of one caption file, in file order.
 
-    Splits are "train", "dev" and "test" (val, valid and validation become "dev"), any other name as
-    the file writes it, or None.
+    Splits are "train", "dev" and "test" (val, valid and validation become "dev"), any other name as the file
+    writes it, or None.
     """
 
     path: Path
@@ -59,12 +65,12 @@ class CaptionCorpus:
 
     @property
     def has_splits(self) -> bool:
-        """Whether any caption or image belongs to a split."""
+        """True if any caption or image belongs to a split."""
         return bool(self.splits)
 
     @property
     def splits(self) -> dict[str, int]:
-        """The number of images in each split; 0 for a split of captions that have no image."""
+        """The number of images in each split. It is 0 for a split whose captions have no image."""
         counts = Counter(image.split for image in self.images)
         names = dict.fromkeys([*counts, *(caption.split for caption in self.captions)])
         return {name: counts[name] for name in names if name is not None}
@@ -76,7 +82,7 @@ class CaptionCorpus:
         return tuple(image.name for image in self.images if image.name not in described)
 
     def in_split(self, name: str) -> CaptionCorpus:
-        """The part in one split; raises ``CaptionFileError`` when it has no captions.
+        """Return the part in one split. Raises ``CaptionFileError`` when the split has no captions.
 
         "val", "valid", "validation" and "dev" are one split; "train" takes in Karpathy's "restval".
         """
@@ -90,15 +96,15 @@ class CaptionCorpus:
 
     def _split_advice(self) -> str:
         if not self.has_splits:
-            return "it knows no splits; put split lists next to it, or use the whole file"
+            return "it has no splits; put split lists next to it, or use the whole file"
         return f"choose one of {', '.join(f'{name} ({n} images)' for name, n in self.splits.items())}"
 
 
 def read_corpus(path: Path, split_lists: Mapping[str, Path] | None = None) -> CaptionCorpus:
-    """The corpus in a caption file or in a folder of sidecars.
+    """Read a caption file or a folder of sidecars.
 
-    ``split_lists`` (split name to list file) replaces the splits of the file. Without it, a file that
-    has none takes those of the official split lists beside it. Raises ``CaptionFileError``.
+    ``split_lists`` (split name to list file) replaces the splits of the file. Without it, a file that has no
+    splits takes those of the official split lists beside it. Raises ``CaptionFileError``.
     """
     file = read_caption_file(path)
     corpus = _corpus(path, file.format, file.records)
@@ -117,7 +123,7 @@ def _corpus(path: Path, format_name: str, records: Iterable[Record]) -> CaptionC
     captions: list[Caption] = []
     for record in records:
         split = canonical_split(record.split)
-        # The name of a sidecar's image is the disk's own, with whatever characters it likes.
+        # A sidecar's image is named by the file system, so any character is allowed.
         on_disk = format_name == "sidecar"
         name = record.image if on_disk else _image_name(path, record.where, record.image)
         if name is not None:
@@ -136,7 +142,10 @@ def _corpus(path: Path, format_name: str, records: Iterable[Record]) -> CaptionC
 def _placed(
     captions: Iterable[Caption], splits: Mapping[str, str | None]
 ) -> tuple[tuple[Caption, ...], tuple[CorpusImage, ...]]:
-    """Captions and images with the split of each image; captions without image keep their own."""
+    """Return captions and images with the split of each image.
+
+    Captions without an image keep their own split.
+    """
     return (
         tuple(
             caption if caption.image is None else replace(caption, split=splits[caption.image])
@@ -147,7 +156,10 @@ def _placed(
 
 
 def _assign(splits: dict[str, str | None], name: str, split: str | None, where: str) -> None:
-    """Notes the split of an image; an image in two splits would be tested on what it was trained on."""
+    """Record the split of an image.
+
+    Raises ``CaptionFileError`` for an image in two splits: the model would be tested on training data.
+    """
     known = splits.get(name)
     if known is not None and split is not None and known != split:
         raise CaptionFileError(
@@ -165,24 +177,32 @@ def canonical_split(name: str | None) -> str | None:
 
 
 def split_members(name: str) -> frozenset[str]:
-    """The names under which a corpus keeps the captions of a split: "train" takes in "restval"."""
+    """Return the corpus's names for a split: "train" includes "restval"."""
     split = canonical_split(name) or name
     return _TRAIN_NAMES if split == "train" else frozenset({split})
 
 
 def _one_line(text: str) -> str:
-    """The text with whitespace and NUL folded, and half surrogate pairs (both from JSON) made printable."""
+    """Return the text on one line and encodable.
+
+    Whitespace and NUL become spaces, and lone surrogates a question mark (JSON can hold both).
+    """
     return " ".join(text.replace("\0", " ").split()).encode("utf-8", "replace").decode("utf-8")
 
 
 def composed_name(name: str) -> str:
-    """The name of a photo in composed Unicode, by which names are compared: macOS decomposes what caption
-    files and lists compose."""
+    """Return a photo's name in composed Unicode, for comparing names.
+
+    Caption files and lists use composed letters where macOS uses decomposed ones.
+    """
     return unicodedata.normalize("NFC", name.removeprefix("./"))
 
 
 def _image_name(path: Path, where: str, written: str | None) -> str | None:
-    """The name with '/' between folders, None when blank; raises ``CaptionFileError`` for a way out."""
+    """Return the name with '/' between folders, None when blank.
+
+    Raises ``CaptionFileError`` for a path that leads out of the image folder.
+    """
     name = (written or "").strip().replace("\\", "/").encode("utf-8", "replace").decode("utf-8")
     if name.startswith("/") or re.match(r"[A-Za-z]:/", name) or ".." in name.split("/") or "\0" in name:
         raise CaptionFileError(
@@ -197,7 +217,7 @@ def _image_name(path: Path, where: str, written: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class _SplitList:
-    """The names in one list file; ``found`` maps each to the images of the corpus it stands for."""
+    """The names in one list file. ``found`` maps each name to the corpus images it stands for."""
 
     split: str
     path: Path
@@ -220,7 +240,10 @@ def _given_lists(corpus: CaptionCorpus, paths: Mapping[str, Path]) -> list[_Spli
 
 
 def _lists_nearby(corpus: CaptionCorpus) -> list[_SplitList]:
-    """The official lists beside the caption file; a file that names none of its images is not one."""
+    """Find the official split lists beside the caption file.
+
+    A file that names none of its images is ignored.
+    """
     folder = corpus.path if corpus.path.is_dir() else corpus.path.parent
     images = _images_by_stem(corpus)
     lists: list[_SplitList] = []
@@ -228,7 +251,7 @@ def _lists_nearby(corpus: CaptionCorpus) -> list[_SplitList]:
         for path in sorted({path for pattern in patterns for path in folder.glob(pattern)}):
             try:
                 lists.append(_read_list(split, path, images))
-            except CaptionFileError:  # not even text: nobody said that it is a split list
+            except CaptionFileError:  # not a text file, so not a split list
                 continue
     return [one for one in lists if one.matches]
 
@@ -252,13 +275,13 @@ def _images_by_stem(corpus: CaptionCorpus) -> dict[str, list[str]]:
 
 
 def _stem(name: str) -> str:
-    """The name without its image suffix; Flickr30k's lists leave it out, and ids may contain dots."""
+    """Return the name without its image suffix. Flickr30k's lists leave it out, and ids may contain dots."""
     suffix = PurePosixPath(name).suffix
     return name.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else name
 
 
 def _with_splits(corpus: CaptionCorpus, lists: Iterable[_SplitList]) -> CaptionCorpus:
-    """The corpus with the splits of the lists alone; images that only a list names join it."""
+    """Return the corpus with the splits of the lists only. Images that only a list names are added."""
     splits: dict[str, str | None] = {image.name: None for image in corpus.images}
     known = {image.name: image for image in corpus.images}
     for one in lists:

@@ -1,6 +1,7 @@
-"""Readers of caption files, one per format: each gives the records as the file wrote them.
+"""Readers of caption files, one for each format.
 
-What the names and splits mean is decided in ``indexer.captionfiles.corpus``; nothing here changes a value.
+They return the records as the file has them and change no value. The meaning of names and splits is decided
+in ``indexer.captionfiles.corpus``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from twobranch.common.errors import CaptionFileError
 from twobranch.embedding.formats import IMAGE_SUFFIXES
 
-# Earlier names win when a header has several of them.
+# The first name that the header has is used.
 IMAGE_COLUMNS = ("image", "image_name", "filename", "file_name", "file", "filepath", "path", "img", "photo")
 CAPTION_COLUMNS = ("caption", "captions", "text", "comment", "sentence", "description", "title")
 SPLIT_COLUMNS = ("split",)
@@ -27,12 +28,12 @@ KNOWN_FORMATS = (
     "caption column, JSON Lines, Karpathy JSON, COCO captions JSON, or a folder with a.txt beside a.jpg"
 )
 
-# Captions hold '#' and digits too: only what stands before the first tab is the name.
+# Captions may contain '#' and digits too: only the text before the first tab is the name.
 _TOKEN_LINE = re.compile(r"([^\t]+)#\d+\t(.*)")
 _BARE_TSV_LINE = re.compile(r"[^\t]+\.(?:jpe?g|png|webp|bmp|tiff?|gif)[ ]*\t[^\t]+", re.IGNORECASE)
-# Line 20,000 of Flickr30k's own results.csv lost a delimiter: "2199200615.jpg| 4   A dog runs ...".
+# Line 20,000 of Flickr30k's own results.csv lacks a delimiter: "2199200615.jpg| 4   A dog runs ...".
 _NUMBERED_COMMENT = re.compile(r"\s*(\d+)\s+(\S.*)")
-# A file with one column has nothing to delimit; this character does not occur in text.
+# For a file with one column; this character does not occur in text.
 _NO_DELIMITER = "\x1f"
 # The largest value that fits a C long everywhere; the default of 131,072 rejects long captions.
 _FIELD_LIMIT = 2**31 - 1
@@ -40,27 +41,27 @@ _FIELD_LIMIT = 2**31 - 1
 
 @dataclass(frozen=True)
 class Record:
-    """One image with its captions, or one line of a file; values exactly as written."""
+    """One image with its captions, or one line of a file. Values are exactly as written."""
 
     where: str
     image: str | None
     texts: tuple[str, ...]
     split: str | None
-    kinds: tuple[str | None, ...] = ()  # of the texts (caption, query, word …), where the file says so
+    kinds: tuple[str | None, ...] = ()  # of the texts (caption, query, word …), if the file states them
     source: str | None = None  # the collection that the image is from
-    objects: tuple[str, ...] | None = None  # all that is in it, where the file lists that
+    objects: tuple[str, ...] | None = None  # all objects in the image, if the file lists them
 
 
 @dataclass(frozen=True)
 class CaptionFile:
-    """The records of one file (or folder of sidecars) and the name of its format."""
+    """The records of one file or sidecar folder, and its format's name."""
 
     format: str
     records: tuple[Record, ...]
 
 
 def read_caption_file(path: Path) -> CaptionFile:
-    """The records of a caption file or sidecar folder; raises ``CaptionFileError``."""
+    """Read a caption file or sidecar folder. Raises ``CaptionFileError``."""
     if path.is_dir():
         return CaptionFile("sidecar", tuple(_sidecar_records(path)))
     lines = read_lines(path)
@@ -77,7 +78,10 @@ def read_caption_file(path: Path) -> CaptionFile:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8, UTF-16 with BOM or cp1252; raises ``CaptionFileError``."""
+    """Read the lines of a text file.
+
+    It may be in UTF-8, UTF-16 with BOM or cp1252. Raises ``CaptionFileError``.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -95,7 +99,7 @@ def _decode(path: Path, data: bytes) -> str:
             text = data.decode("utf-16")
         except UnicodeDecodeError:
             raise not_text from None
-        if "\0" in text:  # UTF-32, whose mark begins like this one
+        if "\0" in text:  # UTF-32, whose byte order mark begins with that of UTF-16
             raise not_text
         return text
     if b"\0" in data:
@@ -103,7 +107,7 @@ def _decode(path: Path, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # Letters beyond ASCII were right up to there, which they hardly ever are in another encoding.
+        # The non-ASCII letters before this point are valid UTF-8, which is very unlikely in another encoding.
         if "unexpected end" in error.reason and not data[: error.start].isascii():
             cut = f"{path}: ends in the middle of a letter, so the end of it is missing; copy the file again"
             raise CaptionFileError(cut) from None
@@ -126,7 +130,10 @@ def _shown(line: str) -> str:
 
 
 def _shown_value(value: Any) -> str:
-    """A piece of JSON, down to some depth: a whole one may be nested deeper than can be written again."""
+    """Format a JSON value for a message, down to a limited depth.
+
+    A whole value may be nested too deep to be written again.
+    """
     return _shown(reprlib.repr(value))
 
 
@@ -165,7 +172,7 @@ def _read_table(path: Path, lines: Sequence[str], first: str) -> CaptionFile:
 
 
 def _delimiter(header: str) -> str | None:
-    """What separates the columns of a header line; None when it names no caption column."""
+    """Return the column delimiter of a header line. None when the line names no caption column."""
     captions_only = None
     for delimiter in (",", ";", "\t", "|"):
         try:
@@ -182,7 +189,7 @@ def _delimiter(header: str) -> str | None:
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
-    """Column numbers by lower-case name; the first of two equal names wins."""
+    """Return column numbers by lower-case name. The first of two equal names wins."""
     columns: dict[str, int] = {}
     for number, name in enumerate(header):
         columns.setdefault(name.strip(' "').lower(), number)
@@ -190,7 +197,7 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
 
 
 def _find(columns: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """The value under the first of ``names`` that is there, else None."""
+    """Return the value under the first of ``names`` present, else None."""
     return next((columns[name] for name in names if name in columns), None)
 
 
@@ -226,7 +233,7 @@ def _with_lost_delimiter(cells: list[str], width: int) -> list[str]:
 def _rows(
     path: Path, lines: Sequence[str], delimiter: str, quoted: bool = True
 ) -> list[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the number of the line it begins on."""
+    """Return the non-blank rows, each with its first line number."""
     reader = _reader(lines, delimiter, quoted)
     rows: list[tuple[int, list[str]]] = []
     start = 1
@@ -236,7 +243,7 @@ def _rows(
                 rows.append((start, cells))
             start = reader.line_num + 1
     except csv.Error:
-        # Files with tabs or bars are mostly written without quoting: there a stray quote is a letter.
+        # Files with tabs or bars are usually written without quoting: there a quote is an ordinary letter.
         if delimiter not in ",;":
             return _rows(path, lines, delimiter, quoted=False)
         reason = "a double quote opens here and is not closed before the next delimiter"
@@ -251,7 +258,7 @@ def _reader(lines: Sequence[str], delimiter: str, quoted: bool = True) -> Any:
         delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         skipinitialspace=delimiter in ",;",
-        # Without it an unclosed quote swallows every following line in silence.
+        # Without this, an unclosed quote silently swallows all following lines.
         strict=quoted,
     )
 
@@ -314,14 +321,14 @@ def _object_record(path: Path, where: str, entry: Any) -> Record:
 
 
 def _string(path: Path, where: str, what: str, value: Any) -> str | None:
-    """``value`` itself; raises ``CaptionFileError`` unless it is a string or null."""
+    """Return ``value`` if it is a string or null. Raises ``CaptionFileError`` otherwise."""
     if value is not None and not isinstance(value, str):
         raise _bad_entry(path, where, f"the {what} is not a string: {_shown_value(value)}")
     return value
 
 
 def _objects(path: Path, where: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a JSON list with their places; raises ``CaptionFileError`` for anything else."""
+    """Yield the objects of a JSON list with their places. Raises ``CaptionFileError`` for anything else."""
     if not isinstance(value, list):
         raise _bad_entry(path, where, "expected a list of objects")
     for number, entry in enumerate(value):
@@ -338,7 +345,10 @@ def _required(path: Path, where: str, entry: Mapping[str, Any], key: str) -> str
 
 
 def _karpathy_records(path: Path, document: Mapping[str, Any]) -> Iterator[Record]:
-    """Records; ``kind`` of a sentence, ``source`` and ``objects`` of an image are additions of ours."""
+    """Yield the records of a Karpathy JSON file.
+
+    The format has three additions of ours: ``kind`` of a sentence, ``source`` and ``objects`` of an image.
+    """
     for where, image in _objects(path, "images", document["images"]):
         name = _required(path, where, image, "filename")
         folder = _string(path, where, "filepath", image.get("filepath"))
@@ -355,7 +365,10 @@ def _karpathy_records(path: Path, document: Mapping[str, Any]) -> Iterator[Recor
 
 
 def _object_names(path: Path, where: str, value: Any) -> tuple[str, ...] | None:
-    """A list of names, or None where there is none: an empty list says that nobody looked."""
+    """Return a list of names, or None if missing or empty.
+
+    An empty list means that the objects were not recorded.
+    """
     if not value:
         return None
     if not isinstance(value, list):
@@ -377,7 +390,7 @@ def _coco_records(path: Path, document: Mapping[str, Any]) -> Iterator[Record]:
 
 
 def _identity(path: Path, where: str, entry: Mapping[str, Any], key: str) -> int | str:
-    """A number or a text. In Python the key True would be the key 1."""
+    """Return an id, a number or a text. A boolean is refused: in Python the key True equals the key 1."""
     value = entry.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise _bad_entry(path, where, f'"{key}" is neither a number nor a text: {_shown_value(value)}')

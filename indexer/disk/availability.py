@@ -1,7 +1,8 @@
-"""Gone for good, or only out of reach: no photo leaves the library because its drive is away.
+"""Tell deleted photos from photos on a disconnected drive.
 
-A drive that is away leaves its mount point empty, or takes it along; an error of any other kind says nothing
-about what was there. All of these ask the disk, and none raises ``OSError`` unless it says so.
+No photo leaves the library because its drive is disconnected. Such a drive leaves its mount point empty, or
+the mount point disappears too. Any other error says nothing about the files. All functions here read the
+disk, and none raises ``OSError`` unless it says so.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from pathlib import Path
 
 from twobranch.common.paths import is_folder
 
-# Where systems make a folder for each drive and take it away with the drive.
+# Folders in which systems create a mount point for each drive and remove it with the drive.
 DRIVES = re.compile(r"/mnt|/Volumes|/media(/[^/]+)?|/run/media/[^/]+")
 
 
 def is_there(path: Path) -> bool:
-    """False for a file or folder that is missing; what is out of reach is not gone."""
+    """Return False for a missing file or folder. A path that cannot be reached counts as present."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -28,7 +29,7 @@ def is_there(path: Path) -> bool:
 
 
 def can_be_listed(folder: Path) -> bool:
-    """True for a folder that we can look into."""
+    """Return True for a folder that can be listed."""
     try:
         with os.scandir(folder):
             return True
@@ -37,7 +38,7 @@ def can_be_listed(folder: Path) -> bool:
 
 
 def leads_anywhere(path: Path) -> bool:
-    """False for a link to nothing, as one to a drive that is away."""
+    """Return False for a broken link. A link to a disconnected drive is one."""
     try:
         path.stat()
     except OSError:
@@ -46,7 +47,10 @@ def leads_anywhere(path: Path) -> bool:
 
 
 def is_same_folder(folder: Path, before: os.stat_result) -> bool:
-    """False for a folder that went since ``before``, or was the mount point of a drive that went."""
+    """Return True if the folder is still the one seen before.
+
+    ``before`` is its earlier status. False if the folder disappeared or its drive was disconnected.
+    """
     try:
         now = os.stat(folder)
     except OSError:
@@ -55,12 +59,15 @@ def is_same_folder(folder: Path, before: os.stat_result) -> bool:
 
 
 def is_empty(folder: Path) -> bool:
-    """True for a folder with nothing at all in it. Raises ``OSError`` for one that cannot be listed."""
+    """Return True for a folder with no entries. Raises ``OSError`` for one that cannot be listed."""
     return not any(folder.iterdir())
 
 
 def may_be_mount_point(folder: Path) -> bool:
-    """True for a folder that is empty, or cannot be listed any more: a drive that went leaves it so."""
+    """Return True for a folder that is empty or cannot be listed.
+
+    A disconnected drive leaves its mount point so.
+    """
     try:
         return is_empty(folder)
     except OSError:
@@ -68,27 +75,33 @@ def may_be_mount_point(folder: Path) -> bool:
 
 
 def may_be_unmounted(path: Path) -> bool:
-    """True for a missing path that may be away with its drive: so may its folder, or that is left empty."""
+    """Return True if a missing path may be on a disconnected drive.
+
+    Its folder is then one that holds mount points, or may be an empty mount point.
+    """
     return bool(DRIVES.fullmatch(path.parent.as_posix())) or may_be_mount_point(path.parent)
 
 
 def may_be_away(path: Path) -> bool:
-    """True for a path that is empty, or missing with all about it: so it looks when its drive is away."""
+    """Return True for a path whose drive may be disconnected.
+
+    Such a path is an empty folder, or is missing and its folder may be a mount point.
+    """
     try:
         return is_empty(path) if is_folder(path) else not is_there(path) and may_be_unmounted(path)
-    except OSError:  # not to be listed: a scan says so
+    except OSError:  # the folder cannot be listed; a scan reports it
         return False
 
 
 def is_deleted(path: Path, root: Path) -> bool:
-    """True for a path in a root that is missing while the root is there and not an empty mount point."""
+    """Return True for a missing path whose root is present. The root must not be an empty mount point."""
     return not is_there(path) and not may_be_mount_point(root)
 
 
 def drives_away(drives: frozenset[str], mounted: frozenset[str], filled: frozenset[str]) -> frozenset[str]:
-    """The folders out of ``drives`` whose drive is away.
+    """Return the folders out of ``drives`` whose drive is disconnected.
 
-    ``drives`` had a drive with photos mounted when they were last scanned; ``mounted`` have one now, and
-    ``filled`` are not empty.
+    ``drives`` are folders where a drive with photos was mounted at the last scan; ``mounted`` are those where
+    one is mounted now, and ``filled`` those that are not empty.
     """
     return drives - mounted - filled

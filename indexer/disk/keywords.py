@@ -1,5 +1,7 @@
-"""The words that people and programs wrote into a photo: its keywords, title and description, from EXIF, IPTC
-and XMP."""
+"""Keywords, title and description of a photo.
+
+They are what people and programs wrote into its EXIF, IPTC and XMP.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +14,23 @@ from itertools import islice
 from PIL import ExifTags, Image, IptcImagePlugin
 
 _MOST_CHARACTERS = 2000  # of all the words of one photo
-_MOST_XMP = 1 << 18  # bytes of a packet that are looked at; keywords take some hundred
+_MOST_XMP = 1 << 18  # bytes of a packet that are read; keywords take a few hundred
 _XP_TAGS = (ExifTags.Base.XPTitle, ExifTags.Base.XPKeywords, ExifTags.Base.XPComment, ExifTags.Base.XPSubject)
 _IPTC_TAGS = ((2, 5), (2, 25), (2, 105), (2, 120))  # title, keywords, headline, caption
-# "OLYMPUS DIGITAL CAMERA", "SONY DSC": what cameras write for lack of a description.
+# "OLYMPUS DIGITAL CAMERA", "SONY DSC": placeholders that cameras write instead of a description.
 _BOILERPLATE = re.compile(r"[A-Z ]*(DIGITAL CAMERA|DSC)")
 _CHARSETS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16"}  # the first 8 bytes of a UserComment
 _XMP_FIELDS = ("dc:title", "dc:subject", "dc:description")
-_MOST_TEXTS = 1000  # of one kind; the words of a photo are cut long before
+_MOST_TEXTS = 1000  # of one kind; _MOST_CHARACTERS is usually reached long before
 
 
 def read_keywords(data: bytes, exif: Image.Exif) -> str | None:
-    """The keywords, titles and descriptions in a photo file's bytes, a line each; None where it has none.
+    """Return a photo's keywords, titles and descriptions, a line each.
 
-    Never raises: what is damaged is left out on its own.
+    ``data`` are the file's bytes. Returns None if there are none. Never raises: damaged parts are left out
+    one by one.
     """
-    lines: dict[str, str] = {}  # by how they compare: programs write the same words in all three ways
+    lines: dict[str, str] = {}  # by lower case: programs write the same words in all three formats
     for read in (_exif_texts, _iptc_texts, _xmp_texts):
         try:
             for text in islice(read(data, exif), _MOST_TEXTS):
@@ -35,7 +38,7 @@ def read_keywords(data: bytes, exif: Image.Exif) -> str | None:
                 line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
                 if line and not _BOILERPLATE.fullmatch(line):
                     lines.setdefault(line.lower(), line)
-        # The file decides the type of every value, and Pillow raises what it likes on damaged ones.
+        # The file decides the type of every value, and Pillow raises many types of errors for damaged ones.
         except Exception:
             continue
     return "\n".join(lines.values())[:_MOST_CHARACTERS] or None
@@ -45,26 +48,29 @@ def _exif_texts(data: bytes, exif: Image.Exif) -> Iterator[str]:
     yield _decoded(exif.get(ExifTags.Base.ImageDescription))
     for tag in _XP_TAGS:
         value = exif.get(tag)
-        if isinstance(value, (bytes, tuple)):  # `bytes` of a number would be that many bytes of memory
+        if isinstance(value, (bytes, tuple)):  # `bytes(number)` would allocate that many bytes
             yield bytes(value[: 2 * _MOST_CHARACTERS]).decode("utf-16-le", "ignore").partition("\0")[0]
     comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
     comment = comment[: 2 * _MOST_CHARACTERS]
     if isinstance(comment, str):
         yield comment
-    elif comment[:8] in _CHARSETS:  # of others it is mostly a program's own data
+    elif comment[:8] in _CHARSETS:  # with another charset it is mostly a program's own data
         yield _user_comment(comment[8:], _CHARSETS[comment[:8]])
 
 
 def _user_comment(value: bytes, charset: str) -> str:
-    """Of UTF-16 without a mark, the byte order is the one that makes more Latin letters: programs do not
-    always keep to that of the file."""
+    """Decode an EXIF user comment.
+
+    Programs do not always use the file's byte order. For UTF-16 without a byte order mark, the order that
+    gives more Latin letters is used.
+    """
     if charset == "utf-16" and value[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         charset = "utf-16-be" if value[::2].count(0) > value[1::2].count(0) else "utf-16-le"
     return value.decode(charset, "ignore").partition("\0")[0]
 
 
 def _iptc_texts(data: bytes, exif: Image.Exif) -> Iterator[str]:
-    # The kinds of file that Pillow knows IPTC in.
+    # The file formats from which Pillow reads IPTC.
     with Image.open(io.BytesIO(data), formats=("JPEG", "TIFF")) as image:
         info = IptcImagePlugin.getiptcinfo(image) or {}
     for tag in _IPTC_TAGS:
@@ -74,13 +80,16 @@ def _iptc_texts(data: bytes, exif: Image.Exif) -> Iterator[str]:
 
 
 def _xmp_texts(data: bytes, exif: Image.Exif) -> Iterator[str]:
-    """By searching the bytes, as the XMP specification means packets to be found in any kind of file; and by
-    pattern, so that no entity of the file is ever resolved."""
+    """Yield the texts of an XMP packet found in the file's bytes.
+
+    Searching the bytes is how the XMP specification means packets to be found in any kind of file. The packet
+    is read by pattern, so that no XML entity is ever resolved.
+    """
     start = data.find(b"<x:xmpmeta")
     end = data.find(b"</x:xmpmeta", start, start + _MOST_XMP) if start >= 0 else -1
     if end < 0:
         return
-    # Tag by tag: a pattern for a whole field would look for its end anew from each of many beginnings.
+    # Tag by tag: a pattern for a whole field would search for its end again from each of many starts.
     field = item = None  # the field we are in, and the text after <rdf:li>
     items: list[str] = []
     for part in data[start:end].decode("utf-8", "replace").split("<")[1:]:
@@ -101,7 +110,7 @@ def _xmp_texts(data: bytes, exif: Image.Exif) -> Iterator[str]:
 
 
 def _decoded(value: object) -> str:
-    """Text of a tag that should be ASCII or UTF-8, and is often Latin-1."""
+    """Decode a tag's text as UTF-8 or else Latin-1. It should be ASCII or UTF-8, but is often Latin-1."""
     if isinstance(value, (bytes, str)):
         value = value[: 4 * _MOST_CHARACTERS]  # of UTF-8
     if not isinstance(value, bytes):

@@ -1,4 +1,4 @@
-"""A limit on what the photos that are being decoded take together."""
+"""A memory limit shared by all photos being decoded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Condition
 
 
 class Memory:
-    """Bytes that threads share. One photo that is larger than all of them is let through alone."""
+    """A number of bytes that threads share. One photo larger than all of them may run alone."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -17,9 +17,9 @@ class Memory:
 
     @contextmanager
     def room_for(self, n: int) -> Iterator[None]:
-        """Waits until ``n`` bytes are free, and holds them for as long as the block lasts.
+        """Wait for ``n`` free bytes and hold them during the block.
 
-        Never to be nested: two threads would wait for each other.
+        Must not be nested: two threads would wait for each other.
         """
         n = min(n, self._limit)
         with self._changed:

@@ -1,7 +1,8 @@
-"""Paths as a file system lists them, where it answers to other spellings too.
+"""Paths in the spelling of the file system's own listings.
 
-macOS and Windows take ``Photos/A.JPG`` for ``photos/a.jpg``, and macOS a composed é for a decomposed one. The
-catalogue compares paths letter by letter, so what a person typed becomes what a scan would find.
+On macOS and Windows ``Photos/A.JPG`` also opens ``photos/a.jpg``, and on macOS a composed é also opens a
+decomposed one. The catalogue compares paths letter by letter, so a typed path is changed to the spelling that
+a scan finds.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from pathlib import Path
 
 
 def as_listed(path: Path) -> Path:
-    """An absolute path in the spelling of its folders' listings, as far as they can be read.
+    """Return an absolute path in the spelling of its folders' listings.
 
-    Where spellings are told apart that is the path itself, for one look at each part; only else are folders
-    listed.
+    A folder that cannot be listed keeps the given spelling. Where the file system tells spellings apart, the
+    result is the path itself, at the cost of a few status calls for each part; otherwise folders are listed.
     """
     listed = Path(path.anchor)
     for name in path.parts[1:]:
@@ -24,9 +25,11 @@ def as_listed(path: Path) -> Path:
 
 
 def folded(text: str | bytes | None) -> str:
-    """A name without its case and in composed Unicode, as macOS does not write it: names that differ in
-    nothing else are one. What is not UTF-8 becomes ``?`` in a glob, which means any letter, and one letter in
-    a name."""
+    """Return a name in lower case and composed Unicode, for comparison.
+
+    Names that differ only in case or composition become equal (macOS decomposes names). A byte that is not
+    UTF-8 becomes ``?``, which in a glob means any letter, and in a name is one letter.
+    """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     whole = (text or "").encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,8 @@
-"""Opening what has a photo's name: it may be anything, and may become anything else at any moment.
+"""Open photo files safely: only regular files, checked again once open.
 
-Whoever may write into a folder of photos may put there, in a photo's place, a link to a file that only we can
-read, or a second name of it. So a file is known again by what the system says of it once it is open.
+A path with a photo's name may lead to anything, and may change at any moment. A person who can write into a
+folder of photos may replace a photo by a link to a file that only we can read, or by a second name of it. So
+a file is identified by what the system reports about it once it is open.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import BinaryIO
 
 from twobranch.common.errors import ImageError
 
-MAX_BYTES = 1 << 30  # as the largest photo that `load_photo` takes, uncompressed with 16 bits a channel
+MAX_BYTES = 1 << 30  # the size of the largest photo `load_photo` takes, uncompressed, 16 bits a channel
 CHANGED = "changed since it was indexed; run `index`"
 _BLOCK = 1 << 20
 _KINDS = {
@@ -25,12 +26,12 @@ _KINDS = {
 
 
 def open_file(path: Path) -> BinaryIO:
-    """The regular file at ``path``, open for reading.
+    """Open the regular file at ``path`` for reading.
 
-    Raises ``ImageError`` for what is none, and for a link that leads nowhere; ``OSError`` as ``open`` does.
+    Raises ``ImageError`` for anything but a regular file and for a broken link; ``OSError`` as ``open`` does.
     """
     try:
-        # Asked before it is opened: a device may do anything when it is.
+        # Checked before opening, because opening a device may have side effects.
         _check_regular(path, path.stat())
     except OSError as error:
         if not path.is_symlink():
@@ -39,7 +40,7 @@ def open_file(path: Path) -> BinaryIO:
         raise ImageError(path, f"a link {fact}") from None
     file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the caller's to close)
     try:
-        _check_regular(path, os.fstat(file.fileno()))  # it may have been replaced since
+        _check_regular(path, os.fstat(file.fileno()))  # the file may have been replaced since
     except ImageError:
         file.close()
         raise
@@ -47,9 +48,9 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_file(path: Path, content: str | None = None) -> bytes:
-    """The bytes of the photo file at ``path``.
+    """Read the bytes of the photo file at ``path``.
 
-    Raises ``ImageError`` for what cannot be read, and where they are not those that ``content`` names.
+    Raises ``ImageError`` if it cannot be read, or if its bytes are not those that ``content`` names.
     """
     try:
         with open_file(path) as file:
@@ -66,7 +67,7 @@ def read_file(path: Path, content: str | None = None) -> bytes:
 
 
 def digest_of(file: BinaryIO) -> bytes:
-    """The sha256 of an open file, which is then at its beginning again."""
+    """Return the sha256 of an open file and rewind it."""
     file.seek(0)
     digest = hashlib.sha256()
     while block := file.read(_BLOCK):
@@ -76,16 +77,16 @@ def digest_of(file: BinaryIO) -> bytes:
 
 
 def content_name(content_hash: bytes | None) -> str | None:
-    """The name of a file's content in hits and answers, from its sha256."""
+    """Return the name of a file's content, from its sha256. Hits and answers use it."""
     return content_hash[:8].hex() if content_hash else None
 
 
 def identity_of(status: os.stat_result, is_link: bool) -> str | None:
-    """What tells an open file from any other: ``file 2049 131 1700000000000000000``.
+    """Return an open file's identity, such as ``file 2049 131 1700000000000000000``.
 
-    Whether its name is that of a link, its device, its inode, and the time of its last change, its attributes
-    and names among it, which nobody can set: an inode may be given to another file, but not with its time.
-    None where the file system numbers no files.
+    Its parts are: "link" if the name is that of a link, else "file"; the device; the inode; and the time of
+    the last change, including changes of attributes and names. No program can set this time, so an inode
+    given to another file comes with another time. None where the file system does not number files.
     """
     if not status.st_ino:
         return None
@@ -93,7 +94,10 @@ def identity_of(status: os.stat_result, is_link: bool) -> str | None:
 
 
 def is_same_file(identity: str | None, other: str | None) -> bool:
-    """Whether both are known and of one file with one name, that may have been written to, and of no link."""
+    """Return True if both identities are of one regular file.
+
+    Both must be known, with one name and not a link. The file may have been written to in between.
+    """
     if identity is None or other is None:
         return False
     return identity.split()[:-1] == other.split()[:-1] and identity.startswith("file ")
@@ -109,5 +113,5 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """A pipe would wait for somebody to write into it. Windows has neither the flag nor such pipes."""
+    """Open without blocking: a pipe would wait for a writer. Windows has neither the flag nor such pipes."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,4 +1,7 @@
-"""One photo file, read, hashed and decoded; what is wrong with it is part of the answer, not an exception."""
+"""Read, hash and decode one photo file.
+
+Errors with the photo are part of the result, not exceptions.
+"""
 
 from __future__ import annotations
 
@@ -22,20 +25,20 @@ from twobranch.indexer.disk.memory import Memory
 from twobranch.indexer.disk.open import MAX_BYTES, identity_of, open_file
 from twobranch.indexer.disk.walk import FoundFile
 
-# For one photo that is no larger than usual. One of 128 megapixels takes 5 on the machine where this was
-# written; what takes more was made to.
+# The time limit for a photo of at most the default number of pixels. A photo of 128 megapixels takes 5 s on
+# one desktop machine; a file that takes more than this limit was built to.
 _SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)  # there may be a million
 class Job:
-    """A photo file to read. ``scanned``: this run found it there; else it may be out of reach."""
+    """A photo file to read. ``scanned`` is True if this run found the file; else it may be out of reach."""
 
     root_id: int
     root: Path
     file: FoundFile
     image_id: int | None = None  # None for a file that is not in the catalogue
-    known_hash: bytes | None = None  # of the content whose vector the catalogue has already
+    known_hash: bytes | None = None  # of content whose vector is already in the catalogue
     scanned: bool = True
 
     @property
@@ -46,25 +49,28 @@ class Job:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was found in a photo file."""
+    """The pixels and facts of a decoded photo."""
 
     pixels: NDArray[np.uint8]  # (V, S, S, 3)
     width: int
     height: int
     facts: PhotoFacts
-    keywords: str | None  # and title and description, a line each
+    keywords: str | None  # with title and description, a line each
 
 
 @dataclass(frozen=True)
 class Read:
-    """A file that was read: decoded, or with the reason why not, or not decoded because it is known."""
+    """The result of reading a file.
+
+    It is decoded, failed with a reason, or not decoded because its content is known.
+    """
 
     job: Job
     digest: bytes | None = None
     decoded: Decoded | None = None
     failure: str | None = None
     unreachable: bool = False
-    identity: str | None = None  # of the file that it was; None where nothing was read
+    identity: str | None = None  # of the file that was read; None if nothing was read
 
 
 def read_photo(
@@ -75,17 +81,18 @@ def read_photo(
     memory: Memory,
     max_pixels: int = MAX_PIXELS,
 ) -> Read:
-    """The photo of ``job``, unless its content is one of ``known``; waits until ``memory`` has room for it.
+    """Read the photo of ``job``, and decode it unless already known.
 
-    A photo of more than ``max_pixels`` is refused. Safe to be called from many threads.
+    Its content is known if it is one of ``known``. Waits until ``memory`` has room for the photo. A photo of
+    more than ``max_pixels`` is refused. Safe to call from many threads.
     """
     try:
         with open_file(job.path) as file:
-            # Header and content come from one open file, whatever the name stands for by then.
+            # Header and content come from one open file, even if the name leads to another one meanwhile.
             before = os.fstat(file.fileno())
             if before.st_size > MAX_BYTES:
                 return Read(job, failure=f"larger than {MAX_BYTES >> 30} GB")
-            with memory.room_for(before.st_size):  # for the header alone, of some kinds all is read
+            with memory.room_for(before.st_size):  # for some formats, reading the header reads the whole file
                 needed = before.st_size + decoding_bytes(file, job.path, size, views, max_pixels)
             with memory.room_for(needed):
                 file.seek(0)
@@ -101,15 +108,15 @@ def read_photo(
     except MemoryError:
         return Read(job, failure="not enough memory to read it")
     except OSError as error:
-        # A photo of another root may lie on a drive that is not mounted; one that was there a moment
-        # ago and is gone now, alone or with its drive, is for the next run.
+        # A photo of another root may be on a drive that is not mounted. One that disappeared since the scan,
+        # alone or with its drive, is left to the next run.
         if not job.scanned or isinstance(error, FileNotFoundError) or not can_be_listed(job.root):
             return Read(job, unreachable=True)
         return Read(job, failure=(error.strerror or str(error)).lower())
 
 
 def _read(file: BinaryIO, size: int) -> bytes | None:
-    """The ``size`` bytes that the file has from here on; None when it has more or fewer."""
+    """Read exactly ``size`` bytes from here to the end. Returns None when there are more or fewer."""
     blocks = []
     left = size + 1
     while left > 0 and (block := file.read(left)):
@@ -133,7 +140,7 @@ def _decode(
         return Read(job, digest, failure=f"{error.reason}; {advice}")
     except ImageError as error:
         return Read(job, digest, failure=error.reason)
-    # None of them raises anything else, as far as anybody knows; one bad photo must not end a run.
+    # No other exception is known, but one bad photo must not end a run.
     except Exception as error:
         return Read(job, digest, failure=f"damaged ({type(error).__name__}: {error})")
     return Read(job, digest, Decoded(photo.pixels, photo.width, photo.height, facts, keywords))

@@ -1,4 +1,7 @@
-"""Paths relative to a root, as the catalogue keeps them: "/" between the parts, "" for the root itself."""
+"""Paths relative to a root, as the catalogue stores them.
+
+Parts are separated by "/"; the root itself is "".
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,36 @@ from pathlib import Path
 
 
 def relative_to_root(path: Path, root: Path) -> str:
-    """The path relative to the root. Raises ``ValueError`` for one outside of it."""
+    """Return the path relative to the root. Raises ``ValueError`` for a path outside it."""
     return "" if path == root else path.relative_to(root).as_posix()
 
 
 def covers(folder: str, path: str) -> bool:
-    """True where the path is the folder itself or lies below it."""
+    """Return True if the path is the folder or lies below it."""
     return folder in ("", path) or path.startswith(f"{folder}/")
 
 
 def is_below(path: str, folder: str) -> bool:
-    """True where the path lies below the folder and is not the folder itself."""
+    """Return True if the path lies below the folder. The folder itself does not."""
     return path != folder and covers(folder, path)
 
 
 def folders_above(path: str) -> Iterator[str]:
-    """The folders that hold a path, the nearest first; the last one is ""."""
+    """Yield the folders above a path, nearest first. The last one is ""."""
     while path:
         path = path.rpartition("/")[0]
         yield path
 
 
 def steps_to(path: str, folder: str) -> list[str]:
-    """The paths on the way down from the folder, which is left out, to the path, which is the last."""
+    """Return the paths from below the folder down to the path.
+
+    The folder is left out; the path is the last.
+    """
     return [step for step in accumulate(path.split("/"), "{}/{}".format) if len(step) > len(folder)]
 
 
 def parts_below(path: str, folder: str) -> list[str]:
-    """The names on the way down from the folder to a path in it; none for the folder itself."""
+    """Return the names on the way from the folder to the path. The list is empty for the folder itself."""
     below = path[len(folder) :].lstrip("/")
     return below.split("/") if below else []

@@ -1,4 +1,4 @@
-"""What scans of a root leave out: hidden files, excluded ones, and those that were forgotten."""
+"""The files that scans skip: hidden, excluded and forgotten ones."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from fnmatch import fnmatchcase
 from twobranch.common.paths import LIBRARY
 from twobranch.indexer.disk.relative_paths import is_below, parts_below, steps_to
 
-# Synology's thumbnails, and the pictures inside other people's JavaScript.
+# Synology's thumbnails, and the pictures inside JavaScript packages.
 SKIPPED_FOLDERS = frozenset({"@eaDir", "node_modules"})
 
 
 def is_hidden(name: str) -> bool:
-    """True for the name of a file or folder that scans leave out by default."""
+    """Return True for a name that scans skip by default."""
     return name.startswith(".") or name in SKIPPED_FOLDERS
 
 
 def is_hidden_below(path: str, folder: str) -> bool:
-    """True where the path, relative to a root, or a folder on the way to it is hidden.
+    """Return True if the path or a folder above it is hidden.
 
-    The folder itself may be hidden: who names it wants what is in it.
+    The path is relative to a root. Only parts below ``folder`` count: a user who names a hidden folder wants
+    its contents.
     """
     return any(map(is_hidden, parts_below(path, folder)))
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What scans of a root leave out, by folders relative to the root; "" is the root itself.
+    """The rules for what scans of a root skip.
 
-    A glob is matched with the path relative to the root and to the folder that it was given for, and with
-    each part of it. Whether hidden files and folders count is decided by what was said of the deepest folder
-    above them; generated ones and libraries never do.
+    Folders are relative to the root; "" is the root itself. A glob is matched with the path relative to the
+    root, with the path relative to the folder that the glob was given for, and with the name of each file and
+    folder on the way. The setting of the deepest folder above decides whether hidden files and folders count;
+    generated ones and libraries never do.
     """
 
     exclude: Mapping[str, Sequence[str]] = field(default_factory=dict)  # globs
@@ -40,15 +42,18 @@ class Rules:
     forgotten: frozenset[str] = frozenset()  # files and folders
 
     def leave_out(self, path: str) -> bool:
-        """True where a scan passes over what it finds at this path; the folders above it are not asked."""
+        """Return True if a scan skips this path. The folders above it are not considered."""
         return self._hide(path) or self._exclude(path)
 
     def lead_to(self, path: str, below: str) -> bool:
-        """True where a scan of ``below`` comes to this path in it."""
+        """Return True if a scan of ``below`` reaches this path in it."""
         return not any(map(self.leave_out, steps_to(path, below)))
 
     def exclude_on_the_way(self, path: str, below: str) -> bool:
-        """True where a glob, or that it was forgotten, keeps a scan of ``below`` from coming to the path."""
+        """Return True if a glob excludes the path or it was forgotten.
+
+        The same for the folders between ``below`` and the path.
+        """
         return any(map(self._exclude, steps_to(path, below)))
 
     def _hide(self, path: str) -> bool:
@@ -64,7 +69,7 @@ class Rules:
         for folder, globs in self.exclude.items():
             if is_below(path, folder):
                 ways = {path, path[len(folder) :].lstrip("/"), path.rpartition("/")[2]}
-                # "raw/" is what shells complete.
+                # A shell completes a folder as "raw/".
                 if any(fnmatchcase(way, glob.rstrip("/")) for glob in globs for way in ways):
                     return True
         return False

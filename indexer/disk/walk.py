@@ -1,4 +1,7 @@
-"""Folders to the photo files in them, with what tells whether a file has changed."""
+"""Find the photo files in folders.
+
+Each comes with the size and time that show whether it has changed.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from twobranch.indexer.disk.availability import drives_away, is_same_folder
 from twobranch.indexer.disk.relative_paths import covers
 from twobranch.indexer.disk.rules import EVERYTHING, Rules
 
-# SQLite's integers end here; some file systems hold times beyond (before the year 1677, after 2262).
+# The largest integer of SQLite. Some file systems hold times beyond it (before the year 1677, after 2262).
 _MAX_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)  # there may be a million
 class FoundFile:
-    """A photo file as the folder lists it."""
+    """A photo file as its folder lists it."""
 
     path: str  # relative to the root, with "/"
     size: int  # bytes
@@ -30,14 +33,14 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Scan:
-    """The photos below a folder, by relative path, and the folders that could not be listed."""
+    """The photos below a folder, and the folders that failed. ``files`` is by relative path."""
 
     files: dict[str, FoundFile]
     unreadable: tuple[str, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)  # photos whose kind needs an extra, by that
+    left_out: Mapping[str, int] = field(default_factory=dict)  # number of photos by the extra they need
     drives: frozenset[str] = frozenset()  # folders where another drive is mounted
-    away: frozenset[str] = frozenset()  # folders where one was; they are among the unreadable
-    empty_root: bool = False  # as the mount point of a drive that is away; then "" is among the unreadable
+    away: frozenset[str] = frozenset()  # folders whose drive is disconnected; included in `unreadable`
+    empty_root: bool = False  # the drive of the root may be disconnected; then "" is in `unreadable`
 
 
 def scan(
@@ -47,13 +50,13 @@ def scan(
     only: Container[str] | None = None,
     drives: Collection[str] = (),
 ) -> Scan:
-    """The photo files in ``root/below`` and its subfolders, in the order of their names.
+    """Find the photo files in ``root/below`` and its subfolders, sorted by name.
 
-    ``rules`` say what is left out, ``only`` holds the paths relative to ``root`` that count. Links to folders
-    are not followed (they can make loops), links to files are. What has a photo's name and is none, a pipe
-    or a link to nothing, is found too: reading it says what it is. A folder that cannot be listed is
-    reported, not raised; so is one of ``drives``, where another drive was mounted, that is missing or empty
-    now.
+    ``rules`` say what is skipped; ``only``, if given, holds the paths relative to ``root`` that count. Links
+    to folders are not followed (they can make loops), links to files are. A pipe or a broken link with a
+    photo's name is found too, and reading it reports the error. A folder that cannot be listed is reported,
+    not raised. The same holds for one of ``drives``, folders where another drive was mounted, that is missing
+    or empty now.
     """
     walk = _Walk(root, rules, only)
     unreadable: list[str] = []
@@ -72,21 +75,22 @@ def scan(
 
 
 class _Walk:
-    """One walk through the folders of a root; ``visit`` adds what a folder has."""
+    """One walk through a root. ``visit`` adds the photos of one folder."""
 
     def __init__(self, root: Path, rules: Rules, only: Container[str] | None) -> None:
         self._root = root
         self._rules = rules
         self._only = only
         self.files: dict[str, FoundFile] = {}
-        self.left_out: Counter[str] = Counter()  # photos, by the extra that their kind needs
+        self.left_out: Counter[str] = Counter()  # number of photos by the extra they need
         self.mounted: set[str] = set()  # folders where another drive begins
         self.filled: set[str] = set()  # folders with anything in them
 
     def visit(self, folder: str) -> list[str]:
-        """Add the photos of one folder; its subfolders, in the order of their names.
+        """Add the photos of one folder and return its sorted subfolders.
 
-        Raises ``OSError`` where the folder cannot be listed, or goes while it is; what was found stays.
+        Raises ``OSError`` if the folder cannot be listed or disappears during the visit; photos found so far
+        stay.
         """
         path = self._root / folder
         before = os.stat(path)
@@ -95,7 +99,7 @@ class _Walk:
         if entries:
             self.filled.add(folder)
         elif not is_same_folder(path, before):
-            raise FileNotFoundError(folder)  # its drive went
+            raise FileNotFoundError(folder)  # its drive was disconnected
         if before.st_dev != os.stat(path.parent).st_dev:
             self.mounted.add(folder)
         subfolders = []
@@ -110,15 +114,15 @@ class _Walk:
         return subfolders
 
     def _add(self, entry: os.DirEntry[str], name: str, folder: Path, before: os.stat_result) -> None:
-        """Add a photo file, unless it was deleted since it was listed or its kind needs an extra."""
+        """Add a photo file, unless it was deleted or needs an extra."""
         try:
             status = _status(entry)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and is_same_folder(folder, before):
                 return
             if error.errno != errno.ENAMETOOLONG:
-                raise  # a folder that does not let us at what it lists, or whose drive went
-            self.files[name] = FoundFile(name, 0, 0)  # of this name alone: reading it says so
+                raise  # no access to the folder's files, or its drive was disconnected
+            self.files[name] = FoundFile(name, 0, 0)  # the name is too long; reading the file reports it
             return
         if (extra := missing_extra(entry.name)) is not None:
             self.left_out[extra] += 1
@@ -127,28 +131,37 @@ class _Walk:
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result:
-    """The status of a file; of a link that is broken or leads to a folder, its own. Raises ``OSError``."""
+    """Return the status of a file.
+
+    A link that is broken or leads to a folder has the link's own. Raises ``OSError``.
+    """
     try:
         status = entry.stat()
     except OSError:
         if not entry.is_symlink():
             raise
         return entry.stat(follow_symlinks=False)
-    if stat.S_ISDIR(status.st_mode):  # a link: it is the same whatever is in the folder
+    if stat.S_ISDIR(status.st_mode):  # a link to a folder: its own status ignores the folder's contents
         return entry.stat(follow_symlinks=False)
     return status
 
 
 def is_photo_name(name: str) -> bool:
-    """True for a name that ends like a photo's."""
+    """Return True for a name with a photo's suffix."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def found_file(path: str, status: os.stat_result) -> FoundFile:
-    """The path, relative to the root, with the size and time that the catalogue compares."""
+    """Return the file with the size and time that the catalogue compares.
+
+    The path is relative to the root.
+    """
     return FoundFile(path, status.st_size, written_ns(status))
 
 
 def written_ns(status: os.stat_result) -> int:
-    """When the file was written, in nanoseconds since 1970, as far as SQLite can hold it."""
+    """Return the modification time in nanoseconds since 1970.
+
+    It is limited to the range of SQLite's integers.
+    """
     return max(-_MAX_INTEGER, min(status.st_mtime_ns, _MAX_INTEGER))

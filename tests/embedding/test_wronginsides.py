@@ -94,7 +94,7 @@ WRONG: dict[str, Wrong] = {
         CONFIG, "text_kind is 'pickle' rather than words or wordpiece", values={"text_kind": "pickle"}
     ),
     "figures in dev": Wrong(CONFIG, "a figure in dev is 'high'", values={"dev": {"rsum": "high"}}),
-    "recalls in dev": Wrong(CONFIG, "recalls in dev that are none", values={"dev": {"text_to_image": [1]}}),
+    "recalls in dev": Wrong(CONFIG, "a recall in dev is not a table", values={"dev": {"text_to_image": [1]}}),
     "a recall in dev": Wrong(
         CONFIG, "a figure in dev is None", values={"dev": {"text_to_image": {"R@1": None}}}
     ),
