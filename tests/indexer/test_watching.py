@@ -124,7 +124,7 @@ def test_a_root_that_vanishes_is_kept_and_refreshed_when_it_is_back(
     assert watched.watched == [["one", "two"], ["one"], ["one", "two"]]
     assert watched.refreshed == [["one", "two"], ["one"], ["two"]]
     assert watched.kept == Kept(refreshes=3, added=2)
-    assert f"{two / 'two'} is gone; it is looked at again when it is back" in watched.progress.notes
+    assert f"{two / 'two'} is gone; watching it continues when it is back" in watched.progress.notes
     assert sorted(images(library)) == ["one/a.png", "one/d.png", "two/b.png", "two/c.png"]
 
 
