@@ -265,7 +265,7 @@ def link_captions(run: Run, folders: Collection[Path], corpus_id: int | None = N
     photos that match a name equally well, one below ``folders`` comes first, then one in the folder of the
     caption file, then the one whose path within its root equals the name. A caption keeps its photo unless
     others match better. It then gets the best match, or none if several are equally good. Returns the number
-    of captions without photo, in the whole library.
+    of captions in the library that name a photo but have none.
     """
     named = select(Caption.id, Caption.corpus_id, Caption.image_name, Caption.image_id)
     named = named.where(Caption.image_name.is_not(None))
