@@ -40,7 +40,7 @@ def watch(as_json: Json = False) -> None:
     from twobranch.indexer.catalog.tables import Catalog, library_model
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.remembered import known_roots
-    from twobranch.indexer.update.watch import Kept, changes_on_disk, keep_current
+    from twobranch.indexer.update.watch import WatchStats, changes_on_disk, keep_current
 
     library = find_library(Given.library)
     stop = Event()
@@ -48,7 +48,7 @@ def watch(as_json: Json = False) -> None:
     model = library_model(library)
     if model is None:
         raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
-    progress, kept = Given.progress(), Kept()
+    progress, kept = Given.progress(), WatchStats()
 
     @lru_cache(maxsize=1)
     def load(name: str, variant: Variant) -> Encoder:

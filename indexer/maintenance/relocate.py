@@ -55,9 +55,7 @@ def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
         with closing(CatalogReader.open(library)) as reader:
             remove_orphans(reader)  # the thumbnails of forgotten photos must not stay
             if model is not None:
-                open_index(
-                    reader, "images", model.id, model.dim
-                )  # update the index file now rather than at the next search
+                open_index(reader, "images", model.id, model.dim)  # else the next search would update it
     return forgotten
 
 
@@ -86,9 +84,8 @@ def _forget(session: Session, given: Path) -> Forgotten:
     for id, root in roots.items():
         named_no_more = choices.targets(Path(root)) != without.targets(Path(root)) == {Path(root): None}
         if named_no_more and session.scalar(select(Image.id).where(Image.root_id == id).limit(1)) is None:
-            session.execute(
-                delete(Root).where(Root.id == id)
-            )  # else the whole root would be indexed from now on
+            # Else the whole root would be indexed from now on.
+            session.execute(delete(Root).where(Root.id == id))
     return Forgotten(path, len(ids), len(inside))
 
 

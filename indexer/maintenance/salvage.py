@@ -40,9 +40,7 @@ from twobranch.indexer.maintenance.integrity import (
 _PAGE = 16384  # bytes, in catalogues of this program (indexer.catalog.migrations)
 _HEADER = 100  # bytes
 _PAGE_COUNT = 28  # offset in the header
-_LONGEST = (
-    4  # the most by which a truncated file is extended, as a factor; a damaged header may have any size
-)
+_LONGEST = 4  # the most by which a truncated file grows, as a factor: a damaged header may have any size
 _ADDED = 64  # pages added to a truncated file; the first pages of most tables come before any rows
 _INTERIOR = 0x05  # the type of a page that points to other pages
 _NEEDED = {"roots", "images", "image_vectors"}

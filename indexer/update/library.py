@@ -323,7 +323,7 @@ def _scan(run: Run, place: ScanScope) -> Scan:
         if found.empty_root and not folder:
             continue  # the warning follows when the number of its photos is known
         fact = "cannot be reached (is its drive mounted?)" if folder in found.away else "cannot be listed"
-        run.warn(f"{scope.root / folder}: {fact}; its photos stay in the library as they are")
+        run.warn(f"{scope.root / folder}: {fact}; its photos are kept as they are")
     return found
 
 

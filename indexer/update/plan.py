@@ -178,9 +178,7 @@ def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress
     megapixels = _MADE_UP[0] * _MADE_UP[1] // 1_000_000
     return Rates(
         photos=report.images_per_s,
-        sample=f"{report.encoded} of these photos"
-        if paths
-        else f"generated photos of {megapixels} megapixels",
+        sample=f"{report.encoded} of these photos" if paths else f"generated photos, {megapixels} megapixels",
         multiplications=2 * len(block) ** 2 * encoder.dim / product,
         exact_bytes=rows.nbytes / exact,
         codes=_ROWS / scan_seconds(rows, _RUNS) / _OUT_OF_CACHE,

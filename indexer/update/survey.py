@@ -46,7 +46,8 @@ def scan_scopes(
 def plan_root(catalog: Catalog, scanned: Sequence[ScannedScope]) -> Plan:
     """Compare a root's photos with scans of places in it.
 
-    There is at least one scan."""
+    There is at least one scan.
+    """
     place = scanned[0].place
     names = [one.place.scope.below for one in scanned] if all(one.is_one_photo for one in scanned) else None
     with catalog.session() as session:

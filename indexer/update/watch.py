@@ -27,7 +27,7 @@ Source = Callable[[Sequence[Path]], Iterable[set[Path]]]
 
 
 @dataclass
-class Kept:
+class WatchStats:
     """The counts of all refreshes while a library is watched."""
 
     refreshes: int = 0
@@ -48,7 +48,7 @@ def keep_current(
     roots: Callable[[], Sequence[Path]],
     refresh: Callable[[Sequence[Path]], IndexReport],
     source: Source,
-    kept: Kept,
+    kept: WatchStats,
     progress: Progress,
 ) -> None:
     """Refresh roots when they change, until ``source`` ends.

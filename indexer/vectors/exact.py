@@ -83,10 +83,8 @@ class VectorIndex:
             kept = np.flatnonzero(np.isin(ids, np.asarray(among, dtype=np.int64)))
             ids = ids[kept]
             if len(wanted) >= _MANY_QUERIES or len(kept) < _FEW * len(rows):
-                rows, kept = (
-                    rows[kept],
-                    None,
-                )  # copying many rows costs more than scoring all
+                # Copying many rows costs more than scoring all of them.
+                rows, kept = rows[kept], None
         k = min(k, len(ids))
         if k < 1 or not len(wanted):
             shape = len(wanted), max(k, 0)
