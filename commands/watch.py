@@ -42,7 +42,7 @@ def watch(context: typer.Context, as_json: Json = False) -> None:
     from twobranch.indexer.catalog.tables import Catalog, library_model
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.remembered import known_roots
-    from twobranch.indexer.update.watch import Kept, changes_on_disk, keep_current
+    from twobranch.indexer.update.watch import WatchStats, changes_on_disk, keep_current
 
     library = find_library(Options.of(context).library)
     stop = Event()
@@ -50,7 +50,7 @@ def watch(context: typer.Context, as_json: Json = False) -> None:
     model = library_model(library)
     if model is None:
         raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
-    progress, kept = Options.of(context).progress(), Kept()
+    progress, kept = Options.of(context).progress(), WatchStats()
 
     @lru_cache(maxsize=1)
     def load(name: str, variant: Variant) -> Encoder:

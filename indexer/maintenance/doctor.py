@@ -1,7 +1,7 @@
-"""Looking through a whole library for damage, and mending what can be mended.
+"""The check of a whole library for damage, and its repair.
 
-Looking changes nothing: everything is opened for reading. ``index`` and searches notice most damage when they
-come upon it; this reads every byte that they trust.
+Checking changes nothing: all files are opened for reading. ``index`` and searches notice most damage when
+they read it; this check reads every byte on which they rely.
 """
 
 from __future__ import annotations
@@ -43,37 +43,38 @@ from twobranch.indexer.vectors.mapped_file import StoredVectors, read_vectors
 if TYPE_CHECKING:
     from twobranch.embedding.encoder import Encoder
 
-_MOST_MESSAGES = 3  # of SQLite's
+_MOST_MESSAGES = 3  # of SQLite's, that are shown
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found in one part of a library."""
+    """The result of checking one part of a library."""
 
     part: str
     fine: bool
     found: str
-    repair: str | None = None  # what `--repair` does about it, or what a person has to do
-    done: str | None = None  # by `--repair`
+    repair: str | None = None  # the action of `--repair`, or advice if it can do nothing
+    done: str | None = None  # the result of `--repair`
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of one of ``checks`` in ``doctor --json``."""
+        """Return an element of ``checks`` in ``doctor --json``."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class _Diagnosis:
     finding: Finding
-    mend: Callable[[], str] | None = None  # does it, and says what it did
+    mend: Callable[[], str] | None = None  # repairs the part, and returns a description
 
 
 def examine(
     library: Path, *, repair: bool = False, check_model: Callable[[Encoder], object] = lambda encoder: None
 ) -> list[Finding]:
-    """What is wrong with a library, part by part; ``repair`` mends each before the next is looked at.
+    """Check the parts of a library, and repair them with ``repair``.
 
-    ``check_model`` raises ``ModelError`` for what else is wrong with the model, beyond what its vectors need.
-    Raises ``LibraryError`` for one that is missing, newer than this program, or at work.
+    Each part is repaired before the next is checked. ``check_model`` raises ``ModelError`` for faults of the
+    model beyond those that affect vectors. Raises ``LibraryError`` for a library that is missing, newer than
+    this program, or in use by another process.
     """
     path = library / CATALOG
     if not path.is_file():
@@ -81,7 +82,7 @@ def examine(
     findings: list[Finding] = []
 
     def say(diagnosis: _Diagnosis) -> bool:
-        """Whether this part is fine, or is now."""
+        """Record a finding. Returns True if the part is fine or was repaired."""
         finding = diagnosis.finding
         if repair and diagnosis.mend is not None:
             finding = replace(finding, done=diagnosis.mend())
@@ -94,7 +95,7 @@ def examine(
     with held:
         if say(_catalogue(path.absolute())):
             if repair:
-                open_database(library)  # takes an older schema to the latest
+                open_database(library)  # upgrades an older schema
             if _version(path) == LATEST:
                 say(_words(path.absolute()))
                 say(_vectors(path.absolute()))
@@ -110,9 +111,10 @@ def examine(
 
 
 def catalogue_damage(library: Path) -> str | None:
-    """What is wrong with a library's catalogue and what to do, in a line; None if nothing is wrong.
+    """Describe the damage of a library's catalogue in a line.
 
-    For a program that has failed and asks whether this is why: it reads the whole catalogue.
+    The line says what to do as well. The result is None if the catalogue is fine. It reads the whole
+    catalogue, to find the cause of an error.
     """
     path = library.absolute() / CATALOG
     if not path.is_file():
@@ -138,20 +140,28 @@ def _wrong(part: str, found: str, repair: str, mend: Callable[[], str] | None = 
 def _lock(library: Path) -> _Diagnosis:
     lock = library / LOCK
     if not lock.exists():
-        return _fine("lock", "nobody holds it")
+        return _fine("lock", "not in use")
     try:
         with closing(sqlite3.connect(f"{lock.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:
-        pass  # held, or not readable: whoever wants it is told
+        pass  # held or not readable: the process that needs it gets the error
     except sqlite3.DatabaseError:
-        # Nobody can hold it in this state.
-        return _wrong("lock", "damaged: no `index` can start", "makes it anew", partial(_unlink, [lock]))
-    return _fine("lock", "nobody holds it")
+        # No process can hold it in this state.
+        return _wrong(
+            "lock",
+            "damaged: no `index` can start",
+            "deletes it; `index` creates it again",
+            partial(_unlink, [lock]),
+        )
+    return _fine("lock", "not in use")
 
 
 def _leftovers(library: Path) -> _Diagnosis:
-    """Files that a killed process did not finish; nobody writes any now, since we hold the lock."""
+    """Check for unfinished files of killed processes.
+
+    No process writes any now, since this one holds the lock.
+    """
     files = sorted(library.glob(LEFT_OVERS))
     if not files:
         return _fine("leftovers", "none")
@@ -184,7 +194,7 @@ def _catalogue(path: Path) -> _Diagnosis:
             if not is_possible(version):
                 return _wrong("catalogue", f"damaged: schema {version}", copy, mend)
             rows = connection.execute("PRAGMA integrity_check").fetchall()
-            # The words are looked at on their own: they can be made anew.
+            # The words have a check of their own: they can be built again.
             messages = [text for (text,) in rows if text != "ok" and "FTS5" not in text]
             if messages:
                 more = ["…"] if len(messages) > _MOST_MESSAGES else []
@@ -194,16 +204,16 @@ def _catalogue(path: Path) -> _Diagnosis:
                 said = f"damaged: schema {version}, with the tables of schema {likely}"
                 return _wrong("catalogue", said, copy, mend)
             if faults := schema_faults(connection, version):
-                return _wrong("catalogue", f"not as it should be: {', '.join(faults)}", copy, mend)
+                return _wrong("catalogue", f"differs from its schema: {', '.join(faults)}", copy, mend)
             if version < LATEST:
-                next_ = f"schema {version}; the next command takes it to {LATEST}, and keeps a copy"
+                next_ = f"schema {version}; the next command upgrades it to {LATEST}, and keeps a copy"
                 return _fine("catalogue", next_ if version else "empty")
             rows_wrong = [*value_faults(connection), *reference_faults(connection)]
             if rows_wrong:
                 return _wrong(
                     "catalogue",
                     "; ".join(map(str, rows_wrong)),
-                    "empties these values, or deletes their rows where they are needed",
+                    "empties these values, or deletes their rows if the value is required",
                     partial(_mend_rows, path),
                 )
             ((photos, captions),) = connection.execute(
@@ -216,10 +226,10 @@ def _catalogue(path: Path) -> _Diagnosis:
 
 def _salvage(path: Path) -> str:
     result = salvage(path)
-    _remake(path)  # a search looks for words in no table that is not there
+    _remake(path)  # a search needs the table of words
     for kind in GALLERIES:
         for file in sorted(path.parent.glob(f"{kind}-*")):
-            # What its checksum vouches for shows which vectors were damaged; then it has those of lost rows.
+            # An intact file shows which vectors were damaged. Then it goes: it has vectors of lost rows.
             _remove_vectors(path, {kind: _differing_from(file, path, kind)})
             file.unlink()
     return f"{result}; run `index` with the folders of your photos to encode again what was lost"
@@ -234,7 +244,7 @@ def _mend_rows(path: Path) -> str:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to the catalogue in one transaction."""
+    """Open the catalogue for one write transaction."""
     try:
         with closing(connect(path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -252,10 +262,10 @@ def _words(path: Path) -> _Diagnosis:
     with closing(connect(path, write=False)) as connection, tempfile.TemporaryDirectory() as folder:
         sound = words_are_sound(connection, Path(folder, "words.sqlite"))
     if sound is None:
-        return _fine("words", "not made yet; the next `index` makes them")
+        return _fine("words", "not built yet; the next `index` builds them")
     if sound:
-        return _fine("words", "those of every photo")
-    return _wrong("words", "damaged, or some photos are missing", "makes them anew", partial(_remake, path))
+        return _fine("words", "complete for all photos")
+    return _wrong("words", "damaged, or some photos are missing", "builds them again", partial(_remake, path))
 
 
 def _remake(path: Path) -> str:
@@ -263,7 +273,7 @@ def _remake(path: Path) -> str:
         drop_damaged_words(connection)
         refresh_words(connection)
         ((count,),) = connection.execute("SELECT COUNT(*) FROM words")
-    return f"made anew for {count:,} photos"
+    return f"built again for {count:,} photos"
 
 
 def _vectors(path: Path) -> _Diagnosis:
@@ -279,7 +289,7 @@ def _vectors(path: Path) -> _Diagnosis:
     return _wrong(
         "vectors",
         f"{found} are damaged (of a wrong dimension, or not of length 1)",
-        "removes them; the next `index` encodes what they stood for again",
+        "removes them; the next `index` encodes their photos or captions again",
         partial(_remove_vectors, path, wrong),
     )
 
@@ -294,7 +304,10 @@ def _remove_vectors(path: Path, broken: Mapping[Gallery, Sequence[int]]) -> str:
 
 
 def _index(catalog: CatalogReader, kind: Gallery, model: LibraryModel) -> _Diagnosis:
-    """The files that searches map into memory: their checksums, and row by row against the catalogue."""
+    """Check the index files of one kind.
+
+    Their checksums are compared, and their rows with the vectors of the catalogue.
+    """
     part, folder = f"index of {kind}", catalog.path.parent
     lists = lists_file(folder, kind, model.id)
     after = 0
@@ -304,28 +317,28 @@ def _index(catalog: CatalogReader, kind: Gallery, model: LibraryModel) -> _Diagn
             return _wrong(
                 part,
                 f"{lists.name} is damaged, or of another catalogue",
-                "deletes it; searches look at every vector until the next `index` builds it",
+                "deletes it; searches compare every vector until the next `index` builds it",
                 partial(_unlink, [lists, lists.with_name(f"{lists.name}.json")]),
             )
         after = loaded.newest
     path = index_file(folder, kind, model.id, tail=after > 0)
     if not path.exists():
-        return _fine(part, "lists" if after else "not made yet; the next search makes it")
+        return _fine(part, "lists" if after else "not built yet; the next search builds it")
     stored = read_vectors(path, verify=True)
     if stored is None or stored.rows.shape[1] != model.dim:
         return _wrong(part, f"{path.name} is damaged", *_rebuilding(catalog, kind, model, after, path))
     if stored.stamp != stamp(catalog, kind, model.id, after):
-        return _fine(part, "older than the catalogue; the next search brings it up to date")
+        return _fine(part, "older than the catalogue; the next search updates it")
     differing = list(_differing(catalog, kind, stored))
     if differing:
-        # The file has a checksum and the catalogue has none: the catalogue's are the damaged ones.
+        # The file matches its checksum and the catalogue has none, so the damage is in the catalogue.
         return _wrong(
             part,
-            f"{len(differing):,} vectors of the catalogue are not those that were put into {path.name}",
-            "removes them; the next `index` encodes what they stood for again",
+            f"{len(differing):,} vectors of the catalogue differ from those in {path.name}",
+            "removes them; the next `index` encodes their photos or captions again",
             partial(_remove_vectors, catalog.path, {kind: differing}),
         )
-    return _fine(part, f"{len(stored.ids):,} vectors, those of the catalogue")
+    return _fine(part, f"{len(stored.ids):,} vectors, the same as in the catalogue")
 
 
 def _rebuilding(
@@ -340,7 +353,11 @@ def _rebuilding(
 
 
 def _differing_from(file: Path, path: Path, kind: Gallery) -> list[int]:
-    """As ``_differing``; none where the file is no whole one of vectors, or of another history."""
+    """Return the ids of ``_differing`` for a vector file.
+
+    The list is empty if the file is damaged or no vector file, or has vectors of a state that this catalogue
+    never had.
+    """
     stored, model_id = read_vectors(file, verify=True), file.stem.rpartition("-")[2]
     if stored is None or not model_id.isdecimal():
         return []
@@ -350,7 +367,7 @@ def _differing_from(file: Path, path: Path, kind: Gallery) -> list[int]:
 
 
 def _differing(catalog: CatalogReader, kind: Gallery, stored: StoredVectors) -> Iterator[int]:
-    """The ids of vectors that the catalogue has, and that are others in the file."""
+    """Yield the ids of vectors that differ between catalogue and file."""
     for start in range(0, len(stored.ids), BLOCK):
         ids = stored.ids[start : start + BLOCK].tolist()
         there = catalog.vectors(kind, ids)
@@ -371,7 +388,9 @@ def _model(model: LibraryModel, check_model: Callable[[Encoder], object]) -> _Di
         encoder.check()
         check_model(encoder)
     except ModelError as error:
-        advice = "copy the model folder again, or encode everything with another: `index --model default`"
+        advice = (
+            "copy the model folder again, or encode everything with another model: `index --model default`"
+        )
         return _wrong("model", str(error), advice)
     if not same:
         return _wrong(
@@ -379,4 +398,4 @@ def _model(model: LibraryModel, check_model: Callable[[Encoder], object]) -> _Di
             f"{model.label} has changed since the library was indexed",
             f"encode everything again: `index --model {model.name}`",
         )
-    return _fine("model", f"{model.label}, its files have their checksums and fit together")
+    return _fine("model", f"{model.label}, its files match their checksums and one another")

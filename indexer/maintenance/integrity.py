@@ -1,7 +1,7 @@
-"""What must hold in a catalogue beyond what SQLite itself checks, and how what does not is mended.
+"""Checks of a catalogue beyond SQLite's own, and their repairs.
 
-SQLite keeps no checksums: a flipped bit in a page may leave a file that it finds nothing wrong with, and a
-date that is none. Plain ``sqlite3`` throughout: what is looked at here may be in any state.
+SQLite keeps no checksums: a flipped bit in a page may leave a file that passes its checks and an invalid
+date. This module uses plain ``sqlite3``, since the catalogue may be in any state.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from twobranch.indexer.catalog.settings import CHOICES
 from twobranch.indexer.update.changes import LAST_RUN
 from twobranch.indexer.vectors.codec import has_dim, squared_length
 
-UNIT = 1e-3  # how far from 1 the length of a vector may be; encoders give it to 1e-6
+UNIT = 1e-3  # the largest deviation of a vector's length from 1; encoders are exact to 1e-6
 _BLOCK = 10_000
-# What SQLite may have stored in a column that is declared so. Names of files may be bytes (catalog.OsText).
+# The storage classes of SQLite that are valid for a declared type. File names may be bytes (catalog.OsText).
 _STORED = {
     "INTEGER": ("integer",),
     "BOOLEAN": ("integer",),
@@ -36,7 +36,7 @@ _DATE = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][
 
 @dataclass(frozen=True)
 class Column:
-    """A column as the schema declares it."""
+    """A column in the schema."""
 
     name: str
     kind: str
@@ -46,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Fault:
-    """Rows of a table in which something does not hold."""
+    """Rows of a table with the same fault."""
 
     table: str
     what: str
@@ -57,7 +57,7 @@ class Fault:
 
 
 def fresh(version: int = LATEST) -> sqlite3.Connection:
-    """An empty catalogue of a schema version, in memory."""
+    """Create an empty catalogue of a schema version, in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     for migration in MIGRATIONS:
         if migration.version <= version:
@@ -67,28 +67,37 @@ def fresh(version: int = LATEST) -> sqlite3.Connection:
 
 
 def tables() -> list[str]:
-    """The names of the catalogue's tables; those that others refer to come first."""
+    """Return the names of the catalogue's tables.
+
+    A table comes after those that it refers to.
+    """
     with closing(fresh()) as connection:
         rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
         return [name for (name,) in rows if not name.startswith("sqlite_")]
 
 
 def columns(connection: sqlite3.Connection, table: str) -> list[Column]:
-    """The columns of one of ``tables()``."""
+    """Return the columns of one of ``tables()``."""
     rows = connection.execute(f"PRAGMA table_info({table})")
     return [Column(name, kind, bool(required), bool(key)) for _, name, kind, required, _, key in rows]
 
 
 def schema_faults(connection: sqlite3.Connection, version: int = LATEST) -> list[str]:
-    """The tables, indexes and triggers that are not as a new catalogue of that schema has them."""
+    """Return the tables, indexes and triggers that differ from the schema.
+
+    They are compared with those of a new catalogue of that version.
+    """
     with closing(fresh(version)) as new:
         wanted, there = _objects(new), _objects(connection)
     return [name for name, sql in wanted.items() if there.get(name) != sql]
 
 
 def likely_version(connection: sqlite3.Connection, said: int) -> int:
-    """The schema version that the tables, indexes and triggers of a file are most like; ``said``, where it is
-    one of several. Even names and statements may be damaged."""
+    """Return the schema version that the file resembles most.
+
+    Tables, indexes and triggers are compared; even their names and statements may be damaged. If several
+    versions are equally close, the result is ``said`` if it is one of them, else the latest.
+    """
     factory = connection.text_factory
     connection.text_factory = any_text
     try:
@@ -105,12 +114,15 @@ def likely_version(connection: sqlite3.Connection, said: int) -> int:
 
 
 def any_text(data: bytes) -> str:
-    """A ``text_factory`` for text that may be damaged: what is no ASCII becomes lone surrogates."""
+    """Decode text that may be damaged, as a ``text_factory``.
+
+    Bytes that are not ASCII become lone surrogates.
+    """
     return data.decode("ascii", "surrogateescape")
 
 
 def _objects(connection: sqlite3.Connection) -> dict[str, str]:
-    # A migration adds columns to what CREATE TABLE said, so both have gone the same way or a shorter one.
+    # SQLite appends a migration's columns to the CREATE TABLE text; `fresh` runs the same migrations.
     rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
     return {name: " ".join(sql.split()) for name, sql in rows if not name.startswith("sqlite_")}
 
@@ -119,9 +131,9 @@ def _objects(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def value_faults(connection: sqlite3.Connection) -> list[Fault]:
-    """Values that their column cannot have, such as dates that are none, and settings that cannot be read."""
+    """Find invalid values, such as bad dates, and unreadable settings."""
     faults = [
-        Fault(table, f"values of {column.name} that are none", count)
+        Fault(table, f"invalid values of {column.name}", count)
         for table, column, condition in _conditions(connection)
         if (count := _count(connection, table, condition))
     ]
@@ -130,7 +142,10 @@ def value_faults(connection: sqlite3.Connection) -> list[Fault]:
 
 
 def mend_values(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Empties such values, or deletes their rows where a value is needed; how many of each."""
+    """Empty invalid values, or delete their rows if a value is required.
+
+    Returns the numbers of emptied values and of deleted rows.
+    """
     emptied = deleted = 0
     for table, column, condition in _conditions(connection):
         if column.required or column.key:
@@ -144,7 +159,7 @@ def mend_values(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _conditions(connection: sqlite3.Connection) -> Iterator[tuple[str, Column, str]]:
-    """For each column the SQL that is true of values it cannot have."""
+    """Yield tables and columns with an SQL condition for invalid values."""
     connection.create_function("is_text", 1, _is_text, deterministic=True)
     for table in tables():
         for column in columns(connection, table):
@@ -159,7 +174,10 @@ def _conditions(connection: sqlite3.Connection) -> Iterator[tuple[str, Column, s
 
 
 def _is_text(value: bytes) -> bool:
-    """Whether it is UTF-8, and without NUL, which nothing puts into a catalogue and no path may hold."""
+    """Return True for UTF-8 text without NUL.
+
+    No path can contain NUL, and the program never stores it.
+    """
     try:
         return "\0" not in value.decode("utf-8")
     except UnicodeDecodeError:
@@ -167,7 +185,7 @@ def _is_text(value: bytes) -> bool:
 
 
 def _unreadable_settings(connection: sqlite3.Connection) -> list[str]:
-    """The keys of settings whose value would stop a command."""
+    """Return the keys of settings whose value would make a command fail."""
     unreadable = []
     for key, value in connection.execute("SELECT key, value FROM settings"):
         try:
@@ -191,7 +209,7 @@ def _count(connection: sqlite3.Connection, table: str, condition: str) -> int:
 
 
 def reference_faults(connection: sqlite3.Connection) -> list[Fault]:
-    """Rows that refer to rows which are not there."""
+    """Find rows that refer to missing rows."""
     counts = Counter(
         (table, parent) for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
     )
@@ -199,8 +217,11 @@ def reference_faults(connection: sqlite3.Connection) -> list[Fault]:
 
 
 def mend_references(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Empties such references, or deletes their rows, as deleting what they refer to would have done; how
-    many of each. With ``PRAGMA foreign_keys`` on or off."""
+    """Empty references to missing rows, or delete the rows that have them.
+
+    It does the same as deleting the rows that they refer to. Returns the numbers of emptied references and of
+    deleted rows. It works with ``PRAGMA foreign_keys`` on or off.
+    """
     emptied = deleted = 0
     while faults := connection.execute("PRAGMA foreign_key_check").fetchall():
         for table, rowid, _, number in faults:
@@ -218,7 +239,10 @@ def mend_references(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def broken_vectors(connection: sqlite3.Connection) -> dict[Gallery, list[int]]:
-    """The ids of vectors that are not of their model's dimension, or not of length 1."""
+    """Find vectors of a wrong dimension, or not of length 1.
+
+    The result is their ids by kind.
+    """
     dims = dict(connection.execute("SELECT id, dim FROM models"))
     broken: dict[Gallery, list[int]] = {kind: [] for kind in GALLERIES}
     for kind in GALLERIES:
@@ -231,7 +255,7 @@ def broken_vectors(connection: sqlite3.Connection) -> dict[Gallery, list[int]]:
 
 
 def delete_vectors(connection: sqlite3.Connection, broken: Mapping[Gallery, Sequence[int]]) -> None:
-    """Removes vectors, so that the next `index` encodes what they stood for again."""
+    """Delete vectors, so that the next `index` encodes them again."""
     for kind, ids in broken.items():
         connection.executemany(f"DELETE FROM {TABLES[kind]} WHERE id = ?", ((id_,) for id_ in ids))
 

@@ -1,4 +1,7 @@
-"""Taking photos out of a library, and telling it that its folders are somewhere else; no file is touched."""
+"""Removing photos from a library, and changing the paths of its folders.
+
+No photo file is changed.
+"""
 
 from __future__ import annotations
 
@@ -26,32 +29,33 @@ from twobranch.indexer.disk.relative_paths import covers, relative_to_root
 from twobranch.indexer.vectors.index import open_index
 
 _IDS_A_STATEMENT = 500
-_SAMPLE = 200  # photos that are looked for in the new place
+_SAMPLE = 200  # photos to look for in the new place
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What `forget` took out of the library for one path."""
+    """The result of `forget` for one path."""
 
     path: Path
     photos: int
-    roots: int  # that went as a whole
+    roots: int  # that were removed as a whole
 
 
 def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
-    """Takes folders and photos out of the library: rows, vectors and thumbnails go, files and captions stay.
+    """Remove folders and photos from the library.
 
-    A part of a folder that is still indexed stays away until it is named. Raises ``UserError`` for a path of
-    which the library has nothing (nothing is forgotten then), and ``LibraryError``.
+    Their rows, vectors and thumbnails are deleted; files and captions stay. A part of an indexed folder is
+    not indexed again until it is named. Raises ``UserError`` for a path that the library does not know
+    (nothing is forgotten then), and ``LibraryError``.
     """
     with closing(Catalog.open(library)) as catalog, indexing_lock(library, "forget"):
         with catalog.session(write=True) as session:
             forgotten = [_forget(session, path) for path in dict.fromkeys(paths)]
             model = active_model(session)
         with closing(CatalogReader.open(library)) as reader:
-            remove_orphans(reader)  # whoever forgets a photo wants no small one to stay
+            remove_orphans(reader)  # the thumbnails of forgotten photos must not stay
             if model is not None:
-                open_index(reader, "images", model.id, model.dim)  # else the next search would write it
+                open_index(reader, "images", model.id, model.dim)  # else the next search would update it
     return forgotten
 
 
@@ -80,7 +84,8 @@ def _forget(session: Session, given: Path) -> Forgotten:
     for id, root in roots.items():
         named_no_more = choices.targets(Path(root)) != without.targets(Path(root)) == {Path(root): None}
         if named_no_more and session.scalar(select(Image.id).where(Image.root_id == id).limit(1)) is None:
-            session.execute(delete(Root).where(Root.id == id))  # else all of it would count from now on
+            # Else the whole root would be indexed from now on.
+            session.execute(delete(Root).where(Root.id == id))
     return Forgotten(path, len(ids), len(inside))
 
 
@@ -89,7 +94,7 @@ def _forget(session: Session, given: Path) -> Forgotten:
 
 @dataclass(frozen=True)
 class MovedRoot:
-    """A root, before and after."""
+    """A root with its old and new path."""
 
     old: Path
     new: Path
@@ -98,15 +103,15 @@ class MovedRoot:
 
 @dataclass(frozen=True)
 class Relocation:
-    """What `relocate` did."""
+    """The result of `relocate`."""
 
     roots: tuple[MovedRoot, ...]
-    looked_for: int  # photos, a sample
-    found: int  # of them, with the size that the catalogue knows
-    caption_files: int  # that went along
+    looked_for: int  # photos of the sample
+    found: int  # of them, with the size in the catalogue
+    caption_files: int  # whose paths changed as well
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``relocate --json``."""
+        """Return the output of ``relocate --json``."""
         return {
             "folders": [
                 {"from": str(root.old), "to": str(root.new), "photos": root.photos} for root in self.roots
@@ -118,16 +123,16 @@ class Relocation:
 
 
 def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Relocation:
-    """Tells the library that the folders at ``old`` are at ``new`` now. Nothing is encoded or scanned.
+    """Change the paths of folders from ``old`` to ``new``.
 
-    ``old`` is a root or a folder above several, of this system or, in a library that comes from there, of
-    Windows. Raises ``UserError`` when it is neither, when ``new`` is no
-    folder, when fewer than half of a sample of the photos are there (``force`` takes that), and when roots
-    would come to lie in one another; and ``LibraryError``.
+    Nothing is encoded or scanned. ``old`` is a root or a folder above several roots. It may be a Windows path
+    in a library that was made there. Raises ``UserError`` if it is neither, if ``new`` is not a folder, if
+    fewer than half of a sample of the photos are there (``force`` accepts that), and if one root would lie in
+    another. Raises ``LibraryError`` as well.
     """
     new = as_listed(expanded(new).resolve())
     if not is_folder(new):
-        raise UserError(f"{new}: no such folder; name the one that holds the photos now")
+        raise UserError(f"{new}: no such folder; name the one that has the photos now")
     with (
         closing(Catalog.open(library)) as catalog,
         indexing_lock(library, "relocate"),
@@ -145,7 +150,7 @@ def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Rel
         counts = select(Image.root_id, func.count()).group_by(Image.root_id)
         photos = {row.root_id: row[1] for row in session.execute(counts)}
         rows = [MovedRoot(Path(root.path), moved[root.id], photos.get(root.id, 0)) for root in roots]
-        # In two steps: one root may go where another one is still.
+        # In two steps: a root may take the old path of another one.
         session.execute(update(Root), [{"id": id, "path": f"moving {id}"} for id in moved])
         session.execute(update(Root), [{"id": id, "path": str(path)} for id, path in moved.items()])
         caption_files = _move_corpora(session, old, new)
@@ -154,7 +159,10 @@ def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Rel
 
 
 def _meanings(path: Path) -> list[Path]:
-    """The absolute path as it is typed, and with its links followed: the catalogue may have either."""
+    """Return the forms in which the catalogue may have a path.
+
+    They are absolute: as typed, and with links followed.
+    """
     if is_of_windows(path):
         return [path]
     typed = Path(os.path.normpath(expanded(path).absolute()))
@@ -163,7 +171,10 @@ def _meanings(path: Path) -> list[Path]:
 
 
 def _roots_at(session: Session, given: Path) -> tuple[Path, list[Root]]:
-    """The meaning of ``given`` that roots lie at, and those roots."""
+    """Return the form of ``given`` that contains roots, and those roots.
+
+    Raises ``UserError`` if there are none.
+    """
     every = session.scalars(select(Root).order_by(Root.path)).all()
     for old in _meanings(given):
         roots = [root for root in every if lies_in(root.path, old)]
@@ -173,25 +184,28 @@ def _roots_at(session: Session, given: Path) -> tuple[Path, list[Root]]:
         above = [root.path for root in every if lies_in(old, root.path)]
         if above:
             raise UserError(
-                f"{given}: lies inside the folder {above[0]}; what moved within a folder is found by `index`"
+                f"{given}: lies inside the folder {above[0]}; `index` finds photos that moved within a folder"
             )
     raise UserError(f"{given}: not a folder of this library; `status` lists them")
 
 
 def _check_apart(session: Session, moved: dict[int, Path]) -> None:
-    """Raises ``UserError`` when a moved root would lie in another root, or hold it."""
+    """Raise ``UserError`` if a moved root would overlap with another."""
     staying = [Path(root.path) for root in session.scalars(select(Root)) if root.id not in moved]
     for path in moved.values():
         for other in staying:
             if path.is_relative_to(other) or other.is_relative_to(path):
                 raise UserError(
-                    f"{path}: would overlap with the folder {other}, which the library has as well; "
+                    f"{path}: would overlap with the folder {other}, which is also in the library; "
                     f"`forget {other}` first, or `index {path}` instead"
                 )
 
 
 def _look_for_photos(session: Session, moved: dict[int, Path]) -> tuple[int, int]:
-    """How many photos, evenly from all, were looked for in the new place, and how many were there."""
+    """Look for a sample of the photos in the new place.
+
+    The sample is spread evenly. Returns its size and the number found.
+    """
     ids = session.scalars(select(Image.id).where(Image.root_id.in_(moved)).order_by(Image.id)).all()
     sample = ids[:: max(1, len(ids) // _SAMPLE)]
     rows = session.execute(select(Image.root_id, Image.path, Image.size).where(Image.id.in_(sample))).all()
@@ -206,7 +220,10 @@ def _size(path: Path) -> int | None:
 
 
 def _move_corpora(session: Session, old: Path, new: Path) -> int:
-    """Takes along the caption files that lie with the photos; returns how many."""
+    """Change the paths of caption files that lie with the photos.
+
+    Returns their number.
+    """
     corpora = session.scalars(select(Corpus)).all()
     known = {corpus.path for corpus in corpora}
     count = 0

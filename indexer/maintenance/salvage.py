@@ -1,8 +1,9 @@
-"""A damaged catalogue, copied row by row into a new one; what cannot be read is left out and counted.
+"""Recovery of a damaged catalogue.
 
-SQLite reads a table by a tree of pages. Where a page is damaged the rows below it are lost, and those beside
-it are not: each table is read in ranges of row ids, and a range that fails is halved until the damaged rows
-are alone. A damaged first page is replaced by that of a new catalogue as far as that goes.
+Its rows are copied into a new one. Rows that cannot be read are left out and counted. SQLite stores a table
+as a tree of pages. If a page is damaged, the rows below it are lost, but not the others. So each table is
+read in ranges of row ids, and a range that fails is halved until the damaged rows are isolated. A damaged
+first page is replaced by that of a new catalogue, as far as possible.
 """
 
 from __future__ import annotations
@@ -36,37 +37,37 @@ from twobranch.indexer.maintenance.integrity import (
     tables,
 )
 
-_PAGE = 16384  # of catalogues that this program makes (indexer.catalog.migrations)
-_HEADER = 100
-_PAGE_COUNT = 28  # where it is in the header
-_LONGEST = 4  # times as long a cut file becomes again at most; a damaged header may say anything
-_ADDED = 64  # pages, to a file that was cut; the first ones of most tables come before any rows
-_INTERIOR = 0x05  # the kind of a page that points at others
+_PAGE = 16384  # bytes, in catalogues of this program (indexer.catalog.migrations)
+_HEADER = 100  # bytes
+_PAGE_COUNT = 28  # offset in the header
+_LONGEST = 4  # the most by which a truncated file grows, as a factor: a damaged header may have any size
+_ADDED = 64  # pages added to a truncated file; the first pages of most tables come before any rows
+_INTERIOR = 0x05  # the type of a page that points to other pages
 _NEEDED = {"roots", "images", "image_vectors"}
-# Where nothing says how high the ids go. Trying as many that are not there takes a few seconds.
+# The highest id to try if it is unknown. Trying so many missing ids takes a few seconds.
 _HIGHEST = 1 << 18
-_HIGHEST_KNOWN = 1 << 30  # what says more is damaged itself
-_ROWS = 1000  # that are in memory together
-_PROBED = 64  # from so many ids on a range is probed before it is halved, a page holding fewer or few more
+_HIGHEST_KNOWN = 1 << 30  # a stored number above this is damaged itself
+_ROWS = 1000  # in memory together
+_PROBED = 64  # ids: a longer range is probed before it is halved; a page has about as many rows or fewer
 _PROBES = 8
-# Tables that are made anew from the others, or copied without a word.
+# Tables that are built from the others, or copied without being counted.
 _STATES = "past_vector_states"
 _DERIVED = ("stale_words", "vector_states", _STATES)
-_ALIKE = 0.8  # of the text of a table, an index or a trigger, to be taken for it
+_ALIKE = 0.8  # the least similarity of a damaged table, index or trigger to the intended text
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What became of a table's rows."""
+    """The numbers of saved and lost rows of a table."""
 
     table: str
     saved: int
-    lost: int | None  # ids that an index lists, or that lie where nothing can be read; None: nobody knows
+    lost: int | None  # ids listed by an index, or in unreadable ranges; None: unknown
 
 
 @dataclass(frozen=True)
 class Salvage:
-    """What was saved, and where the damaged file is now."""
+    """The result of a recovery, and the path of the damaged file."""
 
     tables: tuple[Saved, ...]
     kept: Path
@@ -78,7 +79,7 @@ class Salvage:
     def __str__(self) -> str:
         counts = ", ".join(f"{one.saved:,} {one.table}" for one in self.tables if one.saved)
         lost = ", ".join(
-            f"{'nobody knows how many' if one.lost is None else f'{one.lost:,}'} {one.table}"
+            f"{'an unknown number of' if one.lost is None else f'{one.lost:,}'} {one.table}"
             for one in self.tables
             if one.lost != 0
         )
@@ -86,10 +87,10 @@ class Salvage:
 
 
 def salvage(path: Path) -> Salvage:
-    """Puts a sound copy of the catalogue at ``path`` in its place; the damaged file stays beside it.
+    """Replace a damaged catalogue by a repaired copy.
 
-    Raises ``LibraryError``, and changes nothing, when not a single row can be read, the file is a newer
-    program's, the disk is full or somebody holds it.
+    The damaged file stays beside it. Raises ``LibraryError``, and changes nothing, if no row can be read, if
+    the file was made by a newer program, if the disk is full, or if another process locks the file.
     """
     new = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -99,12 +100,12 @@ def salvage(path: Path) -> Salvage:
             with closing(sqlite3.connect(new, isolation_level=None)) as target:
                 target.execute("BEGIN")
                 saved = [_copy(source, target, table) for table in tables() if table not in _DERIVED]
-                _copy(source, target, _STATES)  # of which index files there are
+                _copy(source, target, _STATES)  # the states of existing index files
                 mend_values(target)
                 mend_references(target)
                 note_states(target)
                 target.execute("COMMIT")
-                target.execute("PRAGMA journal_mode = DELETE")  # nothing of it is in another file
+                target.execute("PRAGMA journal_mode = DELETE")  # moves all data into the main file
                 target.execute("PRAGMA journal_mode = WAL")
                 saved = [_counted(target, one) for one in saved]
         result = Salvage(tuple(saved), _free_name(path))
@@ -115,7 +116,7 @@ def salvage(path: Path) -> Salvage:
             )
         _put_in_place(new, path, result.kept)
         return result
-    except sqlite3.Error as error:  # of the new file, or of a lock that somebody holds
+    except sqlite3.Error as error:  # of the new file, or a lock of another process
         raise library_error(path, error) from None
     finally:
         new.unlink(missing_ok=True)
@@ -125,7 +126,10 @@ def salvage(path: Path) -> Salvage:
 
 
 class _Openable:
-    """The damaged file as a connection that reads; where its first page is damaged, a mended copy of it."""
+    """Opens a damaged file, or a repaired copy of it.
+
+    The copy is for files whose first page or schema is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -155,8 +159,10 @@ class _Openable:
             file.unlink()
 
     def _open(self, path: Path, *, whatever: bool = False) -> sqlite3.Connection | None:
-        """A connection to a file in which SQLite finds the tables of a catalogue, as it declares them or
-        ``whatever`` is said of them."""
+        """Open a file in which SQLite finds a catalogue.
+
+        Its tables must match the schema, unless ``whatever``. The result is None if they do not.
+        """
         connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
         try:
             check_not_newer(path, schema_version(connection))
@@ -165,7 +171,7 @@ class _Openable:
             names = {name for (name,) in rows}
             version = likely_version(connection, schema_version(connection))
             damaged = set() if whatever else set(schema_faults(connection, version)) & set(tables())
-        except (sqlite3.DatabaseError, UnicodeDecodeError):  # a message of SQLite that quotes what is no text
+        except (sqlite3.DatabaseError, UnicodeDecodeError):  # SQLite may quote damaged text in a message
             names, damaged = set(), set()
         except LibraryError:
             connection.close()
@@ -176,8 +182,10 @@ class _Openable:
         return None
 
     def _mended(self, pieces: Mapping[int, bytes], *, whatever: bool = False) -> sqlite3.Connection | None:
-        """A copy of the file and its log with these pieces put over what it has at these places, and with the
-        schema in its right words."""
+        """Open a repaired copy of the file and its log.
+
+        ``pieces`` are written at their offsets, and the text of the schema is corrected.
+        """
         shutil.copyfile(self._path, self._copy)
         with self._copy.open("r+b") as file:
             fold_log(_log(self._path), file)
@@ -194,16 +202,17 @@ class _Openable:
 
 
 def _mend_schema(path: Path) -> None:
-    """Puts the words of a new catalogue where a file's own are nearly those; each table stays where it is.
+    """Correct the schema text of a file that is nearly right.
 
-    What resembles nothing of a catalogue is taken out: SQLite would not open a file with a line that it does
-    not understand. A schema that cannot even be listed stays as it is.
+    The root pages of the tables are not changed. A schema line that resembles none of a catalogue is deleted,
+    since SQLite does not open a file with a line that it cannot parse. A schema that cannot be listed stays
+    as it is.
     """
     with (
         suppress(sqlite3.DatabaseError, UnicodeDecodeError),
         closing(sqlite3.connect(path, isolation_level=None)) as connection,
     ):
-        connection.execute("PRAGMA writable_schema = ON")  # and what cannot be understood is passed over
+        connection.execute("PRAGMA writable_schema = ON")  # also ignores lines that cannot be parsed
         with closing(fresh(likely_version(connection, schema_version(connection)))) as new:
             wanted = new.execute(_SCHEMA_LINES).fetchall()
         connection.text_factory = any_text
@@ -225,7 +234,11 @@ _SCHEMA_LINES = "SELECT rowid, type, name, tbl_name, sql FROM sqlite_master"
 
 
 def _nearest(there: Sequence[Sequence[Any]], wanted: Sequence[Sequence[Any]]) -> dict[int, int | None]:
-    """Which of the wanted lines each of a schema is meant to be; None for one that is none of them."""
+    """Match damaged schema lines with the intended ones, by similarity.
+
+    The result maps the number of a line in ``there`` to one in ``wanted``, or to None if none is similar.
+    Correct lines are left out.
+    """
     texts = [[" ".join(str(value).split()) for value in row] for row in there]
     targets = [[" ".join(str(value).split()) for value in row] for row in wanted]
     left = {number: target for number, target in enumerate(targets) if target not in texts}
@@ -241,24 +254,25 @@ def _nearest(there: Sequence[Sequence[Any]], wanted: Sequence[Sequence[Any]]) ->
 
 
 def _likeness(one: Sequence[str], other: Sequence[str]) -> float:
-    """Of the characters of two lines those that agree, from 0 to 1."""
+    """Return the similarity of two schema lines, from 0 to 1."""
     return SequenceMatcher(None, "\n".join(one), "\n".join(other), autojunk=False).ratio()
 
 
 def _header() -> dict[int, bytes]:
-    """The header of a new catalogue, by its place."""
+    """Return the header of a new catalogue, by its offset."""
     return {0: _new_catalogue()[:_HEADER]}
 
 
 def _schema() -> dict[int, bytes]:
-    """The pages of a new catalogue that say where each table begins, by their places.
+    """Return the schema pages of a new catalogue, by their offsets.
 
-    In all catalogues that were made with this schema tables begin at the same pages. In one that was migrated
-    they may not: then rows have the wrong number of values, or values of the wrong kind, and are left out.
+    They contain the first page of each table. Tables begin at the same pages in all catalogues that were
+    created with this schema. In a migrated one they may begin elsewhere: then rows have a wrong number of
+    values, or values of a wrong type, and are left out.
     """
     data = _new_catalogue()
     pieces = {0: data[:_PAGE]}
-    if data[_HEADER] == _INTERIOR:  # it takes more than a page, and this one points at the others
+    if data[_HEADER] == _INTERIOR:  # it takes several pages, and this one points to the others
         (count,) = struct.unpack_from(">H", data, _HEADER + 3)
         cells = struct.unpack_from(f">{count}H", data, _HEADER + 12)
         numbers = [struct.unpack_from(">I", data, at)[0] for at in (_HEADER + 8, *cells)]
@@ -267,24 +281,24 @@ def _schema() -> dict[int, bytes]:
 
 
 def _new_catalogue() -> bytes:
-    """The file of one, as if it had any number of pages."""
+    """Return the bytes of a new catalogue, without a page count."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "new.sqlite")
         path.touch()
         upgrade(path)
         with closing(sqlite3.connect(path)) as connection:
-            # Without a log beside it; and a file of any length is taken as it is.
+            # Without a log beside it.
             connection.execute("PRAGMA journal_mode = DELETE")
         data = bytearray(path.read_bytes())
-    data[_PAGE_COUNT : _PAGE_COUNT + 4] = bytes(4)  # the file's length says it
+    data[_PAGE_COUNT : _PAGE_COUNT + 4] = bytes(4)  # SQLite then takes it from the file's length
     return bytes(data)
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> Saved:
-    """Copies the rows of a table that can be read and that the new one takes."""
+    """Copy the readable and valid rows of a table."""
     wanted = [column.name for column in columns(target, table)]
     there = _names(source, table)
-    if not there:  # a table that came with a later schema
+    if not there:  # the table was added by a later schema
         return Saved(table, 0, 0)
     common = ", ".join(f'"{name}"' for name in wanted if name in there)
     places = ", ".join("?" * (len(common.split(", ")) + 1))
@@ -300,14 +314,14 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
             try:
                 target.execute(statement, row)
                 ids.add(row[0])
-            # A value that the column cannot have, a row that is there twice, text that is none.
-            # (A full disk is another error, and ends the salvage.)
+            # An invalid value, a duplicate row, or damaged text.
+            # (A full disk raises another error, and ends the recovery.)
             except (sqlite3.IntegrityError, sqlite3.DataError, UnicodeError, OverflowError):
                 unread += 1
     listed = _listed(source, table)
     lost: int | None = unread if listed is None else len(listed - ids)
     if listed is None and highest is None and unread:
-        lost = None  # how many of the ids that were tried were there
+        lost = None  # it is unknown how many of these ids existed
     _keep_counting(source, target, table, max(ids | (listed or set()), default=0))
     return Saved(table, len(ids), lost)
 
@@ -319,7 +333,7 @@ def _names(source: sqlite3.Connection, table: str) -> set[str]:
 def _readable(
     source: sqlite3.Connection, table: str, names: str, highest: int
 ) -> Iterator[tuple[int, int, list[tuple[Any, ...]] | None]]:
-    """Ranges of row ids with their rows, or None for those of which none can be read."""
+    """Yield ranges of row ids with their rows. The rows are None for an unreadable range."""
     query = f"SELECT rowid, {names} FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
     for start in range(1, highest + 1, _ROWS):
         ranges = [(start, start + _ROWS - 1)]
@@ -328,7 +342,7 @@ def _readable(
             try:
                 yield first, last, source.execute(query, [first, last]).fetchall()
             except sqlite3.Error as error:  # "malformed", or text that is not UTF-8
-                if "locked" in str(error):  # which says nothing about the rows
+                if "locked" in str(error):  # this is no fault of the rows
                     raise
                 if first == last or (last - first > _PROBED and _is_dead(source, table, first, last)):
                     yield first, last, None
@@ -338,9 +352,10 @@ def _readable(
 
 
 def _is_dead(source: sqlite3.Connection, table: str, first: int, last: int) -> bool:
-    """Whether of some ids all over a range none can even be looked for: their part of the tree is gone.
+    """Return True if no id of a range's sample can be read.
 
-    To halve a table whose root is gone down to each id would take minutes.
+    Then this part of the tree is lost. Halving a table without its root down to single ids would take
+    minutes.
     """
     for id_ in (*range(first, last, (last - first) // _PROBES), last):
         with suppress(sqlite3.Error):
@@ -350,7 +365,10 @@ def _is_dead(source: sqlite3.Connection, table: str, first: int, last: int) -> b
 
 
 def _highest(source: sqlite3.Connection, table: str) -> int | None:
-    """The highest row id that there can be; None where nothing says it. A damaged row may have any."""
+    """Return the highest possible row id, or None if it is unknown.
+
+    It is the lower of two sources, since a damaged row may have any id.
+    """
     found = []
     for query, values in (
         ("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]),
@@ -364,7 +382,10 @@ def _highest(source: sqlite3.Connection, table: str) -> int | None:
 
 
 def _listed(source: sqlite3.Connection, table: str) -> set[int] | None:
-    """The row ids that an index of the table lists; None where there is none that can be read."""
+    """Return the row ids in an index of the table.
+
+    The result is None if no index can be read.
+    """
     try:
         indexes = [row[1] for row in source.execute(f"PRAGMA index_list({table})")]
     except sqlite3.Error:
@@ -376,7 +397,10 @@ def _listed(source: sqlite3.Connection, table: str) -> set[int] | None:
 
 
 def _keep_counting(source: sqlite3.Connection, target: sqlite3.Connection, table: str, highest: int) -> None:
-    """Ids are never given out twice: the new table goes on where the old one was."""
+    """Continue the row ids of the old table in the new one.
+
+    An id must never be used twice.
+    """
     with suppress(sqlite3.Error, TypeError, ValueError):
         row = source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", [table]).fetchone()
         if row is not None and 0 <= int(row[0]) <= _HIGHEST_KNOWN:
@@ -385,7 +409,7 @@ def _keep_counting(source: sqlite3.Connection, target: sqlite3.Connection, table
 
 
 def _counted(target: sqlite3.Connection, one: Saved) -> Saved:
-    """With the rows that are left when those without what they refer to are gone."""
+    """Count the rows again, after rows with missing references were deleted."""
     ((count,),) = target.execute(f"SELECT COUNT(*) FROM {one.table}")
     return Saved(one.table, count, None if one.lost is None else one.lost + one.saved - count)
 
@@ -401,11 +425,11 @@ def _free_name(path: Path) -> Path:
 
 
 def _put_in_place(new: Path, path: Path, kept: Path) -> None:
-    """There is a catalogue at every moment, with all that was committed.
+    """Replace the damaged file at ``path`` by ``new``.
 
-    The log of the damaged file would be taken for the new one's, and two names cannot change in one step. So
-    what is kept has the log folded in, and takes the place of the damaged file first: with its log or without
-    it is the same.
+    It is kept as ``kept``. At every moment there is a catalogue with all committed data. SQLite would apply
+    the log of the damaged file to the new one, and two files cannot be replaced in one step. So the damaged
+    file is first replaced by a copy that includes the log; this copy reads the same with or without the log.
     """
     sync(new)
     log = _log(path)
@@ -426,7 +450,10 @@ def _put_in_place(new: Path, path: Path, kept: Path) -> None:
 
 
 def _link(path: Path, name: Path) -> None:
-    """Gives a file a second name, or copies it on a file system without links."""
+    """Link a file to a second name.
+
+    It is copied if the file system has no links.
+    """
     try:
         os.link(path, name)
     except OSError:

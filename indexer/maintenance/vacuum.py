@@ -1,4 +1,7 @@
-"""Giving disk space back: what SQLite keeps of deleted rows, and index files that nothing reads any more."""
+"""Freeing disk space.
+
+It is taken by the pages of deleted rows in SQLite, and by unused index files and thumbnails.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from twobranch.indexer.catalog.thumbnails import disk_use, remove_orphans
 from twobranch.indexer.vectors.index import LARGE
 from twobranch.indexer.vectors.ivf import load_lists
 
-# VACUUM writes a second copy, and the write-ahead log takes it in before the file does.
+# VACUUM writes a second copy, which goes into the write-ahead log before it goes into the file.
 _COPIES = 2
 
 
 @dataclass(frozen=True)
 class Freed:
-    """What `vacuum` did; sizes in bytes."""
+    """The result of `vacuum`. Sizes are in bytes."""
 
     before: int  # of the library folder
     after: int
@@ -33,22 +36,22 @@ class Freed:
 
     @property
     def bytes(self) -> int:
-        """How much less the library takes."""
+        """The number of bytes freed."""
         return self.before - self.after
 
 
 def vacuum(library: Path) -> Freed:
-    """Removes unused index files and thumbnails, and gives the catalogue's free pages back to the disk.
+    """Remove unused index files and thumbnails, and compact the catalogue.
 
-    Vectors of every model that the catalogue knows stay. Raises ``UserError`` when the disk has no room for
-    the copy that SQLite makes, and ``LibraryError`` when another process holds the library.
+    The vectors of all models in the catalogue stay. Raises ``UserError`` if the disk has no room for the copy
+    that SQLite makes, and ``LibraryError`` if another process holds the library.
     """
     path = open_database(library)
     with indexing_lock(library, "vacuum"):
         before = _size(library)
         removed = []
         for file in _unused(library):
-            file.unlink(missing_ok=True)  # a search that was writing it may have finished
+            file.unlink(missing_ok=True)  # a search may have renamed a file that it was writing
             removed.append(file.name)
         with closing(CatalogReader.open(library)) as reader:
             remove_orphans(reader)
@@ -71,13 +74,16 @@ def _check_room(library: Path, connection: sqlite3.Connection) -> None:
     needed, free = _COPIES * (pages - unused) * page, shutil.disk_usage(library).free
     if needed > free:
         raise UserError(
-            f"{library}: compacting takes {needed / 1e6:,.0f} MB for a while and {free / 1e6:,.0f} MB are "
+            f"{library}: compacting needs {needed / 1e6:,.0f} MB for a while, and {free / 1e6:,.0f} MB are "
             "free; free some space and run `vacuum` again (unused index files are removed already)"
         )
 
 
 def _unused(library: Path) -> list[Path]:
-    """The index files that the next search would not open, and what killed processes left."""
+    """Return unused index files and leftovers of killed processes.
+
+    An index file is unused if the next search would not open it.
+    """
     with closing(CatalogReader.open(library)) as catalog:
         model = catalog.active_model()
         used: set[str] = set()
@@ -95,10 +101,13 @@ def _unused(library: Path) -> list[Path]:
 
 
 def _size(library: Path) -> int:
-    """Bytes of all files in the library folder, without the lock that is held for the moment."""
+    """Return the size of the library folder in bytes.
+
+    The lock is left out, since it is there only for the moment.
+    """
     total = 0
     for file in library.iterdir():
-        with suppress(FileNotFoundError):  # that a search was writing
+        with suppress(FileNotFoundError):  # a temporary file of a search
             status = file.stat()
             if stat.S_ISREG(status.st_mode) and not file.name.startswith(LOCK):
                 total += status.st_size

@@ -1,4 +1,4 @@
-"""Caption files to catalogue rows with vectors, tied to the photos they describe."""
+"""Storing captions with their vectors, and linking them to photos."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from twobranch.indexer.disk.walk import written_ns
 from twobranch.indexer.update.run import Run
 from twobranch.indexer.vectors.codec import as_blobs
 
-_TEXTS_A_COMMIT = 512  # the encoder makes its own batches; this much work can be lost to an interrupt
+_TEXTS_A_COMMIT = 512  # the encoder makes its own batches; an interrupt loses at most so many
 _IDS_A_STATEMENT = 500
 
 
 @dataclass(frozen=True)
 class NewCaption:
-    """A caption as the file has it now."""
+    """A caption in a caption file."""
 
     position: int  # in the whole file
     text: str
@@ -36,25 +36,25 @@ class NewCaption:
 
 @dataclass(frozen=True)
 class ChosenCaptions:
-    """The captions of a file that a run was asked for."""
+    """The requested captions of a file."""
 
     path: Path
     format: str
-    split: str | None  # as it was asked for
+    split: str | None  # as requested
     captions: tuple[NewCaption, ...]
-    splits: frozenset[str | None] | None  # only captions in these were looked at; None: in all
+    splits: frozenset[str | None] | None  # the splits that were read; None: all
     image_names: tuple[str, ...]
     size: int  # bytes
     mtime_ns: int
 
 
 def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
-    """The captions in ``path``, those of ``split`` alone where the file has splits.
+    """Read the captions in ``path``, or only those of ``split``.
 
-    Where it has none they all get that split's name. Raises ``CaptionFileError``.
+    If the file has no splits, all captions get the name of that split. Raises ``CaptionFileError``.
     """
     path = expanded(path).resolve()
-    size, mtime_ns = _state(path)  # before it is read: what is written meanwhile shall count as a change
+    size, mtime_ns = _state(path)  # before it is read, so that later writes count as a change
     corpus = read_corpus(path)
     chosen, splits, label = corpus, None, None
     if split is not None and corpus.has_splits:
@@ -79,7 +79,10 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Size and time; zeros where reading it will say what is wrong."""
+    """Return size in bytes and time in ns, or zeros on errors.
+
+    Reading the file then raises the error.
+    """
     try:
         status = path.stat()
     except OSError:
@@ -88,9 +91,9 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def store_captions(run: Run, chosen: ChosenCaptions) -> int:
-    """Brings the catalogue's captions of that file up to date; those that stayed keep id and vector.
+    """Update the catalogue's captions of a file.
 
-    Returns the id of the corpus.
+    Unchanged captions keep their ids and vectors. Returns the id of the corpus.
     """
     with run.catalog.session(write=True) as session:
         corpus_id = _store_corpus(session, chosen)
@@ -98,7 +101,7 @@ def store_captions(run: Run, chosen: ChosenCaptions) -> int:
         query = query.where(Caption.corpus_id == corpus_id).order_by(Caption.position.desc())
         if chosen.splits is not None:
             query = query.where(Caption.split.in_(chosen.splits))
-        # By content, not by position: a line put in at the top must not replace all that follow.
+        # By content, not by position: a line inserted at the top must not replace all the others.
         stored: dict[tuple[str | None, str], list[tuple[int, int, str | None]]] = {}
         for id, position, text, image_name, split in session.execute(query):
             stored.setdefault((image_name, text), []).append((id, position, split))
@@ -116,7 +119,7 @@ def store_captions(run: Run, chosen: ChosenCaptions) -> int:
         if changed:
             session.execute(update(Caption), changed)
         _delete(session, [id for rows in stored.values() for id, *_ in rows])
-    run.tally.captions_added += len(new)
+    run.stats.captions_added += len(new)
     return corpus_id
 
 
@@ -133,7 +136,10 @@ def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
 
 
 def _moved_corpus(session: Session, chosen: ChosenCaptions) -> Corpus | None:
-    """A corpus whose file is gone and of whose captions at least half are in this one."""
+    """Return the corpus whose file was moved here, if any.
+
+    Its own file is gone, and at least half of its captions are in this one.
+    """
     here = {(caption.image_name, caption.text) for caption in chosen.captions}
     for corpus in session.scalars(select(Corpus).where(Corpus.format == chosen.format)).all():
         if is_there(Path(corpus.path)):
@@ -153,7 +159,10 @@ def _delete(session: Session, ids: Sequence[int]) -> None:
 
 
 def encode_captions(run: Run) -> None:
-    """Gives every caption of the library a vector under the run's model; equal texts are encoded once."""
+    """Encode all captions without a vector of the run's model.
+
+    Equal texts are encoded once.
+    """
     _copy_vectors(run)
     known = exists().where(CaptionVector.caption_id == Caption.id, CaptionVector.model_id == run.model_id)
     ids: dict[str, list[int]] = {}
@@ -178,7 +187,7 @@ def encode_captions(run: Run) -> None:
 
 
 def _copy_vectors(run: Run) -> None:
-    """Takes over what the same weights encoded for another variant."""
+    """Copy the vectors of another variant with the same weights."""
     weights = weights_of(run.encoder.fingerprint)
     own = aliased(CaptionVector)
     known = exists().where(own.caption_id == CaptionVector.caption_id, own.model_id == run.model_id)
@@ -197,11 +206,11 @@ def _copy_vectors(run: Run) -> None:
 
 
 class PhotoNames:
-    """Photo names as a caption file writes them, to be recognised in the paths of files.
+    """The photo names of a caption file, to match with paths.
 
-    A path answers to the longest name that it ends with, part by part. A name whose folders are called
-    otherwise here (``val2014/1.jpg`` kept in ``photos/``) is recognised by its last part alone, if no other
-    name ends like it.
+    A path matches the longest name that it ends with, compared by path components. A name in a folder of
+    another name (``val2014/1.jpg`` stored in ``photos/``) matches by its last component alone, if no other
+    name has the same last component.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -211,7 +220,10 @@ class PhotoNames:
         self._lone = {_last(normal): normal for normal in self._names if endings[_last(normal)] == 1}
 
     def name_of(self, path: str) -> tuple[str, int] | None:
-        """The name that a path answers to and how many parts they share; None when it has none."""
+        """Return the name that a path matches, or None.
+
+        The number is that of the path components they share.
+        """
         parts = composed_name(path).split("/")
         for depth in range(min(self._depth, len(parts)), 0, -1):
             name = self._names.get("/".join(parts[-depth:]))
@@ -230,7 +242,10 @@ class PhotoNames:
 
 @dataclass(frozen=True)
 class NamedPhotos:
-    """The relative paths below ``root`` that answer to one of ``names``, as a container."""
+    """A container of the paths below ``root`` that match a name.
+
+    The paths are relative to the root.
+    """
 
     root: Path
     names: PhotoNames
@@ -243,37 +258,38 @@ def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def tie_captions(run: Run, folders: Collection[Path], corpus_id: int | None = None) -> int:
-    """Ties captions to the photos that their names mean; returns how many stay without.
+def link_captions(run: Run, folders: Collection[Path], corpus_id: int | None = None) -> int:
+    """Link captions to the photos that they name.
 
-    Those of the corpus that this run was given are all looked at, of the others those without photo. Of
-    photos that answer to a name equally well, one below ``folders`` goes first, then one in the folder of
-    the caption file, then the one whose path within its root is the name. A caption keeps its photo
-    unless there are better ones; then it has the best of them, and none when several are equally good.
+    In the corpus of this run all captions are considered, in the others only those without photo. Among
+    photos that match a name equally well, one below ``folders`` comes first, then one in the folder of the
+    caption file, then the one whose path within its root equals the name. A caption keeps its photo unless
+    others match better. It then gets the best match, or none if several are equally good. Returns the number
+    of captions in the library that name a photo but have none.
     """
     named = select(Caption.id, Caption.corpus_id, Caption.image_name, Caption.image_id)
     named = named.where(Caption.image_name.is_not(None))
-    untied = Caption.image_id.is_(None)
-    ties: list[dict[str, int | None]] = []
+    unlinked = Caption.image_id.is_(None)
+    links: list[dict[str, int | None]] = []
     ambiguous: list[str] = []
     with run.catalog.session(write=True) as session:
-        # By composed name: a file may have one photo in both forms.
+        # By composed name: a file may write a name in both Unicode forms.
         wanted: dict[int, dict[str, list[tuple[int, int | None]]]] = {}
-        rows = session.execute(named.where(or_(untied, Caption.corpus_id == corpus_id)))
-        for id, corpus, name, tied in rows:
-            wanted.setdefault(corpus, {}).setdefault(composed_name(name or ""), []).append((id, tied))
+        rows = session.execute(named.where(or_(unlinked, Caption.corpus_id == corpus_id)))
+        for id, corpus, name, linked in rows:
+            wanted.setdefault(corpus, {}).setdefault(composed_name(name or ""), []).append((id, linked))
         photos = _photos(session) if wanted else []
         for corpus, captions in wanted.items():
             given = corpus == corpus_id
             for name, images in _candidates(session, corpus, photos, folders, given).items():
                 image = images[0] if len(images) == 1 else None
-                changed = [(id, tied) for id, tied in captions.get(name, ()) if tied not in images]
-                ties += [{"id": id, "image_id": image} for id, tied in changed if tied != image]
+                changed = [(id, linked) for id, linked in captions.get(name, ()) if linked not in images]
+                links += [{"id": id, "image_id": image} for id, linked in changed if linked != image]
                 if image is None:
                     ambiguous += [name] * len(changed)
-        if ties:
-            session.execute(update(Caption), ties)
-        total = session.scalar(select(func.count()).select_from(named.where(untied).subquery())) or 0
+        if links:
+            session.execute(update(Caption), links)
+        total = session.scalar(select(func.count()).select_from(named.where(unlinked).subquery())) or 0
     if ambiguous:
         run.warn(
             f"{len(ambiguous)} captions stay without photo because several photos have the name they give "
@@ -291,15 +307,15 @@ class _Photo:
 
 
 def _photos(session: Session) -> list[_Photo]:
-    """All photos of the library."""
+    """Return all photos of the library."""
     roots = {root.id: Path(root.path).as_posix().rstrip("/") for root in session.scalars(select(Root))}
     rows = session.execute(select(Image.id, Image.root_id, Image.path).order_by(Image.id))
     return [_Photo(id, root_id, path, f"{roots[root_id]}/{path}") for id, root_id, path in rows]
 
 
 class _Rank(NamedTuple):
-    shared: int  # how many parts the photo's path and the name have in common
-    here: bool  # the run was told to look where it lies
+    shared: int  # path components that the photo's path and the name share
+    here: bool  # it lies in a folder of this run
     near: bool  # it lies in the folder of the caption file
     exact: bool  # its path within its root is the name
 
@@ -307,19 +323,20 @@ class _Rank(NamedTuple):
 def _candidates(
     session: Session, corpus_id: int, photos: Sequence[_Photo], folders: Collection[Path], given: bool
 ) -> dict[str, list[int]]:
-    """The ids of the photos that answer best to each image name of a corpus, by its composed form.
+    """Return the best photos for each image name of a corpus.
 
-    Every camera has an IMG_0001: where photos of the corpus are at home, one elsewhere that shares only
-    the last part of a name is not meant. Home is the folder of the caption file and, when the file was
-    ``given`` with this run, ``folders``; else it is that folder or, with no photo in it, the roots of the
-    photos that the corpus is tied to already.
+    They are lists of ids by composed name. Every camera writes an IMG_0001, so if any photo of the corpus is
+    in its home folders, a photo elsewhere that shares only the last component of a name does not match. The
+    home folders are the folder of the caption file and, if the file was ``given`` with this run, ``folders``.
+    For other files they are the folder of the caption file or, if no photo is in it, the roots of the photos
+    that are already linked to the corpus.
     """
     corpus = session.get_one(Corpus, corpus_id)
     of_corpus = Caption.corpus_id == corpus_id
     distinct = session.scalars(select(Caption.image_name).where(of_corpus).distinct())
     names = PhotoNames(composed_name(name) for name in distinct if name is not None)
-    tied = select(Image.root_id).join(Caption, Caption.image_id == Image.id).where(of_corpus)
-    roots = set(session.scalars(tied.distinct()))
+    linked = select(Image.root_id).join(Caption, Caption.image_id == Image.id).where(of_corpus)
+    roots = set(session.scalars(linked.distinct()))
     file = Path(corpus.path)
     here, near = _prefixes(folders), _prefixes([file if corpus.format == "sidecar" else file.parent])
     answers: list[tuple[str, _Photo, _Rank]] = []
@@ -351,5 +368,5 @@ def _candidates(
 
 
 def _prefixes(folders: Iterable[Path]) -> tuple[str, ...]:
-    """What the paths in these folders begin with, when a "/" is put at their end."""
+    """Return the folders as path prefixes that end with "/"."""
     return tuple(f"{folder.as_posix().rstrip('/')}/" for folder in folders)

@@ -1,4 +1,4 @@
-"""The changes on disk since a library was indexed, and its last run."""
+"""Changes on disk since the last run, and its record."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model,
 from twobranch.indexer.disk.relative_paths import relative_to_root
 from twobranch.indexer.update.drives import load_drives
 from twobranch.indexer.update.remembered import caption_plan, known_targets
-from twobranch.indexer.update.run import Tally
-from twobranch.indexer.update.scan_scope import Looked, by_root
-from twobranch.indexer.update.survey import looks_at, plan_root
+from twobranch.indexer.update.run import RunStats
+from twobranch.indexer.update.scan_scope import ScannedScope, by_root
+from twobranch.indexer.update.survey import plan_root, scan_scopes
 from twobranch.indexer.update.targets import Scope
 
 LAST_RUN = "last_index"
@@ -30,7 +30,10 @@ LAST_RUN = "last_index"
 
 @dataclass(frozen=True)
 class Changes:
-    """The numbers of photos and caption files that the next plain `index` finds changed."""
+    """The numbers of changes that the next plain `index` will find.
+
+    They count photos, and for ``caption_files`` the caption files that were written to.
+    """
 
     new: int
     changed: int
@@ -39,7 +42,10 @@ class Changes:
 
 
 def count_changes(catalog: Catalog) -> Changes:
-    """Compare the folders within reach with the catalogue, by size and time; no photo is opened."""
+    """Compare the reachable folders with the catalogue.
+
+    Files are compared by size and modification time; no photo is opened.
+    """
     with catalog.session() as session:
         choices = load_choices(session)
         drives = load_drives(session)
@@ -51,8 +57,8 @@ def count_changes(catalog: Catalog) -> Changes:
         if target.path.is_relative_to(root)
     ]
     new = changed = gone = 0
-    for looks in by_root(looks_at(places, choices, drives)):
-        plan = plan_root(catalog, [Looked(look, look.scan()) for look in looks])
+    for group in by_root(scan_scopes(places, choices, drives)):
+        plan = plan_root(catalog, [ScannedScope(place, place.scan()) for place in group])
         new += plan.new
         changed += plan.changed
         gone += len(plan.gone)
@@ -60,14 +66,17 @@ def count_changes(catalog: Catalog) -> Changes:
 
 
 def without_vector(model: Model | None) -> Select[Any]:
-    """The readable photos that the model has not encoded."""
+    """Return a query for readable photos without a vector of the model."""
     model_id = None if model is None else model.id
     has = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == model_id)
     return select(Image).where(Image.failure.is_(None), ~has).order_by(Image.id)
 
 
 def disk_use(library: Path) -> dict[str, int]:
-    """Bytes of the catalogue, of the index files, of thumbnails, and of the library folder as a whole."""
+    """Return the disk use of a library in bytes, by part.
+
+    The parts are the catalogue, the index files and the thumbnails; ``total`` is the whole folder.
+    """
     sizes = {}
     for path in library.iterdir():
         with suppress(OSError):  # deleted since it was listed
@@ -83,22 +92,25 @@ def disk_use(library: Path) -> dict[str, int]:
     }
 
 
-def remember_run(catalog: Catalog, tally: Tally) -> None:
-    """Store when a run of `index` ended, and what it changed."""
+def remember_run(catalog: Catalog, stats: RunStats) -> None:
+    """Store the end time and the counts of a run of `index`."""
     facts = {
-        # A page tells runs apart by it, and two may end within a second.
+        # Milliseconds: a page distinguishes runs by this time, and two may end within a second.
         "ended": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "added": tally.added,
-        "updated": tally.updated,
-        "moved": tally.moved,
-        "removed": tally.removed,
-        "failed": len(tally.failed),
+        "added": stats.added,
+        "updated": stats.updated,
+        "moved": stats.moved,
+        "removed": stats.removed,
+        "failed": len(stats.failed),
     }
     with catalog.session(write=True) as session:
         session.merge(Setting(key=LAST_RUN, value=json.dumps(facts)))
 
 
 def last_run(session: Session) -> dict[str, Any] | None:
-    """The facts of the last run, as ``remember_run`` stored them; None before the first ended."""
+    """Return the record of the last run, or None before the first.
+
+    Its keys are those that ``remember_run`` stores.
+    """
     setting = session.get(Setting, LAST_RUN)
     return None if setting is None else json.loads(setting.value)

@@ -1,9 +1,10 @@
-"""What is new, changed, gone or out of reach: one decision for `index`, `status` and `watch`.
+"""The comparison of scans with the catalogue.
 
-All of it is computed from what is handed in; nothing here asks the disk or the catalogue.
+It decides which photos are new, changed, gone or out of reach, for `index`, `status` and `watch` alike. These
+functions depend on their arguments only: they read neither the disk nor the catalogue.
 
-A photo that moved is a file that is new and a photo that is gone. Which file is which photo is seen once it
-is read, by its content: ``moved_photo``.
+A photo that moved appears as a new file and a photo that is gone. They are matched by content when the file
+is read: see ``moved_photo``.
 """
 
 from __future__ import annotations
@@ -22,21 +23,27 @@ _SIDECARS = "sidecar"  # the format of a folder with a caption file for each pho
 
 @dataclass(frozen=True)
 class Found:
-    """What one scan of a part of a root found. Paths are relative to the root, with "/"."""
+    """The result of scanning a part of a root. Paths are relative to the root, with "/"."""
 
     files: Mapping[str, FoundFile]
     unreadable: Collection[str] = ()  # folders that are out of reach
     below: str = ""  # the part: a folder, one photo, or "" for all of the root
-    only: Container[str] | None = None  # the photos that were asked for, of a split; None: all
-    leave_others: bool = False  # photos that were not asked for stay, even where they were deleted
-    drop_hidden: bool = False  # hidden photos go, even where they were once indexed by their own names
+    only: Container[str] | None = None  # the requested photos, those of a split; None: all
+    leave_others: bool = False  # photos that were not requested stay, even if they were deleted
+    drop_hidden: bool = False  # hidden photos are removed, even those that were indexed by name
 
     def concerns(self, path: str) -> bool:
-        """True where this scan says anything about the photo at ``path``, in its part."""
+        """Return True if this scan applies to the photo at ``path``.
+
+        The path must lie in the scanned part.
+        """
         return not self.leave_others or self._asks_for(path)
 
     def would_have(self, path: str) -> bool:
-        """True where this scan finds the photo at ``path``, in its part, if there is one."""
+        """Return True if this scan would find a photo at ``path``.
+
+        The path must lie in the scanned part.
+        """
         shown = self.drop_hidden or not is_hidden_below(path, self.below)
         return shown and self._asks_for(path) and missing_extra(path) is None
 
@@ -45,36 +52,39 @@ class Found:
 
 
 class KnownPhoto(NamedTuple):
-    """A photo as the catalogue has it."""
+    """A photo in the catalogue."""
 
     id: int
     path: str  # relative to the root, with "/"
     size: int  # bytes
     mtime_ns: int
-    failure: str | None = None  # why it could not be read
+    failure: str | None = None  # the reason, if it could not be read
     content_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToRead:
-    """A file that has to be read, and the photo that the catalogue has of it, if any."""
+    """A file to read, with its photo in the catalogue, if any."""
 
     file: FoundFile
     photo: KnownPhoto | None = None
 
     @property
     def is_changed(self) -> bool:
-        """True for a known photo of another size or time; one that failed before is read again anyway."""
+        """True for a known photo with another size or time.
+
+        A photo that failed before is read again even if this is False.
+        """
         return self.photo is not None and not _is_same(self.file, self.photo)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does with the photos of one root."""
+    """The actions of a run for the photos of one root."""
 
-    read: tuple[ToRead, ...]  # first those that are known, then new ones
+    read: tuple[ToRead, ...]  # first known photos, then new ones
     unchanged: int
-    gone: tuple[int, ...]  # ids of photos to remove, unless they turn up under another name
+    gone: tuple[int, ...]  # ids of photos to remove, unless they are found at another path
     unreachable: int  # photos that stay because their folder is out of reach
 
     @property
@@ -91,17 +101,17 @@ class Plan:
 def compare(
     found: Sequence[Found], rows: Iterable[KnownPhoto], rules: Rules, present: Container[str] = ()
 ) -> Plan:
-    """Compare what scans of a root found with the catalogue's photos of it, by size and time.
+    """Compare scans of a root with its photos in the catalogue.
 
-    Photos in no part that was scanned, and those that no scan concerns, are left as they are. One that no
-    scan found is gone, unless
+    Files are compared by size and modification time. Photos outside of the scanned parts, and those to which
+    no scan applies, are left unchanged. A photo that no scan found is gone, unless
 
     * its folder is out of reach, or
-    * no scan of its part would have found it (it is hidden and was indexed by its own name, its kind needs
-      an extra that is not installed, or it is of another split) and its path is ``present``.
+    * no scan of its part would have found it (it is hidden and was indexed by name, its format needs an extra
+      that is not installed, or it belongs to another split) and its path is in ``present``.
 
-    A photo that ``rules`` exclude or that was forgotten is gone in any case within reach. ``present`` is
-    asked only for photos that a scan passes over.
+    A reachable photo that ``rules`` exclude, or that was forgotten, is gone in any case. ``present`` is
+    tested only for photos that a scan skips.
     """
     scans_of = _Parts(found)
     new = {path: file for one in found for path, file in one.files.items()}
@@ -129,16 +139,16 @@ def compare(
 
 
 class _Parts:
-    """The scans of the parts of a root, by what they cover."""
+    """A lookup of the scans that cover a path of a root."""
 
     def __init__(self, found: Sequence[Found]) -> None:
         self._parts: dict[str, list[Found]] = {}
         for one in found:
             self._parts.setdefault(one.below, []).append(one)
-        self._above: dict[str, list[Found]] = {}  # of folders that were asked for, with those above them
+        self._above: dict[str, list[Found]] = {}  # cache by folder, including the folders above it
 
     def __call__(self, path: str) -> list[Found]:
-        """The scans of the parts that a photo lies in or is."""
+        """Return the scans whose part contains or is this photo."""
         folder = path.rpartition("/")[0]
         if folder not in self._above:
             places = dict.fromkeys([folder, *folders_above(folder)])
@@ -147,7 +157,11 @@ class _Parts:
 
 
 def _is_gone(path: str, scans: Sequence[Found], rules: Rules, present: Container[str]) -> bool:
-    """True for a photo in reach that none of these scans of its part found, and that nothing keeps."""
+    """Return True if a reachable photo is gone.
+
+    None of these scans of its part found it. It is gone if it is excluded, if a scan would have found it, or
+    if it is not ``present``.
+    """
     if any(rules.exclude_on_the_way(path, one.below) or one.would_have(path) for one in scans):
         return True
     return path not in present
@@ -158,10 +172,11 @@ def _is_same(file: FoundFile, photo: KnownPhoto) -> bool:
 
 
 def moved_photo(same: Iterable[int], gone: Container[int], is_missing: Callable[[int], bool]) -> int | None:
-    """The photo that a new file is: the first of those with its content that is not where it was.
+    """Return the id of the photo that moved to a file.
 
-    ``same`` and ``gone`` are ids; ``is_missing`` tells of one that is not among the gone, because no scan
-    looked for it, whether its file is missing.
+    ``same`` are the ids of photos with the same content as the file. The result is the first of them that is
+    in ``gone`` or whose file ``is_missing``. The latter is asked for photos that no scan looked for. The
+    result is None if there is no such photo.
     """
     return next((id for id in same if id in gone or is_missing(id)), None)
 
@@ -170,35 +185,38 @@ def moved_photo(same: Iterable[int], gone: Container[int], is_missing: Callable[
 
 
 class KnownCaptions(NamedTuple):
-    """A caption file as the catalogue has it."""
+    """A caption file in the catalogue."""
 
     path: str  # absolute
     format: str
-    split: str | None  # the one that was asked for; None: all
+    split: str | None  # the requested split; None: all
     size: int  # bytes
     mtime_ns: int
 
 
 @dataclass(frozen=True)
 class CaptionPlan:
-    """What a run does with the caption files of a library, in their order."""
+    """The actions of a run for caption files, in their order."""
 
     read: tuple[KnownCaptions, ...]
-    unreachable: tuple[KnownCaptions, ...]  # whose captions stay
+    unreachable: tuple[KnownCaptions, ...]  # their captions stay
 
     @property
     def changed(self) -> int:
-        """The number of files that were written to; of folders of sidecars only reading them tells."""
+        """The number of files that were written to.
+
+        Folders of sidecars are not counted: only reading them shows changes.
+        """
         return sum(row.format != _SIDECARS for row in self.read)
 
 
 def compare_captions(
     found: Mapping[str, tuple[int, int] | None], rows: Iterable[KnownCaptions]
 ) -> CaptionPlan:
-    """Compare caption files with what the catalogue has of them, by size and time.
+    """Compare caption files with the catalogue, by size and modification time.
 
-    A folder of sidecars is always read: its own time says nothing about the files in it. ``found`` has the
-    size in bytes and the time in ns by path; None for a file out of reach.
+    A folder of sidecars is always read: its own time does not show changes of the files in it. ``found`` has
+    the size in bytes and the time in ns by path, and None for a file out of reach.
     """
     read, unreachable = [], []
     for row in rows:

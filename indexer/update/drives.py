@@ -1,6 +1,6 @@
-"""The folders of a library in which other drives are mounted, as the catalogue keeps them.
+"""The mount points in a library's folders, as stored in the catalogue.
 
-When a drive is away, its empty mount point looks like a folder whose photos were deleted.
+The empty mount point of a drive that is not connected looks like a folder whose photos were deleted.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _DRIVES = "drives"
 
 
 def load_drives(session: Session) -> dict[int, frozenset[str]]:
-    """The mount points in each root, by its id, relative to it.
+    """Return the mount points in each root, by its id.
 
-    A drive with photos was mounted there when they were last scanned. The root itself is never among them:
-    when that is missing or empty nothing is removed.
+    The paths are relative to the root. A drive with photos was mounted there at the last scan. The root
+    itself is never among them: nothing is removed anyway if it is missing or empty.
     """
     setting = session.get(Setting, _DRIVES)
     stored = {} if setting is None else json.loads(setting.value)
@@ -30,13 +30,13 @@ def load_drives(session: Session) -> dict[int, frozenset[str]]:
 
 
 def store_drives(session: Session, drives: Mapping[int, frozenset[str]]) -> None:
-    """Store the mount points, as ``load_drives`` gives them."""
+    """Store mount points in the form that ``load_drives`` returns."""
     stored = {root_id: sorted(folders) for root_id, folders in drives.items() if folders}
     session.merge(Setting(key=_DRIVES, value=json.dumps(stored)))
 
 
 def drives_after(known: frozenset[str], scope: Scope, found: Scan) -> frozenset[str]:
-    """The mount points of a root after a scan of one of its scopes."""
+    """Return the mount points of a root after a scan."""
     elsewhere = {drive for drive in known if not scope.covers(drive)}
     here = {drive for drive in found.drives if any(is_below(path, drive) for path in found.files)}
     return frozenset((elsewhere | here | found.away) - {""})

@@ -1,4 +1,4 @@
-"""One run of `index`, step by step."""
+"""A run of `index`, from top to bottom."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from twobranch.indexer.update.captions import (
     PhotoNames,
     choose_captions,
     encode_captions,
+    link_captions,
     store_captions,
-    tie_captions,
 )
 from twobranch.indexer.update.changes import remember_run
 from twobranch.indexer.update.compare import Plan
 from twobranch.indexer.update.drives import drives_after, load_drives, store_drives
 from twobranch.indexer.update.photos import index_photos, remove_photos
 from twobranch.indexer.update.remembered import Target, changed_captions, known_roots, known_targets
-from twobranch.indexer.update.run import AnyEncoder, Effort, Failure, Run, Tally
-from twobranch.indexer.update.scan_scope import Look, Looked, by_root
-from twobranch.indexer.update.survey import looks_at, plan_root
+from twobranch.indexer.update.run import AnyEncoder, Effort, Failure, Run, RunStats
+from twobranch.indexer.update.scan_scope import ScannedScope, ScanScope, by_root
+from twobranch.indexer.update.survey import plan_root, scan_scopes
 from twobranch.indexer.update.targets import (
     Deleted,
     Scope,
@@ -63,13 +63,16 @@ from twobranch.indexer.update.targets import (
 )
 from twobranch.indexer.vectors.index import remove_index_files, update_index
 
-# What an extra opens, for people.
+# The file types of an extra, for messages.
 _KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
 
 
 @dataclass(frozen=True)
 class IndexReport:
-    """The outcome of a run of ``index``, whose warnings were shown already."""
+    """The outcome of a run of ``index``.
+
+    Its warnings have already been shown.
+    """
 
     added: int
     updated: int
@@ -80,30 +83,33 @@ class IndexReport:
     encoded: int  # photos that went through the model
     images_per_s: float | None  # None when no photo was encoded
     captions_added: int
-    captions_without_image: int  # in the whole library, of those that name one
+    captions_without_image: int  # in the whole library, of captions that name a photo
     seconds: float
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, tally: Tally, captions_without_image: int, seconds: float) -> IndexReport:
-        """The report of a run that took so long and left so many captions without photo."""
+    def of(cls, stats: RunStats, captions_without_image: int, seconds: float) -> IndexReport:
+        """Return the report of a run from its counts.
+
+        ``captions_without_image`` counts the whole library.
+        """
         return cls(
-            added=tally.added,
-            updated=tally.updated,
-            moved=tally.moved,
-            removed=tally.removed,
-            unchanged=tally.unchanged,
-            failed=tuple(tally.failed),
-            encoded=tally.encoded,
-            images_per_s=tally.encoded / tally.encoding_seconds if tally.encoded else None,
-            captions_added=tally.captions_added,
+            added=stats.added,
+            updated=stats.updated,
+            moved=stats.moved,
+            removed=stats.removed,
+            unchanged=stats.unchanged,
+            failed=tuple(stats.failed),
+            encoded=stats.encoded,
+            images_per_s=stats.encoded / stats.encoding_seconds if stats.encoded else None,
+            captions_added=stats.captions_added,
             captions_without_image=captions_without_image,
             seconds=seconds,
-            warnings=tuple(tally.warnings),
+            warnings=tuple(stats.warnings),
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``index --json``."""
+        """Return the output of ``index --json``."""
         speed = self.images_per_s
         return {
             "added": self.added,
@@ -134,17 +140,18 @@ def update_library(
     effort: Effort | None = None,
     progress: Progress = SILENT,
 ) -> IndexReport:
-    """Bring the library up to date with these folders and photos, and with a caption file.
+    """Update the library with folders, photos and a caption file.
 
-    Without paths, with all that it knows, or what it knows of the roots ``within``. Only what changed is
-    encoded; what is done is committed batch by batch, so an interrupted run is continued by the next. With
-    ``split`` only the photos of that split count. ``exclude`` and ``include_hidden`` are remembered for each
-    path; None leaves them as they were. ``chosen_for`` is the fingerprint of the library's model by which the
-    encoder was chosen ("": it had none yet), None where the encoder was asked for whatever the library has.
+    Without paths it updates all known folders, or the roots ``within``. Only changes are encoded. Every batch
+    is committed, so the next run continues an interrupted one. With ``split`` only the photos of that split
+    count. ``exclude`` and ``include_hidden`` are stored for each path; None leaves them unchanged.
+    ``chosen_for`` is the fingerprint of the library's model when the encoder was chosen to match it ("" if it
+    had none). It is None if the encoder was requested whatever the library's model.
 
-    A path that was deleted takes its photos with it. Raises ``UserError`` for one that the library never knew
-    or that may only be out of reach (nothing is touched then), ``CaptionFileError``, and ``LibraryError``,
-    also where another process holds the library or has given it another model since the encoder was chosen.
+    The photos of a deleted path are removed. Raises ``UserError`` for a missing path that the library does
+    not know or that may only be out of reach (nothing is changed then), ``CaptionFileError``, and
+    ``LibraryError``. The latter also if another process holds the library, or changed its model since the
+    encoder was chosen.
     """
     started = time.monotonic()
     targets, missing = split_targets(paths)
@@ -154,7 +161,7 @@ def update_library(
         raise UserError(f"split {split!r} without a caption file: add --captions FILE")
     chosen = None if captions is None else choose_captions(captions, split)
     order = _Order(not paths, tuple(targets), chosen, split, exclude, include_hidden, within)
-    tally = Tally()
+    stats = RunStats()
     with (
         closing(Catalog.open(library, create=True)) as catalog,
         indexing_lock(library, note=progress.note),
@@ -162,26 +169,26 @@ def update_library(
         _check_model(catalog, encoder, chosen_for)
         remove_left_overs(library)
         with catalog.session(write=True) as session:
-            drop_damaged_words(sqlite_connection(session))  # made anew as the session ends
+            drop_damaged_words(sqlite_connection(session))  # made again when the session ends
         deleted = deleted_paths(catalog, missing)
         model_id = _register_model(catalog, encoder)
-        run = Run(catalog, encoder, model_id, effort or Effort(), progress, tally)
+        run = Run(catalog, encoder, model_id, effort or Effort(), progress, stats)
         _update_photos(run, order, deleted)
         without_image = _update_captions(run, order)
         _activate_model(run)
         with closing(CatalogReader.open(library)) as reader:
             for kind in GALLERIES:
                 update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
-        remember_run(catalog, tally)
-    return IndexReport.of(tally, without_image, time.monotonic() - started)
+        remember_run(catalog, stats)
+    return IndexReport.of(stats, without_image, time.monotonic() - started)
 
 
 @dataclass(frozen=True)
 class _Order:
-    """What a run was asked for, as ``update_library`` explains it."""
+    """The arguments of a run, which ``update_library`` explains."""
 
-    is_plain: bool  # without paths: all that the library knows
-    targets: tuple[Path, ...]  # the paths that are there
+    is_plain: bool  # without paths: update all known folders
+    targets: tuple[Path, ...]  # the paths that exist
     chosen: ChosenCaptions | None
     split: str | None
     exclude: Sequence[str] | None
@@ -190,7 +197,10 @@ class _Order:
 
 
 def _update_photos(run: Run, order: _Order, deleted: Sequence[Deleted]) -> None:
-    """Store photos that are new or changed, remove those that are gone, and keep what was said of folders."""
+    """Store new and changed photos, and remove those that are gone.
+
+    The options for folders are stored as well.
+    """
     gone = {id for one in deleted for id in one.image_ids}
     with run.catalog.session() as session:
         choices = load_choices(session)
@@ -209,7 +219,7 @@ def _update_photos(run: Run, order: _Order, deleted: Sequence[Deleted]) -> None:
 
 
 def _targets(run: Run, order: _Order, choices: Choices) -> list[Target]:
-    """The folders and photos to look at."""
+    """Return the folders and photos to scan."""
     if order.is_plain:
         return known_targets(run.catalog, choices, run.warn, order.within)
     chosen, split = order.chosen, order.split
@@ -220,13 +230,16 @@ def _targets(run: Run, order: _Order, choices: Choices) -> list[Target]:
 
 
 def _update_captions(run: Run, order: _Order) -> int:
-    """Store captions that are new or changed, with vectors, and tie them; how many stay without photo."""
+    """Store new and changed captions, encode them and link them.
+
+    Returns the number of captions without photo.
+    """
     chosen = order.chosen
     if chosen is None and order.is_plain and order.within is None:
         for captions_again in changed_captions(run):
             store_captions(run, captions_again)
     corpus_id = None if chosen is None else store_captions(run, chosen)
-    without_image = tie_captions(run, order.targets, corpus_id)
+    without_image = link_captions(run, order.targets, corpus_id)
     encode_captions(run)
     return without_image
 
@@ -241,33 +254,34 @@ def _index_targets(
     order: _Order,
     gone: set[int],
 ) -> None:
-    """Store what is new or changed below the targets; the ids of photos that are gone go into ``gone``.
+    """Store new and changed photos below the targets.
 
-    A run for a split leaves the photos outside of it alone; a plain one takes those that were deleted.
+    The ids of photos that are gone are added to ``gone``. A run for a split keeps the photos outside of it; a
+    plain run removes those that were deleted.
     """
     places = _places(run, targets, choices)
     with run.catalog.session() as session:
         drives = load_drives(session)
-    # Those that were once indexed by their own names are gone too, if hidden ones are not wanted any more.
+    # If hidden photos are no longer wanted, those that were indexed by name are removed too.
     drop_hidden = order.include_hidden is False
-    every = looks_at(places, choices, drives, not order.is_plain, drop_hidden)
+    every = scan_scopes(places, choices, drives, not order.is_plain, drop_hidden)
     lacking = _without_vector(run)
     _say_what_changes(run, len(lacking))
     jobs: list[Job] = []
     drives_now = dict(drives)
     left_out: Counter[str] = Counter()
     empty: list[Scope] = []
-    for looks in by_root(every):
-        scope, looked = looks[0].scope, [Looked(look, _scan(run, look)) for look in looks]
-        plan = plan_root(run.catalog, looked)
+    for group in by_root(every):
+        scope, scanned = group[0].scope, [ScannedScope(place, _scan(run, place)) for place in group]
+        plan = plan_root(run.catalog, scanned)
         jobs += _jobs(scope, plan, lacking)
         gone.update(plan.gone)
-        run.tally.unchanged += plan.unchanged
-        for one in looked:
+        run.stats.unchanged += plan.unchanged
+        for one in scanned:
             left_out.update(one.scan.left_out)
             known = drives_now.get(scope.root_id, frozenset())
-            drives_now[scope.root_id] = drives_after(known, one.look.scope, one.scan)
-        if any(one.scan.empty_root for one in looked):
+            drives_now[scope.root_id] = drives_after(known, one.place.scope, one.scan)
+        if any(one.scan.empty_root for one in scanned):
             empty.append(scope)
     _keep_drives(run, drives, drives_now)
     for extra, count in left_out.items():
@@ -280,8 +294,11 @@ def _index_targets(
 
 
 def _places(run: Run, targets: Sequence[Target], choices: Choices) -> list[tuple[Scope, Target]]:
-    """The scopes of the targets, in roots that are made where there are none; excluded ones are said."""
-    # The highest first: a root that is made must not adopt one that a scope refers to already.
+    """Return the scopes of the targets, with a warning for excluded ones.
+
+    Missing roots are created.
+    """
+    # Parent folders first: a new root must not take over one that a scope already refers to.
     ordered = sorted(targets, key=lambda target: len(folder_of(target.path).parts))
     with run.catalog.session(write=True) as session:
         places = [(scope_of(session, target.path), target) for target in ordered]
@@ -289,29 +306,32 @@ def _places(run: Run, targets: Sequence[Target], choices: Choices) -> list[tuple
     for scope, target in places:
         if choices.rules(scope.root).exclude_on_the_way(scope.below, below=""):
             run.warn(
-                f"{target.path}: left out by what was said of the folders above it; "
-                f"`index {scope.root} --exclude GLOB` says it anew"
+                f"{target.path}: excluded by the settings of a folder above it; "
+                f"change them with `index {scope.root} --exclude GLOB`"
             )
         else:
             kept.append((scope, target))
     return kept
 
 
-def _scan(run: Run, look: Look) -> Scan:
-    """What a look finds; folders that are out of reach are said."""
-    scope = look.scope
+def _scan(run: Run, place: ScanScope) -> Scan:
+    """Scan a place, with a warning for each folder out of reach."""
+    scope = place.scope
     with run.showing(f"looking for photos in {scope.root / scope.below}", None):
-        found = look.scan()
+        found = place.scan()
     for folder in found.unreadable:
         if found.empty_root and not folder:
-            continue  # said once it is known how many photos it had
+            continue  # the warning follows when the number of its photos is known
         fact = "cannot be reached (is its drive mounted?)" if folder in found.away else "cannot be listed"
-        run.warn(f"{scope.root / folder}: {fact}; what the library has of it is kept as it is")
+        run.warn(f"{scope.root / folder}: {fact}; its photos are kept as they are")
     return found
 
 
 def _jobs(scope: Scope, plan: Plan, lacking: Container[int]) -> Iterator[Job]:
-    """The files to read; the content of a photo is known if it did not fail and does not lack its vector."""
+    """Yield the files to read.
+
+    The content of a photo is known if it did not fail and has its vector.
+    """
     for one in plan.read:
         photo = one.photo
         if photo is None:
@@ -322,31 +342,34 @@ def _jobs(scope: Scope, plan: Plan, lacking: Container[int]) -> Iterator[Job]:
 
 
 def _keep_drives(run: Run, before: Mapping[int, frozenset[str]], now: Mapping[int, frozenset[str]]) -> None:
-    """Store where other drives are mounted, if that changed."""
+    """Store the mount points of other drives, if they changed."""
     if {id: folders for id, folders in now.items() if folders} != before:
         with run.catalog.session(write=True) as session:
             store_drives(session, now)
 
 
 def _warn_of_what_stays(run: Run, empty: Sequence[Scope]) -> None:
-    """Say which photos stay, once it is known which have moved: those of empty roots, and unread ones."""
+    """Warn of photos in empty roots and of unreachable photos.
+
+    It comes last, when it is known which photos have moved.
+    """
     for scope in empty:
         with run.catalog.session() as session:
             count = session.scalar(select(func.count()).where(Image.root_id == scope.root_id))
-        if count:  # the mount point of a drive that is away looks just like this
+        if count:  # it may be the mount point of a drive that is not connected
             run.warn(
                 f"{scope.root} is empty; its {count} photos are kept; "
                 "delete the folder itself and index it by name to remove them"
             )
-    if run.tally.unreachable:
+    if run.stats.unreachable:
         run.warn(
-            f"{run.tally.unreachable} photos could not be reached and are left as they were; "
+            f"{run.stats.unreachable} photos could not be reached and are left as they were; "
             "run `index` again when their folders are back"
         )
 
 
 def _without_vector(run: Run) -> dict[int, Job]:
-    """The photos of the whole library that the model has not encoded, by id."""
+    """Return the photos without a vector of the model, by id."""
     known = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == run.model_id)
     query = select(Image.id, Image.root_id, Root.path.label("root"), Image.path, Image.size, Image.mtime_ns)
     with run.catalog.session() as session:
@@ -368,9 +391,9 @@ def _without_vector(run: Run) -> dict[int, Job]:
 
 
 def _check_model(catalog: Catalog, encoder: AnyEncoder, chosen_for: str | None) -> None:
-    """Raise ``LibraryError`` where another process has changed the library's model meanwhile.
+    """Raise ``LibraryError`` if another process has changed the library's model.
 
-    Going on would change it back, and encode all photos again.
+    Continuing would change it back, and encode all photos again.
     """
     with catalog.session() as session:
         now = active_model(session)
@@ -378,14 +401,15 @@ def _check_model(catalog: Catalog, encoder: AnyEncoder, chosen_for: str | None) 
         return
     raise LibraryError(
         f"{catalog.folder}: another `index` has changed it to {now.label} meanwhile; "
-        "run the same command again to go on with that"
+        "run the same command again to continue with that model"
     )
 
 
 def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
-    """The catalogue's id of the encoder's model. The first model of a library is active at once.
+    """Return the catalogue's id of the encoder's model.
 
-    Raises ``ModelError`` for a new one that cannot encode, before the library depends on it.
+    A new model is added to the catalogue; the first one of a library becomes active at once. Raises
+    ``ModelError`` for a new model that cannot encode, before the library depends on it.
     """
     of_encoder = select(Model).where(Model.fingerprint == encoder.fingerprint)
     with catalog.session() as session:
@@ -405,7 +429,7 @@ def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
 
 
 def _say_what_changes(run: Run, lacking: int) -> None:
-    """Say that photos are encoded again, for another model or variant."""
+    """Note how many photos are encoded again for another model or variant."""
     with run.catalog.session() as session:
         old, new = active_model(session), session.get_one(Model, run.model_id)
     if lacking and old is not None and old.id != new.id:
@@ -416,7 +440,8 @@ def _say_what_changes(run: Run, lacking: int) -> None:
 def _activate_model(run: Run) -> None:
     """Make the run's model the one that searches use.
 
-    Models of the same name are older trainings of it, or have other views; they go, with their vectors.
+    Other models of the same name are older versions of it, or use other views. They are deleted with their
+    vectors.
     """
     with run.catalog.session(write=True) as session:
         session.merge(Setting(key=ACTIVE_MODEL, value=str(run.model_id)))

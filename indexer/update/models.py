@@ -1,4 +1,4 @@
-"""Which model photos are indexed with: what is asked for, else the library's own."""
+"""The model to index with: the requested one, or the library's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twobranch.indexer.catalog.tables import library_model
 
 
 def library_fingerprint(library: Path) -> str:
-    """The fingerprint of the model that a library has now; empty where it has none."""
+    """Return the fingerprint of a library's model. It is "" if there is no model."""
     known = library_model(library)
     return "" if known is None else known.fingerprint
 
@@ -23,10 +23,11 @@ def encoder_for(
     int8: bool | None = None,
     device: Device = "cpu",
 ) -> Encoder:
-    """The encoder to index a library with, its files compared with their checksums.
+    """Load the encoder to index a library with.
 
-    What is None is as the library has it; a new library gets ``default``, without options. Raises
-    ``ModelError``, and ``LibraryError`` for a damaged catalogue.
+    Its files are compared with their checksums. Arguments that are None keep the library's choice; a new
+    library gets ``default`` without options. Raises ``ModelError``, and ``LibraryError`` for a damaged
+    catalogue.
     """
     known = library_model(library)
     was = Variant() if known is None else known.variant

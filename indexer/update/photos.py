@@ -1,6 +1,7 @@
-"""Photo files to catalogue rows with vectors: read and decoded ahead in threads, encoded in batches.
+"""Storing photos in the catalogue with their vectors.
 
-Every batch is one transaction that holds rows and vectors alike, so a run may stop anywhere.
+Threads read and decode photos ahead, and encode them in batches. A batch is one transaction with rows and
+vectors, so a run may stop at any time.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from twobranch.indexer.update.run import Failure, Run
 from twobranch.indexer.vectors.codec import as_blobs
 
 _IDS_A_STATEMENT = 500
-_MAX_TWINS = 64  # a blank page may have been scanned ten thousand times; a few will do
+_MAX_SAME = 64  # of equal photos read from the catalogue: a blank page may be scanned ten thousand times
 
 
 def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
-    """Store the photos of ``jobs`` with their vectors; take from ``gone`` those that moved.
+    """Store the photos of ``jobs`` with their vectors.
 
-    While one batch is written the next is being encoded and the one after it is being read.
+    Photos that moved are removed from ``gone``. While one batch is written, the next is encoded and the one
+    after that is read.
     """
     if not jobs:
         return
@@ -61,20 +63,23 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
             begun = following
         if begun is not None:
             _store(run, begun, gone)
-    run.tally.encoding_seconds += time.monotonic() - started
+    run.stats.encoding_seconds += time.monotonic() - started
 
 
 def remove_photos(run: Run, gone: Collection[int]) -> None:
-    """Delete the rows and vectors of photos that are gone; their captions stay."""
+    """Delete the rows and vectors of removed photos. Their captions stay."""
     ids = sorted(gone)
     with run.catalog.session(write=True) as session:
         for start in range(0, len(ids), _IDS_A_STATEMENT):
             session.execute(delete(Image).where(Image.id.in_(ids[start : start + _IDS_A_STATEMENT])))
-    run.tally.removed += len(ids)
+    run.stats.removed += len(ids)
 
 
 def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
-    """The contents of photos that are not where they were; wherever they turn up, their vectors are known."""
+    """Return the content hashes of missing photos.
+
+    If such a content is found at another path, its vector is already known.
+    """
     query = (
         select(Image.id, Image.root_id, Image.content_hash)
         .join(ImageVector, ImageVector.image_id == Image.id)
@@ -94,11 +99,11 @@ def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Photos of one transaction: what was read, and the vectors by content."""
+    """The photos of one transaction, with their vectors by content hash."""
 
     reads: Sequence[Read]
-    known: Mapping[bytes, bytes]  # of contents that the catalogue has a vector of
-    encoding: Mapping[bytes, Future[NDArray[np.float32]]]  # of the others: (D,), to come
+    known: Mapping[bytes, bytes]  # vectors that the catalogue has
+    encoding: Mapping[bytes, Future[NDArray[np.float32]]]  # the others: (D,) each
 
 
 def _begin(
@@ -107,8 +112,11 @@ def _begin(
     reads: Sequence[Read],
     encoding: Mapping[bytes, Future[NDArray[np.float32]]],
 ) -> _Batch:
-    """Lets the workers encode what has no vector yet and is not among those that are ``encoding`` already."""
-    known = {digest: twins[0].vector for digest, twins in _twins(run, reads).items()}
+    """Start encoding the photos of a batch.
+
+    Contents that have a vector, or that are already ``encoding``, are skipped.
+    """
+    known = {digest: same_photos[0].vector for digest, same_photos in _same_content(run, reads).items()}
     pixels = {
         read.digest: read.decoded.pixels
         for read in reads
@@ -116,45 +124,48 @@ def _begin(
     }
     new = {digest: photo for digest, photo in pixels.items() if digest not in encoding}
     vectors = workers.encode(run.encoder.encode_views, list(new.values()))
-    run.tally.encoded += len(new)
+    run.stats.encoded += len(new)
     awaited = {digest: encoding[digest] for digest in pixels if digest not in new}
     return _Batch(reads, known, awaited | dict(zip(new, vectors, strict=True)))
 
 
 def _store(run: Run, batch: _Batch, gone: set[int]) -> None:
-    """Commits a batch, when it is encoded."""
+    """Wait until a batch is encoded, and commit it."""
     rows = {digest: vector.result() for digest, vector in batch.encoding.items()}
-    twins = _twins(run, batch.reads)
+    same_photos = _same_content(run, batch.reads)
     vectors = dict(batch.known)
     if rows:
         vectors |= zip(rows, as_blobs(np.stack(list(rows.values()))), strict=True)
     with run.catalog.session(write=True) as session:
         jobs = {read.job.image_id for read in batch.reads if read.job.image_id is not None}
-        known = jobs | {twin.image_id for same in twins.values() for twin in same}
+        known = jobs | {other.image_id for same in same_photos.values() for other in same}
         writer = _BatchWriter(run, session, gone, known)
         for read in batch.reads:
             if read.unreachable:
-                run.tally.unreachable += 1
+                run.stats.unreachable += 1
             elif read.failure is not None:
                 writer.store_failure(read, read.failure)
             elif read.digest is not None:
                 writer.store_photo(
-                    read, vectors[read.digest], [twin.image_id for twin in twins.get(read.digest, [])]
+                    read, vectors[read.digest], [other.image_id for other in same_photos.get(read.digest, [])]
                 )
         writer.store_vectors()
     run.progress.advance(len(batch.reads))
 
 
 @dataclass(frozen=True)
-class _Twin:
+class _SameContent:
     """A photo of the catalogue with the same content, and its vector."""
 
     image_id: int
     vector: bytes
 
 
-def _twins(run: Run, reads: Sequence[Read]) -> dict[bytes, list[_Twin]]:
-    """For each of these contents that the catalogue knows, some photos that have it."""
+def _same_content(run: Run, reads: Sequence[Read]) -> dict[bytes, list[_SameContent]]:
+    """Return photos of the catalogue with the same contents as those read.
+
+    They are listed by content hash, at most 64 each.
+    """
     digests = {read.digest for read in reads if read.digest is not None and read.failure is None}
     known = select(Image.content_hash).where(Image.content_hash.in_(digests)).distinct()
     query = (
@@ -162,19 +173,22 @@ def _twins(run: Run, reads: Sequence[Read]) -> dict[bytes, list[_Twin]]:
         .join(ImageVector, ImageVector.image_id == Image.id)
         .where(ImageVector.model_id == run.model_id)
         .order_by(Image.id)
-        .limit(_MAX_TWINS)
+        .limit(_MAX_SAME)
     )
-    twins: dict[bytes, list[_Twin]] = {}
+    same_photos: dict[bytes, list[_SameContent]] = {}
     with run.catalog.session() as session:
         for digest in session.scalars(known).all():
             rows = session.execute(query.where(Image.content_hash == digest)).all()
             if digest is not None and rows:
-                twins[digest] = [_Twin(row.id, row.vector) for row in rows]
-    return twins
+                same_photos[digest] = [_SameContent(row.id, row.vector) for row in rows]
+    return same_photos
 
 
 class _BatchWriter:
-    """Writes the rows of one batch in one transaction; their vectors come last, when the rows have ids."""
+    """Writes the rows of one batch in one transaction.
+
+    The vectors come last, when the rows have ids.
+    """
 
     def __init__(self, run: Run, session: Session, gone: set[int], known: Collection[int]) -> None:
         self._run = run
@@ -187,31 +201,34 @@ class _BatchWriter:
         self._outdated: list[Image] = []
         self._new: list[tuple[Image, bytes]] = []
 
-    def store_photo(self, read: Read, vector: bytes, twins: Sequence[int]) -> None:
-        """Stores a readable photo; ``twins`` are the ids of those whose content and vector are the same."""
-        job, tally = read.job, self._run.tally
+    def store_photo(self, read: Read, vector: bytes, same_photos: Sequence[int]) -> None:
+        """Store a readable photo.
+
+        ``same_photos`` are the ids of photos with the same content and vector.
+        """
+        job, stats = read.job, self._run.stats
         if job.image_id is not None:
             image = self._images[job.image_id]
             same = image.failure is None and image.content_hash == read.digest
             if not same:
-                tally.updated += 1
+                stats.updated += 1
             elif job.scanned:
-                tally.unchanged += 1  # touched, not changed
-        elif (moved := self._moved(twins)) is not None:
+                stats.unchanged += 1  # another modification time, the same content
+        elif (moved := self._moved(same_photos)) is not None:
             image, same = moved, True
             self._gone.discard(image.id)
-            tally.moved += 1
+            stats.moved += 1
         else:
             image, same = self._add(), False
-            tally.added += 1
+            stats.added += 1
         self._set_file(image, read)
         if not same:
-            self._set_content(image, read, twins)
+            self._set_content(image, read, same_photos)
         if not same or (job.image_id is not None and job.known_hash is None):
             self._new.append((image, vector))
 
     def store_failure(self, read: Read, reason: str) -> None:
-        """Stores a photo that cannot be read; what was known of its content goes."""
+        """Store a photo that cannot be read, and clear its data."""
         job = read.job
         image = self._add() if job.image_id is None else self._images[job.image_id]
         self._set_file(image, read)
@@ -219,10 +236,10 @@ class _BatchWriter:
         image.width = image.height = image.taken_at = image.camera = image.latitude = image.longitude = None
         image.keywords = None
         self._outdated.append(image)
-        self._run.tally.failed.append(Failure(str(job.path), reason))
+        self._run.stats.failed.append(Failure(str(job.path), reason))
 
     def store_vectors(self) -> None:
-        """Replaces the vectors of the photos whose content was set."""
+        """Replace the vectors of the photos whose content changed."""
         self._session.flush()
         outdated = [image.id for image in self._outdated]
         self._session.execute(delete(ImageVector).where(ImageVector.image_id.in_(outdated)))
@@ -238,10 +255,10 @@ class _BatchWriter:
         self._session.add(image)
         return image
 
-    def _moved(self, twins: Sequence[int]) -> Image | None:
-        """The photo that a new file with the content of these photos is, if any."""
+    def _moved(self, same_photos: Sequence[int]) -> Image | None:
+        """Return the photo that moved to a new file, if any. ``same_photos`` are the ids to consider."""
         images = self._images
-        id = moved_photo(twins, self._gone, lambda id: not is_there(image_file(images[id])))
+        id = moved_photo(same_photos, self._gone, lambda id: not is_there(image_file(images[id])))
         return None if id is None else images[id]
 
     def _set_file(self, image: Image, read: Read) -> None:
@@ -250,7 +267,7 @@ class _BatchWriter:
         image.root, image.path = self._roots[job.root_id], job.file.path
         image.size, image.mtime_ns = job.file.size, job.file.mtime_ns
 
-    def _set_content(self, image: Image, read: Read, twins: Sequence[int]) -> None:
+    def _set_content(self, image: Image, read: Read, same_photos: Sequence[int]) -> None:
         image.content_hash, image.failure, image.indexed_at = read.digest, None, utcnow()
         if read.decoded is not None:
             facts = read.decoded.facts
@@ -258,11 +275,11 @@ class _BatchWriter:
             image.taken_at, image.camera = facts.taken_at, facts.camera
             image.latitude, image.longitude = facts.latitude, facts.longitude
             image.keywords = read.decoded.keywords
-        else:  # not decoded, because a photo with the same content is known
-            images = (self._images[image_id] for image_id in twins)
-            twin = next(image for image in images if image.content_hash == read.digest)
-            image.width, image.height = twin.width, twin.height
-            image.taken_at, image.camera = twin.taken_at, twin.camera
-            image.latitude, image.longitude = twin.latitude, twin.longitude
-            image.keywords = twin.keywords
+        else:  # not decoded: a photo with the same content is known
+            images = (self._images[image_id] for image_id in same_photos)
+            other = next(image for image in images if image.content_hash == read.digest)
+            image.width, image.height = other.width, other.height
+            image.taken_at, image.camera = other.taken_at, other.camera
+            image.latitude, image.longitude = other.latitude, other.longitude
+            image.keywords = other.keywords
         self._outdated.append(image)

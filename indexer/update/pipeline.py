@@ -1,9 +1,9 @@
-"""Photos read and encoded by threads, while the caller writes what is ready.
+"""Threads that read and encode photos while the caller writes results.
 
-Reading and encoding are tasks of one pool with a thread for each core: ONNX Runtime, Pillow and hashing all
-let go of Python's lock, each run of the tower keeps to its thread, and so no core waits while there is
-anything to do. Tasks start in the order they were given, and at most ``ahead`` photos are read before they
-are asked for, which bounds the memory.
+Reading and encoding are tasks of one pool with a thread per core. ONNX Runtime, Pillow and hashing release
+Python's global interpreter lock, and each run of the model stays in its thread, so no core is idle while
+there is work. Tasks start in the order in which they were submitted. At most ``ahead`` photos are read before
+they are requested, which limits the memory.
 """
 
 from __future__ import annotations
@@ -22,35 +22,41 @@ from numpy.typing import NDArray
 T = TypeVar("T")
 R = TypeVar("R")
 
-_TRIALS = 4  # batches of each size before one is settled on
+_TRIALS = 4  # batches measured with each size
 
 
 class BatchSize:
-    """How many photos a thread gives the tower at a time: the fastest of some sizes, measured on the first
-    photos of the run itself."""
+    """The choice of the fastest batch size.
+
+    A batch is the number of photos that a thread encodes together. The sizes are measured on the first photos
+    of the run.
+    """
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self._sizes = sizes
         self._untried = deque(_TRIALS * list(sizes))
-        self._least: dict[int, float] = {}  # seconds a photo, with each size
+        self._least: dict[int, float] = {}  # seconds per photo, by size
         self._lock = Lock()
 
     def next(self) -> int:
-        """The size of the next batch."""
+        """Return the size of the next batch."""
         with self._lock:
             if self._untried:
                 return self._untried.popleft()
             return min(self._least, key=self._least.__getitem__, default=self._sizes[0])
 
     def took(self, size: int, seconds: float) -> None:
-        """Tells how long a batch took. Of one size only the fastest counts: the others were disturbed."""
+        """Record the time of a batch.
+
+        Only the fastest batch of each size counts: the others were slowed down by something else.
+        """
         with self._lock:
             if size in self._sizes:
                 self._least[size] = min(seconds / size, self._least.get(size, seconds))
 
 
 class Workers:
-    """A pool of threads that read and encode. Leaving the block drops what has not begun."""
+    """A pool of threads that read and encode. Leaving the block cancels tasks that have not begun."""
 
     def __init__(self, n: int, batch_size: BatchSize) -> None:
         self._batch_size = batch_size
@@ -65,7 +71,10 @@ class Workers:
         self._threads.shutdown(cancel_futures=True)
 
     def in_order(self, work: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
-        """``work`` of each item, in their order; at most ``ahead`` are begun before they are asked for."""
+        """Yield the result of ``work`` for each item, in order.
+
+        At most ``ahead`` items are begun before they are requested.
+        """
         pending: deque[Future[R]] = deque()
         for item in items:
             pending.append(self._threads.submit(work, item))
@@ -79,7 +88,10 @@ class Workers:
         encode_views: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
         photos: Sequence[NDArray[np.uint8]],
     ) -> list[Future[NDArray[np.float32]]]:
-        """For each of N photos of (V, S, S, 3) pixels, its (D,) vector to come."""
+        """Start encoding N photos, and return a future for each.
+
+        A photo is (V, S, S, 3) uint8 pixels. Its future gives a (D,) float32 vector.
+        """
         vectors: list[Future[NDArray[np.float32]]] = []
         start = 0
         while start < len(photos):
@@ -99,7 +111,7 @@ class Workers:
         started = time.perf_counter()
         try:
             rows = encode_views(np.stack(photos))
-        except BaseException as error:  # whoever waits for the vectors shall have it
+        except BaseException as error:  # passed on to the waiting caller
             for place in places:
                 place.set_exception(error)
             return

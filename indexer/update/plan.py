@@ -1,7 +1,8 @@
-"""What a library of so many photos would take on this machine: a few seconds of measuring, and arithmetic.
+"""Estimates of time, disk and memory for a large library.
 
-Indexing is measured by indexing some photos into a library that is thrown away; a query and the building of
-inverted lists by their inner loops. How well it foretold a million and ten million is in benchmarks/scale.md.
+They come from a few seconds of measuring on this machine. Indexing is measured by indexing some photos into a
+temporary library, a query and the building of inverted lists by their inner loops. benchmarks/scale.md
+compares estimates for one and ten million photos with the measured values.
 """
 
 from __future__ import annotations
@@ -29,52 +30,53 @@ from twobranch.indexer.vectors.index import LARGE
 from twobranch.indexer.vectors.ivf import TRAINING_A_LIST, number_of_lists, scan_seconds
 
 _SAMPLE = 48  # photos that are indexed
-_MADE_UP = (4000, 3000)  # the size of those that are made up where no folder is named
-_ROWS = 65_536  # of the matrix that is searched; larger than caches
+_MADE_UP = (4000, 3000)  # pixels of generated photos, for a plan without a folder
+_ROWS = 65_536  # of the measured matrix, which is larger than the CPU caches
 _RUNS = 5
 # Measured on libraries of 100,000 to 10 million (benchmarks/scale.md):
-_ROW_BYTES = 500  # of the catalogue, for a photo, beside its vector
+_ROW_BYTES = 500  # per photo in the catalogue, beside its vector
 _ID_BYTES = 8
-_SEARCH_MB = 170  # a process that searches, without its matrix
+_SEARCH_MB = 170  # memory of a searching process, without its matrix
 _KMEANS_ITERATIONS = 10  # FAISS's for inverted lists
-# What is measured lies in the cache, in one piece. Real lists lie in memory, those that are asked for are
-# larger than the average, and their best get exact scores: 0.6 and 2.1 ms were 2.5 and 8.7.
+# The measured list lies in the CPU cache, in one piece. Real lists lie in memory, the probed ones are larger
+# than the average, and their best vectors get exact scores: estimates of 0.6 and 2.1 ms were really 2.5 and
+# 8.7.
 _OUT_OF_CACHE = 4
-_BUILDING = 1.4  # times the size of the lists: what building them takes of memory
+_BUILDING = 1.4  # memory for building lists, as a multiple of their size
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What this machine does in a second."""
+    """The measured speeds of this machine, per second."""
 
     photos: float  # indexed
-    sample: str  # of which photos
-    multiplications: float  # of float32 matrices, 2 for each multiply and add
-    exact_bytes: float  # of vectors that one query is compared with
-    codes: float  # of vectors in lists, with 8 bits a dimension
+    sample: str  # the photos they were measured with, in words
+    multiplications: float  # floating-point operations in float32 matrix products
+    exact_bytes: float  # of vectors compared with one query
+    codes: float  # list entries compared with one query, 8 bits per dimension
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What ``photos`` photos take. Sizes in bytes, times in seconds."""
+class Estimate:
+    """The estimate for a library of ``photos`` photos. Sizes are in bytes, times in seconds."""
 
     photos: int
     rates: Rates
-    lists: int | None  # None: every vector is looked at
+    lists: int | None  # None: every vector is compared
     probes: int | None
     encoding_s: float
     building_s: float
-    query_s: float  # in a library that is open
+    query_s: float  # in an open library
     catalog_bytes: int
     index_bytes: int
     indexing_memory: int
     building_memory: int
-    search_memory: int  # of an exact search: its mapped matrix, which other programs may use at any time
+    search_memory: int  # for an exact search, its mapped matrix, which the system may drop at any time
     disk_free: int
     memory_there: int | None
 
     def as_json(self) -> dict[str, Any]:
-        """The shape of ``index --plan --json``."""
+        """Return the output of ``index --plan --json``."""
         return {
             "photos": self.photos,
             "index": "exact" if self.lists is None else "inverted lists",
@@ -102,18 +104,18 @@ def plan(
     encoder: AnyEncoder,
     effort: Effort | None = None,
     progress: Progress = SILENT,
-) -> Plan:
-    """What ``photos`` photos like those in ``paths`` would take in ``library``, which is not touched.
+) -> Estimate:
+    """Estimate a library of ``photos`` photos like those in ``paths``.
 
-    Without paths the photos are made up, of 12 megapixels. Raises ``UserError`` where no photo can be found
-    in the paths, or none of them read.
+    The library itself is not changed. Without paths, photos of 12 megapixels are generated. Raises
+    ``UserError`` if the paths have no photo, or none that can be read.
     """
     effort = effort or Effort()
     return extrapolate(photos, encoder.dim, measure(paths, encoder, effort, progress), effort, library)
 
 
-def extrapolate(photos: int, dim: int, rates: Rates, effort: Effort, library: Path) -> Plan:
-    """The arithmetic."""
+def extrapolate(photos: int, dim: int, rates: Rates, effort: Effort, library: Path) -> Estimate:
+    """Compute an estimate from measured rates."""
     vector = 4 * dim
     lists = probes = None
     building_s, building_memory = 0.0, 0
@@ -132,7 +134,7 @@ def extrapolate(photos: int, dim: int, rates: Rates, effort: Effort, library: Pa
         building_memory = int(_BUILDING * codes) + 2 * training * vector
         query_s = photos * probes / lists / rates.codes + lists * vector / rates.exact_bytes
         search_memory = (_SEARCH_MB << 20) + photos * probes // lists * (dim + _ID_BYTES)
-    return Plan(
+    return Estimate(
         photos=photos,
         rates=rates,
         lists=lists,
@@ -151,19 +153,22 @@ def extrapolate(photos: int, dim: int, rates: Rates, effort: Effort, library: Pa
 
 
 def _usual_probes(lists: int) -> int:
-    """32 of 2,048 and 64 of 8,192 lists were measured: as their square root grows."""
+    """Return a typical number of probed lists.
+
+    Measured: 32 of 2,048 lists and 64 of 8,192, so the number grows with the square root.
+    """
     return 1 << round(np.log2(0.7 * np.sqrt(lists)))
 
 
 def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress: Progress = SILENT) -> Rates:
-    """What this machine does in a second. Raises ``UserError`` as ``plan`` does."""
+    """Measure the speeds of this machine. Raises ``UserError`` like ``plan``."""
     with showing(progress, "measuring for some seconds", None):
         rng = np.random.default_rng(0)
         rows = rng.standard_normal((_ROWS, encoder.dim), dtype=np.float32)
         exact = _seconds(lambda: rows[:1] @ rows.T)
         block = rows[:4096]
         product = _seconds(lambda: block @ block.T)
-        encoder.prepare()  # 0.2 s, which would count for much among so few photos
+        encoder.prepare()  # 0.2 s, too much among so few photos
         with tempfile.TemporaryDirectory() as temporary:
             sample = _sample(paths) if paths else _made_up(Path(temporary))
             report = update_library(Path(temporary, "library"), sample, encoder, effort=effort)
@@ -173,7 +178,7 @@ def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress
     megapixels = _MADE_UP[0] * _MADE_UP[1] // 1_000_000
     return Rates(
         photos=report.images_per_s,
-        sample=f"{report.encoded} of these photos" if paths else f"made-up photos of {megapixels} megapixels",
+        sample=f"{report.encoded} of these photos" if paths else f"generated photos, {megapixels} megapixels",
         multiplications=2 * len(block) ** 2 * encoder.dim / product,
         exact_bytes=rows.nbytes / exact,
         codes=_ROWS / scan_seconds(rows, _RUNS) / _OUT_OF_CACHE,
@@ -181,7 +186,7 @@ def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress
 
 
 def _sample(paths: Sequence[Path]) -> list[Path]:
-    """Some photos of these folders, evenly from all."""
+    """Return a sample of the photos in these folders, spread evenly."""
     found: list[Path] = []
     for path in paths:
         if not path.exists():
@@ -189,14 +194,17 @@ def _sample(paths: Sequence[Path]) -> list[Path]:
         found += [path / name for name in scan(path).files] if path.is_dir() else [path]
     if not found:
         raise UserError(
-            f"no photos in {', '.join(map(str, paths))}; leave the path out to plan for made-up ones"
+            f"no photos in {', '.join(map(str, paths))}; leave the path out to plan with generated ones"
         )
     places = np.linspace(0, len(found) - 1, min(_SAMPLE, len(found)), dtype=int)
     return [found[place] for place in places]
 
 
 def _made_up(folder: Path) -> list[Path]:
-    """JPEGs of one photo, some 4 MB each, that differ in what follows it in the file."""
+    """Write copies of a generated JPEG, of about 4 MB each.
+
+    They differ in the bytes after the picture, so their contents differ.
+    """
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
     pixels = np.asarray(smooth.resize(_MADE_UP, Image.Resampling.BICUBIC)).astype(np.int16)
@@ -210,7 +218,7 @@ def _made_up(folder: Path) -> list[Path]:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """The median time of ``work``, after one run that is not counted."""
+    """Return the median time of ``work`` in seconds. The first run is not counted."""
     work()
     times = []
     for _ in range(_RUNS):
@@ -221,13 +229,13 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
+    """Return the folder, or its nearest parent that exists."""
     folder = folder.absolute()
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _physical_memory() -> int | None:
-    """Of the machine; None where the system does not say."""
+    """Return the machine's memory in bytes, or None if unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

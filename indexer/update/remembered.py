@@ -1,4 +1,4 @@
-"""The folders and caption files that a plain `index` looks at again."""
+"""The folders and caption files that a plain `index` scans again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from twobranch.indexer.update.run import Run
 
 @dataclass(frozen=True)
 class Target:
-    """A folder or photo to look at; with a limit only the photos that have one of ``names``."""
+    """A folder or photo to scan.
+
+    With a limit, only the photos that have one of ``names`` count.
+    """
 
     path: Path
     limit: Limit | None
@@ -32,13 +35,13 @@ class Target:
 
 
 def known_roots(catalog: Catalog) -> list[Path]:
-    """The roots of a library, in the order of their names."""
+    """Return the roots of a library, sorted by name."""
     with catalog.session() as session:
         return [Path(path) for path in session.scalars(select(Root.path).order_by(Root.path))]
 
 
 def has_folders(library: Path) -> bool:
-    """True for a library that knows a folder. Raises ``LibraryError``."""
+    """Return True if the library has a folder. Raises ``LibraryError``."""
     if not (library / CATALOG).is_file():
         return False
     with closing(Catalog.open(library)) as catalog:
@@ -51,7 +54,10 @@ def known_targets(
     warn: Callable[[str], None],
     within: Collection[Path] | None = None,
 ) -> list[Target]:
-    """The targets of all roots, or of those ``within``; what is out of reach is said and kept."""
+    """Return the targets of all roots, or of those ``within``.
+
+    A place that cannot be reached gives a warning, and its photos are kept.
+    """
     targets: list[Target] = []
     names: dict[Limit | None, PhotoNames | None] = {None: None}
     for root in known_roots(catalog):
@@ -97,7 +103,7 @@ def caption_plan(catalog: Catalog) -> CaptionPlan:
 def changed_captions(run: Run) -> list[ChosenCaptions]:
     """Read the caption files that were written to, and all sidecars.
 
-    What is out of reach, or can no longer be read, is said and kept.
+    A file that cannot be reached or read gives a warning, and its captions are kept.
     """
     plan = caption_plan(run.catalog)
     for row in plan.unreachable:
@@ -106,7 +112,7 @@ def changed_captions(run: Run) -> list[ChosenCaptions]:
     for row in plan.read:
         try:
             changed.append(choose_captions(Path(row.path), row.split))
-        except OSError:  # it went since it was looked for
+        except OSError:  # it was removed since the comparison
             run.warn(f"{row.path}: cannot be reached; its captions are kept as they are")
         except UserError as error:
             run.warn(f"{error}; its captions are kept as they are")
@@ -114,7 +120,7 @@ def changed_captions(run: Run) -> list[ChosenCaptions]:
 
 
 def _photos_in(catalog: Catalog, root: Path, below: str = "") -> list[str]:
-    """The relative paths of the photos of a root that lie below."""
+    """Return the relative paths of a root's photos below a folder."""
     with catalog.session() as session:
         paths = session.scalars(select(Image.path).join(Root).where(Root.path == str(root))).all()
     return [path for path in paths if covers(below, path)]

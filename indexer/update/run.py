@@ -1,4 +1,7 @@
-"""What the steps of one ``index`` run share: the encoder, the catalogue, the progress and the tally."""
+"""The state that the steps of an ``index`` run share.
+
+It holds the encoder, the catalogue, the progress display and the statistics.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,15 @@ from twobranch.common.progress import Progress, showing
 from twobranch.embedding.preprocess import MAX_PIXELS, View
 from twobranch.indexer.catalog.tables import Catalog
 
-# Measured (benchmarks/scale.md): the program with its model and the batches under way; what a thread adds.
+# Measured (benchmarks/scale.md): memory of the program with its model and current batches, and per thread.
 _PROGRAM_MB = 200
 _WORKER_MB = 25
 _LEAST_DECODING_MB = 64
-_BATCH_SIZES = (1, 2, 4)  # more only cost memory, even where the cache is large
+_BATCH_SIZES = (1, 2, 4)  # larger ones only take memory, even with a large CPU cache
 
 
 class AnyEncoder(Protocol):
-    """What indexing needs of an ``embedding.encoder.Encoder``."""
+    """The part of ``embedding.encoder.Encoder`` that indexing uses."""
 
     name: str
     folder: Path
@@ -55,8 +58,8 @@ class Failure:
 
 
 @dataclass
-class Tally:
-    """What a run has done so far."""
+class RunStats:
+    """The counts of a run so far."""
 
     added: int = 0
     updated: int = 0
@@ -73,17 +76,17 @@ class Tally:
 
 @dataclass(frozen=True)
 class Effort:
-    """What a run may take of the machine."""
+    """The limits of a run on threads, memory and photo size."""
 
     workers: int = field(default_factory=usable_cores)  # threads that read and encode photos
-    memory_mb: int = 400  # of the whole process; a photo that does not fit is decoded alone
-    batch_size: int | None = None  # photos a thread gives the tower at a time; None: measured
-    transaction: int = 32  # photos that are committed, or lost, together
-    max_pixels: int = MAX_PIXELS  # of a photo; larger ones are refused by their header
+    memory_mb: int = 400  # of the whole process; a photo that needs more is decoded alone
+    batch_size: int | None = None  # photos encoded together by a thread; None: measured
+    transaction: int = 32  # photos committed together, and lost together on a crash
+    max_pixels: int = MAX_PIXELS  # of a photo; larger ones are refused when their header is read
 
     @property
     def decoding_bytes(self) -> int:
-        """How much the photos that are being decoded may take together."""
+        """The memory for all photos that are being decoded, in bytes."""
         own = _PROGRAM_MB + self.workers * _WORKER_MB
         return max(self.memory_mb - own, _LEAST_DECODING_MB) << 20
 
@@ -102,13 +105,13 @@ class Run:
     model_id: int
     effort: Effort
     progress: Progress
-    tally: Tally
+    stats: RunStats
 
     def warn(self, message: str) -> None:
-        """Shows a warning now and keeps it for the report."""
-        self.tally.warnings.append(message)
+        """Show a warning, and keep it for the report."""
+        self.stats.warnings.append(message)
         self.progress.warn(message)
 
     def showing(self, label: str, total: int | None) -> AbstractContextManager[None]:
-        """Shows a piece of work for as long as the block lasts."""
+        """Show a piece of work while the block runs."""
         return showing(self.progress, label, total)

@@ -17,18 +17,21 @@ from twobranch.indexer.update.targets import Scope
 
 
 @dataclass(frozen=True)
-class Look:
-    """A place to look at, and what is passed over there."""
+class ScanScope:
+    """A place to scan, with the rules for photos to skip there."""
 
     scope: Scope
     rules: Rules
     only: Container[str] | None  # paths relative to the root; None: all
-    drop_hidden: bool = False  # hidden photos go, even where they were once indexed by their own names
-    leave_others: bool = False  # photos that are not among ``only`` stay, even where they were deleted
-    drives: frozenset[str] = frozenset()  # folders of the root where another drive is mounted, or was
+    drop_hidden: bool = False  # hidden photos are removed, even those that were indexed by name
+    leave_others: bool = False  # photos that are not in ``only`` stay, even if they were deleted
+    drives: frozenset[str] = frozenset()  # folders of the root where another drive is or was mounted
 
     def scan(self) -> Scan:
-        """Scan the place; what is out of reach is among the unreadable, what was deleted has no files."""
+        """Scan the place.
+
+        A place that cannot be reached is among the unreadable ones. A deleted place has no files.
+        """
         scope = self.scope
         path = scope.root / scope.below
         try:
@@ -47,36 +50,42 @@ class Look:
 
 
 def _unless_empty(found: Scan, root: Path) -> Scan:
-    """The scan of a root; an empty root is out of reach, as the mount point of a drive that is away."""
+    """Return a root's scan, in which an empty root is unreadable.
+
+    An empty root may be the mount point of a drive that is not connected.
+    """
     if found.files or "" in found.unreadable or not may_be_mount_point(root):
         return found
     return replace(found, unreadable=("", *found.unreadable), empty_root=True)
 
 
 @dataclass(frozen=True)
-class Looked:
-    """A place and what its scan found."""
+class ScannedScope:
+    """A scan scope and the result of its scan."""
 
-    look: Look
+    place: ScanScope
     scan: Scan
 
     @property
     def found(self) -> Found:
-        """What the comparison with the catalogue needs of it."""
-        look, scan = self.look, self.scan
+        """The input for the comparison with the catalogue."""
+        place, scan = self.place, self.scan
         return Found(
-            scan.files, scan.unreadable, look.scope.below, look.only, look.leave_others, look.drop_hidden
+            scan.files, scan.unreadable, place.scope.below, place.only, place.leave_others, place.drop_hidden
         )
 
     @property
     def is_one_photo(self) -> bool:
-        """True where the place is a photo, and it was found."""
-        return self.scan.files.keys() == {self.look.scope.below}
+        """True if the place is a photo and was found."""
+        return self.scan.files.keys() == {self.place.scope.below}
 
 
 @dataclass(frozen=True)
 class OnDisk:
-    """A container of the paths, relative to ``root``, that are on disk or out of reach."""
+    """A container of the paths below ``root`` that may exist.
+
+    It contains relative paths that are on disk or cannot be reached.
+    """
 
     root: Path
 
@@ -84,22 +93,22 @@ class OnDisk:
         return is_there(self.root / str(path))
 
 
-def distinct(looks: Iterable[Look]) -> list[Look]:
-    """Drop the looks at places that another look covers."""
-    every = list(looks)
-    whole = {(look.scope.root_id, look.scope.below): look for look in every if look.only is None}
+def distinct(places: Iterable[ScanScope]) -> list[ScanScope]:
+    """Drop scopes that another scope covers."""
+    every = list(places)
+    whole = {(place.scope.root_id, place.scope.below): place for place in every if place.only is None}
 
-    def is_covered(look: Look) -> bool:
-        below = look.scope.below
-        above = (whole.get((look.scope.root_id, folder)) for folder in folders_above(below))
+    def is_covered(place: ScanScope) -> bool:
+        below = place.scope.below
+        above = (whole.get((place.scope.root_id, folder)) for folder in folders_above(below))
         return any(other is not None and other.rules.lead_to(below, other.scope.below) for other in above)
 
-    return [look for look in every if not is_covered(look)]
+    return [place for place in every if not is_covered(place)]
 
 
-def by_root(looks: Iterable[Look]) -> list[list[Look]]:
-    """Group the distinct looks by root, in their order."""
-    roots: dict[int, list[Look]] = {}
-    for look in distinct(looks):
-        roots.setdefault(look.scope.root_id, []).append(look)
+def by_root(places: Iterable[ScanScope]) -> list[list[ScanScope]]:
+    """Group the distinct scopes by root, in their order."""
+    roots: dict[int, list[ScanScope]] = {}
+    for place in distinct(places):
+        roots.setdefault(place.scope.root_id, []).append(place)
     return list(roots.values())

@@ -1,4 +1,4 @@
-"""The places in one root, scanned and compared with the photos that the catalogue has of it."""
+"""Scans of the places in a root, compared with the catalogue."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from twobranch.indexer.catalog.tables import Catalog, Image
 from twobranch.indexer.update.captions import NamedPhotos
 from twobranch.indexer.update.compare import KnownPhoto, Plan, compare
 from twobranch.indexer.update.remembered import Target
-from twobranch.indexer.update.scan_scope import Look, Looked, OnDisk
+from twobranch.indexer.update.scan_scope import OnDisk, ScannedScope, ScanScope
 from twobranch.indexer.update.targets import Scope
 
 _PATHS_A_STATEMENT = 500
 
 
-def looks_at(
+def scan_scopes(
     places: Iterable[tuple[Scope, Target]],
     choices: Choices,
     drives: Mapping[int, frozenset[str]],
     leave_others: bool = False,
     drop_hidden: bool = False,
-) -> list[Look]:
-    """The looks at these targets, with what was said of their roots and the drives known in them.
+) -> list[ScanScope]:
+    """Return the scan scopes of these targets.
 
-    ``leave_others`` and ``drop_hidden`` as in ``Look``.
+    They have the index settings of their roots, and the mount points known in them. ``leave_others`` and
+    ``drop_hidden`` are explained in ``ScanScope``.
     """
     return [
-        Look(
+        ScanScope(
             scope,
             choices.rules(scope.root),
             None if target.names is None else NamedPhotos(scope.root, target.names),
@@ -42,17 +43,23 @@ def looks_at(
     ]
 
 
-def plan_root(catalog: Catalog, looked: Sequence[Looked]) -> Plan:
-    """What a run does with the photos of a root, by scans of places in it, which are one or more."""
-    look = looked[0].look
-    names = [one.look.scope.below for one in looked] if all(one.is_one_photo for one in looked) else None
+def plan_root(catalog: Catalog, scanned: Sequence[ScannedScope]) -> Plan:
+    """Compare a root's photos with scans of places in it.
+
+    There is at least one scan.
+    """
+    place = scanned[0].place
+    names = [one.place.scope.below for one in scanned] if all(one.is_one_photo for one in scanned) else None
     with catalog.session() as session:
-        rows = _known_photos(session, look.scope.root_id, names)
-        return compare([one.found for one in looked], rows, look.rules, OnDisk(look.scope.root))
+        rows = _known_photos(session, place.scope.root_id, names)
+        return compare([one.found for one in scanned], rows, place.rules, OnDisk(place.scope.root))
 
 
 def _known_photos(session: Session, root_id: int, names: Sequence[str] | None) -> Iterator[KnownPhoto]:
-    """The photos of a root; with ``names``, as when a few of thousands are looked at, those alone."""
+    """Yield the photos that the catalogue has of a root.
+
+    With ``names`` only these are read, which is faster for a few among thousands.
+    """
     query = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
     query = query.where(Image.root_id == root_id)
     if names is None:

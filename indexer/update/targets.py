@@ -1,4 +1,4 @@
-"""The paths a run was given, the roots they belong to, and those that were deleted."""
+"""The paths of a run, their roots, and deleted paths."""
 
 from __future__ import annotations
 
@@ -22,22 +22,28 @@ from twobranch.indexer.update.run import Run
 
 @dataclass(frozen=True)
 class Scope:
-    """The part of a root that a run looks at: all of it, a folder below it, or one photo."""
+    """The part of a root that a run scans.
+
+    It is the whole root, a folder below it, or one photo.
+    """
 
     root_id: int
     root: Path
     below: str  # relative to the root; "" for all of it
 
     def covers(self, path: str) -> bool:
-        """True for a path, relative to the root, that is in this part or is it."""
+        """Return True if a path lies in this part or is it.
+
+        The path is relative to the root.
+        """
         return covers(self.below, path)
 
 
 def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Split paths into absolute targets and missing ones.
 
-    A target that a scan of another one comes to is left out. Raises ``UserError`` for what cannot be reached,
-    or is neither a photo nor a folder.
+    A target that the scan of another target includes is left out. Raises ``UserError`` for a path that cannot
+    be reached, or that is neither a photo nor a folder.
     """
     targets, missing = [], []
     for path in paths:
@@ -55,7 +61,7 @@ def split_targets(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if path.is_dir():
             targets.append(as_listed(path.resolve()))
         elif path.is_file() and is_photo_name(path.name):
-            targets.append(as_listed(path.parent.resolve() / path.name))  # a link has its own name
+            targets.append(as_listed(path.parent.resolve() / path.name))  # keep the name of a link
         else:
             raise UserError(f"{path}: not a photo or a folder; nothing was indexed")
     given = dict.fromkeys(targets)
@@ -70,7 +76,10 @@ def _leads_to(folder: Path, path: Path) -> bool:
 
 
 def scope_of(session: Session, target: Path) -> Scope:
-    """The scope of a path, in the root that holds it or in a new one."""
+    """Return the scope of a path in its root.
+
+    A root is created if none contains the path. It takes over the photos of roots that lie in it.
+    """
     folder = folder_of(target)
     roots = session.scalars(select(Root)).all()
     for root in roots:
@@ -86,16 +95,19 @@ def scope_of(session: Session, target: Path) -> Scope:
 
 
 def folder_of(target: Path) -> Path:
-    """The folder itself, or the one that holds the photo.
+    """Return the folder itself, or the folder of a photo.
 
-    By its name, where it has vanished since it was looked for: a folder that goes with its drive must not be
+    A path that no longer exists is judged by its name: a folder that vanished with its drive must not be
     taken for a photo in the folder above.
     """
     return target.parent if is_photo_name(target.name) and not target.is_dir() else target
 
 
 def _adopt(session: Session, parent: Root, child: Root) -> None:
-    """Move the photos of a root to the root that now holds it; ids and vectors stay."""
+    """Move the photos of a root to its new parent root.
+
+    Their ids and vectors stay.
+    """
     prefix = relative_to_root(Path(child.path), Path(parent.path))
     rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
     moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
@@ -117,9 +129,10 @@ class Deleted:
 
 
 def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
-    """The roots and photos that the catalogue has of missing paths.
+    """Return the catalogue's roots and photos at missing paths.
 
-    Raises ``UserError`` for one that it has nothing of, and for one that may lie on a drive that is away.
+    Raises ``UserError`` for a path that the catalogue does not know, and for one that may lie on a drive that
+    is not connected.
     """
     deleted = []
     with catalog.session() as session:
@@ -137,19 +150,22 @@ def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
             if may_be_unmounted(path):
                 raise UserError(
                     f"{path}: cannot be reached (is its drive mounted?), so nothing was removed or indexed; "
-                    "if it was deleted for good, make it again with any file in it and index that"
+                    "if it was deleted for good, create it again with any file in it and index that"
                 )
             deleted.append(Deleted(path, frozenset(root_ids), frozenset(images)))
     return deleted
 
 
 def not_found(path: Path) -> UserError:
-    """The error for a missing path that the library does not know."""
+    """Return the error for a missing path unknown to the library."""
     return UserError(f"{path}: no such file or directory; nothing was indexed")
 
 
 def remove_roots(run: Run, deleted: Sequence[Deleted], gone: Container[int]) -> None:
-    """Delete the roots of deleted paths, whose photos are removed or found elsewhere."""
+    """Delete the roots of deleted paths.
+
+    Their photos were removed, or found elsewhere.
+    """
     for one in deleted:
         count = sum(id in gone for id in one.image_ids)
         run.warn(f"{one.path} no longer exists; {count} photos of it were removed from the library")

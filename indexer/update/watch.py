@@ -1,4 +1,4 @@
-"""Keeping a library current while its folders change."""
+"""Watching folders, and updating the library when they change."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from twobranch.common.progress import Progress
 from twobranch.indexer.disk.walk import is_photo_name
 from twobranch.indexer.update.library import IndexReport
 
-# A burst of changes is one refresh, when it has been quiet for so long, or at the latest after so long.
+# A burst of changes gives one refresh: after a pause of this length, or at the latest after this time.
 _QUIET_MS = 1000
 _LATEST_MS = 30_000
-_TICK_MS = 1000  # how often the folders themselves are looked for, while nothing changes
-_LONGEST_REST = 60  # ticks after an error, such as a full disk, that lasts
+_TICK_MS = 1000  # how often the folders themselves are checked while nothing changes
+_LONGEST_REST = 60  # ticks between tries while an error persists, such as a full disk
 
-# For these folders, sets of paths that changed, and in between, empty sets; the first of them once it sees
-# what changes.
+# Yields the sets of changed paths in these folders, and empty sets in between. The first set comes when the
+# watching has begun.
 Source = Callable[[Sequence[Path]], Iterable[set[Path]]]
 
 
 @dataclass
-class Kept:
-    """What was done while the library was watched."""
+class WatchStats:
+    """The counts of all refreshes while a library is watched."""
 
     refreshes: int = 0
     added: int = 0
@@ -48,29 +48,30 @@ def keep_current(
     roots: Callable[[], Sequence[Path]],
     refresh: Callable[[Sequence[Path]], IndexReport],
     source: Source,
-    kept: Kept,
+    kept: WatchStats,
     progress: Progress,
 ) -> None:
-    """Refreshes the roots in which anything changes, all of them at the start, until ``source`` ends.
+    """Refresh roots when they change, until ``source`` ends.
 
-    What was done is counted in ``kept``. An error of one refresh is shown, and its roots are tried again with
-    the next change, or after some ticks, more each time. A root that vanishes is left alone until it is back.
+    All roots are refreshed at the start. The results are counted in ``kept``. An error of a refresh is shown;
+    its roots are tried again with the next change or after some ticks, more after each failure. A root that
+    vanishes is ignored until it is back.
     """
-    due: set[Path] = set()  # roots that have to be refreshed
+    due: set[Path] = set()  # roots to refresh
     seen: set[Path] = set()
-    said: set[str] = set()  # errors; each once while it lasts
-    failures = rest = 0  # how many in a row, and for how many ticks nothing is tried after them
+    said: set[str] = set()  # errors that were shown; each is shown once while it persists
+    failures = rest = 0  # failures in a row, and ticks to wait after them
     while True:
         there = [root for root in roots() if is_folder(root)]
         for root in sorted(seen - set(there)):
-            progress.note(f"{root} is gone; it is looked at again when it is back")
+            progress.note(f"{root} is gone; watching it continues when it is back")
         due |= set(there) - seen
         due &= set(there)
         seen = set(there)
         for changed in source(there):
             due |= _touched(there, changed)
             if set(there) != {root for root in roots() if is_folder(root)}:
-                break  # and watch others
+                break  # to watch the new set of roots
             rest = 0 if changed else rest - 1
             if not due or rest > 0:
                 continue
@@ -93,7 +94,7 @@ def keep_current(
 
 
 def _touched(roots: Sequence[Path], changed: set[Path]) -> set[Path]:
-    """The roots that these paths lie in."""
+    """Return the roots that contain these paths."""
     return {root for root in roots if any(path.is_relative_to(root) for path in changed)}
 
 
@@ -107,11 +108,11 @@ def _tell(report: IndexReport, progress: Progress) -> None:
 
 
 def changes_on_disk(library: Path, stop: Event) -> Source:
-    """The source of changes that concern photos. It ends within a second of ``stop`` being set. Raises
-    ``UserError`` without watchfiles.
+    """Return a source of the changes that concern photos.
 
-    Changes within a second of one another come together, and after 30 seconds in any case. The library's own
-    folder may lie in a root; what is written there does not count.
+    It ends within a second after ``stop`` is set. Changes within a second of one another come together, at
+    the latest after 30 seconds. Changes in the library's own folder, which may lie in a root, are ignored.
+    Raises ``UserError`` without watchfiles.
     """
     try:
         import watchfiles
@@ -125,7 +126,7 @@ def changes_on_disk(library: Path, stop: Event) -> Source:
         path = Path(name)
         if path.is_relative_to(own):
             return False
-        # Of what was deleted nobody can say whether it was a folder.
+        # A deleted path may have been a folder of photos.
         return is_photo_name(name) or change is watchfiles.Change.deleted or path.is_dir()
 
     def changes(roots: Sequence[Path]) -> Iterator[set[Path]]:
@@ -142,7 +143,7 @@ def changes_on_disk(library: Path, stop: Event) -> Source:
                     ignore_permission_denied=True,
                 ):
                     yield {Path(name) for _, name in found}
-            except FileNotFoundError:  # vanished since it was looked for
+            except FileNotFoundError:  # vanished since the last check
                 time.sleep(_TICK_MS / 1000)
                 yield set()
             except OSError as error:

@@ -1,4 +1,7 @@
-"""Vectors as the catalogue and the index files store them: little-endian float32, row after row."""
+"""The storage format of vectors: little-endian float32, row after row.
+
+The catalogue and the index files use it alike.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,35 @@ from numpy.typing import NDArray
 from twobranch.common.errors import LibraryError
 
 DTYPE = "<f4"
-_BYTES = 4  # a number
+_BYTES = 4  # per number
 
 
 def as_bytes(vectors: NDArray[np.float32]) -> bytes:
-    """The bytes of one (D,) vector, or of (n, D) vectors in one piece."""
+    """Return the bytes of a (D,) vector or of (n, D) vectors."""
     return np.ascontiguousarray(vectors, dtype=DTYPE).tobytes()
 
 
 def as_blobs(vectors: NDArray[np.float32]) -> list[bytes]:
-    """The n blobs of (n, D) vectors, of 4 * D bytes each."""
+    """Return a list of n blobs for (n, D) vectors. Each has 4 * D bytes."""
     return [row.tobytes() for row in np.ascontiguousarray(vectors, dtype=DTYPE)]
 
 
 def as_matrix(blobs: Sequence[bytes], dim: int) -> NDArray[np.float32]:
-    """The (n, dim) float32 rows of n blobs. Raises ``LibraryError`` for one of another length."""
+    """Return n blobs as an (n, dim) float32 matrix. Raises ``LibraryError`` for a blob of another length."""
     if not all(has_dim(blob, dim) for blob in blobs):
         raise LibraryError(f"the catalogue holds vectors that are not of dimension {dim}: it is damaged")
     return np.frombuffer(b"".join(blobs), dtype=DTYPE).reshape(-1, dim)
 
 
 def has_dim(blob: object, dim: int) -> bool:
-    """True for the bytes of a (dim,) vector; SQLite holds anything in a column."""
+    """Return True for the bytes of a (dim,) vector.
+
+    The type is checked as well, since SQLite accepts values of any type in a column.
+    """
     return isinstance(blob, bytes) and len(blob) == _BYTES * dim
 
 
 def squared_length(blob: bytes) -> float:
-    """The sum of the squares of a vector's numbers, in float64, where no square overflows."""
+    """Return the squared length of a stored vector. The sum is in float64, where no square overflows."""
     row = np.frombuffer(blob, dtype=DTYPE).astype(np.float64)
     return float(np.dot(row, row))

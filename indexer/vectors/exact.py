@@ -1,7 +1,7 @@
-"""Searching the vectors of the catalogue: exact inner products over a mapped file that is only a cache of it.
+"""Exact vector search over a memory-mapped file.
 
-Nothing else imports faiss. The ids are those of ``image_vectors`` and ``caption_vectors``: never given out
-twice, and a replaced vector has a new one.
+The file is a cache: the vectors themselves are in the catalogue. The ids are those of ``image_vectors`` and
+``caption_vectors``. An id is never used twice, and a replaced vector gets a new one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from twobranch.indexer.catalog.reader import CatalogReader, Gallery
 from twobranch.indexer.vectors.codec import as_matrix
 from twobranch.indexer.vectors.mapped_file import Stamp, StoredVectors, read_vectors, write_vectors
 
-# 10,000 vectors of 512 dimensions are 20 MB: memory for one block, and few statements.
+# 10,000 vectors of 512 dimensions take 20 MB: little memory for one block, and few SQL statements.
 BLOCK = 10_000
-# From so many queries on FAISS is faster, and worth the 0.15 s of its import: it finds the best of a block of
-# scores while they are in cache. One query is one pass over the rows, in NumPy's BLAS and both cores.
+# From this number of queries on FAISS is faster, even with the 0.15 s of its import: it finds the best of a
+# block of scores while they are in cache. With NumPy a query is one pass over the rows, with BLAS on all
+# cores.
 _MANY_QUERIES = 20
-_FEW = 0.1
+_FEW = 0.1  # of the rows: below this share the allowed rows are copied before they are scored
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class VectorIndex:
         return np.argsort(self.ids, kind="stable")
 
     def positions(self, ids: ArrayLike) -> NDArray[np.int64]:
-        """(n,) the rows of the vectors with these ids, in their order. Raises ``KeyError``."""
+        """Return the (n,) row numbers of these ids, in their order. Raises ``KeyError``."""
         numbers = np.asarray(ids, dtype=np.int64)
-        # Not `np.isin`, which takes as long for ten ids as for all of them.
+        # Binary search: `np.isin` takes as long for ten ids as for all of them.
         at = np.searchsorted(self.ids, numbers, sorter=self._by_id)
         positions = self._by_id[at[at < len(self.ids)]]
         if len(positions) < len(numbers) or (self.ids[positions] != numbers).any():
@@ -62,15 +63,16 @@ class VectorIndex:
         return positions
 
     def vectors(self, ids: ArrayLike) -> NDArray[np.float32]:
-        """(n, D) float32: the vectors with these ids, in their order. Raises ``KeyError``."""
+        """Return the (n, D) float32 vectors with these ids, in order. Raises ``KeyError``."""
         return self.rows[self.positions(ids)]
 
     def search(
         self, queries: ArrayLike, k: int, among: ArrayLike | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best of the gallery for (Q, D) queries: (Q, k') float32 scores, best first, and int64 ids.
+        """Return the k best vectors of the gallery for each query.
 
-        k' = min(k, gallery); ``among`` restricts the gallery to these ids. Of equal scores the older
+        ``queries`` are (Q, D). The result is (Q, k') float32 scores, best first, and (Q, k') int64 ids, with
+        k' = min(k, gallery). ``among`` restricts the gallery to these ids. Among equal scores the older
         vector comes first. Raises ``ValueError`` for queries of another dimension.
         """
         wanted = np.ascontiguousarray(queries, dtype=np.float32)
@@ -81,7 +83,8 @@ class VectorIndex:
             kept = np.flatnonzero(np.isin(ids, np.asarray(among, dtype=np.int64)))
             ids = ids[kept]
             if len(wanted) >= _MANY_QUERIES or len(kept) < _FEW * len(rows):
-                rows, kept = rows[kept], None  # a copy of them costs more than their scores, if they are many
+                # Copying many rows costs more than scoring all of them.
+                rows, kept = rows[kept], None
         k = min(k, len(ids))
         if k < 1 or not len(wanted):
             shape = len(wanted), max(k, 0)
@@ -101,9 +104,12 @@ class VectorIndex:
 def best_of(
     scores: NDArray[np.float32], ids: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k highest of (N,) scores, highest first, with their ids; of equal ones the smaller id first."""
+    """Return the k highest of (N,) scores, with their ids.
+
+    The highest score comes first; among equal scores, the smaller id.
+    """
     lowest = np.partition(scores, len(scores) - k)[len(scores) - k]
-    candidates = np.flatnonzero(scores >= lowest)  # more than k where the last ones are equal
+    candidates = np.flatnonzero(scores >= lowest)  # more than k if several equal the lowest
     order = candidates[np.lexsort((ids[candidates], -scores[candidates]))[:k]]
     return scores[order], ids[order]
 
@@ -111,12 +117,12 @@ def best_of(
 def open_exact(
     catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, after: int = 0, *, verify: bool = False
 ) -> VectorIndex:
-    """The exact index over the vectors of one kind and model with ids above ``after``, as the catalogue has
-    them now.
+    """Open the exact index of one kind and model.
 
-    It is mapped from its file beside the catalogue where that is current; else the file is written anew:
-    what it has is taken over, what differs comes from the catalogue. A read-only library is searched from
-    memory. ``verify`` reads all of the file to compare its checksum. Raises ``LibraryError``.
+    It has the vectors with ids above ``after`` that are now in the catalogue. A current file beside the
+    catalogue is mapped. An older file is written again: it keeps its valid vectors, and the others come from
+    the catalogue. If the library is read-only, the vectors are held in memory instead. ``verify`` reads the
+    whole file to compare its checksum. Raises ``LibraryError``.
     """
     path = index_file(catalog.path.parent, kind, model_id, tail=after > 0)
     with catalog.snapshot():
@@ -129,7 +135,7 @@ def open_exact(
         if wanted is not None:
             with suppress(OSError):
                 write_vectors(path, wanted, dim, _blocks(catalog, stored, kind, model_id, dim, after))
-                path.with_suffix(".faiss").unlink(missing_ok=True)  # what versions before 0.2 kept
+                path.with_suffix(".faiss").unlink(missing_ok=True)  # the format of older versions
                 written = read_vectors(path)
                 if written is not None:
                     return VectorIndex(written.ids, written.rows)
@@ -142,19 +148,22 @@ def open_exact(
 
 
 def index_file(folder: Path, kind: Gallery, model_id: int, *, tail: bool = False) -> Path:
-    """The cache file of one kind and model: of all vectors, or of those newer than inverted lists."""
+    """Return the path of the cache file of one kind and model.
+
+    The file holds all vectors or, with ``tail``, only those newer than the inverted lists.
+    """
     return folder / f"{kind}-{model_id}.{'tail' if tail else 'vectors'}"
 
 
 def _blocks(
     catalog: CatalogReader, stored: StoredVectors | None, kind: Gallery, model_id: int, dim: int, after: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Ids and rows of all vectors: of those that are stored already first, then what is new."""
+    """Yield the ids and rows of all vectors. The stored ones come first, then the new ones."""
     newest = after
     if stored is not None and len(stored.ids) and catalog.was_state(kind, model_id, stored.stamp.state):
         wanted = catalog.vector_ids(kind, model_id, after)
         kept = np.flatnonzero(np.isin(stored.ids, wanted))
-        if len(kept) == np.count_nonzero(wanted <= stored.ids.max()):  # not so if it began further up
+        if len(kept) == np.count_nonzero(wanted <= stored.ids.max()):  # else it starts at a higher id
             newest = max(after, int(stored.ids.max()))
             for start in range(0, len(kept), BLOCK):
                 some = kept[start : start + BLOCK]
@@ -165,6 +174,10 @@ def _blocks(
 
 
 def stamp(catalog: CatalogReader, kind: Gallery, model_id: int, after: int = 0) -> Stamp | None:
-    """The stamp of what the catalogue holds now, of ids above ``after``; None where it has no state yet."""
+    """Return the stamp of the vectors that the catalogue has now.
+
+    It covers ids above ``after``. The result is None if the catalogue has no state for this kind and model
+    yet.
+    """
     state = catalog.state(kind, model_id)
     return None if state is None else Stamp(state, after)

@@ -1,4 +1,8 @@
-"""Which index a gallery has: an exact one, or, when it is large, inverted lists beside an exact tail."""
+"""The index of a gallery.
+
+It is exact or, for a large gallery, made of inverted lists. Vectors that are newer than the lists are in an
+exact index beside them, the tail.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,10 @@ from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader, Gallery
 from twobranch.indexer.vectors.exact import index_file, open_exact
 from twobranch.indexer.vectors.ivf import LargeIndex, build_lists, drifted, load_lists
 
-# From here on a gallery is large: an exact search of so many vectors of 512 dimensions reads 0.4 GB.
+# The least number of vectors in a large gallery. An exact search of so many, of 512 dimensions, reads 0.4 GB.
 LARGE = 200_000
 
-# To measure inverted lists with: what people type is spread otherwise than photos are.
+# Queries to measure inverted lists with: typed queries are distributed differently from photos.
 TRIAL_QUERIES = (
     "a dog", "a cat on a sofa", "beach at sunset", "red car on a street", "birthday cake with candles",
     "two children playing in the snow", "mountains", "a man riding a bicycle", "wedding",
@@ -38,7 +42,7 @@ TRIAL_QUERIES = (
 
 
 class Index(Protocol):
-    """What can be searched."""
+    """A searchable set of vectors with ids."""
 
     def __len__(self) -> int: ...
 
@@ -61,11 +65,12 @@ def open_index(
     exact: bool = False,
     verify: bool = False,
 ) -> Index:
-    """The index over all vectors of one kind and model, as the catalogue has them now.
+    """Open the index over all vectors of one kind and model.
 
-    ``exact`` looks at every vector whatever the size of the gallery; so does a large one whose lists are
-    missing or damaged, until ``index`` builds them again. ``verify`` compares the checksums of whole files;
-    else one that was damaged without a change of its time is not noticed. Raises ``LibraryError``.
+    It is current with the catalogue. With ``exact`` a search compares every vector, whatever the size of the
+    gallery. It also does so in a large gallery whose lists are missing or damaged, until ``index`` builds
+    them again. ``verify`` compares the checksums of whole files; without it, damage that left a file's
+    modification time unchanged is not noticed. Raises ``LibraryError``.
     """
     count = catalog.count_vectors(kind, model_id)
     if count >= LARGE and not exact:
@@ -84,11 +89,11 @@ def update_index(
     encode_texts: Callable[[Sequence[str]], NDArray[np.float32]],
     progress: Progress,
 ) -> None:
-    """Bring the files of one kind and model up to date, and build lists where they are due.
+    """Update the index files of one kind and model.
 
-    Their checksums are compared first, which reads all of each.
-
-    ``encode_texts`` is the model's. Raises ``LibraryError``.
+    Inverted lists are built if they are needed: for a large gallery that has none, or whose lists are out of
+    date. The checksums are compared first, which reads the whole of each file. ``encode_texts`` is the
+    model's. Raises ``LibraryError``.
     """
     count = catalog.count_vectors(kind, model_id)
     if count >= LARGE:
@@ -99,12 +104,12 @@ def update_index(
                 build_lists(catalog, kind, model_id, dim, encode_texts(TRIAL_QUERIES), progress)
                 index_file(catalog.path.parent, kind, model_id).unlink(missing_ok=True)
             except OSError as error:
-                progress.warn(f"{error}; until the next `index` a search looks at all {count:,} {kind}")
+                progress.warn(f"{error}; until the next `index` a search compares all {count:,} {kind}")
     open_index(catalog, kind, model_id, dim, verify=True)
 
 
 def remove_index_files(folder: Path, model_id: int) -> None:
-    """Deletes the cache files of a model that is gone from the catalogue."""
+    """Delete the cache files of a removed model."""
     for kind in GALLERIES:
         for file in folder.glob(f"{kind}-{model_id}.*"):
             with suppress(OSError):

@@ -1,13 +1,14 @@
-"""Large galleries: inverted lists that are probed, and exact scores for what they find.
+"""Inverted lists (IVF) for large galleries.
 
-FAISS's ``IndexIVFScalarQuantizer``: k-means puts the vectors into lists, a query looks only into the lists
-whose centres score highest, where vectors are kept with 8 bits a dimension. The file is mapped, so a search
-reads the lists that it probes and nothing else. The best candidates get exact scores from the catalogue.
+They are FAISS's ``IndexIVFScalarQuantizer``. K-means divides the vectors into lists, and a query is compared
+only with the lists whose centres score highest. The lists hold vectors with 8 bits per dimension. The file is
+memory-mapped, so a search reads only the lists that it probes. The best candidates then get exact scores from
+the catalogue.
 
-Built once, by ``index``, over all vectors up to the newest id of that moment; what is added later is searched
-exactly (`LargeIndex.tail`), what is removed is no longer in the catalogue. When either has grown to a tenth,
-``index`` builds anew. How many lists are probed is measured when it is built: so many that for queries as
-people type them nearly all of the ten best are found.
+``index`` builds the lists once, over all vectors up to the newest id. Vectors that are added later are
+searched exactly (`LargeIndex.tail`); vectors that are removed later are missing from the catalogue and are
+skipped. When more than a tenth was added or removed, ``index`` builds the lists again. The number of probed
+lists is measured at that time, so that typical text queries find nearly all of their ten best results.
 """
 
 from __future__ import annotations
@@ -31,28 +32,28 @@ from twobranch.indexer.catalog.reader import CatalogReader, Gallery
 from twobranch.indexer.vectors.codec import as_matrix
 from twobranch.indexer.vectors.exact import BLOCK, VectorIndex, best_of
 
-_FORMAT = 3  # 2 had no state of the catalogue, 1 no checksum over the facts
+_FORMAT = 3  # format 2 had no state of the catalogue, format 1 no checksum over the facts
 ENOUGH = 0.995  # of the ten best of exact search, on average over the trial queries
 _TRIAL_K = 10
-_DRIFT = 0.1  # of the vectors, added or removed, before the lists are built anew
-TRAINING_A_LIST = 40  # vectors for k-means; FAISS warns below 39
-_CANDIDATES = 4  # times k, and no fewer than this many, get exact scores
-_FEWEST_CANDIDATES = 64
+_DRIFT = 0.1  # of the vectors, added or removed, before the lists are built again
+TRAINING_A_LIST = 40  # vectors for k-means per list; FAISS warns below 39
+_CANDIDATES = 4  # times k: the number of vectors that get exact scores
+_FEWEST_CANDIDATES = 64  # their least number
 _MOST_EXACT = 20_000  # vectors of a filtered gallery that are read one by one: 0.1 s
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What is kept beside the FAISS file."""
+    """Metadata of a FAISS file, stored beside it as JSON."""
 
     format: int
     dim: int
     count: int  # of vectors
     newest: int  # id
-    probes: int  # lists a query looks into
-    recall: float  # of the trial queries' ten best, with so many probes
-    state: str  # of the catalogue when they were built, in hexadecimal (``indexer.catalog.vector_states``)
+    probes: int  # lists compared with each query
+    recall: float  # of the trial queries' ten best, with this number of probes
+    state: str  # hexadecimal, of the catalogue when built (``indexer.catalog.vector_states``)
     size: int  # of the FAISS file
     mtime_ns: int
     crc32: int
@@ -60,7 +61,7 @@ class _Facts:
 
 @dataclass(frozen=True)
 class InvertedLists:
-    """The part of a gallery that was there when the lists were built."""
+    """The vectors of a gallery at the time the lists were built."""
 
     index: Any  # faiss.IndexIVF, mapped
     count: int
@@ -69,10 +70,11 @@ class InvertedLists:
     recall: float
 
     def candidates(self, query: NDArray[np.float32], k: int, selector: Any = None) -> NDArray[np.int64]:
-        """(n,) ids, at least k of them where there are so many: more lists are probed until they hold k.
+        """Return the (n,) ids of candidates for a query, at least k.
 
-        A FAISS ``selector`` says which count. The best of some lie in lists further away than the best of
-        all: four times as many are probed.
+        More lists are probed until k ids are found or all lists are searched. A FAISS ``selector`` limits the
+        search to some ids. Their best matches may be in more distant lists than the best of all, so four
+        times as many lists are probed.
         """
         import faiss
 
@@ -88,8 +90,12 @@ class InvertedLists:
     def closest(
         self, rows: NDArray[np.float32], k: int, probes: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """(Q, k) scores and ids for (Q, D) queries: the best in so many lists, by vectors of 8 bits a
-        dimension. An id is -1 where the lists hold fewer; a vector may be gone from the catalogue."""
+        """Return the (Q, k) scores and ids of the closest vectors.
+
+        ``rows`` are (Q, D). Each row is compared with ``probes`` lists. Scores are approximate, from vectors
+        of 8 bits per dimension. Ids are -1 where the lists hold fewer than k vectors. A vector may have been
+        removed from the catalogue.
+        """
         import faiss
 
         scores, ids = self.index.search(rows, k, params=faiss.SearchParametersIVF(nprobe=probes))
@@ -98,10 +104,13 @@ class InvertedLists:
 
 @dataclass(frozen=True)
 class LargeIndex:
-    """Search in inverted lists and an exact tail: scores are exact, and nearly all of the best are found."""
+    """Search in inverted lists and an exact tail.
+
+    Scores are exact, and nearly all of the best vectors are found.
+    """
 
     lists: InvertedLists
-    tail: VectorIndex  # what is newer than the lists
+    tail: VectorIndex  # the vectors newer than the lists
     catalog: CatalogReader
     kind: Gallery
     model_id: int
@@ -116,7 +125,7 @@ class LargeIndex:
         return self.tail.dim
 
     def vectors(self, ids: ArrayLike) -> NDArray[np.float32]:
-        """(n, D) float32: the vectors with these ids, in their order. Raises ``KeyError``."""
+        """Return the (n, D) float32 vectors with these ids, in order. Raises ``KeyError``."""
         numbers = np.asarray(ids, dtype=np.int64).tolist()
         there = self.catalog.vectors(self.kind, numbers)
         return as_matrix([there[id_] for id_ in numbers], self.dim)
@@ -124,9 +133,11 @@ class LargeIndex:
     def search(
         self, queries: ArrayLike, k: int, among: ArrayLike | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """As ``VectorIndex.search``, except that a vector in a list that is not probed is missed.
+        """Search like ``VectorIndex.search``, but only in the probed lists.
 
-        ``among`` is searched exactly: (Q, k') of the k' = min(k, gallery) best.
+        A vector in another list is missed. With ``among``, up to 20,000 ids are searched exactly; more are
+        searched in the lists as well. The result is (Q, k') scores and ids, with k' at most min(k, gallery).
+        Raises ``ValueError`` for queries of another dimension.
         """
         rows = np.ascontiguousarray(queries, dtype=np.float32)
         if rows.ndim != 2 or rows.shape[1] != self.dim:
@@ -145,7 +156,7 @@ class LargeIndex:
     def _search_among(
         self, rows: NDArray[np.float32], k: int, ids: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best of the vectors with these ids: exactly while they are few, else in more lists."""
+        """Return the k best vectors with these ids. Few are searched exactly, many in more lists."""
         if len(ids) > _MOST_EXACT:
             import faiss
 
@@ -164,7 +175,10 @@ class LargeIndex:
     def _exact(
         self, query: NDArray[np.float32], ids: NDArray[np.int64], k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The k best of these candidates by their vectors in the catalogue, without those that are gone."""
+        """Return the k best of these candidates, with exact scores.
+
+        The scores come from the vectors in the catalogue; ids that it no longer has are skipped.
+        """
         there = self.catalog.vectors(self.kind, ids.tolist())
         kept = np.array(sorted(there), dtype=np.int64)
         if not len(kept):
@@ -176,7 +190,7 @@ class LargeIndex:
 def _stacked(
     found: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """(Q, k') scores and ids; k' is what every query has."""
+    """Return the results of Q queries as (Q, k') scores and ids. k' is the smallest number of results."""
     width = min((len(scores) for scores, _ in found), default=k)
     return (
         np.array([scores[:width] for scores, _ in found], np.float32).reshape(len(found), width),
@@ -185,16 +199,17 @@ def _stacked(
 
 
 def lists_file(folder: Path, kind: Gallery, model_id: int) -> Path:
-    """The FAISS file of one kind and model; what is known of it is in a JSON file beside it."""
+    """Return the path of the FAISS file of one kind and model. Its metadata is in a JSON file beside it."""
     return folder / f"{kind}-{model_id}.ivf"
 
 
 def load_lists(
     catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, *, verify: bool = False
 ) -> InvertedLists | None:
-    """The inverted lists of one kind and model; None where there are none, or they are damaged or foreign.
+    """Open the inverted lists of one kind and model.
 
-    ``verify`` compares the checksum of the file whatever its time.
+    The result is None if there are none, or if they are damaged or were built from a state that this
+    catalogue never had. ``verify`` compares the checksum of the file whatever its modification time.
     """
     path = lists_file(catalog.path.parent, kind, model_id)
     facts = _read_facts(path)
@@ -209,7 +224,7 @@ def load_lists(
     except OSError:
         return None
     if not catalog.was_state(kind, model_id, bytes.fromhex(facts.state)):
-        return None  # of another history of the catalogue
+        return None  # the catalogue never had this state
     import faiss
 
     try:
@@ -220,8 +235,11 @@ def load_lists(
 
 
 def drifted(lists: InvertedLists, older: int, newer: int) -> bool:
-    """Whether so much is gone or was added that the lists should be built anew. ``older`` and ``newer`` are
-    how many vectors the catalogue has up to the newest of the lists, and beyond."""
+    """Return True if the lists should be built again.
+
+    That is when more than a tenth of their vectors was removed, or as many were added. ``older`` is the
+    number of vectors in the catalogue up to the newest one in the lists, ``newer`` the number after it.
+    """
     return lists.count - older > _DRIFT * lists.count or newer > _DRIFT * lists.count
 
 
@@ -233,14 +251,14 @@ def build_lists(
     trial: NDArray[np.float32],
     progress: Progress,
 ) -> None:
-    """Build the lists over all vectors of one kind and model, and write them.
+    """Build and write the lists of one kind and model.
 
-    ``trial`` are (Q, D) queries as people ask them: the lists that are probed are so many that these find
-    ``ENOUGH`` of what exact search finds. Memory: the training sample (40 vectors a list) and the lists
-    themselves, 0.5 KB a vector of 512 dimensions. Raises ``OSError``.
+    They hold all of its vectors. ``trial`` are (Q, D) typical queries. The number of probed lists is the
+    least with which they find ``ENOUGH`` of the results of exact search. Memory: the training sample (40
+    vectors per list) and the lists themselves, 0.5 KB per vector of 512 dimensions. Raises ``OSError``.
     """
     path = lists_file(catalog.path.parent, kind, model_id)
-    with catalog.snapshot():  # the state is that of the vectors
+    with catalog.snapshot():  # so that the state belongs to the vectors
         state = catalog.state(kind, model_id)
         assert state is not None  # there are vectors
         index, exact, newest = _sorted(catalog, kind, model_id, dim, trial, progress)
@@ -251,7 +269,7 @@ def build_lists(
     )
     _write_facts(facts, path)
     progress.note(
-        f"{kind}: {index.ntotal:,} vectors in {index.nlist:,} lists, {probes} of which a query looks into; "
+        f"{kind}: {index.ntotal:,} vectors in {index.nlist:,} lists, {probes} searched per query; "
         f"{100 * recall:.1f}% of exact search's ten best are found"
     )
 
@@ -264,7 +282,10 @@ def _sorted(
     trial: NDArray[np.float32],
     progress: Progress,
 ) -> tuple[Any, Best, int]:
-    """All vectors in their lists, the best of them for the trial queries, and the newest id."""
+    """Build a FAISS index of all vectors of one kind and model.
+
+    Returns the index, the exact results of the trial queries, and the newest id.
+    """
     import faiss
 
     count = catalog.count_vectors(kind, model_id)
@@ -288,12 +309,15 @@ def _sorted(
 
 
 def number_of_lists(count: int) -> int:
-    """How many lists so many vectors get: the power of two nearest to twice the square root."""
+    """Return the number of lists for ``count`` vectors.
+
+    It is the power of two nearest to twice the square root.
+    """
     return 1 << round(np.log2(2 * np.sqrt(count)))
 
 
 def scan_seconds(rows: NDArray[np.float32], runs: int) -> float:
-    """How long a query takes to look through one list of (N, D) vectors; the median of some."""
+    """Measure the median seconds to scan one list of (N, D) vectors. ``runs`` queries are timed."""
     import faiss
 
     codes = faiss.IndexScalarQuantizer(
@@ -310,7 +334,7 @@ def scan_seconds(rows: NDArray[np.float32], runs: int) -> float:
 
 
 class Best:
-    """The ids of the k best for each of (Q, D) queries, of vectors that come block by block."""
+    """The ids of the k best vectors for each query. Vectors are added in blocks; queries are (Q, D)."""
 
     def __init__(self, queries: NDArray[np.float32], k: int) -> None:
         self._queries = queries
@@ -328,7 +352,7 @@ class Best:
 
 
 def _sample(catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, n: int) -> NDArray[np.float32]:
-    """(n, D) vectors, evenly from all of them."""
+    """Return a sample of (n, D) vectors, spread evenly over all."""
     ids = catalog.vector_ids(kind, model_id)
     chosen = ids[np.linspace(0, len(ids) - 1, n).astype(np.int64)]
     there = catalog.vectors(kind, chosen.tolist())
@@ -336,7 +360,10 @@ def _sample(catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, n: i
 
 
 def _enough_probes(index: Any, trial: NDArray[np.float32], exact: NDArray[np.int64]) -> tuple[int, float]:
-    """The fewest probes of 1, 2, 4, ... that find ``ENOUGH`` of the (Q, k) best, and what they find."""
+    """Return the least number of probes with enough recall, and that recall.
+
+    The number is a power of two, or all lists. ``exact`` are the (Q, k) best ids by exact search.
+    """
     import faiss
 
     probes, recall = 1, 0.0
@@ -351,13 +378,13 @@ def _enough_probes(index: Any, trial: NDArray[np.float32], exact: NDArray[np.int
 
 
 def _write(index: Any, path: Path) -> tuple[int, int, int]:
-    """Replace the FAISS file in one step; its size, time and checksum."""
+    """Replace the FAISS file in one step. Returns its size, modification time in ns and crc32."""
     import faiss
 
     with replacing(path) as partial:
         try:
             faiss.write_index(index, str(partial))
-        except RuntimeError as error:  # FAISS's own, for a full disk
+        except RuntimeError as error:  # FAISS raises it for a full disk
             raise OSError(f"{path}: cannot be written ({error})") from None
         status, crc32 = partial.stat(), _crc32(partial)
     return status.st_size, status.st_mtime_ns, crc32

@@ -1,10 +1,12 @@
-"""Vectors in a file that searches map into memory: a header, then N x D float32 rows, then N int64 ids.
+"""The vector file that searches map into memory.
 
-Rows begin at a multiple of 64 bytes and are little endian, so the mapped file *is* the matrix that is
-multiplied. A search reads only the header with its own checksum; the checksum over everything is compared
-where the file's time is not the one that it was written with: a file that was damaged by a program, or
-copied, has another. ``index`` and ``doctor`` compare it always. It is a cache: what is not whole is None, and
-is made again from the catalogue.
+Layout: a header, then N x D float32 rows, then N int64 ids. Rows begin at a multiple of 64 bytes and are
+little endian, so the mapped file is used directly as the matrix.
+
+The header has a checksum of its own, which every search compares. The checksum over the whole file is
+compared only if the file's modification time differs from the one in the header, as it does after another
+program changed or copied the file. ``index`` and ``doctor`` always compare it. The file is a cache: a damaged
+one reads as None and is made again from the catalogue.
 """
 
 from __future__ import annotations
@@ -25,16 +27,19 @@ from twobranch.indexer.vectors.codec import DTYPE, as_bytes
 
 _MAGIC = b"2brvec\x00\x02"
 _FIELDS = struct.Struct("<8sqqq16sIq")  # magic, N, D, ids after, state, crc32 of rows and ids, time
-_HEADER = _FIELDS.size + 4  # and the crc32 of these fields
+_HEADER = _FIELDS.size + 4  # with the crc32 of the fields
 _ROWS_AT = 128
-# File systems keep times to 2 seconds (FAT) or finer.
+# The coarsest resolution of a file system's times, in ns: 2 seconds (FAT).
 _TIME_STEP = 2_000_000_000
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """Which vectors a file holds: those of one state of a catalogue (``vector_states``), or its newest."""
+    """The identity of the vectors in a file.
+
+    They are all vectors of one state of a catalogue (``vector_states``), or only its newest.
+    """
 
     state: bytes  # 16 bytes
     after: int = 0  # only ids above this one
@@ -42,7 +47,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class StoredVectors:
-    """What a file holds; ``rows`` and ``ids`` are mapped."""
+    """The contents of a vector file. ``rows`` and ``ids`` are memory-mapped."""
 
     ids: NDArray[np.int64]  # (N,)
     rows: NDArray[np.float32]  # (N, D)
@@ -52,9 +57,10 @@ class StoredVectors:
 def write_vectors(
     path: Path, stamp: Stamp, dim: int, blocks: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]
 ) -> None:
-    """Write (n,) ids with their (n, D) rows, block by block, to ``path`` in one step.
+    """Write ids and rows to ``path`` in one step.
 
-    A reader sees the old file or the new one, whole. Memory is one block and the ids. Raises ``OSError``.
+    Each block has (n,) ids and their (n, D) rows. A reader sees the complete old file or the complete new
+    one. It takes the memory of one block and of all ids. Raises ``OSError``.
     """
     with replacing(path) as partial:
         with partial.open("wb") as file:
@@ -76,10 +82,11 @@ def write_vectors(
 
 
 def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:
-    """The vectors in a file; None when it is missing, damaged or something else.
+    """Open the vectors in a file.
 
-    ``verify`` compares the checksum over everything whatever the file's time: a disk that loses a bit leaves
-    the time alone. That is reading all of it, for which a search should not wait.
+    The result is None if the file is missing, damaged or of another format. ``verify`` compares the checksum
+    over the whole file whatever its modification time, since a bit flipped on the disk does not change the
+    time. It reads the whole file, so searches do without.
     """
     try:
         with path.open("rb") as file:
@@ -97,7 +104,7 @@ def read_vectors(path: Path, *, verify: bool = False) -> StoredVectors | None:
                     found = zlib.crc32(block, found)
                 if found != crc:
                     return None
-            if n == 0:  # which cannot be mapped
+            if n == 0:  # an empty file cannot be mapped
                 return StoredVectors(
                     np.empty(0, np.int64), np.empty((0, dim), np.float32), Stamp(state, after)
                 )

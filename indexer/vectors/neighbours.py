@@ -1,4 +1,8 @@
-"""Pairs of photos whose vectors are close: all of a small gallery, those that share a list in a large one."""
+"""Pairs of photos with similar vectors.
+
+In a small gallery all pairs are compared. In a large one, each photo is compared with those in the nearest
+inverted lists.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,22 @@ from twobranch.indexer.vectors.exact import BLOCK, VectorIndex
 from twobranch.indexer.vectors.index import Index
 from twobranch.indexer.vectors.ivf import LargeIndex
 
-# Of each photo only so many of its closest count: a thousand photos of one scene are half a million pairs.
+# Closest neighbours kept per photo. Without a limit, a thousand photos of one scene are half a million pairs.
 MOST = 50
-_ROWS, _COLUMNS = 1024, 16_384  # of one block of products: 64 MB; no fewer columns than rows
-# Lists that a photo looks into: what is close to it is in its own list, or just across a border.
+_ROWS, _COLUMNS = 1024, 16_384  # of one block of products, 64 MB; needs at least as many columns as rows
+# Lists searched per photo. Its neighbours are in its own list, or in one whose centre is near.
 _PROBES = 8
-_ROUNDING = 0.01  # of an inner product with a vector of 8 bits a dimension
+_ROUNDING = 0.01  # error of an inner product with a vector of 8 bits per dimension
 
 _Found = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of vectors by their ids, the smaller id first; each pair once, rising."""
+    """Pairs of vector ids.
+
+    The smaller id of a pair comes first. Each pair occurs once, and the pairs are in ascending order.
+    """
 
     first: NDArray[np.int64]  # (P,)
     second: NDArray[np.int64]  # (P,)
@@ -36,11 +43,12 @@ class Pairs:
 
 
 def near_pairs(index: Index, at_least: float, progress: Progress, without: Sequence[int] = ()) -> Pairs:
-    """The pairs with an inner product of ``at_least``, of each photo with no more than its ``MOST`` closest.
+    """Return the pairs of photos with an inner product of ``at_least``.
 
-    Vectors whose ids are ``without`` are left out. Without lists the time grows with the square of the
-    gallery (20,000 photos of 512 dimensions: 2 s on two cores; 100,000: 80 s), with lists about evenly.
-    Memory: one block of products, and at most 0.8 KB a photo for the pairs.
+    Each photo is paired with at most its ``MOST`` closest. Vectors with ids in ``without`` are left out.
+    Without lists the time grows with the square of the gallery (20,000 photos of 512 dimensions: 2 s on two
+    cores; 100,000: 80 s). With lists it grows about linearly.
+    Memory: one block of products, and at most 0.8 KB per photo for the pairs.
     """
     left_out = np.asarray(without, dtype=np.int64)
     with showing(progress, "comparing vectors", len(index)):
@@ -62,7 +70,7 @@ def near_pairs(index: Index, at_least: float, progress: Progress, without: Seque
 def _in_rows(
     index: VectorIndex, at_least: float, left_out: NDArray[np.int64], progress: Progress | None = None
 ) -> Iterator[_Found]:
-    """Pairs of ids, block by block of products above the diagonal."""
+    """Yield pairs of ids, by blocks of the products above the diagonal."""
     rows = np.flatnonzero(~np.isin(index.ids, left_out))
     for start in range(0, len(rows), _ROWS):
         here = rows[start : start + _ROWS]
@@ -72,9 +80,10 @@ def _in_rows(
             there = rows[begin : begin + _COLUMNS]
             scores = queries @ index.rows[there].T
             if begin == start:
-                scores[np.tril_indices(len(here), 0, len(there))] = -2  # a photo and itself; pairs twice
+                # Skip photos with themselves, and repeated pairs.
+                scores[np.tril_indices(len(here), 0, len(there))] = -2
             close = scores >= at_least
-            if np.count_nonzero(close) > MOST * len(here):  # all frames of a timelapse would be 16 million
+            if np.count_nonzero(close) > MOST * len(here):  # a timelapse could give 16 million
                 least = np.partition(scores, -MOST, axis=1)[:, -MOST]
                 close &= scores >= least[:, None]
             i, j = np.nonzero(close)
@@ -90,12 +99,16 @@ def _in_rows(
 
 
 def _in_lists(index: LargeIndex, at_least: float, progress: Progress) -> Iterator[_Found]:
-    """Pairs of ids: each vector of the catalogue, in the lists' tail too, with what is in the lists."""
+    """Yield pairs of ids, by searching the lists.
+
+    Every vector of the catalogue is compared with those in the lists. Vectors that are newer than the lists
+    are compared with the lists as well.
+    """
     newest = 0
     while block := index.catalog.vectors_after(index.kind, index.model_id, newest, BLOCK):
         ids = np.array([id_ for id_, _ in block], dtype=np.int64)
         rows = as_matrix([vector for _, vector in block], index.dim)
-        scores, others = index.lists.closest(rows, MOST + 1, _PROBES)  # one is the photo itself
+        scores, others = index.lists.closest(rows, MOST + 1, _PROBES)  # one of them is the photo itself
         close = (scores >= at_least - _ROUNDING) & (others >= 0) & (others != ids[:, None])
         yield np.broadcast_to(ids[:, None], others.shape)[close], others[close]
         newest = block[-1][0]

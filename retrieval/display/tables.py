@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twobranch.indexer.maintenance.doctor import Finding
     from twobranch.indexer.maintenance.vacuum import Freed
     from twobranch.indexer.update.library import IndexReport
-    from twobranch.indexer.update.plan import Plan
+    from twobranch.indexer.update.plan import Estimate
     from twobranch.indexer.update.run import Effort
     from twobranch.retrieval.duplicates.find import Duplicates
     from twobranch.retrieval.hits import Hit
@@ -154,8 +154,8 @@ def index_text(report: IndexReport, model: str, library: Path) -> str:
     return "\n".join(lines)
 
 
-def plan_text(plan: Plan, effort: Effort) -> str:
-    """Format the plan for indexing a number of photos.
+def plan_text(plan: Estimate, effort: Effort) -> str:
+    """Format the estimate for indexing a number of photos.
 
     It has the kind of index, times, disk space and memory.
     """

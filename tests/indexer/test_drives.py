@@ -18,7 +18,7 @@ from twobranch.indexer.disk.rules import EVERYTHING
 from twobranch.indexer.disk.walk import scan
 from twobranch.indexer.maintenance.relocate import forget
 from twobranch.indexer.update.library import update_library
-from twobranch.indexer.update.scan_scope import Look
+from twobranch.indexer.update.scan_scope import ScanScope
 from twobranch.indexer.update.targets import Scope, scope_of
 from twobranch.retrieval.display.status import library_status
 
@@ -136,12 +136,12 @@ def test_a_drive_that_goes_while_its_folder_is_listed(
 
 def test_a_folder_that_vanishes_before_it_is_looked_at(tmp_path: Path, library: Path) -> None:
     root = tmp_path / "drive"
-    look = Look(Scope(1, root, "photos"), EVERYTHING, None)
-    assert look.scan().unreadable == ("photos",)  # the root is away
+    scope = ScanScope(Scope(1, root, "photos"), EVERYTHING, None)
+    assert scope.scan().unreadable == ("photos",)  # the root is away
     root.mkdir()
-    assert look.scan().unreadable == ("photos",)  # an empty mount point
+    assert scope.scan().unreadable == ("photos",)  # an empty mount point
     write_photo(root / "other.png", "red")
-    assert look.scan().unreadable == ()  # it was deleted
+    assert scope.scan().unreadable == ()  # it was deleted
     # And it is not taken for a photo in the folder above, which would become the root.
     with Catalog.open(library, create=True).session(write=True) as session:
         session.add(Root(path=str(root / "photos")))

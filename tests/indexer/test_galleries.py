@@ -188,7 +188,7 @@ def test_a_full_disk_leaves_a_library_that_is_searched_exactly(
     progress = RecordedProgress()
     update_index(shelf.reader, "images", 1, DIM, encode_texts, progress)
     assert progress.warnings == [
-        "[Errno 28] No space left on device; until the next `index` a search looks at all 6,000 images"
+        "[Errno 28] No space left on device; until the next `index` a search compares all 6,000 images"
     ]
     assert isinstance(shelf.index(), VectorIndex)
 

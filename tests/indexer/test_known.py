@@ -109,8 +109,8 @@ def test_what_is_excluded_cannot_be_named(library: Path, photos: Path, encoder: 
     report = index(library, photos / "raw", encoder)
     assert counts(report) == {}
     assert report.warnings == (
-        f"{photos / 'raw'}: left out by what was said of the folders above it; "
-        f"`index {photos} --exclude GLOB` says it anew",
+        f"{photos / 'raw'}: excluded by the settings of a folder above it; "
+        f"change them with `index {photos} --exclude GLOB`",
     )
     assert counts(index(library, [], encoder)) == {"unchanged": 3}
 

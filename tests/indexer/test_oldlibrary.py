@@ -66,7 +66,7 @@ def test_looking_at_it_changes_nothing(library: Path, old: bytes) -> None:
     catalogue = next(one for one in examine(library) if one.part == "catalogue")
     assert (catalogue.fine, catalogue.found) == (
         True,
-        f"schema 1; the next command takes it to {LATEST}, and keeps a copy",
+        f"schema 1; the next command upgrades it to {LATEST}, and keeps a copy",
     )
     assert (library / CATALOG).read_bytes() == old
 

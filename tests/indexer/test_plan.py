@@ -50,7 +50,7 @@ def test_indexing_is_measured_on_the_photos_that_are_named(photos: Path, library
 
 def test_without_a_folder_photos_are_made_up(tmp_path: Path) -> None:
     encoder = FakeEncoder()
-    assert measure([], encoder, Effort(1)).sample == "made-up photos of 12 megapixels"
+    assert measure([], encoder, Effort(1)).sample == "generated photos, 12 megapixels"
     assert encoder.encoded_images == 48  # each counts as another photo
 
 

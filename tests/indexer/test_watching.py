@@ -18,7 +18,7 @@ from twobranch.indexer.catalog.lock import indexing_lock
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import IndexReport, update_library
 from twobranch.indexer.update.remembered import known_roots
-from twobranch.indexer.update.watch import Kept, Source, changes_on_disk, keep_current
+from twobranch.indexer.update.watch import Source, WatchStats, changes_on_disk, keep_current
 from twobranch.retrieval.display.status import library_status
 
 
@@ -31,7 +31,7 @@ class Watched:
         self.library = library
         self.encoder = encoder
         self.progress = RecordedProgress()
-        self.kept = Kept()
+        self.kept = WatchStats()
         self.refreshed: list[list[str]] = []
         self.watched: list[list[str]] = []
         self._script = iter(script)
@@ -75,7 +75,7 @@ def test_only_the_roots_that_changed_are_refreshed(library: Path, two: Path, enc
     )
     watched.run()
     assert watched.refreshed == [["one", "two"], ["two"], ["one"]]
-    assert watched.kept == Kept(refreshes=3, added=2, removed=1)
+    assert watched.kept == WatchStats(refreshes=3, added=2, removed=1)
     assert [note.partition(" ")[2] for note in watched.progress.notes] == ["1 added", "1 added", "1 removed"]
     check(library)
 
@@ -123,8 +123,8 @@ def test_a_root_that_vanishes_is_kept_and_refreshed_when_it_is_back(
     watched.run()
     assert watched.watched == [["one", "two"], ["one"], ["one", "two"]]
     assert watched.refreshed == [["one", "two"], ["one"], ["two"]]
-    assert watched.kept == Kept(refreshes=3, added=2)
-    assert f"{two / 'two'} is gone; it is looked at again when it is back" in watched.progress.notes
+    assert watched.kept == WatchStats(refreshes=3, added=2)
+    assert f"{two / 'two'} is gone; watching it continues when it is back" in watched.progress.notes
     assert sorted(images(library)) == ["one/a.png", "one/d.png", "two/b.png", "two/c.png"]
 
 
@@ -134,7 +134,7 @@ def test_ctrl_c_keeps_what_was_done(library: Path, two: Path) -> None:
     watched.encoder.interrupt_after = 1  # the second photo to encode is interrupted
     with pytest.raises(KeyboardInterrupt):
         watched.run()
-    assert watched.kept == Kept(refreshes=1, added=1)
+    assert watched.kept == WatchStats(refreshes=1, added=1)
     assert "one/c.png" in images(library)
 
 

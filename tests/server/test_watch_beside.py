@@ -16,7 +16,7 @@ from twobranch.common.progress import SILENT
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import IndexReport, update_library
 from twobranch.indexer.update.remembered import known_roots
-from twobranch.indexer.update.watch import Kept, keep_current
+from twobranch.indexer.update.watch import WatchStats, keep_current
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
 
@@ -40,7 +40,7 @@ def test_photos_are_found_once_watch_has_indexed_them(
 
     def watch() -> None:
         with closing(Catalog.open(library)) as catalog:
-            keep_current(lambda: known_roots(catalog), refresh, source, Kept(), SILENT)
+            keep_current(lambda: known_roots(catalog), refresh, source, WatchStats(), SILENT)
 
     watching = Thread(target=watch)
     watching.start()
