@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.tokens import name_words
 
@@ -81,6 +85,33 @@ def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:
         return not _photos_differ(connection)
     except sqlite3.DatabaseError:
         return False
+
+
+def match(word: str, fields: Sequence[str]) -> str:
+    """Return an FTS5 query for a word in any of the fields; quoted, and so never read as syntax."""
+    quoted = word.replace('"', '""').replace("\0", " ")  # where C would see the end
+    return f'{{{" ".join(fields)}}} : "{quoted}"'
+
+
+def photo_texts(connection: sqlite3.Connection, fields: Sequence[str]) -> dict[int, str]:
+    """Return photo id -> the text of some of its fields, one a line."""
+    return dict(connection.execute(f"SELECT rowid, {' || char(10) || '.join(fields)} FROM words"))
+
+
+class TextTable:
+    """Texts in memory, read into words as those of the library are."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._connection = sqlite3.connect(":memory:")
+        self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, tokenize = '{TOKENIZER}')")
+        self._connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+
+    def rows_with(self, word: str) -> NDArray[np.int64]:
+        """Return (n,) the places of the texts that have a word, rising."""
+        rows = self._connection.execute(
+            "SELECT rowid FROM words WHERE words MATCH ?", [match(word, ["text"])]
+        )
+        return np.fromiter((row for (row,) in rows), dtype=np.int64)
 
 
 def _photos_differ(connection: sqlite3.Connection) -> bool:

@@ -22,7 +22,7 @@ from twobranch.common.errors import LibraryError
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect, library_error, open_database
 from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters
-from twobranch.indexer.catalog.fulltext import FIELDS
+from twobranch.indexer.catalog.fulltext import FIELDS, match
 from twobranch.indexer.catalog.vector_states import current_state, was_state
 
 Gallery = Literal["images", "captions"]
@@ -297,12 +297,6 @@ class CatalogReader:
         """As ``_all``, row by row, for more of them than should be in memory."""
         with self._reading():
             yield from self._connection.execute(statement, parameters)
-
-
-def match(word: str, fields: Sequence[str]) -> str:
-    """An FTS5 query for a word in any of the fields. It is quoted, and so never read as syntax."""
-    quoted = word.replace('"', '""').replace("\0", " ")  # where C would see the end
-    return f'{{{" ".join(fields)}}} : "{quoted}"'
 
 
 def _text(value: str | bytes) -> str:

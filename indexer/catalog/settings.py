@@ -9,12 +9,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
-
-from sqlalchemy.orm import Session
+from typing import Any, TypeVar
 
 from twobranch.common.errors import UserError
-from twobranch.indexer.catalog.tables import Setting
+from twobranch.indexer.catalog.tables import Session, Setting
 from twobranch.indexer.disk.foreign_paths import moved
 from twobranch.indexer.disk.relative_paths import relative_to_root
 from twobranch.indexer.disk.rules import Rules, is_hidden_below
@@ -116,10 +114,20 @@ class Choices:
         return inside or {root: None}
 
 
+def load_setting(session: Session, key: str) -> Any:
+    """Return what was stored under a key; None where nothing was."""
+    setting = session.get(Setting, key)
+    return None if setting is None else json.loads(setting.value)
+
+
+def store_setting(session: Session, key: str, value: Any) -> None:
+    """Store a value that JSON can hold under a key."""
+    session.merge(Setting(key=key, value=json.dumps(value)))
+
+
 def load_choices(session: Session) -> Choices:
     """What was stored; nothing in a library that was told nothing."""
-    setting = session.get(Setting, CHOICES)
-    stored = {} if setting is None else json.loads(setting.value)
+    stored = load_setting(session, CHOICES) or {}
     return Choices(
         {path: None if limit is None else Limit(*limit) for path, limit in stored.get("named", {}).items()},
         {path: tuple(globs) for path, globs in stored.get("exclude", {}).items()},
@@ -139,7 +147,7 @@ def store_choices(session: Session, choices: Choices) -> None:
         "hidden": dict(choices.hidden),
         "forgotten": sorted(choices.forgotten),
     }
-    session.merge(Setting(key=CHOICES, value=json.dumps(stored)))
+    store_setting(session, CHOICES, stored)
 
 
 def _below(root: Path, items: Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -32,7 +32,8 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Session as Session  # other packages name it in signatures only
 
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import (
@@ -45,6 +46,9 @@ from twobranch.indexer.catalog.connection import (
 )
 from twobranch.indexer.catalog.fulltext import refresh_words
 from twobranch.indexer.catalog.vector_states import note_states
+
+T = TypeVar("T")
+_IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
 
 class OsText(TypeDecorator[str]):
@@ -345,6 +349,12 @@ def sqlite_connection(session: Session) -> sqlite3.Connection:
 def _begin(connection: Connection) -> None:
     # The sqlite3 module would begin a transaction only at the first INSERT; reads must be in it too.
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def id_blocks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield parts of ``ids`` that fit into one statement."""
+    for start in range(0, len(ids), _IDS_A_STATEMENT):
+        yield ids[start : start + _IDS_A_STATEMENT]
 
 
 def utcnow() -> datetime:
