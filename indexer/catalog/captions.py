@@ -10,6 +10,16 @@ from sqlalchemy import delete, exists, func, insert, or_, select, update
 from twobranch.indexer.catalog.tables import Caption, CaptionVector, Corpus, Image, Session, id_blocks
 
 
+class KnownCaptions(NamedTuple):
+    """A caption file as the catalogue has it."""
+
+    path: str  # absolute
+    format: str
+    split: str | None  # the one that was asked for; None: all
+    size: int  # bytes
+    mtime_ns: int
+
+
 class StoredCaption(NamedTuple):
     """A caption of a corpus."""
 
@@ -35,6 +45,12 @@ class NamedCaption(NamedTuple):
 def all_corpora(session: Session) -> list[Corpus]:
     """Return every corpus, in the order they were added."""
     return list(session.scalars(select(Corpus).order_by(Corpus.id)))
+
+
+def caption_files(session: Session) -> list[KnownCaptions]:
+    """Return every caption file, in the order they were added."""
+    query = select(Corpus.path, Corpus.format, Corpus.split, Corpus.size, Corpus.mtime_ns)
+    return list(map(KnownCaptions._make, session.execute(query.order_by(Corpus.id))))
 
 
 def corpus_at(session: Session, path: str) -> Corpus | None:

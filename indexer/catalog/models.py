@@ -10,9 +10,14 @@ from twobranch.indexer.catalog.connection import ACTIVE_MODEL
 from twobranch.indexer.catalog.tables import Model, Session, Setting, active_model, utcnow
 
 
-def all_models(session: Session) -> list[Model]:
-    """Return every model that the library knows, by rising ids."""
-    return list(session.scalars(select(Model).order_by(Model.id)))
+def model_names(session: Session) -> list[str]:
+    """Return the name of every model that the library knows."""
+    return list(session.scalars(select(Model.name)))
+
+
+def model_fingerprints(session: Session) -> dict[int, str]:
+    """Return model id -> fingerprint."""
+    return dict(session.execute(select(Model.id, Model.fingerprint)).tuples().all())
 
 
 def model_with(session: Session, fingerprint: str) -> Model | None:

@@ -10,15 +10,15 @@ from sqlalchemy import delete, exists, func, select, update
 from twobranch.indexer.catalog.tables import Image, ImageVector, Root, Session, id_blocks
 
 
-class ScannedPhoto(NamedTuple):
-    """A photo of a root, with what a scan of the disk is compared with."""
+class KnownPhoto(NamedTuple):
+    """A photo as the catalogue has it."""
 
     id: int
     path: str  # relative to the root, with "/"
     size: int  # bytes
     mtime_ns: int
-    failure: str | None
-    content_hash: bytes | None
+    failure: str | None = None  # why it could not be read
+    content_hash: bytes | None = None
 
 
 class UnencodedPhoto(NamedTuple):
@@ -37,17 +37,15 @@ def photos_by_id(session: Session, ids: Collection[int]) -> dict[int, Image]:
     return {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}
 
 
-def scanned_photos(
-    session: Session, root_id: int, paths: Sequence[str] | None = None
-) -> Iterator[ScannedPhoto]:
+def known_photos(session: Session, root_id: int, paths: Sequence[str] | None = None) -> Iterator[KnownPhoto]:
     """Yield the photos of a root: all of them, or those with one of ``paths``."""
     query = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
     query = query.where(Image.root_id == root_id)
     if paths is None:
-        yield from map(ScannedPhoto._make, session.execute(query))
+        yield from map(KnownPhoto._make, session.execute(query))
         return
     for some in id_blocks(paths):
-        yield from map(ScannedPhoto._make, session.execute(query.where(Image.path.in_(some))))
+        yield from map(KnownPhoto._make, session.execute(query.where(Image.path.in_(some))))
 
 
 def photo_paths(session: Session, root_id: int) -> list[tuple[int, str]]:

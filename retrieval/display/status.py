@@ -20,7 +20,7 @@ from twobranch.embedding.model_folder import (
 from twobranch.indexer.catalog.captions import count_captions_by_corpus
 from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.models import all_models
+from twobranch.indexer.catalog.models import model_names
 from twobranch.indexer.catalog.photos import failed_photos, unencoded_photos
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.tables import Catalog, Session, active_model, count_items, image_file
@@ -79,7 +79,7 @@ def known_models(library: Path | None) -> list[dict[str, Any]]:
     names = {path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}")}
     try:
         with closing(Catalog.open(find_library(library))) as catalog, catalog.session() as session:
-            names.update(model.name for model in all_models(session))
+            names.update(model_names(session))
     except LibraryError:
         if library is not None:
             raise
