@@ -31,7 +31,7 @@ class StoredCaption(NamedTuple):
 
 
 class NamedCaption(NamedTuple):
-    """A caption that names its photo, and the photo it is linked to, if any."""
+    """A caption with the name of its photo, and its link."""
 
     id: int
     corpus_id: int
@@ -65,13 +65,13 @@ def count_captions_by_corpus(session: Session) -> list[tuple[str, str, int]]:
 
 
 def image_names(session: Session, corpus_id: int) -> list[str]:
-    """Return the names of photos that the captions of a corpus give, each once."""
+    """Return the photo names in a corpus, each once."""
     query = select(Caption.image_name).where(Caption.corpus_id == corpus_id).distinct()
     return [name for name in session.scalars(query) if name is not None]
 
 
 def linked_roots(session: Session, corpus_id: int) -> set[int]:
-    """Return the ids of the roots with photos that captions of a corpus are linked to."""
+    """Return the ids of the roots that a corpus has photos in."""
     query = select(Image.root_id).join(Caption, Caption.image_id == Image.id)
     return set(session.scalars(query.where(Caption.corpus_id == corpus_id).distinct()))
 
@@ -82,7 +82,10 @@ def linked_roots(session: Session, corpus_id: int) -> set[int]:
 def stored_captions(
     session: Session, corpus_id: int, splits: Collection[str | None] | None
 ) -> list[StoredCaption]:
-    """Return the captions of a corpus, the last first: those of ``splits``, or all for None."""
+    """Return the captions of a corpus, the last first.
+
+    With ``splits`` only those of these splits.
+    """
     query = select(Caption.id, Caption.position, Caption.text, Caption.image_name, Caption.split)
     query = query.where(Caption.corpus_id == corpus_id).order_by(Caption.position.desc())
     if splits is not None:
@@ -109,13 +112,16 @@ def delete_captions(session: Session, ids: Sequence[int]) -> None:
 
 
 def unencoded_captions(session: Session, model_id: int) -> Iterator[tuple[int, str]]:
-    """Yield (id, text) of the captions without a vector of a model, by rising ids."""
+    """Yield (id, text) of captions without a model's vector, by rising ids."""
     known = exists().where(CaptionVector.caption_id == Caption.id, CaptionVector.model_id == model_id)
     yield from session.execute(select(Caption.id, Caption.text).where(~known).order_by(Caption.id))
 
 
 def captions_to_link(session: Session, corpus_id: int | None) -> Iterator[NamedCaption]:
-    """Yield the captions that name a photo: all of one corpus, of the others those without photo."""
+    """Yield the captions that may be linked to another photo.
+
+    Those are all that name a photo in the corpus ``corpus_id``, and those without a photo in the others.
+    """
     query = select(Caption.id, Caption.corpus_id, Caption.image_name, Caption.image_id)
     query = query.where(Caption.image_name.is_not(None))
     query = query.where(or_(Caption.image_id.is_(None), Caption.corpus_id == corpus_id))
@@ -123,6 +129,6 @@ def captions_to_link(session: Session, corpus_id: int | None) -> Iterator[NamedC
 
 
 def count_captions_without_photo(session: Session) -> int:
-    """Return the number of captions that name a photo and are linked to none."""
+    """Count the captions that name a photo but are linked to none."""
     query = select(func.count()).where(Caption.image_name.is_not(None), Caption.image_id.is_(None))
     return session.scalar(query) or 0

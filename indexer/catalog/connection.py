@@ -1,4 +1,7 @@
-"""The catalogue's SQLite file: opening it, and what its errors mean to a person. No SQLAlchemy here."""
+"""The catalogue's SQLite file: opening it and explaining its errors.
+
+Without SQLAlchemy: searches open the file too, and must start fast.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ ACTIVE_MODEL = "active_model"  # the key in `settings` of the id of the model th
 
 
 def open_database(folder: Path, *, create: bool = False) -> Path:
-    """The catalogue's file in a library folder, migrated to this program's schema version.
+    """Return the path of a library's catalogue, migrated to the current schema.
 
     ``create`` makes the folder and an empty catalogue where there is none. Raises ``LibraryError``
     when it is missing, damaged, not a catalogue, or newer than this program.
@@ -43,9 +46,12 @@ def open_database(folder: Path, *, create: bool = False) -> Path:
 
 
 def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
-    """A connection in autocommit mode that any thread may use; read-only where the file is, or if it is not
-    to ``write``: then there are no files beside the catalogue that were not there before. Raises
-    ``sqlite3.Error`` for a file that is no catalogue, or whose schema is damaged."""
+    """Open a connection in autocommit mode, for use by any thread.
+
+    It is read-only where the file is, and without ``write``: then no files appear beside the catalogue that
+    were not there before. Raises ``sqlite3.Error`` for a file that is no catalogue, or whose schema is
+    damaged.
+    """
     mode = "rw"
     if not (write and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         # Without its -wal file nobody is writing, and SQLite could not create one to find that out.
@@ -68,10 +74,11 @@ def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
 
 
 def _read_schema(connection: sqlite3.Connection) -> None:
-    """Let SQLite read the schema, as it does once a connection, and see that it is text.
+    """Read the schema and check that it is text.
 
-    Of one that it cannot read it quotes the place, and where a flipped bit made that no UTF-8 Python raises
-    ``UnicodeDecodeError`` in place of the message, at whatever statement comes first.
+    SQLite reads it once a connection. In its message it quotes the place it cannot read. Where a flipped bit
+    made that invalid UTF-8, Python raises ``UnicodeDecodeError`` in place of the message, at the first
+    statement.
     """
     connection.text_factory = bytes
     try:
@@ -104,12 +111,15 @@ _ADVICE = {
 
 
 def has_advice(error: BaseException) -> bool:
-    """Whether this error of SQLite is about the library's state, and not a mistake of the program."""
+    """Return True for an error that the library's state explains.
+
+    Other errors of SQLite are mistakes of the program.
+    """
     return _advice(error) is not None
 
 
 def library_error(path: Path, error: BaseException) -> LibraryError:
-    """An error of SQLite on the file at ``path``, with what to do about it."""
+    """Return an error of SQLite as a ``LibraryError`` with advice."""
     if "disk I/O error" in str(error) and _is_full(path.parent):  # no room for a -shm file
         return LibraryError(f"{path}: the disk is full; {_ADVICE['disk is full']}")
     return LibraryError(f"{path}: {error}; {_advice(error) or '`doctor` says what is wrong'}")

@@ -1,4 +1,4 @@
-"""Statements about stored evaluations, and the pairs of captions and photos that they use."""
+"""Statements about stored evaluations and the pairs behind them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def count_evaluations(session: Session) -> int:
 
 
 def encoded_pairs(session: Session, model_id: int, splits: Collection[str | None] | None) -> list[PairRow]:
-    """Return the pairs under a model by rising caption vectors: those of ``splits``, or all for None."""
+    """Return the pairs that a model has encoded, by rising caption vectors.
+
+    With ``splits`` only those of these splits.
+    """
     query = (
         select(CaptionVector.id, Caption.image_id, ImageVector.id, Caption.split)
         .join(Caption, Caption.id == CaptionVector.caption_id)
@@ -46,7 +49,7 @@ def encoded_pairs(session: Session, model_id: int, splits: Collection[str | None
 
 
 def count_pairs_by_split(session: Session, model_id: int) -> list[tuple[str | None, int, int]]:
-    """Return (split, captions, photos) of the pairs under a model, the largest split last."""
+    """Return (split, captions, photos) of a model's pairs, the largest split last."""
     query = (
         select(Caption.split, func.count(), func.count(Caption.image_id.distinct()))
         .join(CaptionVector, CaptionVector.caption_id == Caption.id)

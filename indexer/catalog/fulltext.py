@@ -1,9 +1,9 @@
-"""The words beside each photo (its name, folder, keywords and captions) in an FTS5 table, by image id.
+"""The full-text table: each photo's name, folder, keywords and captions (FTS5).
 
-The table is a cache of the catalogue, as a FAISS file is. Triggers of the catalogue note in ``stale_words``
-the ids of photos whose words may have changed, whoever changes them; ``refresh_words`` brings those up to
-date at the end of every writing transaction (``Catalog.session``). So no step of indexing needs to know.
-Plain ``sqlite3``: a search reads the table too, and must not wait for SQLAlchemy.
+The table is a cache of the catalogue, as index files are, by photo id. Triggers of the catalogue note in
+``stale_words`` the ids of photos whose words may have changed. ``refresh_words`` updates those at the end of
+every writing transaction (``Catalog.session``). So no step of indexing needs to know of the table. Plain
+``sqlite3``: a search reads the table too, and must not wait for SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _BLOCK = 1000  # photos whose words are in memory together
 
 
 def refresh_words(connection: sqlite3.Connection) -> None:
-    """Brings the words of stale photos up to date, in the open transaction; makes the table where there is
-    none. Raises ``sqlite3.DatabaseError``."""
+    """Update the words of stale photos, in the open transaction.
+
+    Creates the table where there is none. Raises ``sqlite3.DatabaseError``.
+    """
     if not _exists(connection):
         connection.execute(_TABLE)
         connection.execute("INSERT OR IGNORE INTO stale_words SELECT id FROM images")
@@ -42,8 +44,10 @@ def refresh_words(connection: sqlite3.Connection) -> None:
 
 
 def drop_damaged_words(connection: sqlite3.Connection) -> None:
-    """Drops the table where FTS5 finds it damaged or photos are missing in it, so that the next
-    ``refresh_words`` makes it anew. Reads all of it: 4 microseconds a photo with five captions."""
+    """Drop the table if it is damaged or lacks photos.
+
+    The next ``refresh_words`` creates it again. Reads all of it: 4 microseconds a photo with five captions.
+    """
     if not _exists(connection):
         return
     try:
@@ -56,17 +60,21 @@ def drop_damaged_words(connection: sqlite3.Connection) -> None:
 
 
 def compact_words(connection: sqlite3.Connection) -> None:
-    """Drops what FTS5 keeps of photos that are gone: it only marks their words as deleted, until it merges
-    them with others some day. A damaged table stays as it is; the next `index` makes it anew."""
+    """Remove the words of deleted photos from the table's storage.
+
+    FTS5 only marks them as deleted, until it merges them with others some day. A damaged table stays as it
+    is; the next `index` creates it again.
+    """
     with suppress(sqlite3.DatabaseError):
         if _exists(connection):
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
 
 
 def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:
-    """Whether the table is whole and has all photos that are not stale; None where there is none yet.
+    """Return True if the table is whole and complete.
 
-    Only reads: FTS5 checks a table that it may write to, so its rows are copied into a new file ``copy``.
+    None where there is no table. Stale photos may be missing in it. Only reads: FTS5 checks a table that it
+    may write to, so its rows are copied into a new file ``copy``.
     """
     if not _exists(connection):
         return None
@@ -88,13 +96,16 @@ def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:
 
 
 def match(word: str, fields: Sequence[str]) -> str:
-    """Return an FTS5 query for a word in any of the fields; quoted, and so never read as syntax."""
+    """Return an FTS5 query for a word in any of the fields.
+
+    The word is quoted, and so never read as syntax.
+    """
     quoted = word.replace('"', '""').replace("\0", " ")  # where C would see the end
     return f'{{{" ".join(fields)}}} : "{quoted}"'
 
 
 def photo_texts(connection: sqlite3.Connection, fields: Sequence[str]) -> dict[int, str]:
-    """Return photo id -> the text of some of its fields, one a line."""
+    """Return photo id -> the text of some fields, one a line."""
     return dict(connection.execute(f"SELECT rowid, {' || char(10) || '.join(fields)} FROM words"))
 
 
@@ -152,7 +163,7 @@ def _refresh(connection: sqlite3.Connection, first: int, last: int) -> None:
 
 
 def _path_words(root: str | bytes, path: str | bytes) -> tuple[str, str]:
-    """The words of a photo's name, and of its folders up to the one that was indexed."""
+    """Return the words of a photo's name, and of its folders."""
     relative = PurePath(os.fsdecode(path))
     folders = (PurePath(os.fsdecode(root)).name, *relative.parts[:-1])
     return name_words(relative.stem), " ".join(map(name_words, folders))

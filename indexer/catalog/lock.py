@@ -1,4 +1,4 @@
-"""One process at a time changes a library: the lock, and who holds it."""
+"""The lock of a library: one process changes it at a time."""
 
 from __future__ import annotations
 
@@ -49,12 +49,13 @@ def indexing_lock(
     *,
     wait: bool = True,
 ) -> Iterator[None]:
-    """Holds the library for one process that changes it at a time.
+    """Hold the library for one process that changes it.
 
-    While another one holds it, waits some seconds, if it is to, and tells ``note`` so; then raises
-    ``LibraryBusyError`` that says who it is. The lock is a transaction on a small SQLite file: it works on
-    every platform, and the operating system releases it however the process ends, so that a dead one never
-    blocks. Who holds it is written into a file beside it, which is only read while the lock is taken.
+    While another process holds it, this one waits some seconds (with ``wait``) and tells ``note`` so. Then it
+    raises ``LibraryBusyError``, which names the other process. The lock is a transaction on a small SQLite
+    file. It works on every platform, and the operating system releases it however the process ends, so that a
+    dead one never blocks. The holder is written into a file beside it, which is only read while the lock is
+    taken.
     """
     connection = _try(library)
     if connection is None and wait:
@@ -82,7 +83,10 @@ def indexing_lock(
 
 
 def _try(library: Path) -> sqlite3.Connection | None:
-    """The connection that holds the lock; None while another process does. Raises ``LibraryError``."""
+    """Return the connection that holds the lock.
+
+    None while another process holds it. Raises ``LibraryError``.
+    """
     path, connection = library / LOCK, None
     try:
         connection = sqlite3.connect(path, timeout=0, isolation_level=None)

@@ -1,6 +1,7 @@
-"""The catalogue's schema, version by version; ``PRAGMA user_version`` of the file says which it has.
+"""The catalogue's schema, version by version.
 
-A released migration is never edited: another one is added after it.
+``PRAGMA user_version`` of the file holds its version. A released migration is never edited: another one is
+added after it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ class Migration:
 
 
 def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
-    """Of version 3: any change to the vectors of a model gives them a new state, whoever makes it."""
+    """Return the triggers of version 3, which renew vector states.
+
+    Any change to the vectors of a model gives them a new state, whichever program makes it.
+    """
 
     def renew(row: str) -> str:
         return f"""
@@ -269,7 +273,10 @@ def schema_version(connection: sqlite3.Connection) -> int:
 
 
 def is_possible(version: int) -> bool:
-    """Whether this is the schema version of some program, and not of a damaged file."""
+    """Return True for a schema version that some program has written.
+
+    Others come from damaged files.
+    """
     return 0 <= version <= _MOST
 
 
@@ -283,7 +290,7 @@ def check_not_newer(path: Path, version: int, latest: int = LATEST) -> None:
 
 
 def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Takes the catalogue at ``path`` to the last of ``migrations``, all in one transaction.
+    """Migrate the catalogue at ``path``, all in one transaction.
 
     A catalogue that already held something is copied to ``<name>.v<version>.bak`` first. Raises
     ``LibraryError`` for one that is newer than the migrations or is some other SQLite file.
@@ -335,7 +342,10 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 
 def _back_up(path: Path) -> None:
-    """Copies the catalogue, which nobody may be writing to: its version must not change on the way."""
+    """Copy the catalogue, which no process may be writing to.
+
+    Its version must not change on the way.
+    """
     with closing(sqlite3.connect(path)) as reader:  # the connection that holds the lock cannot do it
         target = path.with_name(f"{path.name}.v{schema_version(reader)}.bak")
         with replacing(target) as partial, closing(sqlite3.connect(partial)) as copy:

@@ -21,7 +21,7 @@ def model_fingerprints(session: Session) -> dict[int, str]:
 
 
 def model_with(session: Session, fingerprint: str) -> Model | None:
-    """Return the model of a fingerprint; None where the library does not know it."""
+    """Return the model of a fingerprint; None if it is unknown."""
     return session.scalar(select(Model).where(Model.fingerprint == fingerprint))
 
 
@@ -44,7 +44,10 @@ def activate_model(session: Session, model_id: int) -> None:
 
 
 def delete_namesakes(session: Session, name: str, model_id: int) -> list[int]:
-    """Delete the other models of the same name, with their vectors; return their ids."""
+    """Delete the other models of the same name, with their vectors.
+
+    Returns their ids.
+    """
     ids = list(session.scalars(select(Model.id).where(Model.name == name, Model.id != model_id)))
     session.execute(delete(Model).where(Model.id.in_(ids)))
     return ids

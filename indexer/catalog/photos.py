@@ -38,7 +38,10 @@ def photos_by_id(session: Session, ids: Collection[int]) -> dict[int, Image]:
 
 
 def known_photos(session: Session, root_id: int, paths: Sequence[str] | None = None) -> Iterator[KnownPhoto]:
-    """Yield the photos of a root: all of them, or those with one of ``paths``."""
+    """Yield the photos of a root.
+
+    With ``paths`` only those at these relative paths.
+    """
     query = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
     query = query.where(Image.root_id == root_id)
     if paths is None:
@@ -49,19 +52,22 @@ def known_photos(session: Session, root_id: int, paths: Sequence[str] | None = N
 
 
 def photo_paths(session: Session, root_id: int) -> list[tuple[int, str]]:
-    """Return the id and the relative path of each photo of a root."""
+    """Return (id, relative path) of each photo of a root."""
     rows = session.execute(select(Image.id, Image.path).where(Image.root_id == root_id))
     return [(id, path) for id, path in rows]
 
 
 def all_photo_paths(session: Session) -> list[tuple[int, int, str]]:
-    """Return (id, root id, relative path) of each photo of the library, by rising ids."""
+    """Return (id, root id, relative path) of every photo, by rising ids."""
     rows = session.execute(select(Image.id, Image.root_id, Image.path).order_by(Image.id))
     return [(id, root_id, path) for id, root_id, path in rows]
 
 
 def move_photos(session: Session, root_id: int, paths: Mapping[int, str]) -> None:
-    """Move photos to another root: photo id -> path relative to that root."""
+    """Move photos to another root.
+
+    ``paths`` gives photo id -> path relative to that root.
+    """
     if paths:
         moved = [{"id": id, "root_id": root_id, "path": path} for id, path in paths.items()]
         session.execute(update(Image), moved)
@@ -89,7 +95,10 @@ def failed_photos(session: Session) -> list[Image]:
 
 
 def unencoded_photos(session: Session, model_id: int | None) -> list[UnencodedPhoto]:
-    """Return the readable photos without a vector of a model, by rising ids; all for None."""
+    """Return the readable photos that a model has not encoded.
+
+    Their ids rise. For None these are all readable photos.
+    """
     has = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == model_id)
     query = select(Image.id, Image.root_id, Root.path, Image.path, Image.size, Image.mtime_ns).join(Root)
     rows = session.execute(query.where(Image.failure.is_(None), ~has).order_by(Image.id))
@@ -97,7 +106,10 @@ def unencoded_photos(session: Session, model_id: int | None) -> list[UnencodedPh
 
 
 def sample_photos(session: Session, root_ids: Iterable[int], n: int) -> list[tuple[int, str, int]]:
-    """Return (root id, relative path, size) of ``n`` to ``2 n`` photos, evenly from all of these roots."""
+    """Return (root id, relative path, size) of an even sample of photos.
+
+    The sample has ``n`` to ``2 n`` photos of these roots, or all where there are fewer.
+    """
     ids = session.scalars(select(Image.id).where(Image.root_id.in_(root_ids)).order_by(Image.id)).all()
     sample = ids[:: max(1, len(ids) // n)]
     rows = session.execute(select(Image.root_id, Image.path, Image.size).where(Image.id.in_(sample)))

@@ -36,6 +36,9 @@ def move_roots(session: Session, paths: Mapping[int, Path]) -> None:
 
 
 def count_photos_by_root(session: Session) -> dict[int, int]:
-    """Return root id -> number of its photos; roots without photos are missing."""
+    """Return root id -> number of its photos.
+
+    Roots without photos are missing.
+    """
     counts = select(Image.root_id, func.count()).group_by(Image.root_id)
     return dict(session.execute(counts).tuples().all())

@@ -1,6 +1,7 @@
-"""What a library was told about its folders, kept for the runs to come.
+"""Settings of a library, kept for later runs: folders, exclusions and others.
 
-Kept by absolute path, as JSON in one row of `settings`: so it holds however roots take one another up.
+Each is JSON in one row of the table `settings`. Folders are kept by absolute path, so the settings hold when
+one root takes in another.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Choices:
-    """What `index` and `forget` were told. All paths are absolute."""
+    """The settings from `index` and `forget`, by absolute path."""
 
     named: Mapping[str, Limit | None] = field(default_factory=dict)  # folders and photos `index` was given
     exclude: Mapping[str, Sequence[str]] = field(default_factory=dict)  # globs, by the folder they came with
@@ -46,10 +47,11 @@ class Choices:
         exclude: Sequence[str] | None = None,
         hidden: bool | None = None,
     ) -> Choices:
-        """The choices once `index` was given these folders and photos, in a library with these roots.
+        """Return the settings after `index` was given these folders and photos.
 
-        ``None`` leaves what was said before. A folder of which all was named stays so when a split of it is.
-        Raises ``UserError`` for a path inside a forgotten folder.
+        ``roots`` are the roots of the library. ``None`` leaves an earlier setting. A folder that was named as
+        a whole stays so when a split of it is named. Raises ``UserError`` for a path inside a forgotten
+        folder.
         """
         named = {str(path): limit for root in roots for path, limit in self.targets(root).items()}
         excluded, shown = dict(self.exclude), dict(self.hidden)
@@ -73,7 +75,10 @@ class Choices:
         return Choices(named, excluded, shown, self.forgotten - set(map(str, paths)))
 
     def forgetting(self, path: Path, roots: Collection[str]) -> Choices:
-        """The choices without what was said of ``path`` and below; inside one of ``roots`` it stays away."""
+        """Return the settings without those of ``path`` and below.
+
+        A path inside one of ``roots`` stays forgotten.
+        """
 
         def kept(of: Mapping[str, T]) -> dict[str, T]:
             return {key: value for key, value in of.items() if not Path(key).is_relative_to(path)}
@@ -84,7 +89,7 @@ class Choices:
         return Choices(kept(self.named), kept(self.exclude), kept(self.hidden), frozenset(away))
 
     def moved(self, old: Path, new: Path) -> Choices:
-        """The choices when what was ``old`` is called ``new``."""
+        """Return the settings after ``old`` was renamed to ``new``."""
 
         def name(key: str) -> str:
             return str(moved(key, old, new) or key)
@@ -101,7 +106,7 @@ class Choices:
         )
 
     def rules(self, root: Path) -> Rules:
-        """What scans of a root leave out."""
+        """Return the exclusion rules for scans of a root."""
         return Rules(
             dict(_below(root, self.exclude.items())),
             dict(_below(root, self.hidden.items())),
@@ -109,13 +114,16 @@ class Choices:
         )
 
     def targets(self, root: Path) -> dict[Path, Limit | None]:
-        """What of a root a plain `index` looks at: what was named; all of it where nobody remembers."""
+        """Return the parts of a root that a plain `index` looks at.
+
+        These are the paths that were named, or the whole root where none is known.
+        """
         inside = {Path(path): limit for path, limit in self.named.items() if Path(path).is_relative_to(root)}
         return inside or {root: None}
 
 
 def load_setting(session: Session, key: str) -> Any:
-    """Return what was stored under a key; None where nothing was."""
+    """Return the value stored under a key, or None."""
     setting = session.get(Setting, key)
     return None if setting is None else json.loads(setting.value)
 
@@ -126,7 +134,7 @@ def store_setting(session: Session, key: str, value: Any) -> None:
 
 
 def load_choices(session: Session) -> Choices:
-    """What was stored; nothing in a library that was told nothing."""
+    """Return the stored settings; empty ones where none were stored."""
     stored = load_setting(session, CHOICES) or {}
     return Choices(
         {path: None if limit is None else Limit(*limit) for path, limit in stored.get("named", {}).items()},
@@ -137,7 +145,10 @@ def load_choices(session: Session) -> Choices:
 
 
 def store_choices(session: Session, choices: Choices) -> None:
-    """Keeps them. A name that is not UTF-8 comes through: JSON escapes its lone surrogates."""
+    """Store the settings.
+
+    A name that is not UTF-8 is kept: JSON escapes its lone surrogates.
+    """
     stored = {
         "named": {
             path: None if limit is None else [limit.captions, limit.split]

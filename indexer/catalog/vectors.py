@@ -36,7 +36,10 @@ class SameContent:
 def photos_with_content(
     session: Session, digests: Collection[bytes], model_id: int, most: int
 ) -> dict[bytes, list[SameContent]]:
-    """Return content -> at most ``most`` encoded photos with it, of the contents that the catalogue has."""
+    """Return content -> encoded photos with it, at most ``most`` of each.
+
+    Contents that the catalogue does not have are missing.
+    """
     known = select(Image.content_hash).where(Image.content_hash.in_(digests)).distinct()
     query = (
         select(Image.id, ImageVector.vector)
@@ -54,7 +57,7 @@ def photos_with_content(
 
 
 def encoded_contents(session: Session, model_id: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (id, root id, content hash) of the photos with a vector of a model."""
+    """Yield (id, root id, content hash) of a model's encoded photos."""
     query = (
         select(Image.id, Image.root_id, Image.content_hash)
         .join(ImageVector, ImageVector.image_id == Image.id)
@@ -69,14 +72,20 @@ def delete_photo_vectors(session: Session, image_ids: Collection[int]) -> None:
 
 
 def add_photo_vectors(session: Session, model_id: int, vectors: Sequence[tuple[int, bytes]]) -> None:
-    """Insert the vectors of photos under a model: (photo id, vector) of each."""
+    """Insert the vectors of photos under a model.
+
+    ``vectors`` has (photo id, vector) of each.
+    """
     if vectors:
         rows = [{"model_id": model_id, "image_id": id, "vector": vector} for id, vector in vectors]
         session.execute(insert(ImageVector), rows)
 
 
 def photos_of_vectors(session: Session, vector_ids: Sequence[int]) -> Iterator[tuple[int, Image]]:
-    """Yield (vector id, photo) of those that exist; a block of them is in memory at a time."""
+    """Yield (vector id, photo), of those that exist.
+
+    One block of them is in memory at a time.
+    """
     query = select(ImageVector.id, Image).join(Image)
     for some in id_blocks(vector_ids):
         yield from session.execute(query.where(ImageVector.id.in_(some)))
@@ -84,7 +93,10 @@ def photos_of_vectors(session: Session, vector_ids: Sequence[int]) -> Iterator[t
 
 
 def identical_photos(session: Session, model_id: int) -> list[list[int]]:
-    """Return the vector ids of photos with the same content, one list for each content."""
+    """Return lists of vector ids of photos with the same content.
+
+    Contents of a single photo are missing.
+    """
     with_vector = (
         select(ImageVector.id, Image.content_hash)
         .join(Image)
@@ -106,13 +118,19 @@ def identical_photos(session: Session, model_id: int) -> list[list[int]]:
 
 
 def add_caption_vectors(session: Session, model_id: int, vectors: Sequence[tuple[int, bytes]]) -> None:
-    """Insert the vectors of captions under a model: (caption id, vector) of each."""
+    """Insert the vectors of captions under a model.
+
+    ``vectors`` has (caption id, vector) of each.
+    """
     rows = [{"model_id": model_id, "caption_id": id, "vector": vector} for id, vector in vectors]
     session.execute(insert(CaptionVector), rows)
 
 
 def copy_caption_vectors(session: Session, from_model: int, to_model: int) -> None:
-    """Copy the vectors of one model to another, of the captions that the other has not encoded."""
+    """Copy the caption vectors of one model to another.
+
+    Captions that the other model has encoded are left out.
+    """
     own = aliased(CaptionVector)
     known = exists().where(own.caption_id == CaptionVector.caption_id, own.model_id == to_model)
     rows = select(literal(to_model), CaptionVector.caption_id, CaptionVector.vector)
@@ -127,7 +145,7 @@ def caption_texts(session: Session) -> dict[int, str]:
 
 
 def encoded_captions(session: Session, model_id: int) -> dict[int, tuple[int, str]]:
-    """Return vector id -> (caption id, text), of the captions with a vector of a model."""
+    """Return vector id -> (caption id, text) under a model."""
     query = select(CaptionVector.id, Caption.id, Caption.text)
     query = query.join(Caption, Caption.id == CaptionVector.caption_id)
     rows = session.execute(query.where(CaptionVector.model_id == model_id))
@@ -144,7 +162,7 @@ def count_vectors(session: Session, kind: Gallery, model_id: int) -> int:
 
 
 def vectors_with_facts(session: Session, kind: Gallery, model_id: int, block: int) -> Iterator[Sequence[Any]]:
-    """Yield blocks of rows with a vector and the facts of its photo, by rising vector ids.
+    """Yield blocks of vectors with photo facts, by rising vector ids.
 
     Each row has id, vector, caption, root, path, taken_at, camera, width, height, latitude and longitude. A
     photo comes with the first of its captions; a caption without a photo has None for all facts.
