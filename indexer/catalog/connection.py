@@ -54,7 +54,7 @@ def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
     """
     mode = "rw"
     if not (write and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        # Without its -wal file nobody is writing, and SQLite could not create one to find that out.
+        # Without a -wal file no process is writing; SQLite could not create one to find that out.
         idle = not path.with_name(f"{path.name}-wal").exists()
         mode = "ro&immutable=1" if idle else "ro"
     connection = sqlite3.connect(
@@ -66,10 +66,10 @@ def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
         connection.close()
         raise
     connection.execute("PRAGMA foreign_keys = ON")
-    # What is committed is on the disk: 4 ms a commit on an SSD, and `index` makes one every second or so.
+    # Every commit reaches the disk: 4 ms each on an SSD, and `index` makes about one a second.
     # With NORMAL a power cut may undo the last 16 MB of commits (and keep an index file made of them).
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA fullfsync = ON")  # without it macOS lets the disk keep it in its memory
+    connection.execute("PRAGMA fullfsync = ON")  # without it macOS leaves commits in the memory of the disk
     return connection
 
 
@@ -103,7 +103,7 @@ _ADVICE = {
     "disk I/O error": "check the disk, or restore the library folder from a backup",
     "malformed": "damaged; `doctor --repair` saves what can be read",
     "not a database": "damaged, or not a catalogue; `doctor --repair` saves what can be read",
-    # migrated from a version that a flipped bit made of another
+    # a flipped bit has changed the schema version, so that the wrong migrations ran
     "already exists": "damaged; `doctor --repair` saves what can be read",
     "duplicate column": "damaged; `doctor --repair` saves what can be read",
     "Could not decode": "damaged; `doctor --repair` saves what can be read",

@@ -21,9 +21,9 @@ from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern,
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
 
-_MOST = 100  # folders and cameras; nobody reads more
-_BLOCK = 100_000  # photos whose columns are in memory together
-# What a kind is counted by, the part of it that counts, and the filters that are its own.
+_MOST = 100  # folders and cameras; more would not be read
+_BLOCK = 100_000  # photos in memory at a time
+# Of each kind: the column to count, the part of its value that counts, and the kind's own filters.
 _PATH = "i.root_id || '/' || i.path"
 _COLUMNS = {"months": MONTH, "folders": _PATH, "cameras": "i.camera", "shapes": SHAPE, "formats": _PATH}
 _PARTS: dict[str, Callable[[bytes], bytes]] = {
@@ -138,8 +138,8 @@ def _folders(tally: Mapping[str, int], roots: Mapping[int, str]) -> dict[str, in
     These are the first two levels below each root, and the roots where there are several. As in the filter, a
     name stands for every folder of that name, at any depth.
     """
-    within: Counter[str] = Counter()  # photos in folders of this name, or of these two
-    names: dict[str, str] = {}  # by how they compare, as they are written in the first place
+    within: Counter[str] = Counter()  # photos in folders of this name, or of these two names
+    names: dict[str, str] = {}  # compared form -> the first spelling
     for folder, n in tally.items():
         root, *parts = folder.split("/")
         above = PurePosixPath(roots[int(root)]).parts[1:]

@@ -23,11 +23,11 @@ _ALSO: dict[str, tuple[str, ...]] = {
 }
 # Whole seconds, rounded down before 1970 too, where SQLite's division would round up.
 _SECONDS = "i.mtime_ns / 1000000000 - (i.mtime_ns % 1000000000 < 0)"
-# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written, by
-# the clock of this computer: what a clock on a wall showed, in either case, without a zone.
+# The date of a photo by the camera's clock; without one, the date of the file by this computer's clock. Both
+# are local times without a zone.
 DATE = f"COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', {_SECONDS}, 'unixepoch', 'localtime'))"
 MONTH = f"COALESCE(substr(i.taken_at, 1, 7), strftime('%Y-%m', {_SECONDS}, 'unixepoch', 'localtime'))"
-# Sides that differ by less than 2% count as equal; of a photo that could not be read, NULL.
+# Sides that differ by less than 2% count as equal. NULL for a photo that could not be read.
 SHAPE = (
     "CASE WHEN i.height > i.width * 1.02 THEN 'portrait' WHEN i.width > i.height * 1.02 THEN 'landscape' "
     "WHEN i.width > 0 THEN 'square' END"
@@ -122,7 +122,7 @@ def _any_path(patterns: tuple[str, ...]) -> tuple[str, ...]:
         name = pattern.replace("**", "*").rstrip("/")
         anywhere = name if name.startswith("/") else f"*/{name}"
         globs.append(f"{anywhere}/*")
-    # With a slash behind it, what is in a folder of that name and a file of that name look the same.
+    # A slash at the end of the path lets one glob match a file of that name and files in such a folder.
     return _any_glob("rtrim({0}(r.path), '/') || '/' || {0}(i.path) || '/'", globs)
 
 

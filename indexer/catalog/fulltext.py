@@ -23,7 +23,7 @@ FIELDS = ("name", "folder", "keywords", "captions")
 TOKENIZER = "unicode61 remove_diacritics 2"
 _TABLE = f"CREATE VIRTUAL TABLE words USING fts5({', '.join(FIELDS)}, tokenize = '{TOKENIZER}')"
 _SHADOWS = ("words_config", "words_content", "words_data", "words_docsize", "words_idx")  # FTS5's own
-_BLOCK = 1000  # photos whose words are in memory together
+_BLOCK = 1000  # photos in memory at a time
 
 
 def refresh_words(connection: sqlite3.Connection) -> None:
@@ -87,7 +87,7 @@ def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:
                 places = ", ".join("?" * len(rows.description))
                 other.executemany(f"INSERT INTO {shadow} VALUES ({places})", rows)
             other.commit()
-        # FTS5 keeps what it has read of its own tables for as long as they are open.
+        # Opened again: FTS5 caches what it has read of its own tables until they are closed.
         with closing(sqlite3.connect(copy)) as other:
             other.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         return not _photos_differ(connection)
@@ -100,7 +100,7 @@ def match(word: str, fields: Sequence[str]) -> str:
 
     The word is quoted, and so never read as syntax.
     """
-    quoted = word.replace('"', '""').replace("\0", " ")  # where C would see the end
+    quoted = word.replace('"', '""').replace("\0", " ")  # SQLite takes NUL for the end of the text
     return f'{{{" ".join(fields)}}} : "{quoted}"'
 
 

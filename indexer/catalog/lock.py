@@ -18,8 +18,8 @@ from twobranch.indexer.catalog.connection import library_error
 
 LOCK = "index.lock"
 _HOLDER = "index.lock.json"
-# `watch` holds it for a second or two at a time, and so do `forget` and `relocate`: whoever comes meanwhile
-# need not hear of it. An `index` may take hours, and is not waited for.
+# `watch`, `forget` and `relocate` hold the lock for a second or two at a time, and other commands wait. An
+# `index` may take hours, and is not waited for.
 PATIENCE = 10.0  # seconds
 _POLL = 0.1
 
@@ -70,7 +70,7 @@ def indexing_lock(
         raise LibraryBusyError(f"{library}: {_who(library)}; try again when it has finished")
     holder = library / _HOLDER
     with closing(connection):
-        with suppress(OSError):  # a full disk: then nobody is told who it is, and no wrong one either
+        with suppress(OSError):  # a full disk: then no holder is named, and no wrong one either
             holder.unlink(missing_ok=True)
             facts = Holder(work, os.getpid(), socket.gethostname(), time.time())
             with replacing(holder, durable=False) as partial:

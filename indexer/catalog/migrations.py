@@ -46,7 +46,7 @@ def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
             CREATE TRIGGER {kind}_vector_removed AFTER DELETE ON {table} BEGIN{renew("old")}
             END
             """,
-        # No program of ours does that: an id names one vector for ever. So no earlier state is one of these.
+        # This program never does that: an id names one vector for ever. So no earlier state is valid then.
         f"""
             CREATE TRIGGER {kind}_vector_changed AFTER UPDATE OF id, model_id, vector ON {table} BEGIN
                 DELETE FROM past_vector_states;{renew("old")}{renew("new")}
@@ -185,7 +185,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
-    # The words beside the photos: `indexer.catalog.fulltext` fills an FTS5 table for the photos noted here.
+    # Full-text search: `indexer.catalog.fulltext` fills an FTS5 table for the photos noted here.
     Migration(
         2,
         (
@@ -232,7 +232,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
-    # Which state of the vectors an index file holds: `indexer.catalog.vector_states`.
+    # The state of the vectors in an index file: `indexer.catalog.vector_states`.
     Migration(
         3,
         (
@@ -258,12 +258,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "INSERT INTO vector_states SELECT 'captions', id, randomblob(16) FROM models",
         ),
     ),
-    # Which file it was that was read, so that a server hands out no other: `indexer.disk.open.identity_of`.
+    # The identity of the file that was read; a server opens no other: `indexer.disk.open.identity_of`.
     Migration(4, ("ALTER TABLE images ADD COLUMN identity TEXT",)),
 )
 LATEST = MIGRATIONS[-1].version
 _TIMEOUT = 30.0  # seconds to wait for another process
-_MOST = 1000  # no program will have so many versions; a catalogue that says so is damaged there
+_MOST = 1000  # no program has so many versions: the number is damaged
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -297,7 +297,7 @@ def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """
     latest = migrations[-1].version
     with closing(sqlite3.connect(path, timeout=_TIMEOUT, isolation_level=None)) as connection:
-        connection.execute("BEGIN")  # version and tables of one moment: another process may be making them
+        connection.execute("BEGIN")  # one moment: another process may be creating the tables
         version, has_tables = schema_version(connection), _has_tables(connection)
         connection.execute("COMMIT")
         check_not_newer(path, version, latest)
@@ -309,7 +309,7 @@ def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
             raise LibraryError(
                 f"{path}: some other SQLite file, not a catalogue; choose another library folder"
             )
-        # Of a new file. A page of the usual 4 KB holds one vector of 2 KB, and nothing in its other half.
+        # For a new file. A page of the usual 4 KB holds one vector of 2 KB, and its other half stays empty.
         connection.execute("PRAGMA page_size = 16384")
         _use_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
@@ -331,7 +331,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError as error:  # for this statement SQLite does not wait by itself
+        except sqlite3.OperationalError as error:  # SQLite does not wait in this statement
             if "locked" not in str(error) or time.monotonic() > latest:
                 raise
             time.sleep(0.01)
@@ -346,8 +346,8 @@ def _back_up(path: Path) -> None:
 
     Its version must not change on the way.
     """
-    with closing(sqlite3.connect(path)) as reader:  # the connection that holds the lock cannot do it
+    with closing(sqlite3.connect(path)) as reader:  # the connection with the lock cannot copy
         target = path.with_name(f"{path.name}.v{schema_version(reader)}.bak")
         with replacing(target) as partial, closing(sqlite3.connect(partial)) as copy:
-            copy.execute("PRAGMA journal_mode = OFF")  # which would be one more file to be left behind
+            copy.execute("PRAGMA journal_mode = OFF")  # a journal would be one more file to leave behind
             reader.backup(copy)

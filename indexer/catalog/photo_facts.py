@@ -17,7 +17,7 @@ from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
 from twobranch.indexer.disk.walk import FoundFile
 
-# What a filter takes for the same kind of file, by one name.
+# Suffixes of the same format, by the name that filters use.
 _ONE_NAME = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
 
 
@@ -149,7 +149,7 @@ def _captions(
 def _file(row: Sequence[Any]) -> PhotoFile:
     """Return the file of a row with the columns of ``_FILE``."""
     id_, root, path, size, mtime_ns, content_hash, failure, identity = row
-    # Names that are not UTF-8 are stored as bytes (catalog.OsText).
+    # Names that are not UTF-8 are stored as bytes (tables.OsText).
     found = FoundFile(os.fsdecode(path), size, mtime_ns)
     known = identity if isinstance(identity, str) else None  # a damaged row may hold anything
     reason = None if failure is None else os.fsdecode(failure)

@@ -23,7 +23,7 @@ from twobranch.common.errors import ImageError
 from twobranch.indexer.disk.open import CHANGED, digest_of, identity_of, is_same_file
 from twobranch.indexer.disk.walk import FoundFile, found_file, is_photo_name
 
-_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would make us wait
+_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # opening a pipe would block
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _MOST_PROVEN = 20_000
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none; its links take an administrator to make
@@ -53,8 +53,8 @@ class OpenedFile:
     file: BinaryIO
     size: int  # bytes
     mtime_ns: int
-    as_indexed: bool  # it has the size and time that the catalogue knows, as another file may have
-    is_same: bool  # it is the file that was indexed, which may have been written to since
+    as_indexed: bool  # it has the size and time in the catalogue; so may another file
+    is_same: bool  # the same file as indexed, but perhaps written to since
     is_link: bool
     identity: str | None
 
@@ -98,7 +98,7 @@ def open_original(photo: PhotoFile, proven: ProvenFiles) -> OpenedFile:
 
     Raises ``ImageError`` with a short reason.
     """
-    if photo.failure is not None or photo.content_hash is None:  # it may be anything
+    if photo.failure is not None or photo.content_hash is None:  # its content is unknown
         raise ImageError(photo.path, f"not a photo when it was indexed ({photo.failure or 'never read'})")
     opened = open_photo_file(photo)
     try:

@@ -35,9 +35,9 @@ class Limit:
 class Choices:
     """The settings from `index` and `forget`, by absolute path."""
 
-    named: Mapping[str, Limit | None] = field(default_factory=dict)  # folders and photos `index` was given
+    named: Mapping[str, Limit | None] = field(default_factory=dict)  # folders and photos given to `index`
     exclude: Mapping[str, Sequence[str]] = field(default_factory=dict)  # globs, by the folder they came with
-    hidden: Mapping[str, bool] = field(default_factory=dict)  # whether hidden files count, by folder
+    hidden: Mapping[str, bool] = field(default_factory=dict)  # True to index hidden files, by folder
     forgotten: frozenset[str] = frozenset()
 
     def told(
@@ -69,7 +69,7 @@ class Choices:
                 excluded[key] = tuple(glob for glob in exclude if glob)
             if hidden is not None:
                 shown[key] = hidden
-            if hidden is False:  # else what was named inside hidden folders would come back
+            if hidden is False:  # else paths named inside hidden folders would return
                 named = {name: limit for name, limit in named.items() if not _hidden_below(name, key)}
         excluded = {path: globs for path, globs in excluded.items() if globs}
         return Choices(named, excluded, shown, self.forgotten - set(map(str, paths)))

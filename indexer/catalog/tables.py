@@ -202,8 +202,8 @@ class StaleWord(Base):
     image_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
-# Two indexes each: (item, model) finds the vectors of a deleted item; (model), which in SQLite ends with
-# the row id, answers "how many, and the newest" and gives the ids in order without touching a vector.
+# Two indexes each. (item, model) finds the vectors of a deleted item. (model), which in SQLite ends with the
+# row id, gives the number of vectors, the newest one, and the ids in order without reading a vector.
 
 
 class ImageVector(Base):
@@ -355,7 +355,7 @@ class Catalog:
                     session.flush()
                     refresh_words(sqlite_connection(session))
                     note_states(sqlite_connection(session))
-        except sqlite3.DatabaseError as error:  # of the words and states
+        except sqlite3.DatabaseError as error:  # from the full-text table and the states
             raise library_error(self.path, error) from None
         except DatabaseError as error:
             if error.orig is not None and has_advice(error.orig):

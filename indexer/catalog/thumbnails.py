@@ -19,7 +19,7 @@ from twobranch.indexer.catalog.reader import CatalogReader
 
 FOLDER = "thumbnails"
 LIMIT = 2_000_000_000  # bytes; 100,000 photos of 320 pixels take about 1.5 GB
-_KEPT = 0.9  # of the limit when the oldest are removed, so that this is seldom
+_KEPT = 0.9  # share of the limit that stays when the oldest are deleted, so that this is rare
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ThumbnailCache:
     def __init__(self, library: Path) -> None:
         self._folder = library / FOLDER
         self._lock = Lock()
-        self._total: int | None = None  # bytes; None until it was looked at
+        self._total: int | None = None  # bytes; None until the folder was read
 
     def get(self, content_hash: bytes, side: int) -> bytes | None:
         """Return a thumbnail as WebP; None if it is missing or damaged."""
@@ -43,7 +43,7 @@ class ThumbnailCache:
             data = self._path(content_hash, side).read_bytes()
         except OSError:
             return None
-        # A power cut may leave a file of zeros, or a part; WebP says in its beginning how long it is.
+        # A power cut may leave zeros or a part of the file. The header of WebP has the length.
         is_whole = data[:4] == b"RIFF" and len(data) == 8 + int.from_bytes(data[4:8], "little")
         return data if is_whole else None
 
@@ -52,7 +52,7 @@ class ThumbnailCache:
         path = self._path(content_hash, side)
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path, durable=False) as partial:  # whoever reads looks whether it is whole
+            with replacing(path, durable=False) as partial:  # `get` checks that it is whole
                 partial.write_bytes(data)
             self._make_room(len(data))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 
-# An index file of an older state is made anew. So many take 5 MB; a photo's vector alone takes 2 KB.
+# An index file of an older state is rebuilt. So many states take 5 MB; one photo's vector takes 2 KB.
 _KEPT = 100_000
 
 
