@@ -63,7 +63,9 @@ def encoded_contents(session: Session, model_id: int) -> Iterator[tuple[int, int
         .join(ImageVector, ImageVector.image_id == Image.id)
         .where(ImageVector.model_id == model_id, Image.content_hash.is_not(None))
     )
-    yield from session.execute(query)
+    for id, root_id, digest in session.execute(query):
+        if digest is not None:  # for the type checker
+            yield id, root_id, digest
 
 
 def delete_photo_vectors(session: Session, image_ids: Collection[int]) -> None:
