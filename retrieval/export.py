@@ -18,23 +18,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from twobranch.common.errors import LibraryError, UserError
 from twobranch.common.extras import install_command
 from twobranch.common.paths import expanded
 from twobranch.common.progress import SILENT, Progress, showing
 from twobranch.indexer.catalog.reader import Gallery
-from twobranch.indexer.catalog.tables import (
-    Caption,
-    CaptionVector,
-    Catalog,
-    Image,
-    ImageVector,
-    Root,
-    active_model,
-)
+from twobranch.indexer.catalog.tables import Catalog, Session, active_model
+from twobranch.indexer.catalog.vectors import count_vectors, vectors_with_facts
 from twobranch.indexer.vectors.codec import as_matrix
 
 _BLOCK = 5000  # rows in memory at once: 10 MB of vectors
@@ -85,8 +76,7 @@ def export(
             model = active_model(session)
             if model is None:
                 raise LibraryError(f"{library}: nothing is indexed yet; run `index PATH`")
-            table = ImageVector if kind == "images" else CaptionVector
-            count = session.scalar(select(func.count()).where(table.model_id == model.id)) or 0
+            count = count_vectors(session, kind, model.id)
             with (
                 _writer(partial, form, kind, (count, model.dim), precision) as write,
                 showing(progress, f"writing {kind}", count),
@@ -111,10 +101,7 @@ def _blocks(
     session: Session, kind: Gallery, model_id: int, dim: int
 ) -> Iterator[tuple[NDArray[np.float32], list[Facts]]]:
     """Yield blocks of (n, D) vectors with their metadata, ordered by id."""
-    query, newest = (_photos if kind == "images" else _captions)(model_id), 0
-    table = ImageVector if kind == "images" else CaptionVector
-    while rows := session.execute(query.where(table.id > newest).limit(_BLOCK)).all():
-        newest = rows[-1].id
+    for rows in vectors_with_facts(session, kind, model_id, _BLOCK):
         facts = [
             {
                 "image_path": None if row.root is None else str(Path(row.root, row.path)),
@@ -125,38 +112,6 @@ def _blocks(
             for row in rows
         ]
         yield as_matrix([row.vector for row in rows], dim), facts
-
-
-_OF_PHOTO = (
-    Root.path.label("root"),
-    Image.path,
-    Image.taken_at,
-    Image.camera,
-    Image.width,
-    Image.height,
-    Image.latitude,
-    Image.longitude,
-)
-
-
-# Both return a Select. Its type parameters differ between SQLAlchemy 2.0 and 2.1.
-
-
-def _photos(model_id: int) -> Any:
-    """Select photos, each with its first caption."""
-    of_photo = select(Caption.text).where(Caption.image_id == Image.id)
-    first = of_photo.order_by(Caption.corpus_id, Caption.position).limit(1).scalar_subquery()
-    query = select(ImageVector.id, ImageVector.vector, first.label("caption"), *_OF_PHOTO)
-    query = query.join(Image, Image.id == ImageVector.image_id).join(Root, Root.id == Image.root_id)
-    return query.where(ImageVector.model_id == model_id).order_by(ImageVector.id)
-
-
-def _captions(model_id: int) -> Any:
-    """Select captions, each with its photo if that is in the library."""
-    columns = (CaptionVector.id, CaptionVector.vector, Caption.text.label("caption"), *_OF_PHOTO)
-    query = select(*columns).join(Caption, Caption.id == CaptionVector.caption_id)
-    query = query.outerjoin(Image, Image.id == Caption.image_id).outerjoin(Root, Root.id == Image.root_id)
-    return query.where(CaptionVector.model_id == model_id).order_by(CaptionVector.id)
 
 
 # --- writing ----------------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ ALLOWED = {
 }
 # Within the indexer, each folder may import those before it.
 LADDER = ("disk", "captionfiles", "catalog", "vectors", "update", "maintenance")
+# Modules outside the catalogue that may speak SQL, through sqlite3.
+REPAIRS = tuple(f"indexer.maintenance.{name}" for name in ("doctor", "integrity", "salvage", "vacuum"))
+CACHES = ("train.features", "train.sides.activations")
 # Where a heavy package may be imported (module or package prefixes).
 HEAVY = {
     "torch": ("train", "embedding.branches", "embedding.backbones"),
@@ -39,7 +42,9 @@ HEAVY = {
     "gensim": ("train",),
     "onnx": ("train",),
     "faiss": ("indexer.vectors",),
-    "sqlalchemy": ("indexer", "retrieval", "server"),
+    # Only the catalogue speaks SQL. Repairs work on SQLite itself; training has caches of its own.
+    "sqlalchemy": ("indexer.catalog",),
+    "sqlite3": ("indexer.catalog", *REPAIRS, *CACHES),
     "typer": ("commands",),
     "fastapi": ("server",),
     "uvicorn": ("server",),
@@ -136,6 +141,25 @@ def test_heavy_packages_stay_where_they_belong(package: str) -> None:
         if any(within(name, (package,)) for name in imported(tree)) and not within(module, HEAVY[package])
     ]
     assert wrong == []
+
+
+def test_only_the_catalogue_holds_statements() -> None:
+    """A session is opened and passed on elsewhere, but only the catalogue calls it."""
+    calls = {"execute", "executemany", "executescript", "scalar", "scalars"}
+    allowed = ("indexer.catalog", *REPAIRS, *CACHES)
+    wrong = [
+        f"{module}: {node.attr}"
+        for module, tree in modules()
+        if not within(module, allowed)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and (node.attr in calls or _is_rows(node))
+    ]
+    assert wrong == []
+
+
+def _is_rows(node: ast.Attribute) -> bool:
+    """Return True for ``reader.rows``, which takes SQL text."""
+    return node.attr == "rows" and isinstance(node.value, ast.Name) and node.value.id == "reader"
 
 
 def test_searching_imports_nothing_heavy() -> None:

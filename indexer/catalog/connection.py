@@ -1,4 +1,7 @@
-"""The catalogue's SQLite file: opening it, and what its errors mean to a person. No SQLAlchemy here."""
+"""The catalogue's SQLite file: opening it and explaining its errors.
+
+Without SQLAlchemy: searches open the file too, and must start fast.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ ACTIVE_MODEL = "active_model"  # the key in `settings` of the id of the model th
 
 
 def open_database(folder: Path, *, create: bool = False) -> Path:
-    """The catalogue's file in a library folder, migrated to this program's schema version.
+    """Return the path of a library's catalogue, migrated to the current schema.
 
     ``create`` makes the folder and an empty catalogue where there is none. Raises ``LibraryError``
     when it is missing, damaged, not a catalogue, or newer than this program.
@@ -43,12 +46,15 @@ def open_database(folder: Path, *, create: bool = False) -> Path:
 
 
 def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
-    """A connection in autocommit mode that any thread may use; read-only where the file is, or if it is not
-    to ``write``: then there are no files beside the catalogue that were not there before. Raises
-    ``sqlite3.Error`` for a file that is no catalogue, or whose schema is damaged."""
+    """Open a connection in autocommit mode, for use by any thread.
+
+    It is read-only where the file is, and without ``write``: then no files appear beside the catalogue that
+    were not there before. Raises ``sqlite3.Error`` for a file that is no catalogue, or whose schema is
+    damaged.
+    """
     mode = "rw"
     if not (write and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        # Without its -wal file nobody is writing, and SQLite could not create one to find that out.
+        # Without a -wal file no process is writing; SQLite could not create one to find that out.
         idle = not path.with_name(f"{path.name}-wal").exists()
         mode = "ro&immutable=1" if idle else "ro"
     connection = sqlite3.connect(
@@ -60,18 +66,19 @@ def connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
         connection.close()
         raise
     connection.execute("PRAGMA foreign_keys = ON")
-    # What is committed is on the disk: 4 ms a commit on an SSD, and `index` makes one every second or so.
+    # Every commit reaches the disk: 4 ms each on an SSD, and `index` makes about one a second.
     # With NORMAL a power cut may undo the last 16 MB of commits (and keep an index file made of them).
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA fullfsync = ON")  # without it macOS lets the disk keep it in its memory
+    connection.execute("PRAGMA fullfsync = ON")  # without it macOS leaves commits in the memory of the disk
     return connection
 
 
 def _read_schema(connection: sqlite3.Connection) -> None:
-    """Let SQLite read the schema, as it does once a connection, and see that it is text.
+    """Read the schema and check that it is text.
 
-    Of one that it cannot read it quotes the place, and where a flipped bit made that no UTF-8 Python raises
-    ``UnicodeDecodeError`` in place of the message, at whatever statement comes first.
+    SQLite reads it once a connection. In its message it quotes the place it cannot read. Where a flipped bit
+    made that invalid UTF-8, Python raises ``UnicodeDecodeError`` in place of the message, at the first
+    statement.
     """
     connection.text_factory = bytes
     try:
@@ -96,7 +103,7 @@ _ADVICE = {
     "disk I/O error": "check the disk, or restore the library folder from a backup",
     "malformed": "damaged; `doctor --repair` saves what can be read",
     "not a database": "damaged, or not a catalogue; `doctor --repair` saves what can be read",
-    # migrated from a version that a flipped bit made of another
+    # a flipped bit has changed the schema version, so that the wrong migrations ran
     "already exists": "damaged; `doctor --repair` saves what can be read",
     "duplicate column": "damaged; `doctor --repair` saves what can be read",
     "Could not decode": "damaged; `doctor --repair` saves what can be read",
@@ -104,12 +111,15 @@ _ADVICE = {
 
 
 def has_advice(error: BaseException) -> bool:
-    """Whether this error of SQLite is about the library's state, and not a mistake of the program."""
+    """Return True for an error that the library's state explains.
+
+    Other errors of SQLite are mistakes of the program.
+    """
     return _advice(error) is not None
 
 
 def library_error(path: Path, error: BaseException) -> LibraryError:
-    """An error of SQLite on the file at ``path``, with what to do about it."""
+    """Return an error of SQLite as a ``LibraryError`` with advice."""
     if "disk I/O error" in str(error) and _is_full(path.parent):  # no room for a -shm file
         return LibraryError(f"{path}: the disk is full; {_ADVICE['disk is full']}")
     return LibraryError(f"{path}: {error}; {_advice(error) or '`doctor` says what is wrong'}")

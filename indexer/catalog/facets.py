@@ -1,9 +1,9 @@
-"""How many photos there are of each month, folder, camera, shape and format, among what filters let through.
+"""Facets: counts of photos by month, folder, camera, shape and format.
 
-A value's count is the number of photos that are let through when it is asked for: that of ``canon`` counts
-whatever ``--camera canon`` finds. So each kind is counted under all the filters but its own, and the
-catalogue is read once for each set of filters that this makes: one statement that hands over a column as one
-text, which takes half the time of a GROUP BY for each kind (100,000 photos: 0.1 s).
+A value's count is the number of photos that a search with that value finds: the count of ``canon`` is that of
+``--camera canon``. So each kind is counted under all filters but its own. The catalogue is read once for each
+set of filters that this makes. Each statement returns a column as one text, which takes half the time of a
+GROUP BY for each kind (100,000 photos: 0.1 s).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern,
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
 
-_MOST = 100  # folders and cameras; nobody reads more
-_BLOCK = 100_000  # photos whose columns are in memory together
-# What a kind is counted by, the part of it that counts, and the filters that are its own.
+_MOST = 100  # folders and cameras; more would not be read
+_BLOCK = 100_000  # photos in memory at a time
+# Of each kind: the column to count, the part of its value that counts, and the kind's own filters.
 _PATH = "i.root_id || '/' || i.path"
 _COLUMNS = {"months": MONTH, "folders": _PATH, "cameras": "i.camera", "shapes": SHAPE, "formats": _PATH}
 _PARTS: dict[str, Callable[[bytes], bytes]] = {
@@ -41,7 +41,7 @@ _OWN: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Count:
-    """A value that a filter takes, and how many photos it lets through."""
+    """A value of a filter, and the number of photos that match."""
 
     value: str
     photos: int
@@ -49,7 +49,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Facets:
-    """How many photos are let through, and of which kinds they would be."""
+    """The number of photos that match, and their counts by kind."""
 
     photos: int
     years: tuple[Count, ...] = ()  # the newest first
@@ -61,7 +61,10 @@ class Facets:
 
 
 def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
-    """The facets of the photos that can be found under the model in use. Raises ``LibraryError``."""
+    """Count the photos that match the filters, under the active model.
+
+    Raises ``LibraryError``.
+    """
     with reader.snapshot():
         model = reader.active_model()
         if model is None:
@@ -97,8 +100,10 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
 def _tally(
     reader: CatalogReader, model_id: int, filters: Filters, kinds: Sequence[str]
 ) -> tuple[int, dict[str, Counter[bytes]]]:
-    """How many photos these filters let through, and how often each kind has which value; a folder is its
-    root's id and its path below that."""
+    """Count the photos that match, and the values of each kind.
+
+    A folder is the id of its root and its path below that.
+    """
     condition, values = filters.condition()
     tallies: dict[str, Counter[bytes]] = {kind: Counter() for kind in kinds}
     columns = list(dict.fromkeys(_COLUMNS[kind] for kind in kinds))
@@ -128,12 +133,13 @@ def _texts(tally: Mapping[bytes, int]) -> Counter[str]:
 
 
 def _folders(tally: Mapping[str, int], roots: Mapping[int, str]) -> dict[str, int]:
-    """The folders of the first two levels below each root, and the roots where there are several.
+    """Count the photos of the folders near the top.
 
-    Whatever their names stand for counts, as for the filter: every folder of that name, at any depth.
+    These are the first two levels below each root, and the roots where there are several. As in the filter, a
+    name stands for every folder of that name, at any depth.
     """
-    within: Counter[str] = Counter()  # photos in folders of this name, or of these two
-    names: dict[str, str] = {}  # by how they compare, as they are written in the first place
+    within: Counter[str] = Counter()  # photos in folders of this name, or of these two names
+    names: dict[str, str] = {}  # compared form -> the first spelling
     for folder, n in tally.items():
         root, *parts = folder.split("/")
         above = PurePosixPath(roots[int(root)]).parts[1:]
@@ -149,7 +155,10 @@ def _folders(tally: Mapping[str, int], roots: Mapping[int, str]) -> dict[str, in
 
 
 def _cameras(tally: Mapping[str, int]) -> dict[str, int]:
-    """As the filter takes them: a name stands for all that it is part of."""
+    """Count the photos of each camera name, as the filter does.
+
+    A name stands for all names that it is part of.
+    """
     names: dict[str, str] = {}
     photos: Counter[str] = Counter()
     for name, n in tally.items():

@@ -1,4 +1,4 @@
-"""Which photos may be found: by date, place, path, camera, shape, size and format, as one SQL condition."""
+"""Filters by date, place, path, camera, shape, size and format, in SQL."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _ALSO: dict[str, tuple[str, ...]] = {
 }
 # Whole seconds, rounded down before 1970 too, where SQLite's division would round up.
 _SECONDS = "i.mtime_ns / 1000000000 - (i.mtime_ns % 1000000000 < 0)"
-# When a photo was taken, by its camera's clock; where the camera did not say, when its file was written, by
-# the clock of this computer: what a clock on a wall showed, in either case, without a zone.
+# The date of a photo by the camera's clock; without one, the date of the file by this computer's clock. Both
+# are local times without a zone.
 DATE = f"COALESCE(i.taken_at, strftime('%Y-%m-%d %H:%M:%S', {_SECONDS}, 'unixepoch', 'localtime'))"
 MONTH = f"COALESCE(substr(i.taken_at, 1, 7), strftime('%Y-%m', {_SECONDS}, 'unixepoch', 'localtime'))"
-# Sides that differ by less than 2% count as equal; of a photo that could not be read, NULL.
+# Sides that differ by less than 2% count as equal. NULL for a photo that could not be read.
 SHAPE = (
     "CASE WHEN i.height > i.width * 1.02 THEN 'portrait' WHEN i.width > i.height * 1.02 THEN 'landscape' "
     "WHEN i.width > 0 THEN 'square' END"
@@ -45,7 +45,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a photo must be; what is empty allows all. Of several patterns of one kind one is enough."""
+    """The conditions that a photo must meet; an empty one allows all.
+
+    Of several patterns of one kind, one must match.
+    """
 
     after: datetime | None = None  # this moment or later
     before: datetime | None = None  # earlier than this
@@ -58,7 +61,7 @@ class Filters:
     formats: tuple[str, ...] = ()  # such as "png"
 
     def __bool__(self) -> bool:
-        """Whether anything is asked for."""
+        """Return True if any filter is set."""
         return any(getattr(self, field.name) != field.default for field in fields(self))
 
     def condition(self) -> tuple[str, list[str | int | float]]:
@@ -99,33 +102,36 @@ class Filters:
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """The great-circle distance of two points given in degrees (haversine formula), in kilometres."""
+    """Return the great-circle distance of two points, in kilometres.
+
+    The points are given in degrees (haversine formula).
+    """
     a, b = radians(latitude), radians(other_latitude)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_longitude - longitude) / 2) ** 2
     return 2 * _EARTH_KM * asin(min(1.0, sqrt(half)))
 
 
 def _any_path(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """A condition that the path matches one of these globs, and its parameters.
+    """Return a condition that matches paths with globs, and its parameters.
 
-    A glob may begin at any folder, and a folder's name stands for all that is in it; ``*`` goes across
-    folders, as ``**`` does. Letters match whatever their case.
+    A glob may begin at any folder. A folder's name stands for all photos in it. ``*`` matches across folders,
+    as ``**`` does. Case does not matter.
     """
     globs: list[str] = []
     for pattern in patterns:
         name = pattern.replace("**", "*").rstrip("/")
         anywhere = name if name.startswith("/") else f"*/{name}"
         globs.append(f"{anywhere}/*")
-    # With a slash behind it, what is in a folder of that name and a file of that name look the same.
+    # A slash at the end of the path lets one glob match a file of that name and files in such a folder.
     return _any_glob("rtrim({0}(r.path), '/') || '/' || {0}(i.path) || '/'", globs)
 
 
 def _any_glob(what: str, globs: Sequence[str]) -> tuple[str, ...]:
-    """A condition that ``what``, in one case, matches one of the globs, and its parameters.
+    """Return a condition that matches a column with globs, and its parameters.
 
-    ``{}`` in ``what`` stands for the function that takes the case away. SQLite's own knows A to Z alone, but
-    ``folded`` is Python and takes five times as long: it is called where the globs have other letters, or
-    signs that stand for one letter and so for a composed one.
+    ``{}`` in ``what`` stands for the function that removes the case. SQLite's own ``lower`` knows A to Z
+    alone. ``folded`` is Python and takes five times as long: it is used where the globs have other letters,
+    or signs that stand for one letter and so for a composed one.
     """
     simple = all(glob.isascii() and not set("?[") & set(glob) for glob in globs)
     condition = f"{what.format('lower' if simple else 'folded')} GLOB ?"
@@ -139,7 +145,7 @@ def literal(name: str) -> str:
 
 
 def is_pattern(pattern: str) -> bool:
-    """Whether it stands for more than itself."""
+    """Return True for a pattern with wildcards."""
     return any(sign in pattern for sign in "*?[")
 
 

@@ -1,17 +1,21 @@
-"""The words beside each photo (its name, folder, keywords and captions) in an FTS5 table, by image id.
+"""The full-text table: each photo's name, folder, keywords and captions (FTS5).
 
-The table is a cache of the catalogue, as a FAISS file is. Triggers of the catalogue note in ``stale_words``
-the ids of photos whose words may have changed, whoever changes them; ``refresh_words`` brings those up to
-date at the end of every writing transaction (``Catalog.session``). So no step of indexing needs to know.
-Plain ``sqlite3``: a search reads the table too, and must not wait for SQLAlchemy.
+The table is a cache of the catalogue, as index files are, by photo id. Triggers of the catalogue note in
+``stale_words`` the ids of photos whose words may have changed. ``refresh_words`` updates those at the end of
+every writing transaction (``Catalog.session``). So no step of indexing needs to know of the table. Plain
+``sqlite3``: a search reads the table too, and must not wait for SQLAlchemy.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.tokens import name_words
 
@@ -19,12 +23,14 @@ FIELDS = ("name", "folder", "keywords", "captions")
 TOKENIZER = "unicode61 remove_diacritics 2"
 _TABLE = f"CREATE VIRTUAL TABLE words USING fts5({', '.join(FIELDS)}, tokenize = '{TOKENIZER}')"
 _SHADOWS = ("words_config", "words_content", "words_data", "words_docsize", "words_idx")  # FTS5's own
-_BLOCK = 1000  # photos whose words are in memory together
+_BLOCK = 1000  # photos in memory at a time
 
 
 def refresh_words(connection: sqlite3.Connection) -> None:
-    """Brings the words of stale photos up to date, in the open transaction; makes the table where there is
-    none. Raises ``sqlite3.DatabaseError``."""
+    """Update the words of stale photos, in the open transaction.
+
+    Creates the table where there is none. Raises ``sqlite3.DatabaseError``.
+    """
     if not _exists(connection):
         connection.execute(_TABLE)
         connection.execute("INSERT OR IGNORE INTO stale_words SELECT id FROM images")
@@ -38,8 +44,10 @@ def refresh_words(connection: sqlite3.Connection) -> None:
 
 
 def drop_damaged_words(connection: sqlite3.Connection) -> None:
-    """Drops the table where FTS5 finds it damaged or photos are missing in it, so that the next
-    ``refresh_words`` makes it anew. Reads all of it: 4 microseconds a photo with five captions."""
+    """Drop the table if it is damaged or lacks photos.
+
+    The next ``refresh_words`` creates it again. Reads all of it: 4 microseconds a photo with five captions.
+    """
     if not _exists(connection):
         return
     try:
@@ -52,17 +60,21 @@ def drop_damaged_words(connection: sqlite3.Connection) -> None:
 
 
 def compact_words(connection: sqlite3.Connection) -> None:
-    """Drops what FTS5 keeps of photos that are gone: it only marks their words as deleted, until it merges
-    them with others some day. A damaged table stays as it is; the next `index` makes it anew."""
+    """Remove the words of deleted photos from the table's storage.
+
+    FTS5 only marks them as deleted, until it merges them with others some day. A damaged table stays as it
+    is; the next `index` creates it again.
+    """
     with suppress(sqlite3.DatabaseError):
         if _exists(connection):
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
 
 
 def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:
-    """Whether the table is whole and has all photos that are not stale; None where there is none yet.
+    """Return True if the table is whole and complete.
 
-    Only reads: FTS5 checks a table that it may write to, so its rows are copied into a new file ``copy``.
+    None where there is no table. Stale photos may be missing in it. Only reads: FTS5 checks a table that it
+    may write to, so its rows are copied into a new file ``copy``.
     """
     if not _exists(connection):
         return None
@@ -75,12 +87,42 @@ def words_are_sound(connection: sqlite3.Connection, copy: Path) -> bool | None:
                 places = ", ".join("?" * len(rows.description))
                 other.executemany(f"INSERT INTO {shadow} VALUES ({places})", rows)
             other.commit()
-        # FTS5 keeps what it has read of its own tables for as long as they are open.
+        # Opened again: FTS5 caches what it has read of its own tables until they are closed.
         with closing(sqlite3.connect(copy)) as other:
             other.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         return not _photos_differ(connection)
     except sqlite3.DatabaseError:
         return False
+
+
+def match(word: str, fields: Sequence[str]) -> str:
+    """Return an FTS5 query for a word in any of the fields.
+
+    The word is quoted, and so never read as syntax.
+    """
+    quoted = word.replace('"', '""').replace("\0", " ")  # SQLite takes NUL for the end of the text
+    return f'{{{" ".join(fields)}}} : "{quoted}"'
+
+
+def photo_texts(connection: sqlite3.Connection, fields: Sequence[str]) -> dict[int, str]:
+    """Return photo id -> the text of some fields, one a line."""
+    return dict(connection.execute(f"SELECT rowid, {' || char(10) || '.join(fields)} FROM words"))
+
+
+class TextTable:
+    """Texts in memory, read into words as those of the library are."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._connection = sqlite3.connect(":memory:")
+        self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, tokenize = '{TOKENIZER}')")
+        self._connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+
+    def rows_with(self, word: str) -> NDArray[np.int64]:
+        """Return (n,) the places of the texts that have a word, rising."""
+        rows = self._connection.execute(
+            "SELECT rowid FROM words WHERE words MATCH ?", [match(word, ["text"])]
+        )
+        return np.fromiter((row for (row,) in rows), dtype=np.int64)
 
 
 def _photos_differ(connection: sqlite3.Connection) -> bool:
@@ -121,7 +163,7 @@ def _refresh(connection: sqlite3.Connection, first: int, last: int) -> None:
 
 
 def _path_words(root: str | bytes, path: str | bytes) -> tuple[str, str]:
-    """The words of a photo's name, and of its folders up to the one that was indexed."""
+    """Return the words of a photo's name, and of its folders."""
     relative = PurePath(os.fsdecode(path))
     folders = (PurePath(os.fsdecode(root)).name, *relative.parts[:-1])
     return name_words(relative.stem), " ".join(map(name_words, folders))

@@ -1,4 +1,4 @@
-"""Where the library is: the nearest ``.twobranch`` folder, like git's ``.git``."""
+"""Finding the library: the nearest ``.twobranch`` folder, like git's ``.git``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ VARIABLE = "TWOBRANCH_LIBRARY"
 
 
 def find_library(explicit: Path | None = None) -> Path:
-    """The library folder that is meant: ``explicit``, else the environment's, else the nearest one.
+    """Return the library folder to use.
 
-    Raises ``LibraryError`` naming the command that makes one when there is none, and for the nearest one when
-    it is another user's.
+    That is ``explicit``, else the one of the environment variable, else the nearest. Raises ``LibraryError``
+    when there is none, naming the command that creates one, and when the nearest one belongs to another user.
     """
     named = _named(explicit)
     if named is not None:
@@ -44,10 +44,10 @@ def _named(explicit: Path | None) -> Path | None:
 
 
 def _nearest() -> Path | None:
-    """The nearest library, which must be the caller's own, as with git's ``safe.directory``.
+    """Return the nearest library, which must be the caller's own.
 
-    Whoever may write above the current folder could put one there, and its catalogue says which folders an
-    `index` reads. Whoever names another user's library trusts it.
+    As with git's ``safe.directory``. Anyone who may write above the current folder could put a library there,
+    and its catalogue says which folders an `index` reads. To name another user's library is to trust it.
     """
     here = Path.cwd()
     nearest = next((path / LIBRARY for path in (here, *here.parents) if (path / LIBRARY).is_dir()), None)

@@ -1,4 +1,4 @@
-"""One process at a time changes a library: the lock, and who holds it."""
+"""The lock of a library: one process changes it at a time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from twobranch.indexer.catalog.connection import library_error
 
 LOCK = "index.lock"
 _HOLDER = "index.lock.json"
-# `watch` holds it for a second or two at a time, and so do `forget` and `relocate`: whoever comes meanwhile
-# need not hear of it. An `index` may take hours, and is not waited for.
+# `watch`, `forget` and `relocate` hold the lock for a second or two at a time, and other commands wait. An
+# `index` may take hours, and is not waited for.
 PATIENCE = 10.0  # seconds
 _POLL = 0.1
 
@@ -49,12 +49,13 @@ def indexing_lock(
     *,
     wait: bool = True,
 ) -> Iterator[None]:
-    """Holds the library for one process that changes it at a time.
+    """Hold the library for one process that changes it.
 
-    While another one holds it, waits some seconds, if it is to, and tells ``note`` so; then raises
-    ``LibraryBusyError`` that says who it is. The lock is a transaction on a small SQLite file: it works on
-    every platform, and the operating system releases it however the process ends, so that a dead one never
-    blocks. Who holds it is written into a file beside it, which is only read while the lock is taken.
+    While another process holds it, this one waits some seconds (with ``wait``) and tells ``note`` so. Then it
+    raises ``LibraryBusyError``, which names the other process. The lock is a transaction on a small SQLite
+    file. It works on every platform, and the operating system releases it however the process ends, so that a
+    dead one never blocks. The holder is written into a file beside it, which is only read while the lock is
+    taken.
     """
     connection = _try(library)
     if connection is None and wait:
@@ -69,7 +70,7 @@ def indexing_lock(
         raise LibraryBusyError(f"{library}: {_who(library)}; try again when it has finished")
     holder = library / _HOLDER
     with closing(connection):
-        with suppress(OSError):  # a full disk: then nobody is told who it is, and no wrong one either
+        with suppress(OSError):  # a full disk: then no holder is named, and no wrong one either
             holder.unlink(missing_ok=True)
             facts = Holder(work, os.getpid(), socket.gethostname(), time.time())
             with replacing(holder, durable=False) as partial:
@@ -82,7 +83,10 @@ def indexing_lock(
 
 
 def _try(library: Path) -> sqlite3.Connection | None:
-    """The connection that holds the lock; None while another process does. Raises ``LibraryError``."""
+    """Return the connection that holds the lock.
+
+    None while another process holds it. Raises ``LibraryError``.
+    """
     path, connection = library / LOCK, None
     try:
         connection = sqlite3.connect(path, timeout=0, isolation_level=None)

@@ -1,6 +1,7 @@
-"""The catalogue's schema, version by version; ``PRAGMA user_version`` of the file says which it has.
+"""The catalogue's schema, version by version.
 
-A released migration is never edited: another one is added after it.
+``PRAGMA user_version`` of the file holds its version. A released migration is never edited: another one is
+added after it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ class Migration:
 
 
 def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
-    """Of version 3: any change to the vectors of a model gives them a new state, whoever makes it."""
+    """Return the triggers of version 3, which renew vector states.
+
+    Any change to the vectors of a model gives them a new state, whichever program makes it.
+    """
 
     def renew(row: str) -> str:
         return f"""
@@ -42,7 +46,7 @@ def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
             CREATE TRIGGER {kind}_vector_removed AFTER DELETE ON {table} BEGIN{renew("old")}
             END
             """,
-        # No program of ours does that: an id names one vector for ever. So no earlier state is one of these.
+        # This program never does that: an id names one vector for ever. So no earlier state is valid then.
         f"""
             CREATE TRIGGER {kind}_vector_changed AFTER UPDATE OF id, model_id, vector ON {table} BEGIN
                 DELETE FROM past_vector_states;{renew("old")}{renew("new")}
@@ -181,7 +185,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
-    # The words beside the photos: `indexer.catalog.fulltext` fills an FTS5 table for the photos noted here.
+    # Full-text search: `indexer.catalog.fulltext` fills an FTS5 table for the photos noted here.
     Migration(
         2,
         (
@@ -228,7 +232,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
         ),
     ),
-    # Which state of the vectors an index file holds: `indexer.catalog.vector_states`.
+    # The state of the vectors in an index file: `indexer.catalog.vector_states`.
     Migration(
         3,
         (
@@ -254,12 +258,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "INSERT INTO vector_states SELECT 'captions', id, randomblob(16) FROM models",
         ),
     ),
-    # Which file it was that was read, so that a server hands out no other: `indexer.disk.open.identity_of`.
+    # The identity of the file that was read; a server opens no other: `indexer.disk.open.identity_of`.
     Migration(4, ("ALTER TABLE images ADD COLUMN identity TEXT",)),
 )
 LATEST = MIGRATIONS[-1].version
 _TIMEOUT = 30.0  # seconds to wait for another process
-_MOST = 1000  # no program will have so many versions; a catalogue that says so is damaged there
+_MOST = 1000  # no program has so many versions: the number is damaged
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -269,7 +273,10 @@ def schema_version(connection: sqlite3.Connection) -> int:
 
 
 def is_possible(version: int) -> bool:
-    """Whether this is the schema version of some program, and not of a damaged file."""
+    """Return True for a schema version that some program has written.
+
+    Others come from damaged files.
+    """
     return 0 <= version <= _MOST
 
 
@@ -283,14 +290,14 @@ def check_not_newer(path: Path, version: int, latest: int = LATEST) -> None:
 
 
 def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Takes the catalogue at ``path`` to the last of ``migrations``, all in one transaction.
+    """Migrate the catalogue at ``path``, all in one transaction.
 
     A catalogue that already held something is copied to ``<name>.v<version>.bak`` first. Raises
     ``LibraryError`` for one that is newer than the migrations or is some other SQLite file.
     """
     latest = migrations[-1].version
     with closing(sqlite3.connect(path, timeout=_TIMEOUT, isolation_level=None)) as connection:
-        connection.execute("BEGIN")  # version and tables of one moment: another process may be making them
+        connection.execute("BEGIN")  # one moment: another process may be creating the tables
         version, has_tables = schema_version(connection), _has_tables(connection)
         connection.execute("COMMIT")
         check_not_newer(path, version, latest)
@@ -302,7 +309,7 @@ def upgrade(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
             raise LibraryError(
                 f"{path}: some other SQLite file, not a catalogue; choose another library folder"
             )
-        # Of a new file. A page of the usual 4 KB holds one vector of 2 KB, and nothing in its other half.
+        # For a new file. A page of the usual 4 KB holds one vector of 2 KB, and its other half stays empty.
         connection.execute("PRAGMA page_size = 16384")
         _use_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
@@ -324,7 +331,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError as error:  # for this statement SQLite does not wait by itself
+        except sqlite3.OperationalError as error:  # SQLite does not wait in this statement
             if "locked" not in str(error) or time.monotonic() > latest:
                 raise
             time.sleep(0.01)
@@ -335,9 +342,12 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 
 def _back_up(path: Path) -> None:
-    """Copies the catalogue, which nobody may be writing to: its version must not change on the way."""
-    with closing(sqlite3.connect(path)) as reader:  # the connection that holds the lock cannot do it
+    """Copy the catalogue, which no process may be writing to.
+
+    Its version must not change on the way.
+    """
+    with closing(sqlite3.connect(path)) as reader:  # the connection with the lock cannot copy
         target = path.with_name(f"{path.name}.v{schema_version(reader)}.bak")
         with replacing(target) as partial, closing(sqlite3.connect(partial)) as copy:
-            copy.execute("PRAGMA journal_mode = OFF")  # which would be one more file to be left behind
+            copy.execute("PRAGMA journal_mode = OFF")  # a journal would be one more file to leave behind
             reader.backup(copy)

@@ -1,4 +1,4 @@
-"""What the catalogue knows of single photos, and its captions page by page: statements for a server.
+"""Facts of single photos, and pages of captions, for the server.
 
 Plain ``sqlite3`` through the reader, as in ``indexer.catalog.reader``: a page of photos asks for a hundred.
 """
@@ -10,19 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
+from typing import Any
 
 from twobranch.indexer.catalog.photo_file import PhotoFile
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
 from twobranch.indexer.disk.walk import FoundFile
 
-# What a filter takes for the same kind of file, by one name.
+# Suffixes of the same format, by the name that filters use.
 _ONE_NAME = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
 
 
 @dataclass(frozen=True)
 class CataloguedPhoto:
-    """All that the catalogue knows of a photo."""
+    """All facts of a photo in the catalogue."""
 
     file: PhotoFile
     width: int | None  # of the upright photo, in pixels
@@ -36,13 +37,16 @@ class CataloguedPhoto:
 
     @property
     def content(self) -> str | None:
-        """A name of what is in the file: another content, another name. As ``Found`` has it."""
+        """A name of the file's content: another content has another name.
+
+        As in ``Found``.
+        """
         return content_name(self.file.content_hash)
 
 
 @dataclass(frozen=True)
 class CataloguedCaption:
-    """A caption and the photo it describes, if that is in the library."""
+    """A caption, and its photo if that is in the library."""
 
     id: int
     text: str
@@ -52,7 +56,7 @@ class CataloguedCaption:
 
 
 def format_of(name: str) -> str:
-    """The kind of a file by the end of its name, as ``Filters.formats`` takes it."""
+    """Return a file's format by its suffix, as in ``Filters.formats``."""
     suffix = PurePath(name).suffix.lower().removeprefix(".")
     return _ONE_NAME.get(suffix, suffix)
 
@@ -62,13 +66,19 @@ _FROM = "FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id = ?"
 
 
 def photo_file(reader: CatalogReader, photo: int) -> PhotoFile | None:
-    """Where a photo is, by its id; None when there is none. Raises ``LibraryError``."""
+    """Return the file of a photo by its id, or None.
+
+    Raises ``LibraryError``.
+    """
     rows = reader.rows(f"SELECT {_FILE} {_FROM}", [photo])
-    return _file(*rows[0]) if rows else None
+    return _file(rows[0]) if rows else None
 
 
 def photo_facts(reader: CatalogReader, photo: int) -> CataloguedPhoto | None:
-    """All that is known of a photo, by its id; None when there is none. Raises ``LibraryError``."""
+    """Return all facts of a photo by its id, or None.
+
+    Raises ``LibraryError``.
+    """
     rows = reader.rows(
         "SELECT i.width, i.height, i.taken_at, i.camera, i.latitude, i.longitude, i.keywords, i.indexed_at, "
         f"{_FILE} {_FROM}",
@@ -78,7 +88,7 @@ def photo_facts(reader: CatalogReader, photo: int) -> CataloguedPhoto | None:
         return None
     width, height, taken_at, camera, latitude, longitude, keywords, indexed_at, *file = rows[0]
     return CataloguedPhoto(
-        _file(*file),
+        _file(file),
         width,
         height,
         None if taken_at is None else datetime.fromisoformat(taken_at),
@@ -91,21 +101,29 @@ def photo_facts(reader: CatalogReader, photo: int) -> CataloguedPhoto | None:
 
 
 def captions_of(reader: CatalogReader, photo: int) -> list[CataloguedCaption]:
-    """The captions of a photo in the order of their files. Raises ``LibraryError``."""
+    """Return the captions of a photo in the order of their files.
+
+    Raises ``LibraryError``.
+    """
     return _captions(reader, "c.image_id = ?", [photo], limit=-1)
 
 
 def captions_after(
     reader: CatalogReader, after: int, limit: int, split: str | None
 ) -> list[CataloguedCaption]:
-    """At most ``limit`` captions with ids above ``after``, rising; of one split, or of all. Raises
-    ``LibraryError``."""
+    """Return at most ``limit`` captions with ids above ``after``, rising.
+
+    With ``split`` only those of that split. Raises ``LibraryError``.
+    """
     condition, values = ("", []) if split is None else (" AND c.split = ?", [split])
     return _captions(reader, f"c.id > ?{condition}", [after, *values], limit)
 
 
 def count_captions(reader: CatalogReader, split: str | None) -> int:
-    """How many captions there are, of one split or of all. Raises ``LibraryError``."""
+    """Count the captions, with ``split`` only those of that split.
+
+    Raises ``LibraryError``.
+    """
     condition, values = ("", []) if split is None else (" WHERE split = ?", [split])
     ((count,),) = reader.rows(f"SELECT COUNT(*) FROM captions{condition}", values)
     return int(count)
@@ -128,17 +146,10 @@ def _captions(
     ]
 
 
-def _file(
-    id_: int,
-    root: str | bytes,
-    path: str | bytes,
-    size: int,
-    mtime_ns: int,
-    content_hash: bytes | None,
-    failure: str | bytes | None,
-    identity: str | None,
-) -> PhotoFile:
-    # Names that are not UTF-8 are stored as bytes (catalog.OsText).
+def _file(row: Sequence[Any]) -> PhotoFile:
+    """Return the file of a row with the columns of ``_FILE``."""
+    id_, root, path, size, mtime_ns, content_hash, failure, identity = row
+    # Names that are not UTF-8 are stored as bytes (tables.OsText).
     found = FoundFile(os.fsdecode(path), size, mtime_ns)
     known = identity if isinstance(identity, str) else None  # a damaged row may hold anything
     reason = None if failure is None else os.fsdecode(failure)

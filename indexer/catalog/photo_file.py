@@ -1,11 +1,11 @@
-"""A catalogued photo's file, opened as indexing would open it, and nothing else in its place.
+"""Opening a photo's file safely: only the file that was indexed.
 
-The catalogue says which file; what lies there now may be something else. A scan follows links to files but
-none to folders, and takes regular files only (``disk.walk``). Whoever may write into a folder of photos
-could put there a link to a file that only the server may read, or another name of it, and make a photo of its
-size and time to be indexed before. So a file is handed out when it is the very one that was indexed, by what
-the system says of it once it is open, or has the same content to the last byte; and shown as a small picture
-also when it is that one and was written to since.
+The file at a photo's path may have been replaced. A scan follows links to files but none to folders, and
+takes regular files only (``disk.walk``). A person who may write into a folder of photos could put a link
+there to a file that only the server may read, or another name of it, and have a photo of its size and time
+indexed before. So a file is handed out only if it is the very file that was indexed, by its identity once it
+is open, or if it has the same content to the last byte. A thumbnail is also shown of the same file after it
+was written to.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from twobranch.common.errors import ImageError
 from twobranch.indexer.disk.open import CHANGED, digest_of, identity_of, is_same_file
 from twobranch.indexer.disk.walk import FoundFile, found_file, is_photo_name
 
-_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would make us wait
+_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # opening a pipe would block
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _MOST_PROVEN = 20_000
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none; its links take an administrator to make
@@ -31,7 +31,7 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none; its links take an a
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """Where a photo is, and what the catalogue knows of the file."""
+    """A photo's place, and the catalogue's facts of the file."""
 
     id: int
     root: Path
@@ -48,27 +48,28 @@ class PhotoFile:
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """An open photo file; whoever has it closes it."""
+    """An open photo file; the caller closes it."""
 
     file: BinaryIO
     size: int  # bytes
     mtime_ns: int
-    as_indexed: bool  # it has the size and time that the catalogue knows, as another file may have
-    is_same: bool  # it is the file that was indexed, which may have been written to since
+    as_indexed: bool  # it has the size and time in the catalogue; so may another file
+    is_same: bool  # the same file as indexed, but perhaps written to since
     is_link: bool
     identity: str | None
 
     @property
     def changed(self) -> str:
-        """What to say of it, where it does not hold what was indexed."""
+        """The message for a file that does not hold the indexed content."""
         return "a link to something else than was indexed; run `index`" if self.is_link else CHANGED
 
 
 class ProvenFiles:
-    """The files that were found to hold what was indexed, the latest. Threads may share it.
+    """The latest files that were found to hold the indexed content.
 
-    Of a library that was restored from a backup, on a drive that was mounted anew, or of an older version, no
-    identity can be known: each file is then read once, and not for every part of it that is asked for.
+    Threads may share it. No identity is known in a library that was restored from a backup, lies on a drive
+    that was mounted again, or comes from an older version. Each file is then read once, and not for every
+    part that is asked for.
     """
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class ProvenFiles:
         self._lock = Lock()
 
     def digest(self, opened: OpenedFile) -> bytes:
-        """The sha256 of an open file."""
+        """Return the sha256 of an open file."""
         if opened.identity is None:
             return digest_of(opened.file)
         key = (opened.identity, opened.size, opened.mtime_ns)
@@ -93,8 +94,11 @@ class ProvenFiles:
 
 
 def open_original(photo: PhotoFile, proven: ProvenFiles) -> OpenedFile:
-    """The photo's file, which holds what was indexed. Raises ``ImageError`` with a short reason."""
-    if photo.failure is not None or photo.content_hash is None:  # it may be anything
+    """Open the photo's file if it holds the indexed content.
+
+    Raises ``ImageError`` with a short reason.
+    """
+    if photo.failure is not None or photo.content_hash is None:  # its content is unknown
         raise ImageError(photo.path, f"not a photo when it was indexed ({photo.failure or 'never read'})")
     opened = open_photo_file(photo)
     try:
@@ -113,9 +117,9 @@ def open_original(photo: PhotoFile, proven: ProvenFiles) -> OpenedFile:
 
 
 def open_photo_file(photo: PhotoFile) -> OpenedFile:
-    """What lies in the photo's place now, a regular file: for whoever looks at what is in it himself.
+    """Open the regular file at the photo's path, whatever it holds.
 
-    Raises ``ImageError`` with a short reason.
+    The caller must check the content. Raises ``ImageError`` with a short reason.
     """
     try:
         descriptor, is_link = _open(photo)
@@ -144,7 +148,10 @@ def open_photo_file(photo: PhotoFile) -> OpenedFile:
 
 
 def _open(photo: PhotoFile) -> tuple[int, bool]:
-    """A descriptor of the file, and whether its name is that of a link. Raises ``OSError``."""
+    """Return a file descriptor, and True if the name is a link.
+
+    Raises ``OSError``.
+    """
     *folders, name = photo.file.path.split("/")
     if ".." in folders or not is_photo_name(name):  # no scan finds such a path
         raise OSError(errno.ENOENT, "no such file")

@@ -1,7 +1,7 @@
-"""The catalogue as a search reads it: a few statements through ``sqlite3`` alone.
+"""Reading the catalogue for a search, through ``sqlite3`` alone.
 
 Everything else goes through SQLAlchemy, whose import takes longer than looking through a million photos.
-``tests/indexer/test_reader.py`` holds these statements to what SQLAlchemy has written.
+``tests/indexer/test_reader.py`` compares these statements with rows that SQLAlchemy has written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from twobranch.common.errors import LibraryError
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect, library_error, open_database
 from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters
-from twobranch.indexer.catalog.fulltext import FIELDS
+from twobranch.indexer.catalog.fulltext import FIELDS, match
 from twobranch.indexer.catalog.vector_states import current_state, was_state
 
 Gallery = Literal["images", "captions"]
@@ -33,9 +33,9 @@ _WITH_PHOTO: dict[Gallery, str] = {
     "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
 }
-# As ``Found`` has them.
+# The columns of ``Found``.
 _PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
-# Photos with a word of which all are read to find out which of a few have it.
+# Up to so many photos with a word, all are read to see which of a few have it.
 _COMMON = 3000
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
 
@@ -51,7 +51,7 @@ class LibraryModel:
 
     @property
     def variant(self) -> Variant:
-        """How it encoded the photos."""
+        """The options that photos were encoded with."""
         return Variant.of_fingerprint(self.fingerprint)
 
     @property
@@ -62,7 +62,10 @@ class LibraryModel:
 
 @dataclass(frozen=True)
 class Found:
-    """What a vector stands for: a photo, or a caption and the photo it describes, if that is here."""
+    """The photo or caption that a vector stands for.
+
+    A caption comes with the photo it describes, if that is in the library.
+    """
 
     path: Path | None
     caption: str | None
@@ -70,7 +73,7 @@ class Found:
     photo: int | None = None  # its id
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
-    content: str | None = None  # names what is in the file: another content, another name
+    content: str | None = None  # a name of the file's content: another content has another name
 
 
 class CatalogReader:
@@ -84,7 +87,10 @@ class CatalogReader:
 
     @classmethod
     def open(cls, folder: Path) -> CatalogReader:
-        """The catalogue of a library folder. Raises ``LibraryError`` as ``open_database`` does."""
+        """Open the catalogue of a library folder.
+
+        Raises ``LibraryError`` as ``open_database`` does.
+        """
         return cls(open_database(folder))
 
     def close(self) -> None:
@@ -92,7 +98,10 @@ class CatalogReader:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All that is read in the block is of one moment. Raises ``LibraryError`` for a damaged file."""
+        """Read everything in the block from one moment.
+
+        Raises ``LibraryError`` for a damaged file.
+        """
         try:
             self._connection.execute("BEGIN")
             try:
@@ -103,12 +112,15 @@ class CatalogReader:
             raise library_error(self.path, error) from None
 
     def version(self) -> int:
-        """A number that changes whenever anybody else commits to the catalogue; of this reader alone."""
+        """Return a number that changes when another connection commits.
+
+        Compare it only with earlier numbers of the same reader.
+        """
         ((version,),) = self._all("PRAGMA data_version", [])
         return int(version)
 
     def active_model(self) -> LibraryModel | None:
-        """The model that searches use; None in a library where nothing was encoded yet."""
+        """Return the model that searches use; None before the first one."""
         row = self._all(
             "SELECT m.id, m.name, m.fingerprint, m.dim FROM models m "
             "JOIN settings s ON m.id = CAST(s.value AS INTEGER) WHERE s.key = ?",
@@ -117,45 +129,59 @@ class CatalogReader:
         return None if not row else LibraryModel(row[0][0], _text(row[0][1]), *row[0][2:])
 
     def has_models(self) -> bool:
-        """Whether it knows any. A sound catalogue that does also knows which is active."""
+        """Return True if the library knows a model.
+
+        A sound catalogue that does also knows which one is active.
+        """
         return bool(self._all("SELECT 1 FROM models LIMIT 1", []))
 
     def count_vectors(self, kind: Gallery, model_id: int, after: int = 0) -> int:
-        """How many vectors of one kind a model has with ids above ``after``, without reading a vector."""
+        """Count the vectors of one kind and model with ids above ``after``.
+
+        No vector is read.
+        """
         statement = f"SELECT COUNT(*) FROM {TABLES[kind]} WHERE model_id = ? AND id > ?"
         ((count,),) = self._all(statement, [model_id, after])
         return int(count)
 
     def state(self, kind: Gallery, model_id: int) -> bytes | None:
-        """The token of the vectors that one kind and model has; None where nothing gave it one yet."""
+        """Return the current token of a kind and model, or None."""
         with self._reading():
             return current_state(self._connection, kind, model_id)
 
     def was_state(self, kind: Gallery, model_id: int, token: bytes) -> bool:
-        """Whether the vectors of one kind and model are in the state of this token, or came from it."""
+        """Return True if the token is a current or past state.
+
+        A past one belongs to the same kind and model.
+        """
         with self._reading():
             return was_state(self._connection, kind, model_id, token)
 
     def vector_ids(self, kind: Gallery, model_id: int, after: int = 0) -> NDArray[np.int64]:
-        """(n,) the ids of the vectors of one kind and model that are above ``after``, rising."""
+        """Return (n,) the vector ids of one kind and model, rising.
+
+        Only ids above ``after``.
+        """
         statement = f"SELECT id FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id"
         rows = self._execute(statement, [model_id, after])
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
     def vectors_after(self, kind: Gallery, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
-        """The (id, vector) of at most ``n`` vectors with higher ids, rising."""
+        """Return (id, vector) of at most ``n`` higher ids, rising."""
         return self._all(
             f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
             [model_id, id_, n],
         )
 
     def vectors(self, kind: Gallery, ids: Sequence[int]) -> dict[int, bytes]:
-        """id -> vector, of those that there are."""
+        """Return id -> vector, of those that exist."""
         return dict(self._by_ids(f"SELECT id, vector FROM {TABLES[kind]} WHERE id IN", ids))
 
     def matching(self, kind: Gallery, model_id: int, filters: Filters) -> NDArray[np.int64]:
-        """(n,) the ids, rising, of the vectors of photos that the filters let through; of captions, those of
-        their photos."""
+        """Return (n,) the vector ids of photos that match, rising.
+
+        For captions, those whose photos match.
+        """
         condition, values = filters.condition()
         rows = self._execute(
             f"SELECT v.id FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} ORDER BY v.id",
@@ -164,8 +190,10 @@ class CatalogReader:
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
     def newest(self, kind: Gallery, model_id: int, filters: Filters, n: int) -> list[int]:
-        """The ids of the vectors of photos, or of their captions: of those the filters let through the ``n``
-        that were taken last, the last first."""
+        """Return the vector ids of the ``n`` newest photos that match.
+
+        The latest comes first. For captions, the vectors of their captions.
+        """
         condition, values = filters.condition()
         rows = self._execute(
             f"SELECT v.id FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} "
@@ -175,12 +203,12 @@ class CatalogReader:
         return [id_ for (id_,) in rows]
 
     def dates(self, kind: Gallery, ids: Sequence[int]) -> dict[int, str]:
-        """When the photos of these vectors were taken, as text that sorts by time."""
+        """Return vector id -> date of the photo, as sortable text."""
         rows = self._by_ids(f"SELECT v.id, {DATE} FROM {_WITH_PHOTO[kind]} WHERE v.id IN", ids)
         return dict(rows)
 
     def found(self, kind: Gallery, ids: Sequence[int]) -> dict[int, Found]:
-        """What the vectors with these ids stand for, of those that there are."""
+        """Return vector id -> its photo or caption, of those that exist."""
         if kind == "images":
             rows = self._by_ids(
                 f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, NULL FROM image_vectors v "
@@ -203,28 +231,40 @@ class CatalogReader:
         }
 
     def has_words(self) -> bool:
-        """Whether the words of the photos were put into a table yet; `index` does."""
+        """Return True if `index` has created the full-text table."""
         return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = 'words'", []))
 
     def has_word(self, word: str) -> bool:
-        """Whether any photo has a word in any field. Raises ``LibraryError``."""
+        """Return True if any photo has a word, in any field.
+
+        Raises ``LibraryError``.
+        """
         statement = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
         return self.has_words() and bool(self._words(statement, match(word, FIELDS)))
 
     def count_word(self, word: str, fields: Sequence[str]) -> int:
-        """How many photos have a word in one of these fields. Raises ``LibraryError``."""
+        """Count the photos with a word in one of these fields.
+
+        Raises ``LibraryError``.
+        """
         ((count,),) = self._words("SELECT COUNT(*) FROM words WHERE words MATCH ?", match(word, fields))
         return int(count)
 
     def images_with_word(self, word: str, fields: Sequence[str]) -> NDArray[np.int64]:
-        """(n,) the ids of those photos, rising. Raises ``LibraryError``."""
-        # As one text, read by NumPy: 0.7 ms for 10,000, a fifth of what as many rows take.
+        """Return (n,) the ids of the photos with a word, rising.
+
+        The word is in one of these fields. Raises ``LibraryError``.
+        """
+        # One text that NumPy parses: 0.7 ms for 10,000 ids, a fifth of the time of as many rows.
         statement = "SELECT GROUP_CONCAT(rowid) FROM words WHERE words MATCH ?"
         ((ids,),) = self._words(statement, match(word, fields))
         return np.fromstring(ids or "", dtype=np.int64, sep=",")
 
     def fields_with_words(self, words: Sequence[str], image_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        """id -> the fields that have one of the words, of those photos that have any."""
+        """Return photo id -> the fields with one of the words.
+
+        Photos without any are missing.
+        """
         if not image_ids:
             return {}
         wanted = np.unique(np.asarray(image_ids, dtype=np.int64))
@@ -246,7 +286,10 @@ class CatalogReader:
         return {id_: tuple(name for name in FIELDS if name in names) for id_, names in found.items()}
 
     def _marked_fields(self, words: Sequence[str], image_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
-        """As ``fields_with_words``, by a look into the text of each photo, which takes 40 microseconds."""
+        """Yield (photo id, field) by reading the text of each photo.
+
+        It finds the same as ``fields_with_words`` and takes 40 microseconds a photo.
+        """
         wanted = " OR ".join(match(word, FIELDS) for word in words)
         marked = ", ".join(f"highlight(words, {column}, char(1), '')" for column in range(len(FIELDS)))
         for start in range(0, len(image_ids), _IDS_A_STATEMENT):
@@ -256,16 +299,19 @@ class CatalogReader:
                 yield from ((id_, name) for name, text in zip(FIELDS, texts, strict=True) if "\1" in text)
 
     def images_of_vectors(self, ids: Sequence[int]) -> dict[int, int]:
-        """Vector id -> photo id."""
+        """Return vector id -> photo id."""
         return dict(self._by_ids("SELECT id, image_id FROM image_vectors WHERE id IN", ids))
 
     def vectors_of_images(self, ids: Sequence[int], model_id: int) -> dict[int, int]:
-        """Photo id -> vector id under a model, of the photos that have one."""
+        """Return photo id -> vector id under a model."""
         statement = f"SELECT image_id, id FROM image_vectors WHERE model_id = {int(model_id)} AND image_id IN"
         return dict(self._by_ids(statement, ids))
 
     def rows(self, statement: str, parameters: Sequence[int | str | float] = ()) -> list[Any]:
-        """What a statement of another module reads. Raises ``LibraryError``."""
+        """Return the rows of a statement of another catalogue module.
+
+        Raises ``LibraryError``.
+        """
         return self._all(statement, parameters)
 
     def _words(self, statement: str, expression: str) -> list[Any]:
@@ -294,22 +340,25 @@ class CatalogReader:
             raise library_error(self.path, error) from None
 
     def _execute(self, statement: str, parameters: Sequence[int | str | float]) -> Iterator[Any]:
-        """As ``_all``, row by row, for more of them than should be in memory."""
+        """Yield the rows of a statement one by one.
+
+        For more rows than should be in memory.
+        """
         with self._reading():
             yield from self._connection.execute(statement, parameters)
 
 
-def match(word: str, fields: Sequence[str]) -> str:
-    """An FTS5 query for a word in any of the fields. It is quoted, and so never read as syntax."""
-    quoted = word.replace('"', '""').replace("\0", " ")  # where C would see the end
-    return f'{{{" ".join(fields)}}} : "{quoted}"'
-
-
 def _text(value: str | bytes) -> str:
-    """A name from the operating system: those that are not UTF-8 are stored as bytes (catalog.OsText)."""
+    """Return a name from the operating system as text.
+
+    Names that are not UTF-8 are stored as bytes (``tables.OsText``).
+    """
     return os.fsdecode(value) if isinstance(value, bytes) else value
 
 
 def _moment(value: str | None) -> datetime | None:
-    """A date as SQLAlchemy stores it in SQLite: ``2020-02-03 04:05:06.000000``."""
+    """Return a date that SQLAlchemy has stored in SQLite.
+
+    It looks like ``2020-02-03 04:05:06.000000``.
+    """
     return None if value is None else datetime.fromisoformat(value)

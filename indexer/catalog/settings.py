@@ -1,6 +1,7 @@
-"""What a library was told about its folders, kept for the runs to come.
+"""Settings of a library, kept for later runs: folders, exclusions and others.
 
-Kept by absolute path, as JSON in one row of `settings`: so it holds however roots take one another up.
+Each is JSON in one row of the table `settings`. Folders are kept by absolute path, so the settings hold when
+one root takes in another.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
-
-from sqlalchemy.orm import Session
+from typing import Any, TypeVar
 
 from twobranch.common.errors import UserError
-from twobranch.indexer.catalog.tables import Setting
+from twobranch.indexer.catalog.tables import Session, Setting
 from twobranch.indexer.disk.foreign_paths import moved
 from twobranch.indexer.disk.relative_paths import relative_to_root
 from twobranch.indexer.disk.rules import Rules, is_hidden_below
@@ -34,11 +33,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Choices:
-    """What `index` and `forget` were told. All paths are absolute."""
+    """The settings from `index` and `forget`, by absolute path."""
 
-    named: Mapping[str, Limit | None] = field(default_factory=dict)  # folders and photos `index` was given
+    named: Mapping[str, Limit | None] = field(default_factory=dict)  # folders and photos given to `index`
     exclude: Mapping[str, Sequence[str]] = field(default_factory=dict)  # globs, by the folder they came with
-    hidden: Mapping[str, bool] = field(default_factory=dict)  # whether hidden files count, by folder
+    hidden: Mapping[str, bool] = field(default_factory=dict)  # True to index hidden files, by folder
     forgotten: frozenset[str] = frozenset()
 
     def told(
@@ -48,10 +47,11 @@ class Choices:
         exclude: Sequence[str] | None = None,
         hidden: bool | None = None,
     ) -> Choices:
-        """The choices once `index` was given these folders and photos, in a library with these roots.
+        """Return the settings after `index` was given these folders and photos.
 
-        ``None`` leaves what was said before. A folder of which all was named stays so when a split of it is.
-        Raises ``UserError`` for a path inside a forgotten folder.
+        ``roots`` are the roots of the library. ``None`` leaves an earlier setting. A folder that was named as
+        a whole stays so when a split of it is named. Raises ``UserError`` for a path inside a forgotten
+        folder.
         """
         named = {str(path): limit for root in roots for path, limit in self.targets(root).items()}
         excluded, shown = dict(self.exclude), dict(self.hidden)
@@ -69,13 +69,16 @@ class Choices:
                 excluded[key] = tuple(glob for glob in exclude if glob)
             if hidden is not None:
                 shown[key] = hidden
-            if hidden is False:  # else what was named inside hidden folders would come back
+            if hidden is False:  # else paths named inside hidden folders would return
                 named = {name: limit for name, limit in named.items() if not _hidden_below(name, key)}
         excluded = {path: globs for path, globs in excluded.items() if globs}
         return Choices(named, excluded, shown, self.forgotten - set(map(str, paths)))
 
     def forgetting(self, path: Path, roots: Collection[str]) -> Choices:
-        """The choices without what was said of ``path`` and below; inside one of ``roots`` it stays away."""
+        """Return the settings without those of ``path`` and below.
+
+        A path inside one of ``roots`` stays forgotten.
+        """
 
         def kept(of: Mapping[str, T]) -> dict[str, T]:
             return {key: value for key, value in of.items() if not Path(key).is_relative_to(path)}
@@ -86,7 +89,7 @@ class Choices:
         return Choices(kept(self.named), kept(self.exclude), kept(self.hidden), frozenset(away))
 
     def moved(self, old: Path, new: Path) -> Choices:
-        """The choices when what was ``old`` is called ``new``."""
+        """Return the settings after ``old`` was renamed to ``new``."""
 
         def name(key: str) -> str:
             return str(moved(key, old, new) or key)
@@ -103,7 +106,7 @@ class Choices:
         )
 
     def rules(self, root: Path) -> Rules:
-        """What scans of a root leave out."""
+        """Return the exclusion rules for scans of a root."""
         return Rules(
             dict(_below(root, self.exclude.items())),
             dict(_below(root, self.hidden.items())),
@@ -111,15 +114,28 @@ class Choices:
         )
 
     def targets(self, root: Path) -> dict[Path, Limit | None]:
-        """What of a root a plain `index` looks at: what was named; all of it where nobody remembers."""
+        """Return the parts of a root that a plain `index` looks at.
+
+        These are the paths that were named, or the whole root where none is known.
+        """
         inside = {Path(path): limit for path, limit in self.named.items() if Path(path).is_relative_to(root)}
         return inside or {root: None}
 
 
+def load_setting(session: Session, key: str) -> Any:
+    """Return the value stored under a key, or None."""
+    setting = session.get(Setting, key)
+    return None if setting is None else json.loads(setting.value)
+
+
+def store_setting(session: Session, key: str, value: Any) -> None:
+    """Store a value that JSON can hold under a key."""
+    session.merge(Setting(key=key, value=json.dumps(value)))
+
+
 def load_choices(session: Session) -> Choices:
-    """What was stored; nothing in a library that was told nothing."""
-    setting = session.get(Setting, CHOICES)
-    stored = {} if setting is None else json.loads(setting.value)
+    """Return the stored settings; empty ones where none were stored."""
+    stored = load_setting(session, CHOICES) or {}
     return Choices(
         {path: None if limit is None else Limit(*limit) for path, limit in stored.get("named", {}).items()},
         {path: tuple(globs) for path, globs in stored.get("exclude", {}).items()},
@@ -129,7 +145,10 @@ def load_choices(session: Session) -> Choices:
 
 
 def store_choices(session: Session, choices: Choices) -> None:
-    """Keeps them. A name that is not UTF-8 comes through: JSON escapes its lone surrogates."""
+    """Store the settings.
+
+    A name that is not UTF-8 is kept: JSON escapes its lone surrogates.
+    """
     stored = {
         "named": {
             path: None if limit is None else [limit.captions, limit.split]
@@ -139,7 +158,7 @@ def store_choices(session: Session, choices: Choices) -> None:
         "hidden": dict(choices.hidden),
         "forgotten": sorted(choices.forgotten),
     }
-    session.merge(Setting(key=CHOICES, value=json.dumps(stored)))
+    store_setting(session, CHOICES, stored)
 
 
 def _below(root: Path, items: Iterable[tuple[str, T]]) -> Iterable[tuple[str, T]]:

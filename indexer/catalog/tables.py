@@ -1,20 +1,20 @@
-"""The catalogue: what was indexed, with which model, and every evaluation, in one SQLite file.
+"""The tables of the catalogue, one SQLite file: photos, captions, models, evaluations.
 
-SQLite is the truth, a FAISS file a cache of it: a vector is committed in the transaction of the row it
-belongs to. Ids are never given out twice (AUTOINCREMENT), so an id names one vector for ever.
-The tables themselves are created by ``indexer.catalog.migrations``; a test holds the two together.
+SQLite holds the data, and index files are caches of it: a vector is committed in the transaction of its row.
+An id is never used twice (AUTOINCREMENT), so an id names one vector for ever. The tables are created by
+``indexer.catalog.migrations``; a test compares the two.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -32,7 +32,8 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Session as Session  # other packages name it in signatures only
 
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import (
@@ -46,11 +47,15 @@ from twobranch.indexer.catalog.connection import (
 from twobranch.indexer.catalog.fulltext import refresh_words
 from twobranch.indexer.catalog.vector_states import note_states
 
+T = TypeVar("T")
+_IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
+
 
 class OsText(TypeDecorator[str]):
-    """Text from the operating system: file names need not be UTF-8, and such a one is stored as bytes.
+    """Text from the operating system, such as a file name.
 
-    ``os.fsdecode`` gives those names lone surrogates, which SQLite's text cannot hold.
+    File names need not be UTF-8; those that are not are stored as bytes. ``os.fsdecode`` gives them lone
+    surrogates, which SQLite's text cannot hold.
     """
 
     impl = Text
@@ -84,7 +89,10 @@ class Root(Base):
 
 
 class Model(Base):
-    """A model that encoded something in this library; each variant of it counts as another one."""
+    """A model that encoded something in this library.
+
+    Each variant of a model counts as another one.
+    """
 
     __tablename__ = "models"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
@@ -98,7 +106,7 @@ class Model(Base):
 
     @property
     def variant(self) -> Variant:
-        """How it encoded the photos."""
+        """The options that photos were encoded with."""
         return Variant.of_fingerprint(self.fingerprint)
 
     @property
@@ -108,7 +116,10 @@ class Model(Base):
 
 
 class Setting(Base):
-    """One value by its key; ``ACTIVE_MODEL`` holds the id of the model that searches use."""
+    """One value by its key.
+
+    ``ACTIVE_MODEL`` holds the id of the model that searches use.
+    """
 
     __tablename__ = "settings"
 
@@ -117,7 +128,10 @@ class Setting(Base):
 
 
 class Image(Base):
-    """A photo file, readable or not (then ``failure`` says why, and it has no vector)."""
+    """A photo file, readable or not.
+
+    An unreadable one has no vector, and ``failure`` gives the reason.
+    """
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("root_id", "path"), {"sqlite_autoincrement": True})
@@ -158,7 +172,10 @@ class Corpus(Base):
 
 
 class Caption(Base):
-    """A sentence of a corpus, and the photo it describes once that photo is in the library."""
+    """A sentence of a corpus, linked to its photo.
+
+    There is no link until that photo is in the library.
+    """
 
     __tablename__ = "captions"
     __table_args__ = (Index("ix_captions_corpus", "corpus_id", "position"), {"sqlite_autoincrement": True})
@@ -175,19 +192,25 @@ class Caption(Base):
 
 
 class StaleWord(Base):
-    """A photo whose row in the table ``words`` may be out of date; triggers put it here."""
+    """A photo whose row in the full-text table may be outdated.
+
+    Triggers insert it.
+    """
 
     __tablename__ = "stale_words"
 
     image_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
-# Two indexes each: (item, model) finds the vectors of a deleted item; (model), which in SQLite ends with
-# the row id, answers "how many, and the newest" and gives the ids in order without touching a vector.
+# Two indexes each. (item, model) finds the vectors of a deleted item. (model), which in SQLite ends with the
+# row id, gives the number of vectors, the newest one, and the ids in order without reading a vector.
 
 
 class ImageVector(Base):
-    """The embedding of a photo under a model: ``dim`` float32, little endian, a unit vector."""
+    """The embedding of a photo under a model.
+
+    ``dim`` float32, little endian, a unit vector.
+    """
 
     __tablename__ = "image_vectors"
     __table_args__ = (UniqueConstraint("image_id", "model_id"), {"sqlite_autoincrement": True})
@@ -199,7 +222,10 @@ class ImageVector(Base):
 
 
 class CaptionVector(Base):
-    """The embedding of a caption under a model: ``dim`` float32, little endian, a unit vector."""
+    """The embedding of a caption under a model.
+
+    ``dim`` float32, little endian, a unit vector.
+    """
 
     __tablename__ = "caption_vectors"
     __table_args__ = (UniqueConstraint("caption_id", "model_id"), {"sqlite_autoincrement": True})
@@ -211,7 +237,10 @@ class CaptionVector(Base):
 
 
 class VectorState(Base):
-    """Token of the vectors that a kind and model has now; triggers change it (``vector_states``)."""
+    """The current token of the vectors of a kind and model.
+
+    Triggers change it (``vector_states``).
+    """
 
     __tablename__ = "vector_states"
 
@@ -221,7 +250,7 @@ class VectorState(Base):
 
 
 class PastVectorState(Base):
-    """A state that some kind and model had at the end of a transaction."""
+    """A token that was current at the end of a transaction."""
 
     __tablename__ = "past_vector_states"
 
@@ -232,7 +261,10 @@ class PastVectorState(Base):
 
 
 class Evaluation(Base):
-    """One evaluation that was run, with its numbers as they were reported (recall in percent)."""
+    """One evaluation with its numbers, as they were reported.
+
+    Recall is in percent.
+    """
 
     __tablename__ = "evaluations"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
@@ -298,7 +330,7 @@ class Catalog:
 
     @classmethod
     def open(cls, folder: Path, create: bool = False) -> Catalog:
-        """The catalogue of a library folder, migrated to this program's schema version.
+        """Open the catalogue of a library folder, migrated to the current schema.
 
         ``create`` makes the folder and an empty catalogue where there is none. Raises ``LibraryError``
         when it is missing, damaged, not a catalogue, or newer than this program.
@@ -308,12 +340,12 @@ class Catalog:
 
     @contextmanager
     def session(self, *, write: bool = False) -> Iterator[Session]:
-        """A session that commits when the block ends well and rolls back when it raises.
+        """Open a session that commits at the end.
 
-        ``write`` takes the write lock at once: a transaction that reads first and writes later fails
-        when another process wrote in between. At its end the words of photos are brought up to date
-        (``fulltext``), and the state of the vectors is kept (``vector_states``). Raises
-        ``LibraryError`` for a full disk, a read-only or damaged file and a lock that is held too long.
+        It rolls back on errors. ``write`` takes the write lock at once: a transaction that reads first and
+        writes later fails when another process wrote in between. At its end the full-text table is updated
+        (``fulltext``) and the state of the vectors is kept (``vector_states``). Raises ``LibraryError`` for a
+        full disk, a read-only or damaged file and a lock that is held too long.
         """
         try:
             engine = self._writer if write else self._engine
@@ -323,7 +355,7 @@ class Catalog:
                     session.flush()
                     refresh_words(sqlite_connection(session))
                     note_states(sqlite_connection(session))
-        except sqlite3.DatabaseError as error:  # of the words and states
+        except sqlite3.DatabaseError as error:  # from the full-text table and the states
             raise library_error(self.path, error) from None
         except DatabaseError as error:
             if error.orig is not None and has_advice(error.orig):
@@ -331,12 +363,12 @@ class Catalog:
             raise
 
     def close(self) -> None:
-        """Closes every connection; SQLite then folds its write-ahead log into the file."""
+        """Close every connection; SQLite then folds its write-ahead log into the file."""
         self._engine.dispose()
 
 
 def sqlite_connection(session: Session) -> sqlite3.Connection:
-    """What the session speaks to SQLite through, within its transaction."""
+    """Return the SQLite connection of a session, within its transaction."""
     connection = session.connection().connection.driver_connection
     assert isinstance(connection, sqlite3.Connection)
     return connection
@@ -347,24 +379,36 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
+def id_blocks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield parts of ``ids`` that fit into one statement."""
+    for start in range(0, len(ids), _IDS_A_STATEMENT):
+        yield ids[start : start + _IDS_A_STATEMENT]
+
+
 def utcnow() -> datetime:
-    """Now in UTC, without a zone: SQLite keeps none."""
+    """Return the current time in UTC, without a zone.
+
+    SQLite keeps none.
+    """
     return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 def image_file(image: Image) -> Path:
-    """The absolute path of a photo."""
+    """Return the absolute path of a photo."""
     return Path(image.root.path, image.path)
 
 
 def active_model(session: Session) -> Model | None:
-    """The model that searches use; None in a library where nothing was encoded yet."""
+    """Return the model that searches use; None before the first one."""
     setting = session.get(Setting, ACTIVE_MODEL)
     return None if setting is None else session.get(Model, int(setting.value))
 
 
 def library_model(folder: Path) -> Model | None:
-    """The model that a library uses; None where there is no library, or nothing in it."""
+    """Return the model that a library uses.
+
+    None where there is no library, or no model yet.
+    """
     if not (folder / CATALOG).is_file():
         return None
     with closing(Catalog.open(folder)) as catalog, catalog.session() as session:
@@ -373,7 +417,10 @@ def library_model(folder: Path) -> Model | None:
 
 @dataclass(frozen=True)
 class Counts:
-    """How much a library holds; the searchable ones have a vector under the active model."""
+    """The numbers of photos and captions in a library.
+
+    The searchable ones have a vector under the active model.
+    """
 
     photos: int
     searchable_photos: int
@@ -384,7 +431,7 @@ class Counts:
 
 
 def count_items(session: Session) -> Counts:
-    """What ``status`` shows at its top."""
+    """Count the photos and captions of a library."""
     model = active_model(session)
     model_id = None if model is None else model.id
 

@@ -1,8 +1,8 @@
-"""Small pictures on disk, by the content they were made from and their size; nothing depends on them.
+"""Cached thumbnails on disk, by content and size.
 
-``thumbnails/ab/abcd….320.webp`` in the library folder. A library that is read-only or a disk that is full has
-none. A photo that has left the library may leave its pictures behind: the oldest go when all take more than
-``LIMIT``, and ``vacuum`` and ``forget`` remove those of no photo.
+``thumbnails/ab/abcd….320.webp`` in the library folder. Nothing depends on them: a library that is read-only,
+or on a full disk, has none. Thumbnails of photos that left the library may stay for a while. The oldest are
+deleted when all take more than ``LIMIT``; ``vacuum`` and ``forget`` delete those without a photo.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from twobranch.indexer.catalog.reader import CatalogReader
 
 FOLDER = "thumbnails"
 LIMIT = 2_000_000_000  # bytes; 100,000 photos of 320 pixels take about 1.5 GB
-_KEPT = 0.9  # of the limit when the oldest are removed, so that this is seldom
+_KEPT = 0.9  # share of the limit that stays when the oldest are deleted, so that this is rare
 
 
 @dataclass(frozen=True)
@@ -30,29 +30,29 @@ class _Stored:
 
 
 class ThumbnailCache:
-    """The pictures of one library. Threads may share it, and so may processes."""
+    """The thumbnails of one library. Threads and processes may share it."""
 
     def __init__(self, library: Path) -> None:
         self._folder = library / FOLDER
         self._lock = Lock()
-        self._total: int | None = None  # bytes; None until it was looked at
+        self._total: int | None = None  # bytes; None until the folder was read
 
     def get(self, content_hash: bytes, side: int) -> bytes | None:
-        """The WebP file of a picture; None where there is none that is whole."""
+        """Return a thumbnail as WebP; None if it is missing or damaged."""
         try:
             data = self._path(content_hash, side).read_bytes()
         except OSError:
             return None
-        # A power cut may leave a file of zeros, or a part; WebP says in its beginning how long it is.
+        # A power cut may leave zeros or a part of the file. The header of WebP has the length.
         is_whole = data[:4] == b"RIFF" and len(data) == 8 + int.from_bytes(data[4:8], "little")
         return data if is_whole else None
 
     def put(self, content_hash: bytes, side: int, data: bytes) -> None:
-        """Keeps a picture, if that is possible."""
+        """Store a thumbnail, if that is possible."""
         path = self._path(content_hash, side)
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path, durable=False) as partial:  # whoever reads looks whether it is whole
+            with replacing(path, durable=False) as partial:  # `get` checks that it is whole
                 partial.write_bytes(data)
             self._make_room(len(data))
 
@@ -61,7 +61,10 @@ class ThumbnailCache:
         return self._folder / name[:2] / f"{name}.{side}.webp"
 
     def _make_room(self, added: int) -> None:
-        """Counts what was added, and removes the oldest where that is too much. Raises ``OSError``."""
+        """Count the added bytes, and delete the oldest thumbnails beyond the limit.
+
+        Raises ``OSError``.
+        """
         with self._lock:
             if self._total is not None:
                 self._total += added
@@ -78,14 +81,16 @@ class ThumbnailCache:
 
 
 def disk_use(library: Path) -> int:
-    """Bytes of all pictures that a library keeps."""
+    """Return the bytes of all thumbnails of a library."""
     folder = library / FOLDER
     return sum(file.size for file in _stored(folder)) if folder.is_dir() else 0
 
 
 def remove_orphans(reader: CatalogReader) -> int:
-    """Removes the pictures of contents that no photo of the catalogue has; returns how many. Raises
-    ``LibraryError``."""
+    """Delete the thumbnails of no photo, and return their number.
+
+    They belong to contents that no photo of the catalogue has. Raises ``LibraryError``.
+    """
     folder = reader.path.parent / FOLDER
     if not folder.is_dir():
         return 0
@@ -101,7 +106,7 @@ def remove_orphans(reader: CatalogReader) -> int:
 
 
 def _stored(folder: Path) -> Iterator[_Stored]:
-    """All files in the cache, also what killed processes left."""
+    """Yield all files in the cache, with those of killed processes."""
     with os.scandir(folder) as folders:
         for inner in folders:
             with suppress(NotADirectoryError), os.scandir(inner.path) as files:

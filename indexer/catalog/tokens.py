@@ -1,5 +1,7 @@
-"""File and folder names as words that people would type: ``IMG_20190704_BeachParty`` says beach, party, 2019
-and July."""
+"""File and folder names as words that people would type.
+
+``IMG_20190704_BeachParty`` gives beach, party, 2019 and July.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,19 @@ _MOST_CHARACTERS = 2000  # of one name, keyword list or caption; what is longer 
 
 
 def runs(text: str) -> list[str]:
-    """The words of a text in lower case: its runs of letters and digits, in composed Unicode."""
+    """Return the words of a text in lower case.
+
+    A word is a run of letters and digits, in composed Unicode.
+    """
     return [run.lower() for run in _RUN.findall(_composed(text))]
 
 
 def name_words(text: str) -> str:
-    """A name as words: its runs, then the parts of those that camelCase or digits divide, and the year, month
-    and day of a date, with the month's English name."""
+    """Return the words of a name, with spaces between them.
+
+    First come its runs, each followed by its parts (divided by camelCase and digits). Then come the year,
+    month and day of dates, with the month's English name.
+    """
     words: list[str] = []
     for run in _RUN.findall(_composed(text)):
         words.append(run)
@@ -45,7 +53,10 @@ def _composed(text: str) -> str:
 
 
 def _parts(run: str) -> list[str]:
-    """The parts of a run, without single letters, which mean nothing alone."""
+    """Return the parts of a run.
+
+    Single letters are left out: they mean nothing alone.
+    """
     parts = [""]
     for at, character in enumerate(run):
         before, after = run[at - 1 : at], run[at + 1 : at + 2]

@@ -1,10 +1,10 @@
-"""States of the vectors: which one the catalogue has now, and which it had before.
+"""States of the vectors: a token for each content, current and past.
 
-Triggers give the vectors of one kind and model a new random token at every change, whoever makes it, in the
-transaction of the change. So a token names one content, in whatever history of the catalogue it is met: of
-one that was restored from a backup, made anew, or set back by a power cut, later tokens are others. What was
-a state at the end of a transaction is kept as a past one, and an index file of a past state needs only what
-came and went since: ids are never given out twice, and no vector is changed under its id.
+Triggers give the vectors of one kind and model a new random token at every change, in the transaction of the
+change, whichever program makes it. So a token names one content in every history of the catalogue: after a
+restored backup, a new catalogue, or a power cut that undid commits, later tokens differ. A token that was
+current at the end of a transaction is kept as a past one. An index file of a past state needs only the
+changes since: ids are never used twice, and no vector is changed under its id.
 
 Plain ``sqlite3``: searches read this too.
 """
@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import sqlite3
 
-# An index file of an older state is made anew. So many take 5 MB; a photo's vector alone takes 2 KB.
+# An index file of an older state is rebuilt. So many states take 5 MB; one photo's vector takes 2 KB.
 _KEPT = 100_000
 
 
 def note_states(connection: sqlite3.Connection) -> None:
-    """Keep the states of now as past ones, in the open transaction; a model without a state gets one.
+    """Keep the current states as past ones, in the open transaction.
 
-    A transaction that does not do this costs the next reader the making of an index file, and no more.
-    Writes nothing where nothing has changed. Raises ``sqlite3.DatabaseError``.
+    A model without a state gets one. A transaction that does not do this costs the next reader a new index
+    file, and no more. Writes nothing where nothing has changed. Raises ``sqlite3.DatabaseError``.
     """
     for kind in ("images", "captions"):
         connection.execute(
@@ -40,7 +40,7 @@ def note_states(connection: sqlite3.Connection) -> None:
 
 
 def current_state(connection: sqlite3.Connection, kind: str, model_id: int) -> bytes | None:
-    """The token of what the catalogue holds of one kind and model; None where nothing gave it one yet."""
+    """Return the current token of a kind and model, or None."""
     row = connection.execute(
         "SELECT token FROM vector_states WHERE kind = ? AND model_id = ?", [kind, model_id]
     ).fetchone()
@@ -48,7 +48,10 @@ def current_state(connection: sqlite3.Connection, kind: str, model_id: int) -> b
 
 
 def was_state(connection: sqlite3.Connection, kind: str, model_id: int, token: bytes) -> bool:
-    """Whether the vectors of one kind and model are in the state of this token, or came from it."""
+    """Return True if the token is a current or past state.
+
+    A past one belongs to the same kind and model.
+    """
     for table in ("past_vector_states", "vector_states"):
         query = f"SELECT 1 FROM {table} WHERE token = ? AND kind = ? AND model_id = ?"
         if connection.execute(query, [token, kind, model_id]).fetchone() is not None:

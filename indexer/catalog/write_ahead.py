@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log, folded into its file by hand: for a file that SQLite itself cannot open any more.
+"""Recovery of SQLite's write-ahead log, for a file that SQLite cannot open.
 
 https://www.sqlite.org/fileformat2.html#the_write_ahead_log: a header of 32 bytes, then frames, each 24 bytes
 and a whole page. Frames count up to the last one that ends a transaction with all checksums right.
@@ -17,9 +17,10 @@ _WORDS = 0xFFFFFFFF
 
 
 def fold_log(log: Path, file: BinaryIO) -> int:
-    """Write the pages of a log over those of ``file``; how many there were.
+    """Write the pages of a log into ``file``.
 
-    To do it twice changes nothing. Takes about 2 ms a page of 16 KB. Raises ``OSError``.
+    Returns their number. Doing it twice changes nothing. Takes about 2 ms a page of 16 KB. Raises
+    ``OSError``.
     """
     committed = _committed(log)
     if not committed:
@@ -34,7 +35,7 @@ def fold_log(log: Path, file: BinaryIO) -> int:
 
 
 def _committed(log: Path) -> int:
-    """How many frames are whole and belong to finished transactions."""
+    """Count the whole frames that belong to finished transactions."""
     try:
         frames = log.open("rb")
     except FileNotFoundError:

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session
-
 from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded, is_folder
+from twobranch.indexer.catalog.captions import all_corpora
 from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.catalog.photos import delete_photos, has_photos, photo_paths, sample_photos
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root, delete_roots, move_roots
 from twobranch.indexer.catalog.settings import load_choices, store_choices
-from twobranch.indexer.catalog.tables import Catalog, Corpus, Image, Root, active_model
+from twobranch.indexer.catalog.tables import Catalog, Root, Session, active_model
 from twobranch.indexer.catalog.thumbnails import remove_orphans
 from twobranch.indexer.disk.foreign_paths import is_of_windows, lies_in
 from twobranch.indexer.disk.foreign_paths import moved as moved_path
@@ -28,7 +28,6 @@ from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.disk.relative_paths import covers, relative_to_root
 from twobranch.indexer.vectors.index import open_index
 
-_IDS_A_STATEMENT = 500
 _SAMPLE = 200  # photos to look for in the new place
 
 
@@ -60,32 +59,29 @@ def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
 
 
 def _forget(session: Session, given: Path) -> Forgotten:
-    roots = {root.id: root.path for root in session.scalars(select(Root))}
+    roots = {root.id: root.path for root in all_roots(session)}
     for path in _meanings(given):
         inside = [id for id, root in roots.items() if Path(root).is_relative_to(path)]
         ids = []
         for id, root in roots.items():
             if path.is_relative_to(root):
                 below = relative_to_root(path, Path(root))
-                rows = session.execute(select(Image.id, Image.path).where(Image.root_id == id))
-                ids += [id for id, name in rows if covers(below, name)]
+                ids += [photo for photo, name in photo_paths(session, id) if covers(below, name)]
             elif id in inside:
-                ids += session.scalars(select(Image.id).where(Image.root_id == id))
+                ids += [photo for photo, _ in photo_paths(session, id)]
         if inside or ids:
             break
     else:
         raise UserError(f"{given}: the library has nothing of it, so nothing was forgotten; see `status`")
-    for start in range(0, len(ids), _IDS_A_STATEMENT):
-        session.execute(delete(Image).where(Image.id.in_(ids[start : start + _IDS_A_STATEMENT])))
-    session.execute(delete(Root).where(Root.id.in_(inside)))
+    delete_photos(session, ids)
+    delete_roots(session, inside)
     choices = load_choices(session)
     without = choices.forgetting(path, roots.values())
     store_choices(session, without)
     for id, root in roots.items():
         named_no_more = choices.targets(Path(root)) != without.targets(Path(root)) == {Path(root): None}
-        if named_no_more and session.scalar(select(Image.id).where(Image.root_id == id).limit(1)) is None:
-            # Else the whole root would be indexed from now on.
-            session.execute(delete(Root).where(Root.id == id))
+        if named_no_more and not has_photos(session, id):
+            delete_roots(session, [id])  # else the whole root would be indexed from now on
     return Forgotten(path, len(ids), len(inside))
 
 
@@ -147,12 +143,9 @@ def relocate(library: Path, old: Path, new: Path, *, force: bool = False) -> Rel
                 f"{new}: only {found} of {looked_for} photos looked for are there with the size they "
                 "had; if it is the right folder all the same, add --force (`index` then drops the others)"
             )
-        counts = select(Image.root_id, func.count()).group_by(Image.root_id)
-        photos = {row.root_id: row[1] for row in session.execute(counts)}
+        photos = count_photos_by_root(session)
         rows = [MovedRoot(Path(root.path), moved[root.id], photos.get(root.id, 0)) for root in roots]
-        # In two steps: a root may take the old path of another one.
-        session.execute(update(Root), [{"id": id, "path": f"moving {id}"} for id in moved])
-        session.execute(update(Root), [{"id": id, "path": str(path)} for id, path in moved.items()])
+        move_roots(session, moved)
         caption_files = _move_corpora(session, old, new)
         store_choices(session, load_choices(session).moved(old, new))
     return Relocation(tuple(rows), looked_for, found, caption_files)
@@ -175,7 +168,7 @@ def _roots_at(session: Session, given: Path) -> tuple[Path, list[Root]]:
 
     Raises ``UserError`` if there are none.
     """
-    every = session.scalars(select(Root).order_by(Root.path)).all()
+    every = all_roots(session)
     for old in _meanings(given):
         roots = [root for root in every if lies_in(root.path, old)]
         if roots:
@@ -191,7 +184,7 @@ def _roots_at(session: Session, given: Path) -> tuple[Path, list[Root]]:
 
 def _check_apart(session: Session, moved: dict[int, Path]) -> None:
     """Raise ``UserError`` if a moved root would overlap with another."""
-    staying = [Path(root.path) for root in session.scalars(select(Root)) if root.id not in moved]
+    staying = [Path(root.path) for root in all_roots(session) if root.id not in moved]
     for path in moved.values():
         for other in staying:
             if path.is_relative_to(other) or other.is_relative_to(path):
@@ -206,9 +199,7 @@ def _look_for_photos(session: Session, moved: dict[int, Path]) -> tuple[int, int
 
     The sample is spread evenly. Returns its size and the number found.
     """
-    ids = session.scalars(select(Image.id).where(Image.root_id.in_(moved)).order_by(Image.id)).all()
-    sample = ids[:: max(1, len(ids) // _SAMPLE)]
-    rows = session.execute(select(Image.root_id, Image.path, Image.size).where(Image.id.in_(sample))).all()
+    rows = sample_photos(session, moved, _SAMPLE)
     return len(rows), sum(_size(moved[root_id] / path) == size for root_id, path, size in rows)
 
 
@@ -224,7 +215,7 @@ def _move_corpora(session: Session, old: Path, new: Path) -> int:
 
     Returns their number.
     """
-    corpora = session.scalars(select(Corpus)).all()
+    corpora = all_corpora(session)
     known = {corpus.path for corpus in corpora}
     count = 0
     for corpus in corpora:

@@ -8,20 +8,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, insert, literal, or_, select, update
-from sqlalchemy.orm import Session, aliased
-
 from twobranch.common.paths import expanded
 from twobranch.embedding.model_folder import weights_of
 from twobranch.indexer.captionfiles.corpus import canonical_split, composed_name, read_corpus
-from twobranch.indexer.catalog.tables import Caption, CaptionVector, Corpus, Image, Model, Root, utcnow
+from twobranch.indexer.catalog.captions import (
+    add_captions,
+    all_corpora,
+    captions_to_link,
+    change_captions,
+    corpus_at,
+    count_captions_without_photo,
+    delete_captions,
+    image_names,
+    linked_roots,
+    stored_captions,
+    unencoded_captions,
+)
+from twobranch.indexer.catalog.models import model_fingerprints
+from twobranch.indexer.catalog.photos import all_photo_paths
+from twobranch.indexer.catalog.roots import all_roots
+from twobranch.indexer.catalog.tables import Corpus, Session, utcnow
+from twobranch.indexer.catalog.vectors import add_caption_vectors, copy_caption_vectors
 from twobranch.indexer.disk.availability import is_there
 from twobranch.indexer.disk.walk import written_ns
 from twobranch.indexer.update.run import Run
 from twobranch.indexer.vectors.codec import as_blobs
 
 _TEXTS_A_COMMIT = 512  # the encoder makes its own batches; an interrupt loses at most so many
-_IDS_A_STATEMENT = 500
 
 
 @dataclass(frozen=True)
@@ -97,14 +110,10 @@ def store_captions(run: Run, chosen: ChosenCaptions) -> int:
     """
     with run.catalog.session(write=True) as session:
         corpus_id = _store_corpus(session, chosen)
-        query = select(Caption.id, Caption.position, Caption.text, Caption.image_name, Caption.split)
-        query = query.where(Caption.corpus_id == corpus_id).order_by(Caption.position.desc())
-        if chosen.splits is not None:
-            query = query.where(Caption.split.in_(chosen.splits))
         # By content, not by position: a line inserted at the top must not replace all the others.
         stored: dict[tuple[str | None, str], list[tuple[int, int, str | None]]] = {}
-        for id, position, text, image_name, split in session.execute(query):
-            stored.setdefault((image_name, text), []).append((id, position, split))
+        for row in stored_captions(session, corpus_id, chosen.splits):
+            stored.setdefault((row.image_name, row.text), []).append((row.id, row.position, row.split))
         new, changed = [], []
         for caption in chosen.captions:
             same = stored.get((caption.image_name, caption.text))
@@ -114,17 +123,15 @@ def store_captions(run: Run, chosen: ChosenCaptions) -> int:
             id, *place = same.pop()
             if place != [caption.position, caption.split]:
                 changed.append({"id": id, "position": caption.position, "split": caption.split})
-        if new:
-            session.execute(insert(Caption), new)
-        if changed:
-            session.execute(update(Caption), changed)
-        _delete(session, [id for rows in stored.values() for id, *_ in rows])
+        add_captions(session, new)
+        change_captions(session, changed)
+        delete_captions(session, [id for rows in stored.values() for id, *_ in rows])
     run.stats.captions_added += len(new)
     return corpus_id
 
 
 def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
-    corpus = session.scalar(select(Corpus).where(Corpus.path == str(chosen.path)))
+    corpus = corpus_at(session, str(chosen.path))
     if corpus is None:
         corpus = _moved_corpus(session, chosen) or Corpus(added_at=utcnow())
         corpus.path = str(chosen.path)
@@ -141,21 +148,13 @@ def _moved_corpus(session: Session, chosen: ChosenCaptions) -> Corpus | None:
     Its own file is gone, and at least half of its captions are in this one.
     """
     here = {(caption.image_name, caption.text) for caption in chosen.captions}
-    for corpus in session.scalars(select(Corpus).where(Corpus.format == chosen.format)).all():
-        if is_there(Path(corpus.path)):
+    for corpus in all_corpora(session):
+        if corpus.format != chosen.format or is_there(Path(corpus.path)):
             continue
-        query = select(Caption.image_name, Caption.text).where(Caption.corpus_id == corpus.id)
-        if chosen.splits is not None:
-            query = query.where(Caption.split.in_(chosen.splits))
-        stored = session.execute(query).all()
-        if stored and 2 * sum((name, text) in here for name, text in stored) >= len(stored):
+        stored = stored_captions(session, corpus.id, chosen.splits)
+        if stored and 2 * sum((row.image_name, row.text) in here for row in stored) >= len(stored):
             return corpus
     return None
-
-
-def _delete(session: Session, ids: Sequence[int]) -> None:
-    for start in range(0, len(ids), _IDS_A_STATEMENT):
-        session.execute(delete(Caption).where(Caption.id.in_(ids[start : start + _IDS_A_STATEMENT])))
 
 
 def encode_captions(run: Run) -> None:
@@ -164,10 +163,9 @@ def encode_captions(run: Run) -> None:
     Equal texts are encoded once.
     """
     _copy_vectors(run)
-    known = exists().where(CaptionVector.caption_id == Caption.id, CaptionVector.model_id == run.model_id)
     ids: dict[str, list[int]] = {}
     with run.catalog.session() as session:
-        for id, text in session.execute(select(Caption.id, Caption.text).where(~known).order_by(Caption.id)):
+        for id, text in unencoded_captions(session, run.model_id):
             ids.setdefault(text, []).append(id)
     if not ids:
         return
@@ -176,30 +174,19 @@ def encode_captions(run: Run) -> None:
         for start in range(0, len(texts), _TEXTS_A_COMMIT):
             batch = texts[start : start + _TEXTS_A_COMMIT]
             vectors = as_blobs(run.encoder.encode_texts(batch))
-            rows = [
-                {"model_id": run.model_id, "caption_id": id, "vector": vector}
-                for text, vector in zip(batch, vectors, strict=True)
-                for id in ids[text]
-            ]
+            rows = [(id, vector) for text, vector in zip(batch, vectors, strict=True) for id in ids[text]]
             with run.catalog.session(write=True) as session:
-                session.execute(insert(CaptionVector), rows)
+                add_caption_vectors(session, run.model_id, rows)
             run.progress.advance(len(batch))
 
 
 def _copy_vectors(run: Run) -> None:
     """Copy the vectors of another variant with the same weights."""
     weights = weights_of(run.encoder.fingerprint)
-    own = aliased(CaptionVector)
-    known = exists().where(own.caption_id == CaptionVector.caption_id, own.model_id == run.model_id)
-    rows = select(literal(run.model_id), CaptionVector.caption_id, CaptionVector.vector).where(~known)
     with run.catalog.session(write=True) as session:
-        for id, fingerprint in session.execute(select(Model.id, Model.fingerprint)).all():
+        for id, fingerprint in model_fingerprints(session).items():
             if id != run.model_id and weights_of(fingerprint) == weights:
-                session.execute(
-                    insert(CaptionVector).from_select(
-                        ["model_id", "caption_id", "vector"], rows.where(CaptionVector.model_id == id)
-                    )
-                )
+                copy_caption_vectors(session, id, run.model_id)
 
 
 # --- captions and photos ----------------------------------------------------------------------------
@@ -267,17 +254,13 @@ def link_captions(run: Run, folders: Collection[Path], corpus_id: int | None = N
     others match better. It then gets the best match, or none if several are equally good. Returns the number
     of captions in the library that name a photo but have none.
     """
-    named = select(Caption.id, Caption.corpus_id, Caption.image_name, Caption.image_id)
-    named = named.where(Caption.image_name.is_not(None))
-    unlinked = Caption.image_id.is_(None)
     links: list[dict[str, int | None]] = []
     ambiguous: list[str] = []
     with run.catalog.session(write=True) as session:
         # By composed name: a file may write a name in both Unicode forms.
         wanted: dict[int, dict[str, list[tuple[int, int | None]]]] = {}
-        rows = session.execute(named.where(or_(unlinked, Caption.corpus_id == corpus_id)))
-        for id, corpus, name, linked in rows:
-            wanted.setdefault(corpus, {}).setdefault(composed_name(name or ""), []).append((id, linked))
+        for id, corpus, name, linked in captions_to_link(session, corpus_id):
+            wanted.setdefault(corpus, {}).setdefault(composed_name(name), []).append((id, linked))
         photos = _photos(session) if wanted else []
         for corpus, captions in wanted.items():
             given = corpus == corpus_id
@@ -287,9 +270,8 @@ def link_captions(run: Run, folders: Collection[Path], corpus_id: int | None = N
                 links += [{"id": id, "image_id": image} for id, linked in changed if linked != image]
                 if image is None:
                     ambiguous += [name] * len(changed)
-        if links:
-            session.execute(update(Caption), links)
-        total = session.scalar(select(func.count()).select_from(named.where(unlinked).subquery())) or 0
+        change_captions(session, links)
+        total = count_captions_without_photo(session)
     if ambiguous:
         run.warn(
             f"{len(ambiguous)} captions stay without photo because several photos have the name they give "
@@ -308,8 +290,8 @@ class _Photo:
 
 def _photos(session: Session) -> list[_Photo]:
     """Return all photos of the library."""
-    roots = {root.id: Path(root.path).as_posix().rstrip("/") for root in session.scalars(select(Root))}
-    rows = session.execute(select(Image.id, Image.root_id, Image.path).order_by(Image.id))
+    roots = {root.id: Path(root.path).as_posix().rstrip("/") for root in all_roots(session)}
+    rows = all_photo_paths(session)
     return [_Photo(id, root_id, path, f"{roots[root_id]}/{path}") for id, root_id, path in rows]
 
 
@@ -332,11 +314,8 @@ def _candidates(
     that are already linked to the corpus.
     """
     corpus = session.get_one(Corpus, corpus_id)
-    of_corpus = Caption.corpus_id == corpus_id
-    distinct = session.scalars(select(Caption.image_name).where(of_corpus).distinct())
-    names = PhotoNames(composed_name(name) for name in distinct if name is not None)
-    linked = select(Image.root_id).join(Caption, Caption.image_id == Image.id).where(of_corpus)
-    roots = set(session.scalars(linked.distinct()))
+    names = PhotoNames(composed_name(name) for name in image_names(session, corpus_id))
+    roots = linked_roots(session, corpus_id)
     file = Path(corpus.path)
     here, near = _prefixes(folders), _prefixes([file if corpus.format == "sidecar" else file.parent])
     answers: list[tuple[str, _Photo, _Rank]] = []

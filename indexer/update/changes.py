@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, exists, select
-from sqlalchemy.orm import Session
-
 from twobranch.indexer.catalog import thumbnails as thumbnailcache
 from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.reader import GALLERIES
-from twobranch.indexer.catalog.settings import load_choices
-from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, Setting
+from twobranch.indexer.catalog.roots import all_roots
+from twobranch.indexer.catalog.settings import load_choices, load_setting, store_setting
+from twobranch.indexer.catalog.tables import Catalog, Session
 from twobranch.indexer.disk.relative_paths import relative_to_root
 from twobranch.indexer.update.drives import load_drives
 from twobranch.indexer.update.remembered import caption_plan, known_targets
@@ -49,7 +46,7 @@ def count_changes(catalog: Catalog) -> Changes:
     with catalog.session() as session:
         choices = load_choices(session)
         drives = load_drives(session)
-        roots = {Path(root.path): root.id for root in session.scalars(select(Root))}
+        roots = {Path(root.path): root.id for root in all_roots(session)}
     places = [
         (Scope(root_id, root, relative_to_root(target.path, root)), target)
         for target in known_targets(catalog, choices, warn=lambda _: None)
@@ -63,13 +60,6 @@ def count_changes(catalog: Catalog) -> Changes:
         changed += plan.changed
         gone += len(plan.gone)
     return Changes(new, changed, gone, caption_plan(catalog).changed)
-
-
-def without_vector(model: Model | None) -> Select[Any]:
-    """Return a query for readable photos without a vector of the model."""
-    model_id = None if model is None else model.id
-    has = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == model_id)
-    return select(Image).where(Image.failure.is_(None), ~has).order_by(Image.id)
 
 
 def disk_use(library: Path) -> dict[str, int]:
@@ -104,7 +94,7 @@ def remember_run(catalog: Catalog, stats: RunStats) -> None:
         "failed": len(stats.failed),
     }
     with catalog.session(write=True) as session:
-        session.merge(Setting(key=LAST_RUN, value=json.dumps(facts)))
+        store_setting(session, LAST_RUN, facts)
 
 
 def last_run(session: Session) -> dict[str, Any] | None:
@@ -112,5 +102,5 @@ def last_run(session: Session) -> dict[str, Any] | None:
 
     Its keys are those that ``remember_run`` stores.
     """
-    setting = session.get(Setting, LAST_RUN)
-    return None if setting is None else json.loads(setting.value)
+    facts: dict[str, Any] | None = load_setting(session, LAST_RUN)
+    return facts

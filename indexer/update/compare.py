@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from twobranch.embedding.formats import missing_extra
+from twobranch.indexer.catalog.captions import KnownCaptions
+from twobranch.indexer.catalog.photos import KnownPhoto
 from twobranch.indexer.disk.relative_paths import folders_above
 from twobranch.indexer.disk.rules import Rules, is_hidden_below
 from twobranch.indexer.disk.walk import FoundFile
@@ -49,17 +50,6 @@ class Found:
 
     def _asks_for(self, path: str) -> bool:
         return self.only is None or path in self.only
-
-
-class KnownPhoto(NamedTuple):
-    """A photo in the catalogue."""
-
-    id: int
-    path: str  # relative to the root, with "/"
-    size: int  # bytes
-    mtime_ns: int
-    failure: str | None = None  # the reason, if it could not be read
-    content_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +172,6 @@ def moved_photo(same: Iterable[int], gone: Container[int], is_missing: Callable[
 
 
 # --- caption files ----------------------------------------------------------------------------------
-
-
-class KnownCaptions(NamedTuple):
-    """A caption file in the catalogue."""
-
-    path: str  # absolute
-    format: str
-    split: str | None  # the requested split; None: all
-    size: int  # bytes
-    mtime_ns: int
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,10 @@ The empty mount point of a drive that is not connected looks like a folder whose
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from sqlalchemy.orm import Session
-
-from twobranch.indexer.catalog.tables import Setting
+from twobranch.indexer.catalog.settings import load_setting, store_setting
+from twobranch.indexer.catalog.tables import Session
 from twobranch.indexer.disk.relative_paths import is_below
 from twobranch.indexer.disk.walk import Scan
 from twobranch.indexer.update.targets import Scope
@@ -24,15 +22,13 @@ def load_drives(session: Session) -> dict[int, frozenset[str]]:
     The paths are relative to the root. A drive with photos was mounted there at the last scan. The root
     itself is never among them: nothing is removed anyway if it is missing or empty.
     """
-    setting = session.get(Setting, _DRIVES)
-    stored = {} if setting is None else json.loads(setting.value)
+    stored = load_setting(session, _DRIVES) or {}
     return {int(root_id): frozenset(folders) for root_id, folders in stored.items()}
 
 
 def store_drives(session: Session, drives: Mapping[int, frozenset[str]]) -> None:
     """Store mount points in the form that ``load_drives`` returns."""
-    stored = {root_id: sorted(folders) for root_id, folders in drives.items() if folders}
-    session.merge(Setting(key=_DRIVES, value=json.dumps(stored)))
+    store_setting(session, _DRIVES, {id: sorted(folders) for id, folders in drives.items() if folders})
 
 
 def drives_after(known: frozenset[str], scope: Scope, found: Scan) -> frozenset[str]:

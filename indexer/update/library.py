@@ -10,29 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
-
 from twobranch.common.errors import LibraryError, UserError
 from twobranch.common.extras import install_command
 from twobranch.common.leftovers import remove_left_overs
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.formats import missing_extra
-from twobranch.indexer.catalog.connection import ACTIVE_MODEL, CATALOG
+from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.fulltext import drop_damaged_words
 from twobranch.indexer.catalog.lock import indexing_lock
+from twobranch.indexer.catalog.models import activate_model, delete_namesakes, model_with, store_model
+from twobranch.indexer.catalog.photos import count_photos, unencoded_photos
 from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
 from twobranch.indexer.catalog.settings import Choices, Limit, load_choices, store_choices
-from twobranch.indexer.catalog.tables import (
-    Catalog,
-    Image,
-    ImageVector,
-    Model,
-    Root,
-    Setting,
-    active_model,
-    sqlite_connection,
-    utcnow,
-)
+from twobranch.indexer.catalog.tables import Catalog, Model, active_model, sqlite_connection
 from twobranch.indexer.disk.read import Job
 from twobranch.indexer.disk.walk import FoundFile, Scan
 from twobranch.indexer.update.captions import (
@@ -355,7 +345,7 @@ def _warn_of_what_stays(run: Run, empty: Sequence[Scope]) -> None:
     """
     for scope in empty:
         with run.catalog.session() as session:
-            count = session.scalar(select(func.count()).where(Image.root_id == scope.root_id))
+            count = count_photos(session, scope.root_id)
         if count:  # it may be the mount point of a drive that is not connected
             run.warn(
                 f"{scope.root} is empty; its {count} photos are kept; "
@@ -370,10 +360,8 @@ def _warn_of_what_stays(run: Run, empty: Sequence[Scope]) -> None:
 
 def _without_vector(run: Run) -> dict[int, Job]:
     """Return the photos without a vector of the model, by id."""
-    known = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == run.model_id)
-    query = select(Image.id, Image.root_id, Root.path.label("root"), Image.path, Image.size, Image.mtime_ns)
     with run.catalog.session() as session:
-        rows = session.execute(query.join(Root).where(Image.failure.is_(None), ~known).order_by(Image.id))
+        rows = unencoded_photos(session, run.model_id)
         return {
             row.id: Job(
                 row.root_id,
@@ -411,21 +399,13 @@ def _register_model(catalog: Catalog, encoder: AnyEncoder) -> int:
     A new model is added to the catalogue; the first one of a library becomes active at once. Raises
     ``ModelError`` for a new model that cannot encode, before the library depends on it.
     """
-    of_encoder = select(Model).where(Model.fingerprint == encoder.fingerprint)
     with catalog.session() as session:
-        is_new = session.scalar(of_encoder) is None
+        is_new = model_with(session, encoder.fingerprint) is None
     if is_new:
         encoder.check()
     with catalog.session(write=True) as session:
-        model = session.scalar(of_encoder)
-        if model is None:
-            model = Model(fingerprint=encoder.fingerprint, dim=encoder.dim, added_at=utcnow())
-            session.add(model)
-        model.name, model.folder = encoder.name, str(encoder.folder.absolute())
-        session.flush()
-        if active_model(session) is None:
-            session.merge(Setting(key=ACTIVE_MODEL, value=str(model.id)))
-        return model.id
+        folder = encoder.folder.absolute()
+        return store_model(session, encoder.name, folder, encoder.fingerprint, encoder.dim)
 
 
 def _say_what_changes(run: Run, lacking: int) -> None:
@@ -444,9 +424,7 @@ def _activate_model(run: Run) -> None:
     vectors.
     """
     with run.catalog.session(write=True) as session:
-        session.merge(Setting(key=ACTIVE_MODEL, value=str(run.model_id)))
-        older = select(Model.id).where(Model.name == run.encoder.name, Model.id != run.model_id)
-        superseded = session.scalars(older).all()
-        session.execute(delete(Model).where(Model.id.in_(superseded)))
+        activate_model(session, run.model_id)
+        superseded = delete_namesakes(session, run.encoder.name, run.model_id)
     for model_id in superseded:
         remove_index_files(run.catalog.folder, model_id)

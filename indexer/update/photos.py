@@ -16,10 +16,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session
 
-from twobranch.indexer.catalog.tables import Image, ImageVector, Root, image_file, utcnow
+from twobranch.indexer.catalog.photos import delete_photos, photos_by_id
+from twobranch.indexer.catalog.roots import all_roots
+from twobranch.indexer.catalog.tables import Image, Session, image_file, utcnow
+from twobranch.indexer.catalog.vectors import (
+    SameContent,
+    add_photo_vectors,
+    delete_photo_vectors,
+    encoded_contents,
+    photos_with_content,
+)
 from twobranch.indexer.disk.availability import is_there
 from twobranch.indexer.disk.memory import Memory
 from twobranch.indexer.disk.read import Job, Read, read_photo
@@ -28,7 +35,6 @@ from twobranch.indexer.update.pipeline import BatchSize, Workers
 from twobranch.indexer.update.run import Failure, Run
 from twobranch.indexer.vectors.codec import as_blobs
 
-_IDS_A_STATEMENT = 500
 _MAX_SAME = 64  # of equal photos read from the catalogue: a blank page may be scanned ten thousand times
 
 
@@ -68,11 +74,9 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
 
 def remove_photos(run: Run, gone: Collection[int]) -> None:
     """Delete the rows and vectors of removed photos. Their captions stay."""
-    ids = sorted(gone)
     with run.catalog.session(write=True) as session:
-        for start in range(0, len(ids), _IDS_A_STATEMENT):
-            session.execute(delete(Image).where(Image.id.in_(ids[start : start + _IDS_A_STATEMENT])))
-    run.stats.removed += len(ids)
+        delete_photos(session, sorted(gone))
+    run.stats.removed += len(gone)
 
 
 def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
@@ -80,18 +84,12 @@ def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
 
     If such a content is found at another path, its vector is already known.
     """
-    query = (
-        select(Image.id, Image.root_id, Image.content_hash)
-        .join(ImageVector, ImageVector.image_id == Image.id)
-        .where(ImageVector.model_id == run.model_id, Image.content_hash.is_not(None))
-    )
     with run.catalog.session() as session:
-        roots = session.scalars(select(Root)).all()
-        vanished = {root.id for root in roots if not is_there(Path(root.path))}
+        vanished = {root.id for root in all_roots(session) if not is_there(Path(root.path))}
         if not gone and not vanished:
             return set()
-        rows = session.execute(query)
-        return {row.content_hash for row in rows if row.id in gone or row.root_id in vanished}
+        rows = encoded_contents(session, run.model_id)
+        return {digest for id, root_id, digest in rows if id in gone or root_id in vanished}
 
 
 # --- storing ----------------------------------------------------------------------------------------
@@ -153,35 +151,14 @@ def _store(run: Run, batch: _Batch, gone: set[int]) -> None:
     run.progress.advance(len(batch.reads))
 
 
-@dataclass(frozen=True)
-class _SameContent:
-    """A photo of the catalogue with the same content, and its vector."""
-
-    image_id: int
-    vector: bytes
-
-
-def _same_content(run: Run, reads: Sequence[Read]) -> dict[bytes, list[_SameContent]]:
+def _same_content(run: Run, reads: Sequence[Read]) -> dict[bytes, list[SameContent]]:
     """Return photos of the catalogue with the same contents as those read.
 
     They are listed by content hash, at most 64 each.
     """
     digests = {read.digest for read in reads if read.digest is not None and read.failure is None}
-    known = select(Image.content_hash).where(Image.content_hash.in_(digests)).distinct()
-    query = (
-        select(Image.id, ImageVector.vector)
-        .join(ImageVector, ImageVector.image_id == Image.id)
-        .where(ImageVector.model_id == run.model_id)
-        .order_by(Image.id)
-        .limit(_MAX_SAME)
-    )
-    same_photos: dict[bytes, list[_SameContent]] = {}
     with run.catalog.session() as session:
-        for digest in session.scalars(known).all():
-            rows = session.execute(query.where(Image.content_hash == digest)).all()
-            if digest is not None and rows:
-                same_photos[digest] = [_SameContent(row.id, row.vector) for row in rows]
-    return same_photos
+        return photos_with_content(session, digests, run.model_id, _MAX_SAME)
 
 
 class _BatchWriter:
@@ -194,10 +171,8 @@ class _BatchWriter:
         self._run = run
         self._session = session
         self._gone = gone
-        self._roots = {root.id: root for root in session.scalars(select(Root))}
-        self._images = {
-            image.id: image for image in session.scalars(select(Image).where(Image.id.in_(known)))
-        }
+        self._roots = {root.id: root for root in all_roots(session)}
+        self._images = photos_by_id(session, known)
         self._outdated: list[Image] = []
         self._new: list[tuple[Image, bytes]] = []
 
@@ -241,14 +216,9 @@ class _BatchWriter:
     def store_vectors(self) -> None:
         """Replace the vectors of the photos whose content changed."""
         self._session.flush()
-        outdated = [image.id for image in self._outdated]
-        self._session.execute(delete(ImageVector).where(ImageVector.image_id.in_(outdated)))
-        rows = [
-            {"model_id": self._run.model_id, "image_id": image.id, "vector": vector}
-            for image, vector in self._new
-        ]
-        if rows:
-            self._session.execute(insert(ImageVector), rows)
+        delete_photo_vectors(self._session, [image.id for image in self._outdated])
+        vectors = [(image.id, vector) for image, vector in self._new]
+        add_photo_vectors(self._session, self._run.model_id, vectors)
 
     def _add(self) -> Image:
         image = Image()

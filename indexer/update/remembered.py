@@ -7,18 +7,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
-
 from twobranch.common.errors import UserError
 from twobranch.common.paths import is_folder
+from twobranch.indexer.catalog.captions import caption_files
 from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.photos import photo_paths
+from twobranch.indexer.catalog.roots import all_roots
 from twobranch.indexer.catalog.settings import Choices, Limit
-from twobranch.indexer.catalog.tables import Catalog, Corpus, Image, Root
+from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.disk.availability import may_be_away
 from twobranch.indexer.disk.relative_paths import covers, relative_to_root
 from twobranch.indexer.disk.walk import written_ns
 from twobranch.indexer.update.captions import ChosenCaptions, PhotoNames, choose_captions
-from twobranch.indexer.update.compare import CaptionPlan, KnownCaptions, compare_captions
+from twobranch.indexer.update.compare import CaptionPlan, compare_captions
 from twobranch.indexer.update.run import Run
 
 
@@ -37,7 +38,7 @@ class Target:
 def known_roots(catalog: Catalog) -> list[Path]:
     """Return the roots of a library, sorted by name."""
     with catalog.session() as session:
-        return [Path(path) for path in session.scalars(select(Root.path).order_by(Root.path))]
+        return [Path(root.path) for root in all_roots(session)]
 
 
 def has_folders(library: Path) -> bool:
@@ -87,9 +88,8 @@ def known_targets(
 
 def caption_plan(catalog: Catalog) -> CaptionPlan:
     """Compare the library's caption files with the disk."""
-    query = select(Corpus.path, Corpus.format, Corpus.split, Corpus.size, Corpus.mtime_ns).order_by(Corpus.id)
     with catalog.session() as session:
-        rows = list(map(KnownCaptions._make, session.execute(query)))
+        rows = caption_files(session)
     found: dict[str, tuple[int, int] | None] = {}
     for row in rows:
         try:
@@ -122,5 +122,6 @@ def changed_captions(run: Run) -> list[ChosenCaptions]:
 def _photos_in(catalog: Catalog, root: Path, below: str = "") -> list[str]:
     """Return the relative paths of a root's photos below a folder."""
     with catalog.session() as session:
-        paths = session.scalars(select(Image.path).join(Root).where(Root.path == str(root))).all()
+        ids = [row.id for row in all_roots(session) if row.path == str(root)]
+        paths = [path for root_id in ids for _, path in photo_paths(session, root_id)]
     return [path for path in paths if covers(below, path)]

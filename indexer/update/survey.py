@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
+from twobranch.indexer.catalog.photos import known_photos
 from twobranch.indexer.catalog.settings import Choices
-from twobranch.indexer.catalog.tables import Catalog, Image
+from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.captions import NamedPhotos
-from twobranch.indexer.update.compare import KnownPhoto, Plan, compare
+from twobranch.indexer.update.compare import Plan, compare
 from twobranch.indexer.update.remembered import Target
 from twobranch.indexer.update.scan_scope import OnDisk, ScannedScope, ScanScope
 from twobranch.indexer.update.targets import Scope
-
-_PATHS_A_STATEMENT = 500
 
 
 def scan_scopes(
@@ -51,20 +47,5 @@ def plan_root(catalog: Catalog, scanned: Sequence[ScannedScope]) -> Plan:
     place = scanned[0].place
     names = [one.place.scope.below for one in scanned] if all(one.is_one_photo for one in scanned) else None
     with catalog.session() as session:
-        rows = _known_photos(session, place.scope.root_id, names)
+        rows = known_photos(session, place.scope.root_id, names)
         return compare([one.found for one in scanned], rows, place.rules, OnDisk(place.scope.root))
-
-
-def _known_photos(session: Session, root_id: int, names: Sequence[str] | None) -> Iterator[KnownPhoto]:
-    """Yield the photos that the catalogue has of a root.
-
-    With ``names`` only these are read, which is faster for a few among thousands.
-    """
-    query = select(Image.id, Image.path, Image.size, Image.mtime_ns, Image.failure, Image.content_hash)
-    query = query.where(Image.root_id == root_id)
-    if names is None:
-        yield from map(KnownPhoto._make, session.execute(query))
-        return
-    for start in range(0, len(names), _PATHS_A_STATEMENT):
-        some = query.where(Image.path.in_(names[start : start + _PATHS_A_STATEMENT]))
-        yield from map(KnownPhoto._make, session.execute(some))

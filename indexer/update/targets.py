@@ -6,12 +6,11 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
-
 from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded
-from twobranch.indexer.catalog.tables import Catalog, Image, Root
+from twobranch.indexer.catalog.photos import move_photos, photo_paths
+from twobranch.indexer.catalog.roots import add_root, all_roots, delete_roots
+from twobranch.indexer.catalog.tables import Catalog, Root, Session
 from twobranch.indexer.disk.availability import may_be_unmounted
 from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.disk.relative_paths import covers, relative_to_root
@@ -81,13 +80,11 @@ def scope_of(session: Session, target: Path) -> Scope:
     A root is created if none contains the path. It takes over the photos of roots that lie in it.
     """
     folder = folder_of(target)
-    roots = session.scalars(select(Root)).all()
+    roots = all_roots(session)
     for root in roots:
         if folder.is_relative_to(root.path):
             return Scope(root.id, Path(root.path), relative_to_root(target, Path(root.path)))
-    new = Root(path=str(folder))
-    session.add(new)
-    session.flush()
+    new = add_root(session, folder)
     for root in roots:
         if Path(root.path).is_relative_to(folder):
             _adopt(session, new, root)
@@ -109,11 +106,9 @@ def _adopt(session: Session, parent: Root, child: Root) -> None:
     Their ids and vectors stay.
     """
     prefix = relative_to_root(Path(child.path), Path(parent.path))
-    rows = session.execute(select(Image.id, Image.path).where(Image.root_id == child.id)).all()
-    moved = [{"id": id, "root_id": parent.id, "path": f"{prefix}/{path}"} for id, path in rows]
-    if moved:
-        session.execute(update(Image), moved)
-    session.execute(delete(Root).where(Root.id == child.id))
+    moved = {id: f"{prefix}/{path}" for id, path in photo_paths(session, child.id)}
+    move_photos(session, parent.id, moved)
+    delete_roots(session, [child.id])
 
 
 # --- deleted paths ----------------------------------------------------------------------------------
@@ -136,13 +131,13 @@ def deleted_paths(catalog: Catalog, missing: Sequence[Path]) -> list[Deleted]:
     """
     deleted = []
     with catalog.session() as session:
-        roots = {root.id: Path(root.path) for root in session.scalars(select(Root))}
+        roots = {root.id: Path(root.path) for root in all_roots(session)}
         for path in missing:
             images: list[int] = []
             for root_id, root in roots.items():
                 if not (root.is_relative_to(path) or path.is_relative_to(root)):
                     continue
-                rows = session.execute(select(Image.id, Image.path).where(Image.root_id == root_id))
+                rows = photo_paths(session, root_id)
                 images += [id for id, below in rows if (root / below).is_relative_to(path)]
             root_ids = [root_id for root_id, root in roots.items() if root.is_relative_to(path)]
             if not images and not root_ids:
@@ -170,4 +165,4 @@ def remove_roots(run: Run, deleted: Sequence[Deleted], gone: Container[int]) -> 
         count = sum(id in gone for id in one.image_ids)
         run.warn(f"{one.path} no longer exists; {count} photos of it were removed from the library")
         with run.catalog.session(write=True) as session:
-            session.execute(delete(Root).where(Root.id.in_(one.root_ids)))
+            delete_roots(session, one.root_ids)

@@ -7,9 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
-
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.common.paths import is_folder
 from twobranch.embedding.model_folder import (
@@ -20,20 +17,14 @@ from twobranch.embedding.model_folder import (
     read_config,
     resolve_model,
 )
+from twobranch.indexer.catalog.captions import count_captions_by_corpus
+from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.tables import (
-    Caption,
-    Catalog,
-    Corpus,
-    Evaluation,
-    Image,
-    Model,
-    Root,
-    active_model,
-    count_items,
-    image_file,
-)
-from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run, without_vector
+from twobranch.indexer.catalog.models import model_names
+from twobranch.indexer.catalog.photos import failed_photos, unencoded_photos
+from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
+from twobranch.indexer.catalog.tables import Catalog, Session, active_model, count_items, image_file
+from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
 
 
 def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
@@ -51,14 +42,11 @@ def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
 def _status(library: Path, session: Session, changes: Changes | None) -> dict[str, Any]:
     model = active_model(session)
     counts = count_items(session)
-    failed = session.scalars(select(Image).where(Image.failure.is_not(None)).order_by(Image.id))
-    folders = session.execute(
-        select(Root.path, func.count(Image.id)).outerjoin(Image).group_by(Root.id).order_by(Root.path)
-    )
-    corpora = session.execute(
-        select(Corpus.path, Corpus.format, func.count(Caption.id)).outerjoin(Caption).group_by(Corpus.id)
-    )
-    lacking = session.scalars(without_vector(model)).all()
+    failed = failed_photos(session)
+    photos_in = count_photos_by_root(session)
+    folders = [(root.path, photos_in.get(root.id, 0)) for root in all_roots(session)]
+    corpora = count_captions_by_corpus(session)
+    lacking = unencoded_photos(session, None if model is None else model.id)
     last = last_run(session)
     return {
         "library": str(library),
@@ -69,7 +57,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "captions": counts.captions,
         "searchable_captions": counts.searchable_captions,
         "captions_with_photo": counts.captions_with_photo,
-        "evaluations": session.scalar(select(func.count()).select_from(Evaluation)),
+        "evaluations": count_evaluations(session),
         "folders": [
             {"path": path, "photos": count, "reachable": is_folder(Path(path))} for path, count in folders
         ],
@@ -77,7 +65,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
             {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
         ],
         "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
-        "without_vector": [str(image_file(image)) for image in lacking],
+        "without_vector": [str(Path(photo.root, photo.path)) for photo in lacking],
         "disk": disk_use(library),
         "last_index": last,
         "changes": None if changes is None else asdict(changes),
@@ -92,7 +80,7 @@ def known_models(library: Path | None) -> list[dict[str, Any]]:
     names = {path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}")}
     try:
         with closing(Catalog.open(find_library(library))) as catalog, catalog.session() as session:
-            names.update(session.scalars(select(Model.name)))
+            names.update(model_names(session))
     except LibraryError:
         if library is not None:
             raise

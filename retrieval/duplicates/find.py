@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select
 
 from twobranch.common.cpu import usable_cores
 from twobranch.common.errors import ImageError
 from twobranch.common.progress import SILENT, Progress, showing
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, image_file
+from twobranch.indexer.catalog.tables import Catalog, image_file
+from twobranch.indexer.catalog.vectors import identical_photos, photos_of_vectors
 from twobranch.indexer.disk.walk import written_ns
 from twobranch.indexer.vectors.index import open_index
 from twobranch.indexer.vectors.neighbours import Pairs, near_pairs
@@ -37,7 +37,6 @@ _BLOCK = 256  # pairs for one thread
 _MOST_THUMBNAILS = 40_000  # in memory: 180 MB
 # Cropping a fifth off one pair of sides changes the aspect ratio by a factor of 1.25.
 _MOST_STRETCHED = 1.3
-_IDS_A_STATEMENT = 500
 
 
 @dataclass(frozen=True)
@@ -169,22 +168,8 @@ class _Search:
 
         They are grouped by content.
         """
-        with_vector = (
-            select(ImageVector.id, Image.content_hash)
-            .join(Image)
-            .where(ImageVector.model_id == self._model_id, Image.content_hash.is_not(None))
-        )
-        twice = (
-            select(Image.content_hash)
-            .where(Image.content_hash.is_not(None))
-            .group_by(Image.content_hash)
-            .having(func.count() > 1)
-        )
-        by_content: dict[bytes | None, list[int]] = defaultdict(list)
         with self._catalog.session() as session:
-            for id_, digest in session.execute(with_vector.where(Image.content_hash.in_(twice))):
-                by_content[digest].append(id_)
-        return [ids for ids in by_content.values() if len(ids) > 1]
+            return identical_photos(session, self._model_id)
 
     def groups(self, same_content: Sequence[Sequence[int]], pairs: Pairs) -> Duplicates:
         """Compare the files of the candidates; group the near-duplicates."""
@@ -217,21 +202,17 @@ class _Search:
     def _photos(self, ids: Sequence[int]) -> dict[int, StoredPhoto]:
         """Read these photos from the catalogue."""
         found: dict[int, StoredPhoto] = {}
-        query = select(ImageVector.id, Image).join(Image)
         with self._catalog.session() as session:
-            for start in range(0, len(ids), _IDS_A_STATEMENT):
-                some = ids[start : start + _IDS_A_STATEMENT]
-                for id_, image in session.execute(query.where(ImageVector.id.in_(some))):
-                    assert image.width is not None and image.height is not None  # it has a vector
-                    found[id_] = StoredPhoto(
-                        image_file(image),
-                        image.width,
-                        image.height,
-                        image.size,
-                        image.mtime_ns,
-                        image.taken_at,
-                    )
-                session.expunge_all()
+            for id_, image in photos_of_vectors(session, ids):
+                assert image.width is not None and image.height is not None  # it has a vector
+                found[id_] = StoredPhoto(
+                    image_file(image),
+                    image.width,
+                    image.height,
+                    image.size,
+                    image.mtime_ns,
+                    image.taken_at,
+                )
         return found
 
     def _there(self, photos: dict[int, StoredPhoto]) -> dict[int, StoredPhoto]:

@@ -13,23 +13,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
 
 from twobranch.common.errors import LibraryError, ModelError, UserError
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.model_folder import Variant, fingerprint, resolve_model, split_label
 from twobranch.indexer.captionfiles.corpus import canonical_split, split_members
+from twobranch.indexer.catalog.evaluations import (
+    count_linked_captions,
+    encoded_pairs,
+    evaluation_history,
+)
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tables import (
-    Caption,
-    CaptionVector,
     Catalog,
     Evaluation,
     EvaluationDirection,
     EvaluationRecall,
-    ImageVector,
     Model,
+    Session,
     active_model,
     utcnow,
 )
@@ -171,12 +172,7 @@ def history(catalog: Catalog) -> list[Evaluation]:
     Their directions and recalls are loaded.
     """
     with catalog.session() as session:
-        statement = (
-            select(Evaluation)
-            .options(selectinload(Evaluation.directions), selectinload(Evaluation.recalls))
-            .order_by(Evaluation.id)
-        )
-        return list(session.scalars(statement))
+        return evaluation_history(session)
 
 
 def history_json(row: Evaluation) -> dict[str, Any]:
@@ -222,16 +218,7 @@ def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
     Their captions and photos both have a vector. Raises ``UserError`` if there are none.
     """
     name = canonical_split(split) if split is not None else None
-    statement = (
-        select(CaptionVector.id, Caption.image_id, ImageVector.id, Caption.split)
-        .join(Caption, Caption.id == CaptionVector.caption_id)
-        .join(ImageVector, ImageVector.image_id == Caption.image_id)
-        .where(CaptionVector.model_id == model.id, ImageVector.model_id == model.id)
-        .order_by(CaptionVector.id)
-    )
-    if name is not None:
-        statement = statement.where(Caption.split.in_(split_members(name)))
-    rows = session.execute(statement).all()
+    rows = encoded_pairs(session, model.id, None if name is None else split_members(name))
     if not rows:
         raise UserError(_no_pairs(session, split))
     caption_vectors, items, image_vectors, splits = zip(*rows, strict=True)
@@ -261,9 +248,7 @@ def check_unchanged(model: Model) -> None:
 
 
 def _no_pairs(session: Session, split: str | None) -> str:
-    counts = session.execute(
-        select(Caption.split, func.count()).where(Caption.image_id.is_not(None)).group_by(Caption.split)
-    ).all()
+    counts = count_linked_captions(session)
     if not counts:
         return "no photo of this library has a caption; add them with `index PHOTOS --captions FILE`"
     there = ", ".join(f"{name or 'no split'} ({count:,} captions)" for name, count in counts)

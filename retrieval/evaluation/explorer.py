@@ -14,12 +14,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
 
 from twobranch.common.errors import LibraryError, UserError
 from twobranch.indexer.captionfiles.corpus import canonical_split
+from twobranch.indexer.catalog.evaluations import count_pairs_by_split
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery
-from twobranch.indexer.catalog.tables import Caption, CaptionVector, Catalog, ImageVector, Model, active_model
+from twobranch.indexer.catalog.tables import Catalog, Model, active_model
+from twobranch.indexer.catalog.vectors import encoded_captions
 from twobranch.indexer.vectors.exact import VectorIndex, open_exact
 from twobranch.retrieval.evaluation.evaluate import Pairs, check_unchanged, indexed_pairs
 from twobranch.retrieval.evaluation.metrics import RetrievalMetrics, ranks_both_ways, retrieval_metrics
@@ -218,15 +219,7 @@ class Explorer:
             model = active_model(session)
             if model is None:
                 return []
-            statement = (
-                select(Caption.split, func.count(), func.count(Caption.image_id.distinct()))
-                .join(CaptionVector, CaptionVector.caption_id == Caption.id)
-                .join(ImageVector, ImageVector.image_id == Caption.image_id)
-                .where(CaptionVector.model_id == model.id, ImageVector.model_id == model.id)
-                .group_by(Caption.split)
-                .order_by(func.count())
-            )
-            return [Split(*row) for row in session.execute(statement)]
+            return [Split(*row) for row in count_pairs_by_split(session, model.id)]
 
     def explore(self, split: str | None) -> Exploration:
         """Rank all queries of a split; None: of all captions.
@@ -245,12 +238,7 @@ class Explorer:
                 pairs = indexed_pairs(session, model, name)
                 if kept is None or not _same(kept[1], pairs):
                     check_unchanged(model)
-                    statement = (
-                        select(CaptionVector.id, Caption.id, Caption.text)
-                        .join(Caption, Caption.id == CaptionVector.caption_id)
-                        .where(CaptionVector.model_id == model.id)
-                    )
-                    captions = {vector: (id_, text) for vector, id_, text in session.execute(statement)}
+                    captions = encoded_captions(session, model.id)
                     kept = (version, pairs, self._explored(pairs, model, captions))
             self._kept[name] = (version, *kept[1:])
         self._kept.move_to_end(name)

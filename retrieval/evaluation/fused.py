@@ -8,7 +8,6 @@ caption never finds itself, and a photo with one caption is found by its names a
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,13 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, text
 
 from twobranch.common.errors import UserError
 from twobranch.common.progress import SILENT, Progress
-from twobranch.indexer.catalog.fulltext import TOKENIZER
-from twobranch.indexer.catalog.reader import CatalogReader, match
-from twobranch.indexer.catalog.tables import Caption, CaptionVector, Catalog, active_model
+from twobranch.indexer.catalog.fulltext import TextTable, photo_texts
+from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.tables import Catalog, active_model, sqlite_connection
+from twobranch.indexer.catalog.vectors import caption_texts
 from twobranch.indexer.vectors.index import open_index
 from twobranch.retrieval.evaluation.evaluate import Pairs, indexed_pairs
 from twobranch.retrieval.evaluation.metrics import recall_at
@@ -60,20 +59,19 @@ def compare_fused(
         if model is None:
             raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
         pairs = indexed_pairs(session, model, split)
-        rows = session.execute(select(CaptionVector.id, Caption.text).join(Caption)).all()
-        texts = {row.id: row.text for row in rows}
+        texts = caption_texts(session)
         with closing(CatalogReader.open(catalog.folder)) as reader:
             if not reader.has_words():
                 raise UserError(f"{catalog.folder}: has no words of its photos yet; run `index` again")
             images = open_index(reader, "images", model.id, model.dim).vectors(pairs.image_vectors)
             queries = open_index(reader, "captions", model.id, model.dim).vectors(pairs.caption_vectors)
-        names = session.execute(text(f"SELECT rowid, {' || char(10) || '.join(NAMES)} FROM words")).all()
+        names = photo_texts(sqlite_connection(session), NAMES)
     comparison = compare(
         queries,
         images,
         pairs,
         [texts[id_] for id_ in pairs.caption_vectors.tolist()],
-        dict(map(tuple, names)),
+        names,
         progress,
     )
     return comparison.as_json(ks)
@@ -126,9 +124,7 @@ class WordTable:
     def __init__(self, texts: Sequence[str], photos: NDArray[np.int64]) -> None:
         self._photos = photos  # (T,) the photo of each text
         self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-        self._connection = sqlite3.connect(":memory:")
-        self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, tokenize = '{TOKENIZER}')")
-        self._connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+        self._texts = TextTable(texts)
 
     def photos(self, word: str, without_one_of: int | None = None) -> NDArray[np.int64]:
         """Return the (n,) photos that have the word, ascending.
@@ -136,11 +132,7 @@ class WordTable:
         One text with the word is left out for the photo ``without_one_of``.
         """
         if word not in self._known:
-            rows = self._connection.execute(
-                "SELECT rowid FROM words WHERE words MATCH ?", [match(word, ["text"])]
-            )
-            texts = np.fromiter((row for (row,) in rows), dtype=np.int64)
-            self._known[word] = np.unique(self._photos[texts], return_counts=True)
+            self._known[word] = np.unique(self._photos[self._texts.rows_with(word)], return_counts=True)
         photos, counts = self._known[word]
         return photos[(photos != without_one_of) | (counts > 1)] if without_one_of is not None else photos
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.fakes import FakeEncoder, write_photos
 from tests.indexing import write_captions
-from twobranch.indexer.catalog.reader import CatalogReader, match
+from twobranch.indexer.catalog.fulltext import match
+from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.text_match import WordMatches, combined, content_words, match_words, shares
 

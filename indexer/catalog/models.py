@@ -1,0 +1,53 @@
+"""Statements about the models that a library was indexed with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import delete, select
+
+from twobranch.indexer.catalog.connection import ACTIVE_MODEL
+from twobranch.indexer.catalog.tables import Model, Session, Setting, active_model, utcnow
+
+
+def model_names(session: Session) -> list[str]:
+    """Return the name of every model that the library knows."""
+    return list(session.scalars(select(Model.name)))
+
+
+def model_fingerprints(session: Session) -> dict[int, str]:
+    """Return model id -> fingerprint."""
+    return dict(session.execute(select(Model.id, Model.fingerprint)).tuples().all())
+
+
+def model_with(session: Session, fingerprint: str) -> Model | None:
+    """Return the model of a fingerprint; None if it is unknown."""
+    return session.scalar(select(Model).where(Model.fingerprint == fingerprint))
+
+
+def store_model(session: Session, name: str, folder: Path, fingerprint: str, dim: int) -> int:
+    """Add or update a model and return its id. The first one of a library is active at once."""
+    model = model_with(session, fingerprint)
+    if model is None:
+        model = Model(fingerprint=fingerprint, dim=dim, added_at=utcnow())
+        session.add(model)
+    model.name, model.folder = name, str(folder)
+    session.flush()
+    if active_model(session) is None:
+        activate_model(session, model.id)
+    return model.id
+
+
+def activate_model(session: Session, model_id: int) -> None:
+    """Make a model the one that searches use."""
+    session.merge(Setting(key=ACTIVE_MODEL, value=str(model_id)))
+
+
+def delete_namesakes(session: Session, name: str, model_id: int) -> list[int]:
+    """Delete the other models of the same name, with their vectors.
+
+    Returns their ids.
+    """
+    ids = list(session.scalars(select(Model.id).where(Model.name == name, Model.id != model_id)))
+    session.execute(delete(Model).where(Model.id.in_(ids)))
+    return ids
