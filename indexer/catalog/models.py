@@ -17,7 +17,8 @@ def model_names(session: Session) -> list[str]:
 
 def model_fingerprints(session: Session) -> dict[int, str]:
     """Return model id -> fingerprint."""
-    return dict(session.execute(select(Model.id, Model.fingerprint)).tuples().all())
+    rows = session.execute(select(Model.id, Model.fingerprint))
+    return {row.id: row.fingerprint for row in rows}
 
 
 def model_with(session: Session, fingerprint: str) -> Model | None:

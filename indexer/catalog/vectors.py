@@ -143,7 +143,7 @@ def copy_caption_vectors(session: Session, from_model: int, to_model: int) -> No
 def caption_texts(session: Session) -> dict[int, str]:
     """Return vector id -> text of the caption."""
     rows = session.execute(select(CaptionVector.id, Caption.text).join(Caption))
-    return dict(rows.tuples().all())
+    return {row.id: row.text for row in rows}
 
 
 def encoded_captions(session: Session, model_id: int) -> dict[int, tuple[int, str]]:
