@@ -24,8 +24,8 @@ LANGUAGES = (ENGLISH, "de", "fr", "es", "cs", "it", "nl", "pt", "pl", "sv")  # t
 STEPS = 25  # frequency steps per power of ten; step 0 means that the language lacks the word
 RAREST = -9.0  # log10 frequency just below step 1
 _ABSENT = -8.5  # log10 frequency of a word that is only in another language's list
-_LETTERS = 0.5  # weight of the letters of an unknown word, against a listed word
-_ENGLISH_FIRST = 1.0  # log10 odds: most queries are English, and names are in no list or in all
+_LETTERS = 0.2  # weight of the letters of an unknown word, against a listed word
+_ENGLISH_FIRST = 1.5  # log10 odds: most queries are English, and names are in no list or in all
 _NAME = 3.0  # log10 odds of a single word in no list
 _COMMON = 10**-4.6  # a single word at least this frequent in English is English, for example "hat"
 
@@ -103,5 +103,7 @@ def _steps(key: str) -> NDArray[np.uint8]:
 @cache
 def _table() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """Return hashes and frequencies, memory-mapped."""
-    hashes, frequencies = (np.load(DATA / name, mmap_mode="r") for name in (HASHES, FREQUENCIES))
+    hashes, frequencies = (
+        np.load(DATA / name, mmap_mode="r", allow_pickle=False) for name in (HASHES, FREQUENCIES)
+    )
     return hashes, frequencies

@@ -85,8 +85,8 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|DROP|ALTER|WHERE
 # All that is ever put into the text of a statement, by module: names of our own tables and columns, pieces of
 # SQL that are constants, places for parameters, and numbers that went through `int` or `map(str, ids)`.
 KNOWN = {
-    "twobranch.indexer.catalog.facets": {"texts", "condition"},
-    "twobranch.indexer.catalog.migrations": {
+    "indexer.catalog.facets": {"texts", "condition"},
+    "indexer.catalog.migrations": {
         "migration.version",
         "kind",
         "table",
@@ -94,8 +94,8 @@ KNOWN = {
         "renew('old')",
         "renew('new')",
     },
-    "twobranch.indexer.catalog.photo_facts": {"_FILE", "_FROM", "condition"},
-    "twobranch.indexer.catalog.reader": {
+    "indexer.catalog.photo_facts": {"_FILE", "_FROM", "condition"},
+    "indexer.catalog.reader": {
         "TABLES[kind]",
         "_WITH_PHOTO[kind]",
         "DATE",
@@ -107,8 +107,8 @@ KNOWN = {
         "statement",
         "','.join('?' * len(some))",
     },
-    "twobranch.indexer.maintenance.salvage": {"table", "names", "common", "places", "index", "one.table"},
-    "twobranch.indexer.maintenance.integrity": {
+    "indexer.maintenance.salvage": {"table", "names", "common", "places", "index", "one.table"},
+    "indexer.maintenance.integrity": {
         "table",
         "condition",
         "column.name",
@@ -120,10 +120,16 @@ KNOWN = {
         "_DATE",
         "key[3]",
     },
-    "twobranch.indexer.maintenance.vacuum": {"name"},
-    "twobranch.indexer.catalog.vector_states": {"table"},
-    "twobranch.retrieval.evaluation.fused": {"TOKENIZER", "' || char(10) || '.join(NAMES)"},
-    "twobranch.indexer.catalog.fulltext": {"', '.join(FIELDS)", "TOKENIZER", "stale", "shadow", "places"},
+    "indexer.maintenance.vacuum": {"name"},
+    "indexer.catalog.vector_states": {"table"},
+    "indexer.catalog.fulltext": {
+        "', '.join(FIELDS)",
+        "TOKENIZER",
+        "stale",
+        "shadow",
+        "places",
+        "' || char(10) || '.join(fields)",  # some of FIELDS
+    },
 }
 
 

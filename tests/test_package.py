@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_imports import PARTS
 from tests.wheelphotos import wheel_photo
 from twobranch.embedding.model_folder import SHIPPED_MODELS
 
@@ -51,9 +52,8 @@ def names_in(built: Path) -> Iterator[tuple[str, set[str]]]:
 def test_a_wheel_has_one_package_and_all_of_it(built: Path) -> None:
     names = dict(names_in(built))["wheel"]
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"twobranch"}
-    parts = ("commands", "common", "embedding", "indexer", "retrieval", "server", "train")
     modules = {
-        f"twobranch/{path.relative_to(ROOT)}" for part in parts for path in (ROOT / part).rglob("*.py")
+        f"twobranch/{path.relative_to(ROOT)}" for part in PARTS for path in (ROOT / part).rglob("*.py")
     }
     assert modules - names == set()
     model = {
@@ -117,6 +117,5 @@ def test_the_list_of_packages_is_complete() -> None:
     """setup.cfg names them one by one, since the folders lie beside each other."""
     listed = (ROOT / "setup.cfg").read_text().partition("\npackages =\n")[2].partition("\n[")[0].split()
     listed = [name for name in listed if name.startswith("twobranch")]
-    folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("*/**/__init__.py")}
-    folders = {folder for folder in folders if folder.parts[0] not in ("twobranch", "tests", "benchmarks")}
+    folders = {path.parent.relative_to(ROOT) for part in PARTS for path in (ROOT / part).rglob("__init__.py")}
     assert set(listed) == {"twobranch"} | {f"twobranch.{'.'.join(folder.parts)}" for folder in folders}

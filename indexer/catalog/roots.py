@@ -40,5 +40,5 @@ def count_photos_by_root(session: Session) -> dict[int, int]:
 
     Roots without photos are missing.
     """
-    counts = select(Image.root_id, func.count()).group_by(Image.root_id)
-    return dict(session.execute(counts).tuples().all())
+    counts = select(Image.root_id, func.count().label("photos")).group_by(Image.root_id)
+    return {row.root_id: row.photos for row in session.execute(counts)}

@@ -108,7 +108,7 @@ def test_a_photo_that_went_to_two_places_moved_once(
 def test_very_many_copies(
     library: Path, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twobranch.indexer.update.photos._MAX_TWINS", 2)
+    monkeypatch.setattr("twobranch.indexer.update.photos._MAX_SAME", 2)
     for i in range(9):
         shutil.copy(photos / "red.png", photos / f"{i}.png")
     assert counts(index(library, photos, encoder, effort=in_batches(4))) == {

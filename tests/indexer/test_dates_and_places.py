@@ -170,7 +170,7 @@ def test_photos_and_captions_older_than_integers_are_indexed_and_found(
         fields = {"st_mtime_ns": -62_135_596_800 * NANOSECONDS}
         return real(os.stat_result(tuple(status)[:10], fields))
 
-    for module in ("disk.walk", "update.captions", "update.remembered", "update.changes"):
+    for module in ("disk.walk", "update.captions", "update.remembered"):
         monkeypatch.setattr(f"twobranch.indexer.{module}.written_ns", of_the_year_1)
     assert counts(index(library, photos, encoder, captions=file)) == {"added": 3, "encoded": 3}
     with SearchEngine.open(library, load=lambda model: encoder) as engine:  # type: ignore[arg-type,return-value]

@@ -26,7 +26,7 @@ def test_unknown_split_lists_those_there_are(tmp_path):
     )
     with pytest.raises(CaptionFileError, match=r"c\.csv.*'test'.*train \(1 images\), dev \(1 images\)"):
         corpus.in_split("test")
-    with pytest.raises(CaptionFileError, match="knows no splits"):
+    with pytest.raises(CaptionFileError, match="has no splits"):
         read_corpus(write(tmp_path, "t.txt", TOKEN)).in_split("train")
 
 

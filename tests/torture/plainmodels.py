@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ class Shifted(FakeEncoder):
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.roll(super().encode_pixels(pixels), self.shift, axis=1)
 
-    def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:  # type: ignore[override]
-        return np.roll(super().encode_texts(texts), self.shift, axis=1)
+    def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
+        return np.roll(super().encode_texts(texts, language), self.shift, axis=1)
 
 
 MODELS = {"fake-1": ("fake", 0), "fake-2": ("fake", 1), "other-1": ("other", 2)}

@@ -66,10 +66,10 @@ class LoggingEncoder(FakeEncoder):
             time.sleep(self._slow)
         return vectors
 
-    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
         for text in texts:
             os.write(self._log, f"{text}\n".encode())
-        return super().encode_texts(texts)
+        return super().encode_texts(texts, language)
 
 
 @dataclass(frozen=True)
