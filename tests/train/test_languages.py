@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import CaptionFileError
 from twobranch.common.progress import SILENT, Silent
-from twobranch.train.checkpoint import Checkpoint, load_checkpoint
+from twobranch.train.checkpoint import Checkpoint, TrainingContext, load_checkpoint
 from twobranch.train.data import CaptionedPhotos
 from twobranch.train.languages.data import (
     NONE,
@@ -188,9 +188,8 @@ def trained(checkpoint: Path, epochs: int = 6, progress: Silent = SILENT) -> Che
     train, dev = splits()
     preset = LanguagePreset(epochs=epochs, batch_size=16, encoder_rate=1e-3, branch_rate=1e-2)
     student = Student(weights(), 12)
-    return train_student(
-        student, train, [dev], preset, seed=1, checkpoint=checkpoint, settings={}, progress=progress
-    )
+    context = TrainingContext(1, checkpoint, {}, checkpoint.is_file(), progress)
+    return train_student(student, train, [dev], preset, context)
 
 
 def test_texts_find_their_photos(tmp_path: Path) -> None:

@@ -1,1 +1,4 @@
-"""A second text tower, for other languages than English, into the space of a finished model."""
+"""A second text tower for other languages than English.
+
+It maps texts into the space of a finished model.
+"""

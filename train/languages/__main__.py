@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def language_options(options: argparse.Namespace) -> LanguageOptions:
-    """What was chosen on the command line."""
+    """Return the options chosen on the command line."""
     return LanguageOptions(
         options.model,
         tuple(map(CorpusPlace, options.captions, options.images)),
@@ -49,7 +49,10 @@ def language_options(options: argparse.Namespace) -> LanguageOptions:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """The command that trains this tower, with paths from the folder of the data on."""
+    """Return the command that trains this tower.
+
+    Its paths begin at the folder of the data.
+    """
     words = ["python -m twobranch.train.languages MODEL"]
     for captions, images in zip(options.captions, options.images, strict=True):
         words.append(f"--captions {_short(captions)} --images {_short(images)}")
@@ -64,7 +67,7 @@ def _short(path: Path) -> str:
 
 
 def main() -> None:
-    """Train the tower, write it into the model folder, and print its path."""
+    """Train the tower and print its path."""
     parser = argparse.ArgumentParser(
         prog="python -m twobranch.train.languages", description=add_languages.__doc__
     )

@@ -1,4 +1,4 @@
-"""The part of a model card, and of its notice, about other languages."""
+"""Other languages in a model card and its notice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ LANGUAGE_ORIGIN = (
 
 
 def language_section(config: ModelConfig) -> str:
-    """Return the section with the dev figures of each language; "" for a model of English alone."""
+    """Return the section with the dev figures of each language.
+
+    It is empty for a model that reads English only.
+    """
     if not config.languages:
         return ""
     rows = [

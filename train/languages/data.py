@@ -1,4 +1,4 @@
-"""What the tower for other languages is trained and measured on."""
+"""Training and dev texts in other languages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ ENGLISH = "en"
 
 @dataclass(frozen=True)
 class Sentence:
-    """A text in any language, the English text that means the same, and the photo that it describes."""
+    """A text in any language, with its targets.
+
+    They are an English text of the same meaning and the photo it describes, where there are any.
+    """
 
     text: str
     language: str
@@ -32,7 +35,10 @@ class Sentence:
 
 @dataclass(frozen=True)
 class TrainingTexts:
-    """Texts with their targets: rows among ``english`` and among the photos, ``NONE`` where there is none."""
+    """Texts with their targets.
+
+    These are rows among ``english`` and among the photos, ``NONE`` without one.
+    """
 
     texts: tuple[str, ...]
     english: tuple[str, ...]  # each once
@@ -57,7 +63,10 @@ class TrainingTexts:
 
 @dataclass(frozen=True)
 class DevTexts:
-    """Dev texts of one language about the photos of one source: ``texts[j]`` describes ``items[j]``."""
+    """Dev texts of one language about photos of one source.
+
+    ``texts[j]`` describes ``items[j]``.
+    """
 
     language: str
     source: str
@@ -67,9 +76,9 @@ class DevTexts:
 
 
 def read_parallel(path: Path) -> list[Mapping[str, str]]:
-    """The lines of a table of translations: ``flickr_id``, ``en`` and one column for each other language.
+    """Read a table of translations.
 
-    Raises ``CaptionFileError``.
+    Its columns are ``flickr_id``, ``en`` and one for each other language. Raises ``CaptionFileError``.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -84,8 +93,9 @@ def read_parallel(path: Path) -> list[Mapping[str, str]]:
 def parallel_sentences(
     lines: Sequence[Mapping[str, str]], train: CaptionedPhotos, dev: CaptionedPhotos
 ) -> list[Sentence]:
-    """Every translation as a sentence, towards its English text; lines about dev photos are left out.
+    """Return every translation, with its English text as the target.
 
+    Lines about dev photos are left out.
     A photo's Flickr number is the first part of its file name.
     """
     rows = {_flickr_id(photo): row for row, photo in enumerate(train.photos)}
@@ -111,7 +121,10 @@ def english_sentences(train: CaptionedPhotos) -> list[Sentence]:
 def query_sentences(
     path: Path, part: CaptionedPhotos, languages: Sequence[str] | None = None
 ) -> list[Sentence]:
-    """The ``other_languages`` of photos in a Karpathy JSON file, each with an English query of the photo."""
+    """Read the ``other_languages`` of photos in a Karpathy JSON file.
+
+    The target of each is an English query about the same photo.
+    """
     photos = {photo.name: row for row, photo in enumerate(part.photos)}
     english: dict[int, str] = {}
     for text, item, kind in zip(part.texts, part.items.tolist(), part.kinds, strict=True):

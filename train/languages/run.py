@@ -1,4 +1,4 @@
-"""A finished model and texts in other languages in, its second text tower out."""
+"""Adding a second text tower to a finished model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from twobranch.common.errors import UserError
 from twobranch.common.progress import Progress
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import sha256_file, write_config
+from twobranch.train.checkpoint import TrainingContext
 from twobranch.train.data import CaptionedPhotos, joined, training_and_dev
 from twobranch.train.features import image_features, text_features
 from twobranch.train.languages.data import (
@@ -40,7 +41,7 @@ from twobranch.train.sides.class_names import imagenet_class_names
 
 @dataclass(frozen=True)
 class LanguageOptions:
-    """What a person chose on the command line."""
+    """The options of the command line."""
 
     model: str
     corpora: tuple[CorpusPlace, ...]  # that the model was trained on
@@ -54,7 +55,7 @@ class LanguageOptions:
 
 @dataclass(frozen=True)
 class LanguageCorpus:
-    """The photos of all corpora, and what is said about them in all languages."""
+    """The photos of all corpora, and the texts in all languages."""
 
     train: CaptionedPhotos
     dev: CaptionedPhotos
@@ -64,7 +65,9 @@ class LanguageCorpus:
 
 
 def add_languages(options: LanguageOptions, progress: Progress) -> Path:
-    """Train the tower, write it into the model folder, and return the folder. Raises ``UserError``.
+    """Train the tower and write it into the model folder. Raises ``UserError``.
+
+    Returns the folder.
 
     The checkpoint lies in the cache; a run that was stopped goes on when it is started again.
     """
@@ -102,10 +105,7 @@ def add_languages(options: LanguageOptions, progress: Progress) -> Path:
         split,
         dev,
         options.preset,
-        seed=options.seed,
-        checkpoint=checkpoint,
-        settings=settings,
-        progress=progress,
+        TrainingContext(options.seed, checkpoint, settings, checkpoint.is_file(), progress),
     )
     student.load_state_dict(state.best)
     names = write_student(student.eval(), words, encoder.folder)
@@ -184,7 +184,10 @@ def _write_config(
     names: Sequence[str],
     settings: Mapping[str, Any],
 ) -> None:
-    """Enter the tower, and what it reaches on dev as it will be used, into the model's configuration."""
+    """Enter the tower and its dev figures into the configuration.
+
+    They are measured with the files in the folder.
+    """
     files = {name: sha256_file(encoder.folder / name) for name in names}
     config = replace(
         encoder.config,

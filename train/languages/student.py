@@ -1,4 +1,7 @@
-"""multilingual-e5-small with fewer word pieces, and a branch of its own into the space of a model."""
+"""multilingual-e5-small with fewer word pieces and a branch.
+
+The branch leads into the space of a finished model.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ _FROZEN_LAYERS = 6  # of 12: without their gradients a step takes two thirds of 
 
 
 def chosen_pieces(weights: E5Weights, texts: Sequence[str], n: int = PIECES) -> list[int]:
-    """The rows of the word pieces to keep, in order: what ``texts`` use, single characters, the likeliest."""
+    """Return the rows of the word pieces to keep, in order.
+
+    They are those that ``texts`` use, single characters, and the likeliest others.
+    """
     latin = latin_pieces(weights)
     of_texts = tokenizer(weights.keep(latin)).encode_batch(list(texts))
     kept = {latin[row] for encoding in of_texts for row in encoding.ids}
@@ -37,7 +43,10 @@ def chosen_pieces(weights: E5Weights, texts: Sequence[str], n: int = PIECES) -> 
 
 
 class Student(nn.Module):
-    """Token ids to (N, D) unit rows: the sentence encoder, its upper layers trained, and a branch."""
+    """Token ids to (N, D) unit rows.
+
+    It is the sentence encoder, of which the upper layers are trained, and a branch.
+    """
 
     scale: Tensor
 
@@ -50,7 +59,10 @@ class Student(nn.Module):
             layer.requires_grad_(True)
 
     def forward(self, sentences: Sequence[Sequence[int]]) -> Tensor:
-        """(N, D) unit rows of N sentences; those of like length are encoded together."""
+        """Encode N sentences as (N, D) unit rows.
+
+        Sentences of similar length are encoded together.
+        """
         order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
         features = []
         for start in range(0, len(order), SENTENCES_AT_A_TIME):
@@ -70,7 +82,10 @@ class Student(nn.Module):
         return torch.cat(blocks).numpy()
 
     def groups(self, encoder_rate: float, branch_rate: float) -> list[dict[str, Any]]:
-        """The trained parameters for an optimiser; ``peak`` is the highest learning rate of each group."""
+        """Return the trained parameters for an optimiser.
+
+        ``peak`` is the highest learning rate of each group.
+        """
         trained = [p for p in self.encoder.parameters() if p.requires_grad]
         return [
             {"params": trained, "peak": encoder_rate},
@@ -79,14 +94,20 @@ class Student(nn.Module):
 
 
 def token_ids(words: Any, texts: Sequence[str]) -> list[list[int]]:
-    """The ids of each text, begin and end marks included, by a tokenizer of ``e5weights``."""
+    """Return the token ids of each text, with both marks.
+
+    ``words`` is a tokenizer of ``e5weights``.
+    """
     words.enable_truncation(MAX_TOKENS)
     words.no_padding()
     return [encoding.ids for encoding in words.encode_batch(list(texts))]
 
 
 def write_student(student: Student, words: Any, folder: Path) -> list[str]:
-    """Write tower and tokenizer into a model folder; the names of the files."""
+    """Write tower and tokenizer into a model folder.
+
+    Returns the names of the files.
+    """
     tower = SentenceTower(student.encoder, student.branch, student.scale)
     write_text_tower(tower, folder / TEXT_TOWER_LANGUAGES)
     words.save(str(folder / TOKENIZER_LANGUAGES), pretty=False)
