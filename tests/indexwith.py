@@ -29,9 +29,11 @@ class Slow(FakeEncoder):
 
 
 def _is_stopped() -> bool:
-    """Whether this process was told to end: then the thread that waits for that, ``_obey``, has ended. The
-    main thread hears of it only when a photo that it waits for is there."""
-    return not any("_obey" in thread.name for thread in threading.enumerate())
+    """True if this process was told to end: the thread that waits for that has ended.
+
+    The main thread hears of it only when a photo that it waits for is there.
+    """
+    return not any("_stop_when_closed" in thread.name for thread in threading.enumerate())
 
 
 def fake(library: Path) -> FakeEncoder:
