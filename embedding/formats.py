@@ -155,7 +155,7 @@ def _silence_libtiff() -> None:
 
     with suppress(AttributeError, OSError, TypeError):
         # Symbols are looked up in the libraries the module is linked with, so this finds Pillow's libtiff.
-        silence = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        silence = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler  # type: ignore[attr-defined]
         silence.argtypes, silence.restype = [ctypes.c_void_p], ctypes.c_void_p
         silence(None)
 

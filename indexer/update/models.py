@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twobranch.embedding.encoder import Device, Encoder
+from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import Variant
+from twobranch.embedding.tower import Device
 from twobranch.indexer.catalog.tables import library_model
 
 

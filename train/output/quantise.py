@@ -94,7 +94,7 @@ def int8_rsum(
     return {RSUM_INT8: dev_metrics(encoder.encode_images(dev.photos), texts[rows], dev)["rsum"]}
 
 
-class _Photos(CalibrationDataReader):
+class _Photos(CalibrationDataReader):  # type: ignore[misc]
     """Training photos one by one, as inputs of the tower."""
 
     def __init__(self, photos: Sequence[Path], size: int) -> None:

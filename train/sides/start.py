@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -99,7 +100,7 @@ def _initializers(path: Path) -> Tensors:
     return {name: torch.from_numpy(np.array(values)) for name, values in weights.items()}
 
 
-def _scale(raw: dict[str, NDArray], name: str) -> NDArray[np.float32]:
+def _scale(raw: dict[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
     """Return the float32 scales of an int8 matrix.
 
     They may be stored in 16 bits.
