@@ -96,7 +96,7 @@ def search(
     Examples:
       twobranch search "red car on a street"
       twobranch search ./pool.jpg + "2:golden retriever" - fruit
-      twobranch search beach --after 2023-06 --before 2023-09 --camera 'Pixel*'
+      twobranch search beach --after 2023-06 --before 2023-09 --camera Pixel
       twobranch search --near 48.85,2.35 --within 20km --portrait
       twobranch search "a dog" --path 'holiday/**' --sort date
       twobranch search --like 3 --unlike 1               the last search, refined

@@ -62,7 +62,7 @@ NotPathGlobs = Annotated[
     SETTABLE,
 ]
 Cameras = Annotated[
-    list[str] | None, typer.Option(help="Only this camera, such as 'Pixel*'.", metavar="GLOB"), SETTABLE
+    list[str] | None, typer.Option(help="Only this camera, such as Pixel.", metavar="GLOB"), SETTABLE
 ]
 Near = Annotated[
     str | None,

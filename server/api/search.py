@@ -40,7 +40,7 @@ class FilterParameters(BaseModel):
     before: str | None = Field(None, description="Taken before that.", examples=["2023-09-15"])
     path: list[str] = Field([], description="Files or folders of this name.", examples=[["holiday/**"]])
     not_path: list[str] = Field([], description="None of these.", examples=[["raw"]])
-    camera: list[str] = Field([], description="Cameras.", examples=[["Pixel*"]])
+    camera: list[str] = Field([], description="Cameras.", examples=[["Pixel"]])
     near: str | None = Field(None, description="Taken near latitude,longitude.", examples=["48.85,2.35"])
     within: str | None = Field(None, description="How near; 10km if not given.", examples=["20km"])
     shape: Shape | None = None
