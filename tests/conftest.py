@@ -16,19 +16,14 @@ MARKS = (
     ("torture/*", "torture"),
     ("test_cli*.py", "cli"),
     ("test_privacy.py", "cli"),
-    # real servers and whole applications over a library
-    ("server/test_evaluations.py", "slow"),
-    ("server/test_explorer.py", "slow"),
-    ("server/test_facets.py", "slow"),
-    ("server/test_indexing.py", "slow"),
-    ("server/test_photos.py", "slow"),
-    ("server/test_products.py", "slow"),
-    ("server/test_protocol.py", "slow"),
-    ("server/test_searching.py", "slow"),
-    ("server/test_swapped.py", "slow"),
-    ("server/test_thumbnails.py", "slow"),
-    ("server/test_uploads.py", "slow"),
-    ("server/test_watch_beside.py", "slow"),
+    # servers over a library, builds of the package, the same search by two ways
+    ("server/*", "slow"),
+    ("test_package.py", "slow"),
+    ("test_one_answer.py", "slow"),
+    # many whole libraries, or many runs over one
+    ("indexer/test_schematext.py", "slow"),
+    ("indexer/test_states.py", "slow"),
+    ("indexer/test_compare.py::test_status_says_what_the_next_index_does", "slow"),
     # pretrained networks, thousands of vectors, files of many megapixels, real time that passes
     ("embedding/test_backbones.py", "slow"),
     ("indexer/test_badphotos.py::test_what_cannot_be_read_is_listed_with_the_reason*bomb*", "slow"),
