@@ -28,6 +28,8 @@ _LETTERS = 0.2  # weight of the letters of an unknown word, against a listed wor
 _ENGLISH_FIRST = 1.5  # log10 odds: most queries are English, and names are in no list or in all
 _NAME = 3.0  # log10 odds of a single word in no list
 _COMMON = 10**-4.6  # a single word at least this frequent in English is English, for example "hat"
+# A caption may be a book, or one word of a million letters; the towers read 64 pieces of it.
+_MOST_WORDS, _MOST_LETTERS = 64, 64
 
 _WORD = re.compile(r"[^\W\d_]+")
 _BEGIN, _END = "\x02", "\x03"  # mark the ends of a word before its trigrams are taken
@@ -35,7 +37,7 @@ _BEGIN, _END = "\x02", "\x03"  # mark the ends of a word before its trigrams are
 
 def language_of(text: str) -> str:
     """Return the code of the likeliest language. English for a text that gives no evidence."""
-    found = words(text)
+    found = [word[:_MOST_LETTERS] for word in words(text)[:_MOST_WORDS]]
     total = np.zeros(len(LANGUAGES))
     total[0] = _ENGLISH_FIRST
     if len(found) == 1:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from twobranch.embedding import language
 from twobranch.embedding.language import LANGUAGES, frequency, is_word, language_of, trigrams, words
 
 
@@ -42,6 +44,17 @@ def test_the_letters_of_an_unknown_word_tell_too() -> None:
     compound = "sonnenuntergangsspaziergang"
     assert not any(is_word(compound, language) for language in LANGUAGES)
     assert language_of(f"langer {compound}") == "de"
+
+
+def test_a_book_is_told_by_its_beginning_and_a_long_word_by_its_first_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_up = []
+    monkeypatch.setattr(
+        language, "_evidence", lambda word: looked_up.append(word) or np.zeros(len(LANGUAGES))
+    )
+    language_of(f"{'x' * 100_000} " + "hund " * 100_000)
+    assert len(looked_up) == 64 and max(map(len, looked_up)) == 64
 
 
 def test_words_and_trigrams() -> None:
