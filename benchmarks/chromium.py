@@ -15,6 +15,6 @@ def chromium_path() -> str | None:
 
 
 def chromium_arguments() -> list[str]:
-    """What it needs as root, as whom containers run: its sandbox refuses to work then."""
+    """Return the arguments for root, under which its sandbox refuses to work."""
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     return ["--no-sandbox", "--disable-dev-shm-usage"] if as_root else []

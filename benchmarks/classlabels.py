@@ -27,7 +27,7 @@ def caption_words(texts: Iterable[str]) -> str:
 
 
 def naming_group(name: str, haystack: str) -> str:
-    """How far captions name a class: its whole name ("named"), some word of it ("partly"), or "never".
+    """Return how captions name a class: its whole name ("named"), some word of it ("partly"), or "never".
 
     A word matches exactly, in singular or plural. ``haystack`` is what ``caption_words`` gave.
     """

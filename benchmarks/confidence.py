@@ -1,4 +1,4 @@
-"""How far confidence can be trusted: ``python -m benchmarks.confidence MODEL --captions F --images DIR``.
+"""Reliability of confidence: ``python -m benchmarks.confidence MODEL --captions F --images DIR``.
 
 Cross-fitted: fitted on one half of the photos, measured with the questions of the other half, and the other
 way round. The fit has met no photo and no caption of the questions it is measured on, in any role; the

@@ -1,4 +1,4 @@
-"""How many copies `duplicates` finds, and what else: ``python -m benchmarks.duplicates --images DIR``.
+"""Copies that `duplicates` finds, and false ones: ``python -m benchmarks.duplicates --images DIR``.
 
 Of some photos in the folder copies are made, kind by kind (seeded), and indexed beside all its photos. Photos
 are halved: thresholds are chosen on the copies of the first half, the tables are of the second. Prints
@@ -88,7 +88,7 @@ def brightened(factor: float) -> Make:
 
 
 def sent(photo: Picture, rng: random.Random) -> Picture:
-    """What a messenger makes of it: cropped, halved, and saved at a low quality."""
+    """Return a photo as a messenger sends it: cropped, halved, at a low quality."""
     return resized(0.5)(cropped(0.03)(photo, rng), rng)
 
 
@@ -204,7 +204,7 @@ def halves(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def candidate_table(copies: Copies, first: NDArray[np.int64]) -> None:
-    """What share of copies of the first half is above a cosine, and how many pairs of photos."""
+    """Print the share of copies above a cosine, and the number of pairs."""
     photos = copies.rows(copies.photos)
     scores = (photos @ photos.T)[np.triu_indices(len(photos), 1)]
     print(f"\nCandidates, copies of the first half; {len(photos):,} photos\n")
@@ -264,7 +264,7 @@ def kinds_table(
 def folding_table(
     copies: Copies, encoder: Encoder, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> None:
-    """What folds, of copies and of the hits of a search among photos that are all different."""
+    """Print the copies and the different photos that are collapsed."""
     photos = copies.rows(copies.photos)
     asked = encoder.encode_texts(TRIAL_QUERIES)
     best = np.argsort(-(asked @ photos.T), axis=1)[:, : 2 * TOP]

@@ -1,4 +1,4 @@
-"""What liking one hit, and disliking another, does to the others.
+"""The effect of feedback on the other hits.
 
     python -m benchmarks.feedback --captions FILE --images DIR
 
@@ -41,7 +41,7 @@ _NOT_TOPICS = frozenset(
 
 @dataclass(frozen=True)
 class Wish:
-    """What is typed, and the photos that are meant."""
+    """A typed query, and the photos it means."""
 
     word: str
     meant: NDArray[np.bool_]  # (N,)

@@ -56,7 +56,7 @@ def write_photos(folder: Path, width: int, height: int, n: int) -> None:
 
 
 def rate(n: int, work: Callable[[], object]) -> float:
-    """How many of ``n`` a second."""
+    """Return the rate of ``n`` per second."""
     started = time.perf_counter()
     work()
     return n / (time.perf_counter() - started)
@@ -71,7 +71,7 @@ def index(photos: Path) -> tuple[float, float]:
 
 
 def plain_loop(paths: Sequence[Path], backbone: torch.nn.Module, size: int) -> None:
-    """What this project is compared with. The branch is left out: it is nothing beside the backbone."""
+    """The backbone in PyTorch, without the branch, whose cost is negligible."""
     transform = transforms.Compose([transforms.Resize((size, size)), transforms.PILToTensor()])
     with sqlite3.connect(":memory:") as connection, torch.inference_mode():
         connection.execute("CREATE TABLE photos (path TEXT, vector BLOB)")

@@ -21,7 +21,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Load:
-    """What to ask for, one after the other, until one of the limits is reached."""
+    """Requests to send one after the other, until a limit is reached."""
 
     port: int
     targets: Sequence[str]  # path and query
@@ -33,7 +33,7 @@ class Load:
 
 @dataclass
 class Answers:
-    """What came back."""
+    """The answers."""
 
     milliseconds: list[float] = field(default_factory=list)  # of each that was answered with 200
     errors: int = 0
@@ -111,7 +111,7 @@ async def _connection(
 
 
 def _length(head: bytes) -> int:
-    """How many bytes follow these headers."""
+    """Return the number of bytes that follow these headers."""
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":

@@ -175,7 +175,7 @@ def searches(texts: Sequence[str]) -> list[str]:
 
 
 def apart(measure: Callable[..., float], *about: Any) -> float:
-    """What a function measures in a new process, which has all the settings of this one's environment."""
+    """Return what a function measures in a new process with this environment."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(measure, *about).result()
 

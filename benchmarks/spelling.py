@@ -1,4 +1,4 @@
-"""How often `retrieval.spelling` puts a word of real captions right, or asks about it.
+"""Rate at which `retrieval.spelling` changes words of real captions, or asks about them.
 
     python -m benchmarks.spelling CAPTIONS [--sample 60]
 

@@ -46,7 +46,7 @@ LABELLERS = ("efficientnet-lite0", "efficientnet-lite1")
 
 @dataclass(frozen=True)
 class Query:
-    """What is typed, and by judgement what is right."""
+    """A typed query, and the photos judged right."""
 
     text: str
     words: str  # those it tests, as a regular expression

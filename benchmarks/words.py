@@ -1,4 +1,4 @@
-"""What words beside the pixels do for search, by ways to fuse the two rankings; and what they cost.
+"""Quality and cost of words beside pixels, by ways to fuse both rankings.
 
     python -m benchmarks.words quality LIBRARY --split train
     python -m benchmarks.words cost LIBRARY --photos 100000
