@@ -51,8 +51,19 @@ def _only_command(arguments: Sequence[str]) -> str | None:
     return None if completing or has_config(library) else name
 
 
+def _restart_in_utf_8() -> None:
+    """Start again in UTF-8 mode if names are read as ASCII.
+
+    Python reads them so in the C locale with that mode switched off. Other letters of an argument are lost:
+    ``--path`` lets everything through, and a photo whose name has them cannot be opened.
+    """
+    if sys.getfilesystemencoding() == "ascii" and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def main() -> None:
     """Run the console command ``twobranch``."""
+    _restart_in_utf_8()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # File names may not be UTF-8, and the terminal may not be able to show them.

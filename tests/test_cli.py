@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fakes import write_photo
+from tests.fakes import write_photo, write_photos
 from tests.wheelphotos import wheel_photo
 from twobranch.embedding.encoder import Encoder
 
@@ -269,6 +269,26 @@ def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
         [sys.executable, str(ROOT / "cli.py"), "search", "red", "--paths"], capture_output=True, cwd=tmp_path
     )
     assert result.stdout == os.fsencode(tmp_path / "photos" / name) + b"\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="this system has no such locale")
+def test_names_in_the_c_locale(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", {"家族/red.png": "red", "other/blue.png": "blue"})
+    run("index", "photos", cwd=tmp_path)
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    red, blue = tmp_path / "photos/家族/red.png", tmp_path / "photos/other/blue.png"
+    for arguments, expected in (
+        (["--path", "家族"], red),
+        (["--not-path", "家族"], blue),
+        ([red, "--path", "other"], blue),
+    ):
+        found = subprocess.run(
+            [sys.executable, str(ROOT / "cli.py"), "search", "--paths", *map(str, arguments)],
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, **ascii_only},
+        )
+        assert (found.stderr, found.stdout.decode()) == (b"", f"{expected}\n")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(place: Path) -> None:
