@@ -56,10 +56,11 @@ def train(
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model on captioned photos (needs the extra: pip install 'twobranch[train]').
+    """Train a model of your own on captioned photos.
 
-    Ctrl-C leaves the best model so far as a complete folder; --resume goes on where it was. A corpus without
-    a dev split gives up a tenth of its photos to choose the best epoch; a test split is never read.
+    Needs the extra: pip install 'twobranch[train]'. Ctrl-C leaves the best model so far as a complete folder;
+    --resume goes on where it was. A corpus without a dev split gives up a tenth of its photos to choose the
+    best epoch; a test split is never read.
 
     \b
     Examples:
