@@ -97,6 +97,8 @@ def index(
         progress=options.progress(),
     )
     _print_report(report, library, encoder, as_json=as_json)
+    if report.read_none_of_named:
+        raise typer.Exit(1)
 
 
 def _encoder(

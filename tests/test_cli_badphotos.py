@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -53,3 +54,16 @@ def test_a_damaged_tiff_is_one_line_that_names_it(tmp_path: Path) -> None:
     failed = [line for line in lines if line.startswith("failed: ")]
     assert failed and all(".tif: damaged (" in line for line in failed)
     assert not [line for line in lines if "Decode" in line]
+
+
+def test_photos_of_which_none_can_be_read_are_a_mistake(tmp_path: Path) -> None:
+    write_photo(tmp_path / "good.png", "red")
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"no photo")
+    failed = run("index", "a.jpg", cwd=tmp_path, code=1)
+    assert failed.stderr == f"failed: {tmp_path / 'a.jpg'}: not an image, or damaged at its beginning\n"
+    run("index", "a.jpg", cwd=tmp_path, code=1)
+    report = json.loads(run("index", "a.jpg", "b.jpg", "--json", cwd=tmp_path, code=1).stdout)
+    assert [Path(failure["path"]).name for failure in report["failed"]] == ["a.jpg", "b.jpg"]
+    run("index", "a.jpg", "good.png", cwd=tmp_path)
+    run("index", ".", cwd=tmp_path)  # one bad photo in a folder is no mistake

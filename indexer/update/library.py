@@ -76,9 +76,18 @@ class IndexReport:
     captions_without_image: int  # in the whole library, of captions that name a photo
     seconds: float
     warnings: tuple[str, ...]
+    named_photos_only: bool = False  # no folder was given
+
+    @property
+    def read_none_of_named(self) -> bool:
+        """True if all that was given are photos, and every one failed."""
+        good = self.added + self.updated + self.moved + self.removed + self.unchanged
+        return self.named_photos_only and bool(self.failed) and not good
 
     @classmethod
-    def of(cls, stats: RunStats, captions_without_image: int, seconds: float) -> IndexReport:
+    def of(
+        cls, stats: RunStats, captions_without_image: int, seconds: float, *, named_photos_only: bool
+    ) -> IndexReport:
         """Return the report of a run from its counts.
 
         ``captions_without_image`` counts the whole library.
@@ -96,6 +105,7 @@ class IndexReport:
             captions_without_image=captions_without_image,
             seconds=seconds,
             warnings=tuple(stats.warnings),
+            named_photos_only=named_photos_only,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -170,7 +180,9 @@ def update_library(
             for kind in GALLERIES:
                 update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
         remember_run(catalog, stats)
-    return IndexReport.of(stats, without_image, time.monotonic() - started)
+    photos_only = bool(targets) and all(folder_of(target) != target for target in targets)
+    seconds = time.monotonic() - started
+    return IndexReport.of(stats, without_image, seconds, named_photos_only=photos_only)
 
 
 @dataclass(frozen=True)
