@@ -13,6 +13,7 @@ from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from twobranch.common.paths import is_folder
 from twobranch.embedding.formats import IMAGE_SUFFIXES, missing_extra
 from twobranch.indexer.disk.availability import drives_away, is_same_folder
 from twobranch.indexer.disk.relative_paths import covers
@@ -40,6 +41,7 @@ class Scan:
     left_out: Mapping[str, int] = field(default_factory=dict)  # number of photos by the extra they need
     drives: frozenset[str] = frozenset()  # folders where another drive is mounted
     away: frozenset[str] = frozenset()  # folders whose drive is disconnected; included in `unreadable`
+    links: tuple[str, ...] = ()  # links to folders, which were not followed
     empty_root: bool = False  # the drive of the root may be disconnected; then "" is in `unreadable`
 
 
@@ -53,10 +55,10 @@ def scan(
     """Find the photo files in ``root/below`` and its subfolders, sorted by name.
 
     ``rules`` say what is skipped; ``only``, if given, holds the paths relative to ``root`` that count. Links
-    to folders are not followed (they can make loops), links to files are. A pipe or a broken link with a
-    photo's name is found too, and reading it reports the error. A folder that cannot be listed is reported,
-    not raised. The same holds for one of ``drives``, folders where another drive was mounted, that is missing
-    or empty now.
+    to folders are listed but not followed (they can make loops), links to files are followed. A pipe or a
+    broken link with a photo's name is found too, and reading it reports the error. A folder that cannot be
+    listed is reported, not raised. The same holds for one of ``drives``, folders where another drive was
+    mounted, that is missing or empty now.
     """
     walk = _Walk(root, rules, only)
     unreadable: list[str] = []
@@ -71,7 +73,7 @@ def scan(
     mounted = frozenset(walk.mounted)
     away = drives_away(here, mounted, frozenset(walk.filled))
     unreadable += sorted(away - set(unreadable))
-    return Scan(walk.files, tuple(unreadable), walk.left_out, mounted, away)
+    return Scan(walk.files, tuple(unreadable), walk.left_out, mounted, away, tuple(walk.links))
 
 
 class _Walk:
@@ -85,6 +87,7 @@ class _Walk:
         self.left_out: Counter[str] = Counter()  # number of photos by the extra they need
         self.mounted: set[str] = set()  # folders where another drive begins
         self.filled: set[str] = set()  # folders with anything in them
+        self.links: list[str] = []  # links to folders
 
     def visit(self, folder: str) -> list[str]:
         """Add the photos of one folder and return its sorted subfolders.
@@ -109,8 +112,11 @@ class _Walk:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 subfolders.append(name)
-            elif is_photo_name(entry.name) and (self._only is None or name in self._only):
-                self._add(entry, name, path, before)
+            elif is_photo_name(entry.name):
+                if self._only is None or name in self._only:
+                    self._add(entry, name, path, before)
+            elif entry.is_symlink() and is_folder(Path(entry.path)):
+                self.links.append(name)
         return subfolders
 
     def _add(self, entry: os.DirEntry[str], name: str, folder: Path, before: os.stat_result) -> None:

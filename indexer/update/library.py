@@ -76,6 +76,7 @@ class IndexReport:
     captions_without_image: int  # in the whole library, of captions that name a photo
     seconds: float
     warnings: tuple[str, ...]
+    skipped_links: tuple[str, ...] = ()  # links to folders outside of the library's
     named_photos_only: bool = False  # no folder was given
 
     @property
@@ -105,6 +106,7 @@ class IndexReport:
             captions_without_image=captions_without_image,
             seconds=seconds,
             warnings=tuple(stats.warnings),
+            skipped_links=tuple(stats.skipped_links),
             named_photos_only=named_photos_only,
         )
 
@@ -123,6 +125,7 @@ class IndexReport:
             "captions_added": self.captions_added,
             "captions_without_image": self.captions_without_image,
             "seconds": round(self.seconds, 2),
+            "skipped_links": list(self.skipped_links),
         }
 
 
@@ -272,6 +275,7 @@ def _index_targets(
     jobs: list[Job] = []
     drives_now = dict(drives)
     left_out: Counter[str] = Counter()
+    links: list[Path] = []
     empty: list[Scope] = []
     for group in by_root(every):
         scope, scanned = group[0].scope, [ScannedScope(place, _scan(run, place)) for place in group]
@@ -281,11 +285,13 @@ def _index_targets(
         run.stats.unchanged += plan.unchanged
         for one in scanned:
             left_out.update(one.scan.left_out)
+            links += [scope.root / link for link in one.scan.links]
             known = drives_now.get(scope.root_id, frozenset())
             drives_now[scope.root_id] = drives_after(known, one.place.scope, one.scan)
         if any(one.scan.empty_root for one in scanned):
             empty.append(scope)
     _keep_drives(run, drives, drives_now)
+    _report_links(run, links)
     for extra, count in left_out.items():
         files = "1 file is" if count == 1 else f"{count:,} files are"
         run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
@@ -348,6 +354,15 @@ def _keep_drives(run: Run, before: Mapping[int, frozenset[str]], now: Mapping[in
     if {id: folders for id, folders in now.items() if folders} != before:
         with run.catalog.session(write=True) as session:
             store_drives(session, now)
+
+
+def _report_links(run: Run, links: Sequence[Path]) -> None:
+    """Count links to folders outside of the library's."""
+    roots = known_roots(run.catalog)
+    for link in links:
+        folder = link.resolve()
+        if not any(folder.is_relative_to(root) for root in roots):
+            run.stats.skipped_links.append(str(link))
 
 
 def _warn_of_what_stays(run: Run, empty: Sequence[Scope]) -> None:

@@ -68,6 +68,7 @@ class RunStats:
     unchanged: int = 0
     failed: list[Failure] = field(default_factory=list)
     unreachable: int = 0
+    skipped_links: list[str] = field(default_factory=list)  # absolute paths of links to folders
     encoded: int = 0
     encoding_seconds: float = 0.0
     captions_added: int = 0

@@ -151,6 +151,10 @@ def index_text(report: IndexReport, model: str, library: Path) -> str:
         lines.insert(
             1, f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo"
         )
+    if report.skipped_links:
+        first, n = report.skipped_links[0], len(report.skipped_links)
+        links = "1 link to a folder" if n == 1 else f"{n:,} links to folders"
+        lines.append(f"{links} not followed: {first}{' …' if n > 1 else ''}; name one as PATH to index it")
     return "\n".join(lines)
 
 

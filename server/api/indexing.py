@@ -54,6 +54,7 @@ class IndexReport(BaseModel):
     captions_added: int
     captions_without_image: int
     seconds: float
+    skipped_links: list[str] = Field(description="Links to folders, which were not followed.")
 
 
 class IndexState(BaseModel):

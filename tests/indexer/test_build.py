@@ -23,6 +23,7 @@ from twobranch.indexer.catalog.tables import (
     ImageVector,
 )
 from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.display.tables import index_text
 
 # --- what changed ---------------------------------------------------------------------------------
 
@@ -232,6 +233,25 @@ def test_what_cannot_be_listed_is_kept(
     assert "photos/locked/deep/b.png" in images(library)
     (warning,) = report.warnings
     assert str(photos / "locked") in warning and progress.warnings == [warning]
+
+
+def test_links_to_folders_are_reported_until_they_are_named(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    write_photo(photos.parent / "other/white.png", "white")
+    links = (photos / "a", photos / "b")
+    for link in links:
+        link.symlink_to(photos.parent / "other")
+    (photos / "loop").symlink_to(photos)  # its photos are in the library
+    report = index(library, photos, encoder)
+    assert report.skipped_links == tuple(map(str, links))
+    assert report.as_json()["skipped_links"] == list(map(str, links))
+    line = f"2 links to folders not followed: {links[0]} …; name one as PATH to index it"
+    assert line in index_text(report, "fake", library)
+    report = index(library, links[0], encoder)
+    assert counts(report) == {"added": 1, "encoded": 1}
+    assert index(library, photos, encoder).skipped_links == ()
+    assert "not followed" not in index_text(report, "fake", library)
 
 
 def test_excluded_photos_leave_the_library(library: Path, photos: Path, encoder: FakeEncoder) -> None:

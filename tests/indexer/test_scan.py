@@ -47,7 +47,19 @@ def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path: Path
     (tmp_path / "sub/loop").symlink_to(tmp_path)
     (tmp_path / "loop.jpg").symlink_to(tmp_path)
     (tmp_path / "link.jpg").symlink_to(tmp_path / "sub/a.jpg")
-    assert list(scan(tmp_path).files) == ["link.jpg", "loop.jpg", "sub/a.jpg"]  # and nothing behind loop.jpg
+    found = scan(tmp_path)
+    assert list(found.files) == ["link.jpg", "loop.jpg", "sub/a.jpg"]  # and nothing behind loop.jpg
+    assert found.links == ("sub/loop",)
+
+
+def test_links_that_lead_to_no_folder_are_not_links_to_folders(tmp_path: Path) -> None:
+    touch(tmp_path / "notes.txt", tmp_path / "raw/a.jpg")
+    (tmp_path / "notes").symlink_to(tmp_path / "notes.txt")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    (tmp_path / "excluded").symlink_to(tmp_path / "raw")
+    (tmp_path / ".hidden").symlink_to(tmp_path / "raw")
+    assert scan(tmp_path, rules=Rules({"": ["excluded"]})).links == ()
 
 
 def test_what_has_the_name_of_a_photo_and_is_none_is_found_for_others_to_say_so(tmp_path: Path) -> None:
