@@ -126,7 +126,8 @@ def before_command(
     library: Annotated[
         Path | None,
         typer.Option(
-            help="The library folder [default: the nearest .twobranch].", envvar="TWOBRANCH_LIBRARY"
+            help="The library, or the folder that it is in [default: the nearest .twobranch].",
+            envvar="TWOBRANCH_LIBRARY",
         ),
     ] = None,
     quiet: Annotated[

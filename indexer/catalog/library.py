@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from twobranch.common.errors import LibraryError
-from twobranch.common.paths import LIBRARY, expanded, is_ours
+from twobranch.common.paths import LIBRARY, expanded, is_file, is_folder, is_ours
+from twobranch.indexer.catalog.connection import CATALOG
 
 VARIABLE = "TWOBRANCH_LIBRARY"
 
@@ -37,10 +38,16 @@ def library_for_indexing(explicit: Path | None = None) -> Path:
 
 
 def _named(explicit: Path | None) -> Path | None:
-    variable = os.environ.get(VARIABLE)
-    if explicit is not None:
-        return expanded(explicit)
-    return expanded(variable) if variable else None
+    """Return the library of the option or the variable.
+
+    The folder around a library stands for it, unless it is a library itself.
+    """
+    name = explicit if explicit is not None else os.environ.get(VARIABLE) or None
+    if name is None:
+        return None
+    folder = expanded(name)
+    within = folder / LIBRARY
+    return within if is_folder(within) and not is_file(folder / CATALOG) else folder
 
 
 def _nearest() -> Path | None:

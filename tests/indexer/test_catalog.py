@@ -344,3 +344,13 @@ def test_a_named_library_must_exist_to_be_searched(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="no such library"):
         find_library(tmp_path / "nowhere")
     assert library_for_indexing(tmp_path / "nowhere") == tmp_path / "nowhere"
+
+
+def test_the_folder_around_a_library_stands_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "photos/.twobranch"
+    library.mkdir(parents=True)
+    assert find_library(tmp_path / "photos") == library_for_indexing(tmp_path / "photos") == library
+    monkeypatch.setenv("TWOBRANCH_LIBRARY", str(tmp_path / "photos"))
+    assert find_library() == library_for_indexing() == library
+    (tmp_path / "photos/catalog.sqlite").touch()  # a library itself
+    assert find_library() == tmp_path / "photos"
