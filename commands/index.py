@@ -71,6 +71,7 @@ def index(
       twobranch index ~/Pictures --int8                  1.7 times as fast, nearly the same hits
       twobranch index ~/Pictures --plan 1000000          what a million of them would take
     """
+    from twobranch.indexer.catalog.known_libraries import remember_library
     from twobranch.indexer.catalog.library import library_for_indexing
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.remembered import has_folders
@@ -84,18 +85,21 @@ def index(
     if plan is not None:
         _print_plan(plan, library, paths or [], encoder, effort, options.progress(), as_json=as_json)
         return
-    report = update_library(
-        library,
-        paths or [],
-        encoder,
-        captions=captions,
-        split=_well_formed(split),
-        exclude=exclude or None,
-        include_hidden=include_hidden,
-        chosen_for=chosen_for,
-        effort=effort,
-        progress=options.progress(),
-    )
+    try:
+        report = update_library(
+            library,
+            paths or [],
+            encoder,
+            captions=captions,
+            split=_well_formed(split),
+            exclude=exclude or None,
+            include_hidden=include_hidden,
+            chosen_for=chosen_for,
+            effort=effort,
+            progress=options.progress(),
+        )
+    finally:
+        remember_library(library)  # what an interrupted run has done can be searched too
     _print_report(report, library, encoder, as_json=as_json)
     if report.read_none_of_named:
         raise typer.Exit(1)

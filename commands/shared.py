@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +42,7 @@ class GalleryOption(str, Enum):
 class Options:
     """The options before the command. Commands find them in the context."""
 
-    library: Path | None  # the library folder; None for the nearest one
+    named_library: Path | None  # as given to --library or in the environment
     quiet: bool
 
     @classmethod
@@ -51,6 +51,21 @@ class Options:
         options = context.find_object(cls)
         assert options is not None  # `before_command` has set it
         return options
+
+    @cached_property
+    def library(self) -> Path | None:
+        """The library folder; None for the nearest one.
+
+        A note says so if it is neither named nor the nearest, but one that holds the current folder.
+        """
+        from twobranch.indexer.catalog.library import library_elsewhere
+
+        with suppress(UserError):  # what needs a library will report it
+            elsewhere = library_elsewhere(self.named_library)
+            if elsewhere is not None:
+                self.progress().note(f"using the library {elsewhere}, which holds this folder")
+                return elsewhere
+        return self.named_library
 
     def progress(self) -> Console:
         """Return a progress display on stderr."""
@@ -86,7 +101,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except Exception:
-            damage = _damage(Options.of(context).library)
+            damage = _damage(Options.of(context))
             if damage is None:
                 raise
             _print_error(damage)
@@ -95,7 +110,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return app.command(name=function.__name__.rstrip("_"))(run)
 
 
-def _damage(library: Path | None) -> str | None:
+def _damage(options: Options) -> str | None:
     """Return the damage in the library's catalogue, or None.
 
     A damaged catalogue may hold any values, so it can make any command fail anywhere.
@@ -104,7 +119,7 @@ def _damage(library: Path | None) -> str | None:
     from twobranch.indexer.maintenance.doctor import catalogue_damage
 
     with suppress(UserError):
-        return catalogue_damage(find_library(library))
+        return catalogue_damage(find_library(options.library))
     return None
 
 

@@ -51,7 +51,7 @@ def is_ours(path: Path) -> bool:
         ours.add(int(caller))
     try:
         return path.stat().st_uid in ours
-    except OSError:
+    except (OSError, ValueError):  # the latter for a NUL in it
         return False
 
 

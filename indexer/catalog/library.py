@@ -1,4 +1,7 @@
-"""Finding the library: the nearest ``.twobranch`` folder, like git's ``.git``."""
+"""Finding the library: the nearest ``.twobranch`` folder, like git's ``.git``.
+
+Where there is none, it is the known library that holds the current folder.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +18,38 @@ VARIABLE = "TWOBRANCH_LIBRARY"
 def find_library(explicit: Path | None = None) -> Path:
     """Return the library folder to use.
 
-    That is ``explicit``, else the one of the environment variable, else the nearest. Raises ``LibraryError``
-    when there is none, naming the command that creates one, and when the nearest one belongs to another user.
+    That is ``explicit``, else the one of the environment variable, else the nearest, else the known one that
+    holds the current folder. A folder that is named may be the one that has the ``.twobranch`` folder. Raises
+    ``LibraryError`` when there is none, naming the command that creates one, when the nearest one belongs to
+    another user, and when several known ones hold the folder.
     """
     named = _named(explicit)
     if named is not None:
         if not named.is_dir():
             raise LibraryError(f"{named}: no such library; `--library {named} index PATH` creates it")
         return named
-    nearest = _nearest()
-    if nearest is None:
+    found = _nearest() or _elsewhere()
+    if found is None:
         raise LibraryError(f"no {LIBRARY} folder in {Path.cwd()} or above it; `index PATH` creates one here")
-    return nearest
+    return found
 
 
 def library_for_indexing(explicit: Path | None = None) -> Path:
     """The library folder that ``index`` writes to; it need not exist yet.
 
-    Raises ``LibraryError`` for the nearest one when it is another user's.
+    Raises ``LibraryError`` for the nearest one when it is another user's, and when several known ones hold
+    the current folder.
     """
-    return _named(explicit) or _nearest() or Path.cwd() / LIBRARY
+    return _named(explicit) or _nearest() or _elsewhere() or Path.cwd() / LIBRARY
+
+
+def library_elsewhere(explicit: Path | None = None) -> Path | None:
+    """Return the library that holds the current folder, if commands use it.
+
+    They do if none is named or found upwards. Else, and without such a library, the result is None. Raises
+    ``LibraryError`` like ``find_library``.
+    """
+    return None if _named(explicit) or _nearest() else _elsewhere()
 
 
 def _named(explicit: Path | None) -> Path | None:
@@ -48,6 +63,18 @@ def _named(explicit: Path | None) -> Path | None:
     folder = expanded(name)
     within = folder / LIBRARY
     return within if is_folder(within) and not is_file(folder / CATALOG) else folder
+
+
+def _elsewhere() -> Path | None:
+    """Return the known library that holds the current folder. Raises ``LibraryError`` for several."""
+    from twobranch.indexer.catalog.known_libraries import libraries_holding
+
+    here = Path.cwd()
+    found = libraries_holding(here)
+    if len(found) > 1:
+        several = " and ".join(map(str, found))
+        raise LibraryError(f"{here}: lies in folders of {several}; name one of them with --library")
+    return found[0] if found else None
 
 
 def _nearest() -> Path | None:
