@@ -25,6 +25,7 @@ from twobranch.commands.index_options import (
     Workers,
 )
 from twobranch.commands.shared import Json, Options, command, print_json
+from twobranch.common.paths import LIBRARY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,7 @@ def index(
       twobranch index ~/Pictures --plan 1000000          what a million of them would take
     """
     from twobranch.indexer.catalog.known_libraries import remember_library
-    from twobranch.indexer.catalog.library import library_for_indexing
+    from twobranch.indexer.catalog.library import library_above, library_for_indexing
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.remembered import has_folders
 
@@ -85,6 +86,9 @@ def index(
     if plan is not None:
         _print_plan(plan, library, paths or [], encoder, effort, options.progress(), as_json=as_json)
         return
+    if paths and library_above(options.library) is not None:
+        advice = f"for one of its own, index with `--library {LIBRARY}`"
+        options.progress().note(f"this folder belongs to the library {library}; {advice}")
     try:
         report = update_library(
             library,

@@ -36,6 +36,19 @@ def test_photos_are_found_from_inside_their_folder(tmp_path: Path, cache: Path) 
     assert not list((tmp_path / "photos").rglob(".*"))
 
 
+def test_a_folder_that_joins_a_library_above_says_so(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", {"red.png": "red", "sub/blue.png": "blue"})
+    assert "belongs to" not in run("index", ".", cwd=tmp_path / "photos").stderr
+    sub, library = tmp_path / "photos/sub", tmp_path / "photos/.twobranch"
+    joined = run("index", ".", cwd=sub).stderr
+    assert joined.startswith(f"this folder belongs to the library {library}; ")
+    assert "for one of its own, index with `--library .twobranch`" in joined
+    assert "belongs to" not in run("index", cwd=sub).stderr
+    own = run("index", ".", "--library", ".twobranch", cwd=sub)
+    assert "belongs to" not in own.stderr
+    assert run_json("status", cwd=sub)["library"] == str(sub / ".twobranch")
+
+
 def test_the_folder_around_a_library_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_photos(tmp_path / "photos", {"red.png": "red", "blue.png": "blue"})
     run("index", ".", cwd=tmp_path / "photos")

@@ -52,6 +52,12 @@ def library_elsewhere(explicit: Path | None = None) -> Path | None:
     return None if _named(explicit) or _nearest() else _elsewhere()
 
 
+def library_above(explicit: Path | None = None) -> Path | None:
+    """Return the nearest library if it is used and lies further up."""
+    nearest = None if _named(explicit) else _nearest()
+    return None if nearest is None or nearest.parent == Path.cwd() else nearest
+
+
 def _named(explicit: Path | None) -> Path | None:
     """Return the library of the option or the variable.
 
