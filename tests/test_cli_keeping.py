@@ -92,7 +92,7 @@ def test_relocate_there_and_back(indexed: Path) -> None:
 
 def test_status_says_whether_it_is_up_to_date(indexed: Path) -> None:
     facts = run_json("status", cwd=indexed)
-    assert facts["changes"] == {"new": 0, "changed": 0, "gone": 0, "caption_files": 0}
+    assert facts["changes"] == {"new": 0, "changed": 0, "gone": 0, "caption_files": 0, "unreachable": 0}
     assert facts["without_vector"] == []
     assert facts["last_index"]["ended"].endswith("+00:00")
     assert facts["disk"]["total"] > facts["disk"]["catalogue"] > 0

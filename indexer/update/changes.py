@@ -8,10 +8,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from twobranch.common.paths import is_folder
 from twobranch.indexer.catalog import thumbnails as thumbnailcache
 from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.reader import GALLERIES
-from twobranch.indexer.catalog.roots import all_roots
+from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.settings import load_choices, load_setting, store_setting
 from twobranch.indexer.catalog.tables import Catalog, Session
 from twobranch.indexer.disk.relative_paths import relative_to_root
@@ -29,17 +30,19 @@ LAST_RUN = "last_index"
 class Changes:
     """The numbers of changes that the next plain `index` will find.
 
-    They count photos, and for ``caption_files`` the caption files that were written to.
+    They count photos, and for ``caption_files`` the caption files that were written to. ``unreachable``
+    counts photos whose folder or drive is away, so that nothing is known of them.
     """
 
     new: int
     changed: int
     gone: int
     caption_files: int
+    unreachable: int
 
 
 def count_changes(catalog: Catalog) -> Changes:
-    """Compare the reachable folders with the catalogue.
+    """Compare the folders with the catalogue.
 
     Files are compared by size and modification time; no photo is opened.
     """
@@ -47,6 +50,7 @@ def count_changes(catalog: Catalog) -> Changes:
         choices = load_choices(session)
         drives = load_drives(session)
         roots = {Path(root.path): root.id for root in all_roots(session)}
+        photos_in = count_photos_by_root(session)
     places = [
         (Scope(root_id, root, relative_to_root(target.path, root)), target)
         for target in known_targets(catalog, choices, warn=lambda _: None)
@@ -54,12 +58,14 @@ def count_changes(catalog: Catalog) -> Changes:
         if target.path.is_relative_to(root)
     ]
     new = changed = gone = 0
+    unreachable = sum(photos_in.get(id, 0) for root, id in roots.items() if not is_folder(root))
     for group in by_root(scan_scopes(places, choices, drives)):
         plan = plan_root(catalog, [ScannedScope(place, place.scan()) for place in group])
         new += plan.new
         changed += plan.changed
         gone += len(plan.gone)
-    return Changes(new, changed, gone, caption_plan(catalog).changed)
+        unreachable += plan.unreachable
+    return Changes(new, changed, gone, caption_plan(catalog).changed, unreachable)
 
 
 def disk_use(library: Path) -> dict[str, int]:

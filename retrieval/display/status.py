@@ -23,6 +23,7 @@ from twobranch.indexer.catalog.library import find_library
 from twobranch.indexer.catalog.models import model_names
 from twobranch.indexer.catalog.photos import failed_photos, unencoded_photos
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
+from twobranch.indexer.catalog.settings import load_choices
 from twobranch.indexer.catalog.tables import Catalog, Session, active_model, count_items, image_file
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
 
@@ -48,6 +49,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
     corpora = count_captions_by_corpus(session)
     lacking = unencoded_photos(session, None if model is None else model.id)
     last = last_run(session)
+    choices = load_choices(session)
     return {
         "library": str(library),
         "model": model.name if model is not None else None,
@@ -61,6 +63,8 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "folders": [
             {"path": path, "photos": count, "reachable": is_folder(Path(path))} for path, count in folders
         ],
+        "forgotten": sorted(choices.forgotten),
+        "excluded": [{"path": path, "globs": list(globs)} for path, globs in sorted(choices.exclude.items())],
         "caption_files": [
             {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
         ],

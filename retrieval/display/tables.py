@@ -231,10 +231,12 @@ def status_text(facts: dict[str, Any]) -> str:
     ended = "never to its end" if last is None else f"{_local(last['ended'])} ({_changes(last)})"
     rows += [("disk", used), ("last index", ended)]
     if facts["changes"] is not None:
-        rows.append(("up to date", _up_to_date(facts["changes"])))
+        rows.append(("up to date", _up_to_date(facts)))
     for folder in facts["folders"]:
         gone = "" if folder["reachable"] else ", not there now"
         rows.append(("folder", f"{folder['path']} ({folder['photos']:,} photos{gone})"))
+    rows += [("forgotten", f"{path} (`index` of it takes it back)") for path in facts["forgotten"]]
+    rows += [("excluded", f"{', '.join(one['globs'])} in {one['path']}") for one in facts["excluded"]]
     rows += [
         ("caption file", f"{file['path']} ({file['format']}, {file['captions']:,} captions)")
         for file in facts["caption_files"]
@@ -259,10 +261,17 @@ def _changes(counts: dict[str, Any]) -> str:
     return ", ".join(parts) or "nothing changed"
 
 
-def _up_to_date(changes: dict[str, Any]) -> str:
+def _up_to_date(facts: dict[str, Any]) -> str:
+    """Format the answer. A library of which nothing is known of some photos is not up to date."""
+    changes = facts["changes"]
     counts = {name: changes[name] for name in ("new", "changed", "gone")}
     counts["of the caption files changed"] = changes["caption_files"]
-    return f"no: {_changes(counts)}; run `index`" if any(counts.values()) else "yes"
+    reasons = [f"{_changes(counts)}; run `index`"] if any(counts.values()) else []
+    if changes["unreachable"] or not all(folder["reachable"] for folder in facts["folders"]):
+        advice = "run `index` when their folders are back, or `forget` them"
+        photos = f"{changes['unreachable']:,}" if changes["unreachable"] else "a folder"
+        reasons.append(f"{photos} out of reach; {advice}")
+    return f"no: {'; '.join(reasons)}" if reasons else "yes"
 
 
 def vacuum_text(freed: Freed) -> str:

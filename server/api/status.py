@@ -29,6 +29,13 @@ class Folder(BaseModel):
     reachable: bool = Field(description="False if it is deleted, or its drive is not mounted.")
 
 
+class Exclusion(BaseModel):
+    """The patterns of ``--exclude`` for a folder."""
+
+    path: str
+    globs: list[str]
+
+
 class CaptionFile(BaseModel):
     """A caption file that was indexed."""
 
@@ -71,6 +78,7 @@ class FolderChanges(BaseModel):
     changed: int
     gone: int
     caption_files: int
+    unreachable: int = Field(description="Photos whose folder or drive is away.")
 
 
 class LibraryStatus(BaseModel):
@@ -87,6 +95,8 @@ class LibraryStatus(BaseModel):
     captions_with_photo: int
     evaluations: int
     folders: list[Folder]
+    forgotten: list[str] = Field(description="Paths that `forget` keeps out of their folders' scans.")
+    excluded: list[Exclusion]
     caption_files: list[CaptionFile]
     failed: list[UnreadPhoto]
     without_vector: list[str]

@@ -182,7 +182,7 @@ def test_what_is_no_file_is_listed_with_the_reason(library: Path, photos: Path) 
             "itself.jpg": "a link that cannot be followed (too many levels of symbolic links)",
             "folder-link.jpg": "a folder, not a photo",
         }
-        assert status["changes"] == {"new": 0, "changed": 0, "gone": 0, "caption_files": 0}
+        assert status["changes"] == {"new": 0, "changed": 0, "gone": 0, "caption_files": 0, "unreachable": 0}
 
 
 def test_names_may_hold_anything(library: Path, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from tests.fakes import FakeEncoder, write_photo, write_photos
 from tests.indexing import index, write_captions
+from twobranch.indexer.maintenance.relocate import forget
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.display.status import library_status
 from twobranch.retrieval.display.tables import status_text
 
-NOTHING = {"new": 0, "changed": 0, "gone": 0, "caption_files": 0}
+NOTHING = {"new": 0, "changed": 0, "gone": 0, "caption_files": 0, "unreachable": 0}
 
 
 def test_new_changed_and_gone_photos_are_counted(library: Path, photos: Path, encoder: FakeEncoder) -> None:
@@ -23,7 +24,7 @@ def test_new_changed_and_gone_photos_are_counted(library: Path, photos: Path, en
     write_photo(photos / "green.png", "yellow", (9, 9))
     (photos / "blue.png").unlink()
     facts = library_status(library)
-    assert facts["changes"] == {"new": 2, "changed": 1, "gone": 1, "caption_files": 0}
+    assert facts["changes"] == {**NOTHING, "new": 2, "changed": 1, "gone": 1}
     assert "no: 2 new, 1 changed, 1 gone; run `index`" in status_text(facts)
     index(library, [], encoder)
     assert library_status(library)["changes"] == NOTHING
@@ -35,9 +36,34 @@ def test_only_what_the_next_index_looks_at_counts(library: Path, photos: Path, e
     write_photos(photos, {"raw/a.png": "white", ".h/b.png": "black"})
     assert library_status(library)["changes"] == {**NOTHING, "new": 1}
     photos.rename(photos.parent / "unplugged")
-    assert library_status(library)["changes"] == NOTHING
+    assert library_status(library)["changes"] == {**NOTHING, "unreachable": 3}
     photos.mkdir()  # an empty mount point
-    assert library_status(library)["changes"] == NOTHING
+    facts = library_status(library)
+    assert facts["changes"] == {**NOTHING, "unreachable": 3}
+    assert "no: 3 out of reach; run `index` when their folders are back" in status_text(facts)
+
+
+def test_a_library_is_not_up_to_date_without_one_of_its_folders(
+    library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    (photos.parent / "none-yet").mkdir()
+    index(library, [photos, photos.parent / "none-yet"], encoder)
+    assert "up to date           yes" in status_text(library_status(library))
+    (photos.parent / "none-yet").rmdir()
+    assert "up to date           no: a folder out of reach; " in status_text(library_status(library))
+
+
+def test_what_is_kept_out_is_listed(library: Path, photos: Path, encoder: FakeEncoder) -> None:
+    index(library, photos, encoder, exclude=["raw", "*.tif"])
+    assert (library_status(library)["forgotten"], library_status(library)["excluded"]) == (
+        [],
+        [{"path": str(photos), "globs": ["raw", "*.tif"]}],
+    )
+    forget(library, [photos / "red.png"])
+    facts = library_status(library)
+    assert facts["forgotten"] == [str(photos / "red.png")]
+    assert f"forgotten            {photos / 'red.png'} (" in status_text(facts)
+    assert f"excluded             raw, *.tif in {photos}" in status_text(facts)
 
 
 def test_a_caption_file_that_was_written_to(library: Path, photos: Path, encoder: FakeEncoder) -> None:

@@ -62,7 +62,7 @@ def test_status_is_that_of_the_command_and_scans_only_when_asked(
     assert (answer["photos"], answer["searchable_photos"], answer["changes"]) == (4, 3, None)
     assert [Path(failed["path"]).name for failed in answer["failed"]] == ["broken.png"]
     changes = get(client, "/api/status", LibraryStatus, scan=1)["changes"]
-    assert changes == {"new": 1, "changed": 0, "gone": 0, "caption_files": 0}
+    assert changes == {"new": 1, "changed": 0, "gone": 0, "caption_files": 0, "unreachable": 0}
 
 
 def test_the_status_of_a_name_that_is_not_utf_8(

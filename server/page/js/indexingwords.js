@@ -6,6 +6,7 @@ import { count, nameOf, number } from "./words.js";
 export function changesOf(changes) {
   if (!changes) return "";
   const said = counted([[changes.new, "new"], [changes.changed, "changed"], [changes.gone, "gone"]]);
+  if (changes.unreachable) said.push(`${number(changes.unreachable)} out of reach`);
   if (changes.caption_files) said.push(`${count(changes.caption_files, "caption file")} changed`);
   return said.length ? `${said.join(", ")} since the last index` : "up to date";
 }
