@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from twobranch.common.errors import UserError
+from twobranch.common.paths import expanded
 from twobranch.common.progress import SILENT, Progress, showing
 from twobranch.indexer.disk.walk import scan
 from twobranch.indexer.update.library import update_library
@@ -188,7 +189,7 @@ def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress
 def _sample(paths: Sequence[Path]) -> list[Path]:
     """Return a sample of the photos in these folders, spread evenly."""
     found: list[Path] = []
-    for path in paths:
+    for path in map(expanded, paths):
         if not path.exists():
             raise UserError(f"{path}: no such file or folder")
         found += [path / name for name in scan(path).files] if path.is_dir() else [path]

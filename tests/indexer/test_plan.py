@@ -54,6 +54,11 @@ def test_without_a_folder_photos_are_made_up(tmp_path: Path) -> None:
     assert encoder.encoded_images == 48  # each counts as another photo
 
 
+def test_a_home_folder_may_be_written_as_a_tilde(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(photos.parent))
+    assert measure([Path("~/photos")], FakeEncoder(), Effort(1)).sample == "3 of these photos"
+
+
 def test_what_cannot_be_measured(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"no photos in .*empty"):
