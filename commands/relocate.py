@@ -32,10 +32,13 @@ def relocate(
       twobranch relocate /mnt/usb /media/me/PHOTOS   a drive that is mounted elsewhere
       twobranch relocate ~/Pictures ~/Photos         a folder that was renamed
     """
+    from twobranch.indexer.catalog.known_libraries import remember_library
     from twobranch.indexer.catalog.library import find_library
     from twobranch.indexer.maintenance.relocate import relocate as run
 
-    relocation = run(find_library(Options.of(context).library), old, new, force=force)
+    library = find_library(Options.of(context).library)
+    relocation = run(library, old, new, force=force)
+    remember_library(library)
     if as_json:
         print_json(relocation.as_json())
         return

@@ -36,6 +36,15 @@ def test_photos_are_found_from_inside_their_folder(tmp_path: Path, cache: Path) 
     assert not list((tmp_path / "photos").rglob(".*"))
 
 
+def test_photos_that_leave_the_folder_of_their_library_still_find_it(tmp_path: Path) -> None:
+    write_photo(tmp_path / "home/photos/red.png", "red")
+    run("index", "photos", cwd=tmp_path / "home")
+    (tmp_path / "home/photos").rename(tmp_path / "drive")
+    run("relocate", "photos", "../drive", cwd=tmp_path / "home")
+    found = run("search", "red", "--paths", cwd=tmp_path / "drive")
+    assert found.stdout == f"{tmp_path / 'drive/red.png'}\n"
+
+
 def test_a_folder_that_joins_a_library_above_says_so(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", {"red.png": "red", "sub/blue.png": "blue"})
     assert "belongs to" not in run("index", ".", cwd=tmp_path / "photos").stderr

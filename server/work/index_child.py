@@ -68,11 +68,16 @@ def run_index(
 def _index(
     progress: PipedProgress, library: Path, paths: Sequence[Path], load: Callable[[Path], AnyEncoder]
 ) -> dict[str, Any]:
+    from twobranch.indexer.catalog.known_libraries import remember_library
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.models import library_fingerprint
 
     chosen_for = library_fingerprint(library)
-    return update_library(library, paths, load(library), chosen_for=chosen_for, progress=progress).as_json()
+    encoder = load(library)
+    try:
+        return update_library(library, paths, encoder, chosen_for=chosen_for, progress=progress).as_json()
+    finally:
+        remember_library(library)
 
 
 def library_encoder(library: Path) -> AnyEncoder:

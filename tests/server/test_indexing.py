@@ -19,6 +19,7 @@ from tests.fakes import FakeEncoder, write_photo
 from tests.indexing import check, images
 from tests.waiting import wait_for
 from twobranch.indexer.catalog.connection import open_database
+from twobranch.indexer.catalog.known_libraries import libraries_holding
 from twobranch.indexer.catalog.lock import indexing_lock
 from twobranch.indexer.update.library import update_library
 from twobranch.server.api.indexing import IndexState
@@ -127,6 +128,15 @@ def test_without_a_number_a_new_library_takes_all_folders(
     with serving(library, folders=(photos, tmp_path / "phone")) as client:
         client.post("/api/index")
         assert wait(client, ended)["report"]["added"] == 4
+
+
+def test_a_search_in_the_folders_will_find_the_library(photos: Path, tmp_path: Path) -> None:
+    library = tmp_path / "data/.twobranch"
+    open_database(library, create=True)
+    with serving(library, folders=(photos,)) as client:
+        client.post("/api/index")
+        assert wait(client, ended)["report"]["added"] == 3
+    assert libraries_holding(photos) == [library]
 
 
 def test_a_damaged_catalogue_is_said(library: Path, photos: Path, encoder: FakeEncoder) -> None:
