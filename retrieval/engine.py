@@ -29,6 +29,7 @@ from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
 from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
 from twobranch.retrieval.hits import Hit
+from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
 from twobranch.retrieval.request import SearchRequest, resolve
@@ -260,7 +261,8 @@ class SearchEngine:
         if isinstance(query, Path):
             query = Query((PhotoTerm(query),))
         elif isinstance(query, str):
-            query = parse_query([query])
+            named = NamedPhotos(self.catalog, self.model) if self.model is not None else None
+            query = parse_query([query], library=named)
         if len(self.index(gallery)) == 0 or self.model is None:
             return Hits()
         if not query.terms:

@@ -11,6 +11,7 @@ from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.last_search import LastSearch
+from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query, with_feedback
 from twobranch.retrieval.terms import Item, PictureTerm
 
@@ -84,7 +85,10 @@ def resolve(
     """
     gallery, feedback = request.gallery, request.feedback
     if request.is_typed:
-        query = parse_query(request.words, request.plus, request.minus, request.filters, files=request.files)
+        named = NamedPhotos(catalog, model) if model is not None else None
+        query = parse_query(
+            request.words, request.plus, request.minus, request.filters, files=request.files, library=named
+        )
     else:
         query = Query(filters=request.filters)
     if request.picture is not None:
