@@ -145,7 +145,8 @@ def search(
         answer = engine.answer(request)
         if words_only and not answer.is_of_words:
             raise UserError("--words-only finds photos by a sentence; leave it out here")
-        LastSearch(answer.query, answer.gallery, tuple(hit.id for hit in answer.hits)).save(engine.library)
+        ids = [hit.id for hit in answer.hits]
+        LastSearch.of(answer.query, answer.gallery, ids, engine.catalog, engine.model).save(engine.library)
     _print_remarks(answer)
     output.show(answer, options.progress())
 

@@ -80,8 +80,8 @@ def resolve(
 ) -> tuple[Query, Gallery]:
     """Resolve a request to its query and gallery in a library.
 
-    Raises ``UserError`` for words that cannot be parsed, and for a last search or one of its hits that does
-    not exist. Raises ``PhotoNotFoundError`` for a rated photo that is not in the library.
+    Raises ``UserError`` for words that cannot be parsed, for a last search or one of its hits that does not
+    exist, and for hits of another catalogue or model. Raises ``PhotoNotFoundError`` for a rated photo that is not in the library.
     """
     gallery, feedback = request.gallery, request.feedback
     if request.is_typed:
@@ -98,6 +98,8 @@ def resolve(
         gallery = gallery or last.gallery
         if not request.is_typed:
             query = replace(last.query, filters=request.filters or last.query.filters)
+        if feedback.liked or feedback.disliked or (last.query.items and not request.is_typed):
+            last.check_ids(catalog, model)
         query = with_feedback(query, last.items(feedback.liked), last.items(feedback.disliked))
     elif feedback is not None and model is not None:
         liked = _photo_items(feedback.liked, catalog, model)

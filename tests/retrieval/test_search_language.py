@@ -75,7 +75,8 @@ def test_without_words_there_is_none(engine: SearchEngine) -> None:
 
 def test_the_last_search_is_refined_in_its_language(engine: SearchEngine) -> None:
     first = engine.answer(SearchRequest(("rot",), language="de"))
-    LastSearch(first.query, first.gallery, tuple(hit.id for hit in first.hits)).save(engine.library)
+    hits = [hit.id for hit in first.hits]
+    LastSearch.of(first.query, first.gallery, hits, engine.catalog, engine.model).save(engine.library)
     again = engine.answer(SearchRequest(feedback=LastSearchFeedback(liked=(1,))))
     assert again.language == "de"
 
