@@ -1,8 +1,8 @@
 """Output of ``search``: printed hits, and files written from them.
 
 Standard output is the hits in one format: the table, or the one chosen with --json, --csv, --paths or --null.
---html, --copy-to and --open can be added to any of them, and report on stderr. ``--html -`` is a format itself:
-the page goes to standard output.
+--html, --copy-to and --open can be added to any of them, and report on stderr. ``--html -`` is a format of
+its own: the page goes to standard output.
 """
 
 from __future__ import annotations

@@ -136,11 +136,11 @@ def parse_query(
 
     ``plus`` and ``minus`` are further positive and negative terms. A ``+`` or ``-`` that stands alone begins
     the next term; ``2:`` before a term is its weight. A word that begins with ``./``, ``../``, ``/`` or
-    ``~`` or ``file:///``, or names an existing image file, is a photo. A file name that is none here is looked
-    up in ``library``. Without ``files`` every word is text, and the disk is not read. Raises ``UserError`` for
-    an empty query without filters, a sign without a term, a query with only negative terms, more than
-    ``MOST_CHARACTERS`` (paths of photos not counted), the address of a picture elsewhere (nothing is
-    downloaded), and a photo that does not exist or stands within a sentence.
+    ``~`` or ``file:///``, or names an existing image file, is a photo. A file name that is none here is
+    looked up in ``library``. Without ``files`` every word is text, and the disk is not read. Raises
+    ``UserError`` for an empty query without filters, a sign without a term, a query with only negative terms,
+    more than ``MOST_CHARACTERS`` (paths of photos not counted), the address of a picture elsewhere (nothing
+    is downloaded), and a photo that does not exist or stands within a sentence.
     """
     for word in (*words, *plus, *minus):
         for part in _SIGN.split(word):

@@ -81,7 +81,8 @@ def resolve(
     """Resolve a request to its query and gallery in a library.
 
     Raises ``UserError`` for words that cannot be parsed, for a last search or one of its hits that does not
-    exist, and for hits of another catalogue or model. Raises ``PhotoNotFoundError`` for a rated photo that is not in the library.
+    exist, and for hits of another catalogue or model. Raises ``PhotoNotFoundError`` for a rated photo that is
+    not in the library.
     """
     gallery, feedback = request.gallery, request.feedback
     if request.is_typed:

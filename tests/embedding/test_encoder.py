@@ -44,7 +44,7 @@ def test_a_sentence_has_one_vector_whatever_stands_beside_it(shipped: Encoder) -
 )
 def test_one_photo_or_text_is_no_list(shipped: Encoder, photo: str | Path | Image.Image) -> None:
     """A text is a sequence of letters: it would give as many vectors, and no error."""
-    with pytest.raises(TypeError, match="images is a .*; pass a list of photos"):
+    with pytest.raises(TypeError, match=r"images is a .*; pass a list of photos"):
         shipped.encode_images(photo)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="texts is a str; pass a list of texts"):
         shipped.encode_texts("a dog")

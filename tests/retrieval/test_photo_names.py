@@ -84,7 +84,7 @@ def test_a_file_here_comes_first(
     monkeypatch.chdir(tmp_path / "here")
     assert photo(engine, "IMG_1.JPG") == PhotoTerm(Path("IMG_1.JPG"))
     for path in ("./img_22.png", str(tmp_path / "IMG_22.png")):  # these are paths, not names
-        with pytest.raises(UserError, match="no such photo$"):
+        with pytest.raises(UserError, match=r"no such photo$"):
             engine.answer(SearchRequest((path,)))
 
 

@@ -160,7 +160,7 @@ def test_an_address_is_refused_and_nothing_is_asked(word: str, monkeypatch: pyte
 
 
 def test_a_picture_in_an_address_is_refused_in_a_short_line() -> None:
-    with pytest.raises(UserError, match="^data:image/png;base64,A{58}…: is an address"):  # 80 characters
+    with pytest.raises(UserError, match=r"^data:image/png;base64,A{58}…: is an address"):  # 80 characters
         parse_query(["data:image/png;base64," + "A" * 100_000])
     assert parse_query(["data: a chart"]).sentence == "data: a chart"
     assert parse_query(["the page at https://example.com"]).sentence == "the page at https://example.com"

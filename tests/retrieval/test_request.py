@@ -100,7 +100,7 @@ def test_hits_of_a_library_that_was_made_anew_are_refused(
     (photos / "blue.png").unlink()
     update_library(library, [photos], encoder)
     with SearchEngine.open(library, load=lambda model: encoder) as anew:  # type: ignore[arg-type,return-value]
-        with pytest.raises(UserError, match="the library was rebuilt .*; search anew"):
+        with pytest.raises(UserError, match=r"the library was rebuilt .*; search anew"):
             anew.answer(SearchRequest(feedback=LIKE_FIRST))
         assert anew.answer(SearchRequest(feedback=LastSearchFeedback())).query.sentence == "red"  # has no ids
         LastSearch(refined, "images", ()).save(library)  # a query with ids, as 0.2 saved it: without states
