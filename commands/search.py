@@ -159,7 +159,10 @@ def _ranking(visual_only: bool, words_only: bool) -> Ranking:
 
 
 def _print_named_photos(query: Query) -> None:
-    """Print which photos of the library the names in the query stand for, to stderr."""
+    """Print the photos that names in the query stand for.
+
+    They go to stderr.
+    """
     from twobranch.retrieval.photo_names import listed
     from twobranch.retrieval.terms import PhotoTerm
 

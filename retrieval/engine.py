@@ -22,7 +22,7 @@ from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.answer import Answer
-from twobranch.retrieval.collapse import Group, Selection, select
+from twobranch.retrieval.collapse import Comparison, Group, Selection, select
 from twobranch.retrieval.confidence import Calibration
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.display.notebook import Hits
@@ -35,6 +35,7 @@ from twobranch.retrieval.query_vector import query_vector
 from twobranch.retrieval.request import SearchRequest, resolve
 from twobranch.retrieval.terms import Item, PhotoTerm
 from twobranch.retrieval.text_match import WrittenWords
+from twobranch.retrieval.text_pictures import TextPictures
 from twobranch.retrieval.verdict import Judge
 
 Engine = TypeVar("Engine", bound="SearchEngine")
@@ -108,7 +109,7 @@ class SearchEngine:
             return
         model = self.catalog.active_model()
         if model != self.model:
-            for loaded in ("encoder", "calibration"):
+            for loaded in ("encoder", "calibration", "text_pictures"):
                 vars(self).pop(loaded, None)
         self.model = model
         opened = list(self._indexes)
@@ -136,6 +137,11 @@ class SearchEngine:
     def calibration(self) -> Calibration | None:
         """The calibration of the library's model, if it has one. Raises ``ModelError``."""
         return Calibration.load(self.encoder.folder, self.encoder.dim)
+
+    @cached_property
+    def text_pictures(self) -> TextPictures:
+        """The detector of pictures of text for the library's model. Raises ``ModelError``."""
+        return TextPictures(self.encoder)
 
     def index(self, gallery: Gallery) -> Index:
         """Open the vector index over photos or captions.
@@ -314,15 +320,14 @@ class SearchEngine:
         if collapse:
             wanted += min(top, _MORE_TO_COLLAPSE)
         most = len(index) if among is None else len(among)
+        comparison = Comparison(index.vectors, self.text_pictures.find) if collapse else None
         searched = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
         while True:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
                 ranked = fused(query.sentence, searched, wanted, ranking)
-            selected = select(
-                ranked.ids.tolist(), top, self.catalog, gallery, own, index.vectors if collapse else None
-            )
+            selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= most or len(ranked.ids) < wanted:
                 return self._hits(ranked, selected, vector, judge)

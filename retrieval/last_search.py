@@ -40,7 +40,10 @@ class LastSearch:
         catalog: CatalogReader,
         model: LibraryModel | None,
     ) -> LastSearch:
-        """Make it of a search in the current state of a catalogue. Raises ``LibraryError``."""
+        """Make it of a search in the current state of a catalogue.
+
+        Raises ``LibraryError``.
+        """
         states = [] if model is None else [(each, catalog.state(each, model.id)) for each in GALLERIES]
         known = tuple((each, token) for each, token in states if token is not None)
         return cls(query, gallery, tuple(hits), known)
@@ -79,7 +82,10 @@ class LastSearch:
             raise UserError(f"{path}: cannot be read ({error}); search anew") from None
 
     def check_ids(self, catalog: CatalogReader, model: LibraryModel | None) -> None:
-        """Raise ``UserError`` if its ids may be those of other photos in this catalogue."""
+        """Check that its ids mean the same photos in this catalogue.
+
+        Raises ``UserError`` if they may be those of other ones.
+        """
         same = model is not None and all(
             catalog.was_state(each, model.id, token) for each, token in self.states
         )

@@ -16,21 +16,27 @@ _SHORTEST_STEM = 3  # characters; "1.jpg" would suggest half of the library
 
 
 class NamedPhotos:
-    """Looks up photos that have a vector of one model, by file name."""
+    """The photos of a library by file name.
+
+    Only those with a vector of one model.
+    """
 
     def __init__(self, catalog: CatalogReader, model: LibraryModel) -> None:
         self._catalog = catalog
         self._model = model
 
     def term(self, name: str) -> PhotoTerm:
-        """Return the photo with this file name, which folders may precede.
+        """Return the photo with this file name, as a term.
 
-        Case does not matter, but a name in the same case comes first; of several the first by path is taken.
-        Raises ``UserError`` if there is none, naming photos whose names contain this one.
+        Folders may precede the name. Case does not matter, but a name in the same case comes first; of
+        several the first by path is taken. Raises ``UserError`` if there is none, with photos whose names
+        contain it.
         """
         wanted = Path(name).as_posix()
         parts = wanted.count("/") + 1
-        photos = self._matching(literal(wanted), name)
+        own = folded(Path(wanted).name)
+        found = self._matching(literal(wanted))
+        photos = {id_: path for id_, path in found.items() if folded(path.name) == own}
         if not photos:
             raise UserError(f"{name}: no such photo, here or in the library{self._suggestion(name)}")
         ids = sorted(photos, key=lambda id_: ("/".join(photos[id_].parts[-parts:]) != wanted, photos[id_]))
@@ -39,26 +45,26 @@ class NamedPhotos:
             photos[first], item=Item("images", first), namesakes=tuple(photos[id_] for id_ in others)
         )
 
-    def _matching(self, pattern: str, name: str) -> dict[int, Path]:
-        """Return vector id -> path of photos whose path ends with a pattern and whose name contains one."""
+    def _matching(self, pattern: str) -> dict[int, Path]:
+        """Return vector id -> path of the photos below a file or folder of this name."""
         ids = self._catalog.matching("images", self._model.id, Filters(paths=(pattern,))).tolist()
-        contained = folded(Path(name).stem)
-        return {
-            id_: found.path
-            for id_, found in self._catalog.found("images", ids).items()
-            if found.path is not None and contained in folded(found.path.name)  # a folder may match, too
-        }
+        rows = self._catalog.found("images", ids)
+        return {id_: found.path for id_, found in rows.items() if found.path is not None}
 
     def _suggestion(self, name: str) -> str:
         stem = Path(name).stem
         if len(stem) < _SHORTEST_STEM:
             return ""
-        photos = self._matching(f"*{literal(stem)}*", name)
-        return f", which has {listed(sorted(photos.values()))}" if photos else ""
+        found = self._matching(f"*{literal(stem)}*").values()
+        names = [path for path in found if folded(stem) in folded(path.name)]
+        return f", which has {listed(sorted(names))}" if names else ""
 
 
 def listed(paths: Sequence[Path]) -> str:
-    """Return a list of paths for one line; of many, the first and a number."""
+    """Return paths as one text.
+
+    Of many, the first ones and the number of the others.
+    """
     rest = len(paths) - _MOST_LISTED
     more = f" and {rest:,} more" if rest > 0 else ""
     return ", ".join(str(path) for path in paths[:_MOST_LISTED]) + more

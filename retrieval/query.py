@@ -177,7 +177,10 @@ def parse_query(
 
 
 def _refuse_address(word: str, files: bool) -> None:
-    """Raise ``UserError`` for an address, unless it is that of a file and ``files`` may be read."""
+    """Raise ``UserError`` for an address.
+
+    With ``files`` that of a file is a path.
+    """
     if not _ADDRESS.fullmatch(word) or (files and _FILE_ADDRESS.match(word)):
         return
     shown = word if len(word) <= _MOST_SHOWN else f"{word[:_MOST_SHOWN]}…"
@@ -225,7 +228,10 @@ def _term(words: Sequence[str], sign: float, files: bool, library: NamedPhotos |
 
 
 def _path(word: str) -> Path:
-    """Return the path that a word denotes: as it is, or as a ``file:`` address has it."""
+    """Return the path that a word denotes.
+
+    It is the word itself, or what its ``file:`` address has.
+    """
     address = _FILE_ADDRESS.match(word)
     if address is None:
         return expanded(word)

@@ -34,7 +34,7 @@ class TextTerm:
 
 @dataclass(frozen=True)
 class PhotoTerm:
-    """A photo on disk, or one of the library that was named by its file name.
+    """A photo on disk, or one of the library by name.
 
     Of the latter ``item`` has the vector, so that its file is not read.
     """

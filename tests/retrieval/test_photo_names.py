@@ -28,6 +28,7 @@ def engine(library: Path, tmp_path: Path, encoder: FakeEncoder) -> Iterator[Sear
             "b/IMG_1.JPG": "green",
             "c/img_1.jpg": "blue",
             "pages.png/IMG_22.png": "blue",
+            "pages.png/pages.png": "green",
             "c/caf\u00e9_[2].png": "green",
         },
     )
@@ -100,6 +101,11 @@ def test_no_such_name_is_said_with_names_that_contain_it(engine: SearchEngine, t
     ):  # the second is a folder, the third too short to suggest by
         with pytest.raises(UserError, match=f"^{name}: no such photo, here or in the library$"):
             engine.answer(SearchRequest((name,)))
+
+
+def test_a_folder_of_that_name_is_no_photo(engine: SearchEngine, tmp_path: Path) -> None:
+    term = photo(engine, "pages.png")
+    assert (term.path.parent.name, term.path.name, term.namesakes) == ("pages.png", "pages.png", ())
 
 
 def test_over_http_a_name_is_words(engine: SearchEngine) -> None:
