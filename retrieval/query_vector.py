@@ -42,9 +42,9 @@ def _term_vector(
     match term:
         case TextTerm(text):
             return encoder.encode_texts([text], language)[0]
-        case PhotoTerm(path, item=None):
-            return encoder.encode_images([path])[0]
-        case PhotoTerm(path, item=Item() as item):
+        case PhotoTerm(path, item=item):
+            if item is None:
+                return encoder.encode_images([path])[0]
             try:
                 return vector_of(item)
             except KeyError:
