@@ -141,7 +141,7 @@ class SearchEngine:
     @cached_property
     def text_pictures(self) -> TextPictures:
         """The detector of pictures of text for the library's model. Raises ``ModelError``."""
-        return TextPictures(self.encoder)
+        return TextPictures(self.encoder, self.library)
 
     def index(self, gallery: Gallery) -> Index:
         """Open the vector index over photos or captions.

@@ -8,15 +8,20 @@ of sentences about them.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twobranch.common.atomic import replacing
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.language import ENGLISH
+from twobranch.indexer.vectors.codec import DTYPE, as_bytes
 
-_SENTENCES = (
+SENTENCES = (
     "a receipt",
     "a document",
     "a page of text",
@@ -28,22 +33,40 @@ _SENTENCES = (
     "a slide with text",
 )
 # The mean inner product with these sentences, from benchmarks/duplicates.md.
-_TEXT = 0.25
+TEXT = 0.25
+_FILE = "text-pictures.cache"  # in the library folder: a checksum, and the mean vector
+_CHECKSUM = 32  # bytes
 
 
 class TextPictures:
     """The detector of pictures of text, by their vectors.
 
-    Its sentences are encoded once, at the first use.
+    Its sentences are encoded at the first use. Their mean is kept in the library folder: a search for a photo
+    loads no text tower, and would wait for it 0.3 s.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, library: Path) -> None:
         self._encoder = encoder
+        self._file = library / _FILE
 
     def find(self, vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return (n,) True for pictures of text, from (n, D) vectors."""
-        return np.asarray(vectors @ self._direction >= _TEXT)
+        return np.asarray(vectors @ self._direction >= TEXT)
 
     @cached_property
     def _direction(self) -> NDArray[np.float32]:
-        return self._encoder.encode_texts(_SENTENCES, ENGLISH).mean(axis=0)
+        with suppress(OSError):
+            stored = self._file.read_bytes()
+            checksum, vector = stored[:_CHECKSUM], stored[_CHECKSUM:]
+            if checksum == self._checksum(vector):
+                return np.frombuffer(vector, DTYPE)
+        direction = self._encoder.encode_texts(SENTENCES, ENGLISH).mean(axis=0)
+        vector = as_bytes(direction)
+        with suppress(OSError), replacing(self._file, durable=False) as partial:
+            partial.write_bytes(self._checksum(vector) + vector)
+        return direction
+
+    def _checksum(self, vector: bytes) -> bytes:
+        """Return the checksum of the stored vector, with the model and the sentences it is of."""
+        key = "\n".join((self._encoder.fingerprint, *SENTENCES)).encode()
+        return sha256(key + vector).digest()
