@@ -241,13 +241,28 @@ def percent(share: float | np.floating) -> str:
 
 
 def text_table(vectors: dict[str, Vectors], text: TextPictures) -> None:
-    print("\n| pictures of text, one layout | number | told | hidden before | hidden now |")
-    print("|---|---|---|---|---|")
+    print("\n| pictures of text, one layout | number | highest cosine | told | hidden before | hidden now |")
+    print("|---|---|---|---|---|---|")
     for name, rows in vectors.items():
         is_text = text.find(rows)
         now = hidden(rows, text_kinds(rows, is_text))
-        told = percent(is_text.mean())
-        print(f"| {name} | {len(rows)} | {told} | {percent(hidden(rows, None))} | {percent(now)} |")
+        highest = np.triu(rows @ rows.T, 1).max()
+        print(
+            f"| {name} | {len(rows)} | {highest:.3f} | {percent(is_text.mean())} "
+            f"| {percent(hidden(rows, None))} | {percent(now)} |"
+        )
+
+
+def print_changed_price(encoder: Encoder) -> None:
+    """Print the cosines of receipts and the same ones with another first price."""
+    receipts = [receipt(random.Random(f"receipt {number}")) for number in range(10)]
+    changed = [picture.copy() for picture in receipts]
+    for picture in changed:
+        pen = ImageDraw.Draw(picture)
+        pen.rectangle((315, 106, 400, 134), (250, 250, 246))
+        pen.text((320, 110), "7.77", _BLACK, ImageFont.load_default(18))
+    cosines = (encoder.encode_images(receipts) * encoder.encode_images(changed)).sum(axis=1)
+    print(f"\nReceipts with one price changed: cosines from {cosines.min():.4f} to {cosines.max():.4f}")
 
 
 def limit_table(texts: dict[str, Vectors], world: dict[str, Vectors], encoder: Encoder) -> None:
@@ -327,6 +342,7 @@ def run(arguments: argparse.Namespace, encoder: Encoder, text: TextPictures) -> 
         texts["photos of receipts"] = encoder.encode_images(documents)
     print(f"model {encoder.name}; told as text from {TEXT}; {sum(map(len, chosen.values())):,} photos")
     text_table(texts, text)
+    print_changed_price(encoder)
     limit_table(texts, world, encoder)
     photos = rng.sample([path for some in chosen.values() for path in some], COPIED)
     sheets = rng.sample([sheet for some in pictures.values() for sheet in some], COPIED // 2)

@@ -46,7 +46,10 @@ class NamedPhotos:
         )
 
     def _matching(self, pattern: str) -> dict[int, Path]:
-        """Return vector id -> path of the photos below a file or folder of this name."""
+        """Return vector id -> path of the photos that match.
+
+        Their own name matches the pattern, or that of a folder that they are in.
+        """
         ids = self._catalog.matching("images", self._model.id, Filters(paths=(pattern,))).tolist()
         rows = self._catalog.found("images", ids)
         return {id_: found.path for id_, found in rows.items() if found.path is not None}

@@ -1,7 +1,7 @@
 """Pictures of text: receipts, pages, forms, tickets, screenshots.
 
 To the model two pages of one layout are almost the same picture: different receipts of one shop have cosines
-up to 0.997, two that differ in one digit 0.9999 (benchmarks/duplicates.md). A cosine that means the same
+up to 0.998, one with a changed price up to 0.9998 (benchmarks/duplicates.md). A cosine that means the same
 photo of the world means nothing here. The model itself tells such pictures: their vectors are near to those
 of sentences about them.
 """
@@ -42,7 +42,7 @@ class TextPictures:
     """The detector of pictures of text, by their vectors.
 
     Its sentences are encoded at the first use. Their mean is kept in the library folder: a search for a photo
-    loads no text tower, and would wait for it 0.3 s.
+    loads no text tower, and would wait for it.
     """
 
     def __init__(self, encoder: Encoder, library: Path) -> None:
@@ -67,6 +67,9 @@ class TextPictures:
         return direction
 
     def _checksum(self, vector: bytes) -> bytes:
-        """Return the checksum of the stored vector, with the model and the sentences it is of."""
+        """Return the checksum of a stored vector.
+
+        It covers the model and the sentences, too.
+        """
         key = "\n".join((self._encoder.fingerprint, *SENTENCES)).encode()
         return sha256(key + vector).digest()
