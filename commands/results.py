@@ -1,7 +1,8 @@
 """Output of ``search``: printed hits, and files written from them.
 
 Standard output is the hits in one format: the table, or the one chosen with --json, --csv, --paths or --null.
---html, --copy-to and --open can be added to any of them, and report on stderr.
+--html, --copy-to and --open can be added to any of them, and report on stderr. ``--html -`` is a format of
+its own: the page goes to standard output.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from twobranch.retrieval.answer import Answer
     from twobranch.retrieval.hits import Hit
 
+_STDOUT = Path("-")  # in place of a file
 Paths = Annotated[bool, typer.Option("--paths", "-f", help="Print only paths, one a line."), SETTABLE]
 Null = Annotated[
     bool, typer.Option("--null", "-0", help="Print only paths, each ended by NUL, for xargs -0."), SETTABLE
@@ -33,7 +35,9 @@ Null = Annotated[
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV."), SETTABLE]
 Html = Annotated[
     Path | None,
-    typer.Option("--html", help="Write the photos as one web page, for any browser.", metavar="FILE"),
+    typer.Option(
+        "--html", help="Write the photos as one web page, for any browser; - prints it.", metavar="FILE"
+    ),
 ]
 CopyTo = Annotated[
     Path | None,
@@ -74,6 +78,7 @@ class Output:
             "--csv": self.as_csv,
             "--null" if self.null else "--paths": self.paths or self.null,
             "--thumbnails": self.thumbnails is True,
+            "--html -": self.html == _STDOUT,
         }
         formats = [option for option, is_given in given.items() if is_given]
         if len(formats) > 1:
@@ -86,14 +91,14 @@ class Output:
     def show(self, answer: Answer, progress: Progress) -> None:
         """Write files, print, open, in this order. Raises ``UserError`` when a photo was not copied."""
         not_copied = 0
-        if self.html is not None:
+        if self.html is not None and self.html != _STDOUT:
             from twobranch.retrieval.display.contact_sheet import write_sheet
 
-            write_sheet(self.html, str(answer.query) or "Photos", answer.hits, progress)
+            write_sheet(self.html, _title(answer), answer.hits, progress)
             progress.note(f"{self.html}: {counted(len(answer.hits), 'hit')}")
         if self.copy_to is not None:
             not_copied = _copy(answer.hits, self.copy_to, progress)
-        self._print(answer)
+        self._print(answer, progress)
         sys.stdout.flush()
         if self.open_:
             from twobranch.retrieval.display.open_photos import MOST_OPENED, hit_photos, open_photos
@@ -105,13 +110,17 @@ class Output:
         if not_copied:
             raise UserError(f"{self.copy_to}: {counted(not_copied, 'photo')} not copied")
 
-    def _print(self, answer: Answer) -> None:
+    def _print(self, answer: Answer, progress: Progress) -> None:
         if self.as_json:
             print_json(answer.as_json())
             return
         if answer.matches_well is False:  # on stderr, so that stdout holds only results
             print("nothing here matches well", file=sys.stderr, flush=True)
-        if self.as_csv:
+        if self.html == _STDOUT:
+            from twobranch.retrieval.display.contact_sheet import print_sheet
+
+            print_sheet(sys.stdout.buffer, _title(answer), answer.hits, progress)
+        elif self.as_csv:
             _print_csv(answer.hits)
         elif self.paths or self.null:
             from twobranch.retrieval.display.open_photos import hit_photos
@@ -124,6 +133,10 @@ class Output:
             if self.thumbnails is not False:
                 _print_thumbnails(answer.hits, forced=self.thumbnails is True)
             print(hit_table(answer.hits, captions=answer.gallery == "captions"))
+
+
+def _title(answer: Answer) -> str:
+    return str(answer.query) or "Photos"
 
 
 def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:

@@ -44,6 +44,7 @@ from twobranch.common.errors import UserError
 if TYPE_CHECKING:
     from twobranch.retrieval.answer import Answer
     from twobranch.retrieval.fusion import Ranking
+    from twobranch.retrieval.query import Query
 
 
 @command
@@ -88,9 +89,9 @@ def search(
     """Find photos (or captions) by words, photos, date and place.
 
     A query is a sum of terms: write + and - between them, and 2: before a term to double its weight. A term
-    is a sentence or a photo; a term that begins with ./ or / or names an image file is a photo. Besides the
-    pixels, file and folder names, keywords and captions are searched. With filters alone the newest photos
-    come first.
+    is a sentence or a photo; a term that begins with ./ or / or names an image file, here or in the library,
+    is a photo. Besides the pixels, file and folder names, keywords and captions are searched. With filters
+    alone the newest photos come first.
 
     \b
     Examples:
@@ -144,7 +145,8 @@ def search(
         answer = engine.answer(request)
         if words_only and not answer.is_of_words:
             raise UserError("--words-only finds photos by a sentence; leave it out here")
-        LastSearch(answer.query, answer.gallery, tuple(hit.id for hit in answer.hits)).save(engine.library)
+        ids = [hit.id for hit in answer.hits]
+        LastSearch.of(answer.query, answer.gallery, ids, engine.catalog, engine.model).save(engine.library)
     _print_remarks(answer)
     output.show(answer, options.progress())
 
@@ -156,8 +158,23 @@ def _ranking(visual_only: bool, words_only: bool) -> Ranking:
     return "visual" if visual_only else "words" if words_only else "fused"
 
 
+def _print_named_photos(query: Query) -> None:
+    """Print the photos that names in the query stand for.
+
+    They go to stderr.
+    """
+    from twobranch.retrieval.photo_names import listed
+    from twobranch.retrieval.terms import PhotoTerm
+
+    for term in query.terms:
+        if isinstance(term, PhotoTerm) and term.item is not None:
+            also = f"; of the same name: {listed(term.namesakes)}" if term.namesakes else ""
+            print(f"searching with the library's {term.path}{also}", file=sys.stderr)
+
+
 def _print_remarks(answer: Answer) -> None:
     """Print remarks on the query and on empty results to stderr."""
+    _print_named_photos(answer.query)
     for word in answer.unknown_words:
         print(f"warning: the model does not know {word!r}", file=sys.stderr)
     for correction in answer.corrections:

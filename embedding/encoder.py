@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, partial
+from os import PathLike
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, TypeVar
@@ -202,7 +203,8 @@ class Encoder:
 
     def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
         """(N, D) float32, unit rows; read and encoded by all cores. Raises ``ImageError`` for the first photo
-        that cannot be read."""
+        that cannot be read, and ``TypeError`` for a single photo that is not in a list."""
+        _check_list("images", images, (str, bytes, PathLike, Image.Image), "photos")
 
         def encode(start: int) -> NDArray[np.float32]:
             some = images[start : start + self._at_a_time]
@@ -268,8 +270,9 @@ class Encoder:
         """Encode sentences on all cores, in the order of ``texts``.
 
         Returns (N, D) float32, unit rows. ``language`` is a code of ``embedding.language``; by default each
-        text's language is detected.
+        text's language is detected. Raises ``TypeError`` for a text that is not in a list.
         """
+        _check_list("texts", texts, (str, bytes), "texts")
         texts = [well_formed(text) for text in texts]
         embeddings = np.empty((len(texts), self.dim), dtype=np.float32)
         of_tower: dict[bool, list[int]] = {}
@@ -328,6 +331,15 @@ class Encoder:
         if self.config.text_kind == "words":
             return WordsInput(self.folder)
         return WordPieceInput(self.folder / TOKENIZER, self.config.max_tokens)
+
+
+def _check_list(name: str, value: object, single: tuple[type, ...], what: str) -> None:
+    """Raise ``TypeError`` for one item in place of a list.
+
+    A text would be read as a list of its letters.
+    """
+    if isinstance(value, single):
+        raise TypeError(f"{name} is a {type(value).__name__}; pass a list of {what}")
 
 
 def mean_over_views(

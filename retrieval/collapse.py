@@ -1,6 +1,8 @@
 """Collapsing of near-duplicate hits.
 
-Ranked hits that show almost the same photo become one hit. Only their vectors are compared.
+Ranked hits that show almost the same photo become one hit. Only their vectors are compared. Pictures of text
+become one hit only if their vectors are equal, as those of copies of a file are: the vectors of two receipts
+are almost the same.
 """
 
 from __future__ import annotations
@@ -45,11 +47,43 @@ class Selection:
     found: dict[int, Found]
 
 
-def collapse(vectors: NDArray[np.float32], cosine: float = NEAR_DUPLICATE) -> list[Group]:
+@dataclass(frozen=True)
+class Comparison:
+    """The functions that collapsing compares photos with."""
+
+    vectors: Callable[[Sequence[int]], NDArray[np.float32]]  # of n ids: (n, D)
+    is_text: Callable[[NDArray[np.float32]], NDArray[np.bool_]]  # of (n, D) vectors: (n,) pictures of text
+
+    def groups(self, ids: Sequence[int]) -> list[Group]:
+        """Group ranked photos by the ids of their vectors."""
+        vectors = self.vectors(ids)
+        groups = collapse(vectors)
+        if not any(group.duplicates for group in groups):  # the usual case, without a look at text
+            return groups
+        is_text = self.is_text(vectors)
+        return collapse(vectors, kinds=text_kinds(vectors, is_text)) if is_text.any() else groups
+
+
+def text_kinds(vectors: NDArray[np.float32], is_text: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return (k,) kinds for ``collapse``.
+
+    Equal pictures of text share one; all other photos have 0.
+    """
+    kinds = np.zeros(len(vectors), dtype=np.int64)
+    numbers: dict[bytes, int] = {}
+    for position in np.flatnonzero(is_text).tolist():
+        kinds[position] = numbers.setdefault(vectors[position].tobytes(), len(numbers) + 1)
+    return kinds
+
+
+def collapse(
+    vectors: NDArray[np.float32], cosine: float = NEAR_DUPLICATE, kinds: NDArray[np.int64] | None = None
+) -> list[Group]:
     """Group ranked hits by their (k, D) float32 unit rows, best first.
 
-    A hit joins the first kept hit whose cosine with it is at least ``cosine``. Otherwise it is kept itself.
-    So every member is close to the listed hit, not only to another member.
+    A hit joins the first kept hit whose cosine with it is at least ``cosine``, and which has the same one of
+    the (k,) ``kinds``. Otherwise it is kept itself. So every member is close to the listed hit, not only to
+    another member.
     """
     kept: list[int] = []
     under: dict[int, list[int]] = {}
@@ -57,6 +91,8 @@ def collapse(vectors: NDArray[np.float32], cosine: float = NEAR_DUPLICATE) -> li
         block = vectors[start : start + _BLOCK]
         others = [*kept[-_COMPARED:], *range(start, start + len(block))]
         close = block @ vectors[others].T >= cosine
+        if kinds is not None:
+            close &= kinds[start : start + len(block), None] == kinds[others]
         above = len(others) - len(block)
         close[:, above:] = np.tril(close[:, above:], -1)  # within the block, only the hits above
         has_any = close.any(axis=1)
@@ -79,23 +115,22 @@ def select(
     catalog: CatalogReader,
     gallery: Gallery,
     own: frozenset[Path],
-    vectors: Callable[[Sequence[int]], NDArray[np.float32]] | None,
+    comparison: Comparison | None,
 ) -> Selection:
     """Select the first ``top`` groups of ranked vectors.
 
-    Left out are the photos in ``own``, and vectors that are no longer in the catalogue. ``vectors`` returns
-    the (n, D) vectors of some ids, to collapse near-duplicates; with None nothing is collapsed. Raises
-    ``LibraryError``.
+    Left out are the photos in ``own``, and vectors that are no longer in the catalogue. Near-duplicates are
+    collapsed by ``comparison``; with None nothing is collapsed. Raises ``LibraryError``.
     """
     left_out: set[int] = set()
     while True:
         kept = [at for at, id_ in enumerate(ids) if id_ not in left_out]
-        if vectors is None:
+        if comparison is None:
             groups = [Group(at) for at in kept[:top]]
         else:
             groups = [
                 Group(kept[group.kept], tuple(kept[at] for at in group.duplicates))
-                for group in collapse(vectors([ids[at] for at in kept]))[:top]
+                for group in comparison.groups([ids[at] for at in kept])[:top]
             ]
         # Only these are looked up: vectors with lower ranks do not change the groups.
         members = [ids[at] for group in groups for at in (group.kept, *group.duplicates)]

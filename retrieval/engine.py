@@ -22,18 +22,20 @@ from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.answer import Answer
-from twobranch.retrieval.collapse import Group, Selection, select
+from twobranch.retrieval.collapse import Comparison, Group, Selection, select
 from twobranch.retrieval.confidence import Calibration
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
 from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
 from twobranch.retrieval.hits import Hit
+from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
 from twobranch.retrieval.request import SearchRequest, resolve
 from twobranch.retrieval.terms import Item, PhotoTerm
 from twobranch.retrieval.text_match import WrittenWords
+from twobranch.retrieval.text_pictures import TextPictures
 from twobranch.retrieval.verdict import Judge
 
 Engine = TypeVar("Engine", bound="SearchEngine")
@@ -107,7 +109,7 @@ class SearchEngine:
             return
         model = self.catalog.active_model()
         if model != self.model:
-            for loaded in ("encoder", "calibration"):
+            for loaded in ("encoder", "calibration", "text_pictures"):
                 vars(self).pop(loaded, None)
         self.model = model
         opened = list(self._indexes)
@@ -135,6 +137,11 @@ class SearchEngine:
     def calibration(self) -> Calibration | None:
         """The calibration of the library's model, if it has one. Raises ``ModelError``."""
         return Calibration.load(self.encoder.folder, self.encoder.dim)
+
+    @cached_property
+    def text_pictures(self) -> TextPictures:
+        """The detector of pictures of text for the library's model. Raises ``ModelError``."""
+        return TextPictures(self.encoder, self.library)
 
     def index(self, gallery: Gallery) -> Index:
         """Open the vector index over photos or captions.
@@ -260,7 +267,8 @@ class SearchEngine:
         if isinstance(query, Path):
             query = Query((PhotoTerm(query),))
         elif isinstance(query, str):
-            query = parse_query([query])
+            named = NamedPhotos(self.catalog, self.model) if self.model is not None else None
+            query = parse_query([query], library=named)
         if len(self.index(gallery)) == 0 or self.model is None:
             return Hits()
         if not query.terms:
@@ -312,15 +320,14 @@ class SearchEngine:
         if collapse:
             wanted += min(top, _MORE_TO_COLLAPSE)
         most = len(index) if among is None else len(among)
+        comparison = Comparison(index.vectors, self.text_pictures.find) if collapse else None
         searched = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
         while True:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
                 ranked = fused(query.sentence, searched, wanted, ranking)
-            selected = select(
-                ranked.ids.tolist(), top, self.catalog, gallery, own, index.vectors if collapse else None
-            )
+            selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= most or len(ranked.ids) < wanted:
                 return self._hits(ranked, selected, vector, judge)

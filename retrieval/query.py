@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded, is_file, is_folder
 from twobranch.embedding.preprocess import IMAGE_SUFFIXES
 from twobranch.embedding.sif import well_formed
 from twobranch.indexer.catalog.filters import Filters, Place
+from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.terms import (
     Item,
     ItemTerm,
@@ -32,6 +35,11 @@ _SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
 # Total weight of the liked and of the disliked hits (benchmarks/feedback.md).
 _TOWARDS, _AWAY = 0.3, 0.1
 _MOST_WEIGHT = 1_000_000  # with a higher weight, float32 would lose the other terms
+# Addresses of the network, and data: addresses, which hold a whole picture. Addresses of files on this
+# computer have no host.
+_ADDRESS = re.compile(r"(?:https?|ftp|file)://\S+|data:[\w.+-]+/[\w.+-]+[;,]\S*", re.IGNORECASE)
+_FILE_ADDRESS = re.compile(r"file://(?:localhost)?(?=/)", re.IGNORECASE)
+_MOST_SHOWN = 80  # characters of an address in a message
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?):\s*(?=\S)")
 
 
@@ -69,8 +77,14 @@ class Query:
 
     @property
     def photos(self) -> tuple[Path, ...]:
-        """All photos on disk of the query."""
+        """All photos of the query that have a path."""
         return tuple(term.path for term in self.terms if isinstance(term, PhotoTerm))
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items of the library that the query has by their ids."""
+        terms = (term for term in self.terms if isinstance(term, PhotoTerm | ItemTerm))
+        return tuple(term.item for term in terms if term.item is not None)
 
     def __str__(self) -> str:
         """The query as typed on a command line.
@@ -116,16 +130,21 @@ def parse_query(
     filters: Filters = Filters(),  # noqa: B008 (frozen)
     *,
     files: bool = True,
+    library: NamedPhotos | None = None,
 ) -> Query:
     """Parse the words of a command line as a query.
 
     ``plus`` and ``minus`` are further positive and negative terms. A ``+`` or ``-`` that stands alone begins
     the next term; ``2:`` before a term is its weight. A word that begins with ``./``, ``../``, ``/`` or
-    ``~``, or names an existing image file, is a photo. Without ``files`` every word is text, and the disk is
-    not read. Raises ``UserError`` for an empty query without filters, a sign without a term, a query with
-    only negative terms, more than ``MOST_CHARACTERS`` (paths of photos not counted), and a photo that does
-    not exist or stands within a sentence.
+    ``~`` or ``file:///``, or names an existing image file, is a photo. A file name that is none here is
+    looked up in ``library``. Without ``files`` every word is text, and the disk is not read. Raises
+    ``UserError`` for an empty query without filters, a sign without a term, a query with only negative terms,
+    more than ``MOST_CHARACTERS`` (paths of photos not counted), the address of a picture elsewhere (nothing
+    is downloaded), and a photo that does not exist or stands within a sentence.
     """
+    for word in (*words, *plus, *minus):
+        for part in _SIGN.split(word):
+            _refuse_address(_weighted(part.strip())[1], files)
     _check_length((*words, *plus, *minus), files)
     terms: list[Term] = []
     pending: list[str] = []
@@ -133,7 +152,7 @@ def parse_query(
 
     def end_term() -> None:
         if pending:
-            terms.append(_term(pending, -1.0 if sign == "-" else 1.0, files))
+            terms.append(_term(pending, -1.0 if sign == "-" else 1.0, files, library))
             pending.clear()
         elif sign:
             raise UserError(f'nothing follows the {sign!r}; as in: search "dog" {sign} "snow"')
@@ -148,13 +167,24 @@ def parse_query(
             elif part.strip():
                 pending.append(part.strip())
     end_term()
-    terms += [_term([text], 1.0, files) for text in plus]
-    terms += [_term([text], -1.0, files) for text in minus]
+    terms += [_term([text], 1.0, files, library) for text in plus]
+    terms += [_term([text], -1.0, files, library) for text in minus]
     if not terms and not filters:
         raise UserError('empty query; describe a photo, as in: search "red car on a street"')
     if terms and all(term.weight <= 0 for term in terms):
         raise UserError("a query cannot have only negative terms; say what to look for as well")
     return Query(tuple(terms), filters)
+
+
+def _refuse_address(word: str, files: bool) -> None:
+    """Raise ``UserError`` for an address.
+
+    With ``files`` that of a file is a path.
+    """
+    if not _ADDRESS.fullmatch(word) or (files and _FILE_ADDRESS.match(word)):
+        return
+    shown = word if len(word) <= _MOST_SHOWN else f"{word[:_MOST_SHOWN]}…"
+    raise UserError(f"{shown}: is an address; download the picture and search for the file")
 
 
 def _check_length(words: Sequence[str], files: bool) -> None:
@@ -173,7 +203,7 @@ def _weighted(word: str) -> tuple[float, str]:
     return (float(match[1]), word[match.end() :]) if match else (1.0, word)
 
 
-def _term(words: Sequence[str], sign: float, files: bool) -> Term:
+def _term(words: Sequence[str], sign: float, files: bool, library: NamedPhotos | None) -> Term:
     """Parse the words of one term."""
     weight, first = _weighted(words[0])
     if weight > _MOST_WEIGHT:
@@ -187,12 +217,26 @@ def _term(words: Sequence[str], sign: float, files: bool) -> Term:
         if not text:
             raise UserError('an empty term; describe a photo, as in: search "red car on a street"')
         return TextTerm(text, weight)
-    path = expanded(paths[0])
+    path = _path(paths[0])
     if is_folder(path):
         raise UserError(f"{path}: is a folder; `similarity` compares folders, `search` takes photos")
-    if not is_file(path):
+    if is_file(path):
+        return PhotoTerm(path, weight)
+    if library is None or _is_explicit_path(paths[0]):
         raise UserError(f"{path}: no such photo")
-    return PhotoTerm(path, weight)
+    return replace(library.term(paths[0]), weight=weight)
+
+
+def _path(word: str) -> Path:
+    """Return the path that a word denotes.
+
+    It is the word itself, or what its ``file:`` address has.
+    """
+    address = _FILE_ADDRESS.match(word)
+    if address is None:
+        return expanded(word)
+    path = unquote(word[address.end() :], errors="surrogateescape")
+    return Path(path[1:] if os.name == "nt" else path)  # /C:/a.jpg
 
 
 def with_feedback(query: Query, liked: Sequence[Item], disliked: Sequence[Item]) -> Query:
@@ -213,9 +257,13 @@ def is_photo_path(word: str) -> bool:
 
     It looks like a path, ends like the name of an image file, or names an existing one.
     """
-    if word.startswith(("./", "../", "/", "~/", ".\\", "..\\")):
+    if _is_explicit_path(word):
         return True
     return (" " not in word.strip() and Path(word).suffix.lower() in IMAGE_SUFFIXES) or _is_image_file(word)
+
+
+def _is_explicit_path(word: str) -> bool:
+    return word.startswith(("./", "../", "/", "~/", ".\\", "..\\")) or bool(_FILE_ADDRESS.match(word))
 
 
 def _is_image_file(word: str) -> bool:

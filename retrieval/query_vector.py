@@ -42,8 +42,13 @@ def _term_vector(
     match term:
         case TextTerm(text):
             return encoder.encode_texts([text], language)[0]
-        case PhotoTerm(path):
-            return encoder.encode_images([path])[0]
+        case PhotoTerm(path, item=item):
+            if item is None:
+                return encoder.encode_images([path])[0]
+            try:
+                return vector_of(item)
+            except KeyError:
+                raise UserError(f"{path}: is no longer in the library; search anew") from None
         case PictureTerm(vector):
             return np.frombuffer(vector, dtype=np.float32)
         case ItemTerm(item):

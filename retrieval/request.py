@@ -11,6 +11,7 @@ from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.last_search import LastSearch
+from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query, with_feedback
 from twobranch.retrieval.terms import Item, PictureTerm
 
@@ -79,12 +80,16 @@ def resolve(
 ) -> tuple[Query, Gallery]:
     """Resolve a request to its query and gallery in a library.
 
-    Raises ``UserError`` for words that cannot be parsed, and for a last search or one of its hits that does
-    not exist. Raises ``PhotoNotFoundError`` for a rated photo that is not in the library.
+    Raises ``UserError`` for words that cannot be parsed, for a last search or one of its hits that does not
+    exist, and for hits of another catalogue or model. Raises ``PhotoNotFoundError`` for a rated photo that is
+    not in the library.
     """
     gallery, feedback = request.gallery, request.feedback
     if request.is_typed:
-        query = parse_query(request.words, request.plus, request.minus, request.filters, files=request.files)
+        named = NamedPhotos(catalog, model) if model is not None else None
+        query = parse_query(
+            request.words, request.plus, request.minus, request.filters, files=request.files, library=named
+        )
     else:
         query = Query(filters=request.filters)
     if request.picture is not None:
@@ -94,6 +99,8 @@ def resolve(
         gallery = gallery or last.gallery
         if not request.is_typed:
             query = replace(last.query, filters=request.filters or last.query.filters)
+        if feedback.liked or feedback.disliked or (last.query.items and not request.is_typed):
+            last.check_ids(catalog, model)
         query = with_feedback(query, last.items(feedback.liked), last.items(feedback.disliked))
     elif feedback is not None and model is not None:
         liked = _photo_items(feedback.liked, catalog, model)

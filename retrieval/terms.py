@@ -34,10 +34,15 @@ class TextTerm:
 
 @dataclass(frozen=True)
 class PhotoTerm:
-    """A photo on disk."""
+    """A photo on disk, or one of the library by name.
+
+    Of the latter ``item`` has the vector, so that its file is not read.
+    """
 
     path: Path
     weight: float = 1.0
+    item: Item | None = None
+    namesakes: tuple[Path, ...] = ()  # other photos of the library with that name
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,14 @@ def as_typed(term: Term) -> str | None:
 def term_as_json(term: Term) -> dict[str, Any]:
     """Return the term as JSON data for ``term_from_json``.
 
-    It has the weight, and a second key that names the class of the term.
+    It has the weight, and a second key that names the class of the term; of a photo of the library also its
+    item.
     """
     match term:
         case TextTerm(text):
             what: dict[str, Any] = {"text": text}
-        case PhotoTerm(path):
-            what = {"photo": str(path.absolute())}
+        case PhotoTerm(path, item=item):
+            what = {"photo": str(path.absolute()), "item": None if item is None else list(item)}
         case PictureTerm(vector):
             what = {"picture": vector.hex()}
         case ItemTerm(item):
@@ -100,6 +106,8 @@ def term_from_json(data: dict[str, Any]) -> Term:
     match {key: value for key, value in data.items() if value is not None}:
         case {"text": str(text)}:
             return TextTerm(text, weight)
+        case {"photo": str(path), "item": [("images" | "captions") as gallery, id_]}:
+            return PhotoTerm(Path(path), weight, Item(gallery, int(id_)))
         case {"photo": str(path)}:
             return PhotoTerm(Path(path), weight)
         case {"picture": str(vector)}:

@@ -101,6 +101,28 @@ class FakeEncoder:
             raise KeyboardInterrupt
 
 
+GERMAN = {"rot": "red", "grün": "green", "blau": "blue"}
+
+
+class Bilingual(FakeEncoder):
+    """Also knows three German words, when it is told to read German."""
+
+    languages = ("de",)
+
+    def language_of(self, text: str) -> str:
+        return "de" if GERMAN.keys() & set(text.split()) else "en"
+
+    def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
+        return super().encode_texts([self._english(text, language) for text in texts])
+
+    def unknown_words(self, text: str, language: str | None = None) -> list[str]:
+        return super().unknown_words(self._english(text, language))
+
+    def _english(self, text: str, language: str | None) -> str:
+        german = (language or self.language_of(text)) == "de"
+        return " ".join(GERMAN.get(word, word) if german else word for word in text.split())
+
+
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 

@@ -97,6 +97,16 @@ def test_html_is_one_page(place: Path, tmp_path: Path) -> None:
     assert "hits.html: cannot be written (No such file or directory)" in error
 
 
+def test_html_to_stdout_is_the_page_alone(place: Path, tmp_path: Path) -> None:
+    run("search", "red", "--html", tmp_path / "hits.html", "--json", cwd=place)
+    result = run("search", "red", "--html", "-", cwd=place)
+    assert result.stdout == (tmp_path / "hits.html").read_text(encoding="utf-8")
+    assert not (place / "-").exists()
+    for other in ("--json", "--csv", "--paths", "-0", "--thumbnails"):
+        error = run("search", "red", "--html", "-", other, cwd=place, code=2).stderr
+        assert "--html - exclude each other" in error
+
+
 def test_copies_sort_by_rank(place: Path, tmp_path: Path) -> None:
     search = ("search", "red", "-k", "2", "--paths", "--copy-to", tmp_path / "out")
     result = run(*search, cwd=place)

@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import ImageError, UserError
@@ -75,14 +75,17 @@ def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress 
     try:
         if target.exists() and not target.is_file():
             raise UserError(f"{path}: is a folder or a device; name a file, as in: --html hits.html")
-        # Names that are not valid UTF-8 are shown with replacements. Their links stay exact: quoted bytes.
-        with (
-            replacing(target) as partial,
-            partial.open("w", encoding="utf-8", errors="replace", newline="\n") as file,
-        ):
-            file.writelines(_page(title, hits, progress))
+        with replacing(target) as partial, partial.open("wb") as file:
+            print_sheet(file, title, hits, progress)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def print_sheet(file: BinaryIO, title: str, hits: Sequence[Hit], progress: Progress = SILENT) -> None:
+    """Write the page with these hits to an open file. Raises ``OSError``."""
+    for part in _page(title, hits, progress):
+        # Names that are not valid UTF-8 are shown with replacements. Their links stay exact: quoted bytes.
+        file.write(part.encode("utf-8", "replace"))
 
 
 def notebook_row(hits: Sequence[Hit]) -> str:

@@ -20,7 +20,7 @@ from twobranch.indexer.catalog.photo_facts import (
 from twobranch.indexer.catalog.photo_file import PhotoFile, open_original
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
-from twobranch.retrieval.collapse import NEAR_DUPLICATE
+from twobranch.retrieval.collapse import Comparison
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.server.api.originals import matches, original
 from twobranch.server.api.thumbnails import Thumbnail
@@ -240,16 +240,21 @@ def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:
     except KeyError:  # newer than the engine's index
         return []
     scores, ids = (row[0].tolist() for row in index.search(vector, _MOST_ALIKE + 1))
-    found = engine.catalog.found("images", ids)
+    score_of = {id_: score for id_, score in zip(ids, scores, strict=True) if id_ != own}
+    ranked = [own, *score_of]
+    comparison = Comparison(index.vectors, engine.text_pictures.find)
+    # The first group is that of the photo.
+    near = [ranked[at] for at in comparison.groups(ranked)[0].duplicates]
+    found = engine.catalog.found("images", near)
     return [
         {
             "photo": found[id_].photo,
-            "score": round(score, 6),
+            "score": round(score_of[id_], 6),
             "path": str(found[id_].path),
             "width": found[id_].width,
             "height": found[id_].height,
             "content": found[id_].content,
         }
-        for score, id_ in zip(scores, ids, strict=True)
-        if score >= NEAR_DUPLICATE and id_ != own and id_ in found
+        for id_ in near
+        if id_ in found
     ][:_MOST_ALIKE]

@@ -14,6 +14,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.library import odd_library
 from tests.browser.serving import serving
+from tests.fakes import Bilingual, write_photos
+from twobranch.indexer.update.library import update_library
 from twobranch.server.settings import Settings
 
 PHONE = {"width": 360, "height": 740}
@@ -35,6 +37,16 @@ def tiles(page: Page) -> Locator:
 def first(page: Page, name: str) -> None:
     """Waits until the first photo is the one of this name."""
     expect(tiles(page).first).to_have_attribute("aria-label", re.compile("^" + re.escape(name)))
+
+
+@pytest.fixture(scope="module")
+def bilingual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server over three photos, whose encoder also reads German."""
+    place, encoder = tmp_path_factory.mktemp("bilingual"), Bilingual()
+    write_photos(place / "photos", {"red.png": "red", "green.png": "green", "blue.png": "blue"})
+    update_library(place / ".twobranch", [place / "photos"], encoder)
+    with serving(Settings(place / ".twobranch"), lambda model: encoder) as url:
+        yield url
 
 
 def field(page: Page) -> Locator:
@@ -373,3 +385,21 @@ def swipe(page: Page, start: tuple[int, int], end: tuple[int, int]) -> None:
     for kind, at in (("touchStart", start), ("touchMove", end)):
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1]}]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_another_language_than_english_is_said_and_can_be_changed(page: Page, bilingual: str) -> None:
+    notes = page.locator("#notes")
+    page.goto(f"{bilingual}?q=rot+blue")
+    expect(notes).to_contain_text("Read as German.")
+    page.get_by_role("button", name="Read as English").click()
+    expect(notes).to_contain_text("The model does not know rot.")
+    expect(notes).to_contain_text("Read as English.")
+    first(page, "blue.png")
+    assert page.url == f"{bilingual}?q=rot+blue&language=en"
+    page.get_by_role("button", name="Tell the language from the words").click()
+    expect(notes).to_contain_text("Read as German.")
+    page.get_by_role("button", name="Read as English").click()
+    field(page).fill("blue")  # other words are read anew
+    first(page, "blue.png")
+    expect(notes.locator("p")).to_have_count(0)
+    assert page.url == f"{bilingual}?q=blue"

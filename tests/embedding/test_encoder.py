@@ -39,6 +39,18 @@ def test_a_sentence_has_one_vector_whatever_stands_beside_it(shipped: Encoder) -
     assert np.abs(together - np.tile(alone, (TEXT_BATCH, 1))).max() < 1e-5
 
 
+@pytest.mark.parametrize(
+    "photo", ["a.jpg", Path("a.jpg"), Image.new("RGB", (8, 8))], ids=["str", "path", "image"]
+)
+def test_one_photo_or_text_is_no_list(shipped: Encoder, photo: str | Path | Image.Image) -> None:
+    """A text is a sequence of letters: it would give as many vectors, and no error."""
+    with pytest.raises(TypeError, match=r"images is a .*; pass a list of photos"):
+        shipped.encode_images(photo)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="texts is a str; pass a list of texts"):
+        shipped.encode_texts("a dog")
+    assert len(shipped.encode_texts(("a dog", "a cat"))) == 2  # any other sequence will do
+
+
 def test_lone_surrogates_are_no_words(shipped: Encoder) -> None:
     """A byte of a command line that is not UTF-8 is one, and so is half a pair in JSON."""
     for sentence in ("a dog \udce9", "a dog \ud800"):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from tests.fakes import FakeEncoder, write_photos
+from tests.wheelphotos import wheel_photo
+from twobranch.embedding.encoder import Encoder
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval import collapse as collapse_module
-from twobranch.retrieval.collapse import Group, collapse
+from twobranch.retrieval.collapse import Comparison, Group, collapse, text_kinds
 from twobranch.retrieval.engine import SearchEngine
 
 
@@ -35,6 +39,28 @@ def test_all_different_all_the_same_and_none() -> None:
     assert collapse(at(0, 60, 120)) == [Group(0), Group(1), Group(2)]
     assert collapse(at(0, 0, 0)) == [Group(0, (1, 2))]
     assert collapse(at()) == []
+
+
+def test_pictures_of_text_are_collapsed_only_if_equal() -> None:
+    """1° apart, a cosine of 0.9998: as far as two receipts of one shop."""
+    rows = at(0, 1, 0, 1, 90, 91, 91)
+    text = np.array([True, True, True, False, False, True, False])
+    assert text_kinds(rows, text).tolist() == [1, 2, 1, 0, 0, 3, 0]
+    # The second, fourth and sixth are not of the kind of what they are near to.
+    expected = [Group(0, (2,)), Group(1), Group(3), Group(4, (6,)), Group(5)]
+    assert collapse(rows, kinds=text_kinds(rows, text)) == expected
+    assert Comparison(lambda ids: rows[list(ids)], lambda rows: text).groups(range(7)) == expected
+    assert Comparison(lambda ids: rows[list(ids)], lambda rows: ~text & text).groups(range(7)) == collapse(
+        rows
+    )
+
+
+def test_text_is_looked_for_only_among_near_duplicates() -> None:
+    def is_text(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+        pytest.fail("sentences are encoded for this, which takes time")
+
+    rows = at(0, 60, 120)
+    assert Comparison(lambda ids: rows[list(ids)], is_text).groups(range(3)) == collapse(rows)
 
 
 def test_ranks_far_apart_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,3 +113,40 @@ def test_the_query_photo_is_neither_a_hit_nor_alike(engine: SearchEngine, tmp_pa
 
 def test_captions_are_not_folded(engine: SearchEngine) -> None:
     assert [hit.caption for hit in engine.search("red", gallery="captions", collapse=True)] == ["red", "red"]
+
+
+@pytest.fixture(scope="module")
+def receipts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two receipts of one shop with other sums, a copy of the first, and a photo and its copy at a lower
+    quality; in a library of the shipped model."""
+    place = tmp_path_factory.mktemp("receipts")
+    (place / "photos").mkdir()
+    for name, prices in (("one.png", "2.95 1.10 8.00"), ("two.png", "4.20 3.75 0.99")):
+        page = Image.new("RGB", (420, 640), "white")
+        pen, font = ImageDraw.Draw(page), ImageFont.load_default(22)
+        pen.text((110, 30), "CORNER MARKET", "black", font)
+        for line, (item, price) in enumerate(zip(("BREAD", "MILK", "APPLES"), prices.split(), strict=True)):
+            pen.text((40, 120 + 50 * line), item, "black", font)
+            pen.text((310, 120 + 50 * line), price, "black", font)
+        page.save(place / "photos" / name)
+    shutil.copy(place / "photos" / "one.png", place / "photos" / "copy of one.png")
+    with Image.open(wheel_photo("coffee.png")) as photo:
+        photo.convert("RGB").save(place / "photos" / "cup.jpg", quality=95)
+        photo.convert("RGB").save(place / "photos" / "sent cup.jpg", quality=90)
+    update_library(place / ".twobranch", [place / "photos"], Encoder.load("default"))
+    return place / ".twobranch"
+
+
+def test_another_receipt_is_not_hidden_and_a_copy_is(receipts: Path) -> None:
+    with SearchEngine.open(receipts) as engine:
+        ids = [hit.id for hit in engine.search("a receipt", top=3)]
+        vectors = engine.index("images").vectors(ids)
+        assert (vectors @ vectors.T).min() > 0.95  # by their vectors alone they would be one hit
+        for query in ("a receipt", Path(wheel_photo("coffee.png"))):
+            hits = engine.search(query, collapse=True)
+            groups = {frozenset(path.name for path in (hit.path or Path(), *hit.alike)) for hit in hits}
+            assert groups == {
+                frozenset({"one.png", "copy of one.png"}),
+                frozenset({"two.png"}),
+                frozenset({"cup.jpg", "sent cup.jpg"}),
+            }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -141,6 +142,41 @@ def test_a_weight_is_a_number_one_can_reckon_with(digits: str) -> None:
     with pytest.raises(UserError, match="weight of more than 1,000,000"):
         parse_query([f"{digits}:dog + cat"])
     assert parse_query([digits]).sentence == digits
+
+
+@pytest.mark.parametrize(
+    "word", ["https://example.com/a", "HTTP://example.com/cat.jpg", "ftp://host/a%20b.jpg", "2:https://x.org"]
+)
+def test_an_address_is_refused_and_nothing_is_asked(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("a socket was opened"))
+    for words in ([word], ["a dog", "+", word], [f"a dog + {word}"]):
+        for files in (True, False):  # without files, as over HTTP
+            with pytest.raises(
+                UserError, match="is an address; download the picture and search for the file"
+            ):
+                parse_query(words, files=files)
+    with pytest.raises(UserError, match="is an address"):
+        parse_query(["dog"], minus=[word])
+
+
+def test_a_picture_in_an_address_is_refused_in_a_short_line() -> None:
+    with pytest.raises(UserError, match=r"^data:image/png;base64,A{58}…: is an address"):  # 80 characters
+        parse_query(["data:image/png;base64," + "A" * 100_000])
+    assert parse_query(["data: a chart"]).sentence == "data: a chart"
+    assert parse_query(["the page at https://example.com"]).sentence == "the page at https://example.com"
+
+
+def test_the_address_of_a_file_is_its_path(tmp_path: Path) -> None:
+    photo = tmp_path / "a cat - 50%.jpg"
+    photo.touch()
+    assert photo.as_uri().endswith("/a%20cat%20-%2050%25.jpg")
+    for word in (photo.as_uri(), photo.as_uri().replace("file://", "FILE://localhost")):
+        assert parse_query([word]).terms == (PhotoTerm(photo),)
+    with pytest.raises(UserError, match=r"no\.jpg: no such photo"):
+        parse_query([(tmp_path / "no.jpg").as_uri()])
+    for word, files in ((photo.as_uri(), False), ("file://server/cat.jpg", True)):
+        with pytest.raises(UserError, match="is an address"):
+            parse_query([word], files=files)
 
 
 def test_lone_surrogates_are_replaced_in_sentences_and_kept_in_paths(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import FakeEncoder
+from tests.fakes import FakeEncoder, write_photos
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import Gallery
@@ -40,6 +40,10 @@ def meaning(engine: SearchEngine, request: SearchRequest) -> tuple[Query, Galler
     return resolve(request, engine.library, engine.catalog, engine.model)
 
 
+def save_last(engine: SearchEngine, query: Query, gallery: Gallery, hits: tuple[int, ...]) -> None:
+    LastSearch.of(query, gallery, hits, engine.catalog, engine.model).save(engine.library)
+
+
 def test_a_request_for_nothing_is_for_the_newest_photos(engine: SearchEngine) -> None:
     answer = engine.answer(SearchRequest())
     assert [hit.score for hit in answer.hits] == [None] * 3
@@ -47,7 +51,7 @@ def test_a_request_for_nothing_is_for_the_newest_photos(engine: SearchEngine) ->
 
 
 def test_the_last_search_lends_what_a_request_does_not_say(engine: SearchEngine) -> None:
-    LastSearch(parse_query(["red"], filters=PNG), "captions", (2, 1)).save(engine.library)
+    save_last(engine, parse_query(["red"], filters=PNG), "captions", (2, 1))
     again = LastSearchFeedback()
     query, gallery = meaning(engine, SearchRequest(feedback=again))
     assert (query.sentence, query.filters, gallery) == ("red", PNG, "captions")
@@ -59,7 +63,7 @@ def test_the_last_search_lends_what_a_request_does_not_say(engine: SearchEngine)
 
 
 def test_hits_are_liked_by_rank_and_photos_by_id(engine: SearchEngine) -> None:
-    LastSearch(parse_query(["red"]), "captions", (2, 1)).save(engine.library)
+    save_last(engine, parse_query(["red"]), "captions", (2, 1))
     query, _ = meaning(engine, SearchRequest(feedback=LastSearchFeedback((1,), (2,))))
     assert query.terms[1:] == (ItemTerm(Item("captions", 2), 0.3), ItemTerm(Item("captions", 1), -0.1))
     with pytest.raises(UserError, match="there is no hit 3"):
@@ -72,8 +76,41 @@ def test_hits_are_liked_by_rank_and_photos_by_id(engine: SearchEngine) -> None:
         meaning(engine, SearchRequest(feedback=PhotoFeedback((), (99,))))
 
 
+LIKE_FIRST = LastSearchFeedback((1,))
+
+
+def test_hits_stay_known_as_the_library_grows(
+    engine: SearchEngine, library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    save_last(engine, parse_query(["red"]), "images", (1,))
+    before, _ = meaning(engine, SearchRequest(feedback=LIKE_FIRST))
+    write_photos(photos, {"more.png": "red"})
+    update_library(library, [photos], encoder)
+    assert meaning(engine, SearchRequest(feedback=LIKE_FIRST)) == (before, "images")
+
+
+def test_hits_of_a_library_that_was_made_anew_are_refused(
+    engine: SearchEngine, library: Path, photos: Path, encoder: FakeEncoder
+) -> None:
+    """The first photo of the new catalogue has the id of the first one of the old."""
+    save_last(engine, parse_query(["red"]), "images", (1,))
+    refined, _ = meaning(engine, SearchRequest(feedback=LIKE_FIRST))
+    for file in library.glob("catalog.sqlite*"):
+        file.unlink()
+    (photos / "blue.png").unlink()
+    update_library(library, [photos], encoder)
+    with SearchEngine.open(library, load=lambda model: encoder) as anew:  # type: ignore[arg-type,return-value]
+        with pytest.raises(UserError, match=r"the library was rebuilt .*; search anew"):
+            anew.answer(SearchRequest(feedback=LIKE_FIRST))
+        assert anew.answer(SearchRequest(feedback=LastSearchFeedback())).query.sentence == "red"  # has no ids
+        LastSearch(refined, "images", ()).save(library)  # a query with ids, as 0.2 saved it: without states
+        with pytest.raises(UserError, match="search anew"):
+            anew.answer(SearchRequest(feedback=LastSearchFeedback()))
+        assert anew.answer(SearchRequest(("blue",), feedback=LastSearchFeedback())).query.sentence == "blue"
+
+
 def test_feedback_alone_cannot_only_lead_away(engine: SearchEngine) -> None:
-    LastSearch(parse_query([], filters=PNG), "images", (1,)).save(engine.library)
+    save_last(engine, parse_query([], filters=PNG), "images", (1,))
     for feedback in (LastSearchFeedback((), (1,)), PhotoFeedback((), (1,))):
         with pytest.raises(UserError, match="cannot have only disliked hits"):
             engine.answer(SearchRequest(feedback=feedback))

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from tests.fakes import FakeEncoder
+from tests.fakes import Bilingual, FakeEncoder
 from tests.indexing import index
 from twobranch.common.errors import UserError
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.last_search import LastSearch
 from twobranch.retrieval.request import LastSearchFeedback, SearchRequest
-
-GERMAN = {"rot": "red", "grün": "green", "blau": "blue"}
-
-
-class Bilingual(FakeEncoder):
-    """Also knows three German words, when it is told to read German."""
-
-    languages = ("de",)
-
-    def language_of(self, text: str) -> str:
-        return "de" if GERMAN.keys() & set(text.split()) else "en"
-
-    def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
-        return super().encode_texts([self._english(text, language) for text in texts])
-
-    def unknown_words(self, text: str, language: str | None = None) -> list[str]:
-        return super().unknown_words(self._english(text, language))
-
-    def _english(self, text: str, language: str | None) -> str:
-        german = (language or self.language_of(text)) == "de"
-        return " ".join(GERMAN.get(word, word) if german else word for word in text.split())
 
 
 @pytest.fixture
@@ -75,7 +51,8 @@ def test_without_words_there_is_none(engine: SearchEngine) -> None:
 
 def test_the_last_search_is_refined_in_its_language(engine: SearchEngine) -> None:
     first = engine.answer(SearchRequest(("rot",), language="de"))
-    LastSearch(first.query, first.gallery, tuple(hit.id for hit in first.hits)).save(engine.library)
+    hits = [hit.id for hit in first.hits]
+    LastSearch.of(first.query, first.gallery, hits, engine.catalog, engine.model).save(engine.library)
     again = engine.answer(SearchRequest(feedback=LastSearchFeedback(liked=(1,))))
     assert again.language == "de"
 

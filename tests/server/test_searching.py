@@ -92,6 +92,14 @@ def test_a_path_is_words_and_no_file_is_read(client: TestClient, photos: Path) -
     assert "knows no word" in response.json()["error"]
 
 
+def test_an_address_is_refused(client: TestClient) -> None:
+    response = client.get("/api/search", params={"q": "https://example.com/red.png"})
+    assert response.status_code == 400
+    assert response.json()["error"] == (
+        "https://example.com/red.png: is an address; download the picture and search for the file"
+    )
+
+
 def test_a_picture_is_handed_in_and_kept(client: TestClient) -> None:
     response = client.post("/api/search", params={"top": 1}, files={"file": ("mine.png", png("blue"))})
     assert names(response.json()) == ["blue.png"]

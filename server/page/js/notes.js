@@ -44,7 +44,20 @@ export function notes(answer, state, change) {
     )}
     ${unknown.length
       ? html`<p>The model does not know ${unknown.map((word, at) => html`${at ? ", " : ""}<b>${word}</b>`)}.</p>`
-      : nothing}`;
+      : nothing}
+    ${languageNote(answer, state, change)}`;
+}
+
+const LANGUAGES = new Intl.DisplayNames(["en"], { type: "language" });
+
+/** The language that the words were read in, where one may not expect it, and the way to another. */
+function languageNote(answer, state, change) {
+  if (!answer.language || (answer.language === "en" && !state.language)) return nothing;
+  const [changes, said] = state.language
+    ? [{ language: "" }, "Tell the language from the words"]
+    : [{ language: "en" }, "Read as English"];
+  return html`<p>Read as ${LANGUAGES.of(answer.language)}.
+    <button class="plain" @click=${() => change(changes)}>${said}</button></p>`;
 }
 
 /** A text with a word of it replaced, whatever the case. */
