@@ -42,7 +42,9 @@ def synthetic_vectors(n: int, seed: int = 0) -> Iterator[NDArray[np.float32]]:
     encoder = Encoder.load("default")
     calibration = Calibration.load(encoder.folder, encoder.dim)
     assert calibration is not None
-    bank = calibration.images.rows.astype(np.float32) * calibration.images.scales[:, None]
+    bank = (
+        calibration.background.images.rows.astype(np.float32) * calibration.background.images.scales[:, None]
+    )
     for number, start in enumerate(range(0, n, BLOCK)):
         rng = np.random.default_rng((seed, number))
         share = rng.uniform(0, 1, size=(BLOCK, 1)).astype(np.float32)

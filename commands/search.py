@@ -175,6 +175,8 @@ def _print_named_photos(query: Query) -> None:
 def _print_remarks(answer: Answer) -> None:
     """Print remarks on the query and on empty results to stderr."""
     _print_named_photos(answer.query)
+    if answer.not_understood is not None:
+        print(answer.not_understood, file=sys.stderr)
     for word in answer.unknown_words:
         print(f"warning: the model does not know {word!r}", file=sys.stderr)
     for correction in answer.corrections:

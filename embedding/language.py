@@ -28,6 +28,7 @@ _LETTERS = 0.2  # weight of the letters of an unknown word, against a listed wor
 _ENGLISH_FIRST = 1.5  # log10 odds: most queries are English, and names are in no list or in all
 _NAME = 3.0  # log10 odds of a single word in no list
 _COMMON = 10**-4.6  # a single word at least this frequent in English is English, for example "hat"
+_FUNCTION_WORD = 3e-3  # share of a language's words that only function words reach
 # A caption may be a book, or one word of a million letters; the towers read 64 pieces of it.
 _MOST_WORDS, _MOST_LETTERS = 64, 64
 
@@ -62,6 +63,11 @@ def frequency(word: str, language: str) -> float:
     """
     steps = _steps(word)[LANGUAGES.index(language)]
     return float(10 ** (RAREST + steps / STEPS)) if steps else 0.0
+
+
+def is_function_word(word: str, language: str) -> bool:
+    """Return True for a word that only links others, such as "der" and "les". The word is in lower case."""
+    return frequency(word, language) >= _FUNCTION_WORD
 
 
 def words(text: str) -> list[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twobranch.retrieval.hits import Hit
     from twobranch.retrieval.query import Query
     from twobranch.retrieval.spelling import Correction
+    from twobranch.retrieval.understanding import NotUnderstood
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Answer:
     language: str | None  # code of the language that its sentences were read in; None without any
     hits: Sequence[Hit]
     n_gallery: int  # photos or captions that can be found at all
-    matches_well: bool | None = None  # False: not even the best hit is a likely match; None: unknown
-    n_matching: int | None = None  # no hit after the first n is a likely match; None: unknown
+    matches_well: bool | None = None  # False: not even the best hit may match; None: unknown
+    n_matching: int | None = None  # hits of the best tier end after the first n; None: unknown
+    not_understood: NotUnderstood | None = None  # why pixels say nothing about the query
     corrections: tuple[Correction, ...] = ()  # certain and doubtful ones
     corrected: bool = True  # the certain ones were searched for
     unknown_words: tuple[str, ...] = ()  # without a meaning to the model
@@ -56,6 +58,7 @@ class Answer:
             "language": self.language,
             "matches_well": self.matches_well,
             "n_matching": self.n_matching,
+            "not_understood": None if self.not_understood is None else self.not_understood.as_json(),
             "hits": [hit.as_json() for hit in self.hits],
             "corrections": corrections,
             "unknown_words": list(self.unknown_words),

@@ -1,17 +1,21 @@
 """From scores to the probability that a hit really matches; NumPy only.
 
-A cosine alone does not say whether a hit matches. Its level differs between queries and between kinds of
-query, and the best of many photos has a high score by chance. So the logit of "this hit matches" is a linear
-function of these features:
+A cosine alone does not say whether a hit matches. Its level differs between queries, kinds of query and
+collections of photos, and the best of many photos has a high score by chance. So the logit of "this hit
+matches" is a linear function of these features:
 
 * the score;
 * the query's scores with a *bank*, a background set of unrelated training photos (or captions);
-* the logarithm of the gallery's size, alone and multiplied with the score and the bank's scores;
-* the length of a sentence: a large gallery has many photos for "dog", but one for a caption.
+* the query's scores with a sample of the searched gallery: somebody's own photos are not those of the bank;
+* the *match level*: how high right answers to similar queries score. The banks are made of pairs, so the
+  captions in them that are closest to a sentence say which of its photos should be close;
+* the logarithm of the gallery's size, and of the length of a sentence: a large gallery has many photos for
+  "dog", but one for a caption.
 
 Between the hits of one query only the score changes, and its slope is never negative. So confidence never
-contradicts the order of hits. The other hits of the query are not used: a burst of near-duplicates, or a
-hundred right hits, do not make a hit less likely.
+contradicts the order of hits. Words found in names and captions are part of the score here, as they are part
+of the ranking. Of the gallery only low and middle scores are used: a burst of near-duplicates, or many right
+hits, do not make a hit less likely.
 
 ``train.output.calibrate`` fits the weights. ``benchmarks/confidence.md`` lists the methods that were tried
 and their results.
@@ -21,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -36,19 +40,20 @@ QueryKind = Literal["text_to_images", "image_to_captions", "image_to_images", "t
 QUERY_KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
 
 _TOP_SHARES = (0.01, 0.05, 0.25)  # of the bank; their mean scores show how high scores get by chance
-N_BACKGROUND = 2 + len(_TOP_SHARES)
+_QUANTILES = (0.1, 0.25, 0.5, 0.9)  # of the scores with the gallery
+_PRIOR = 20  # photos of the bank that are added to a gallery: a few photos alone have no distribution
+_NEAR = 20  # rows of the bank whose mean similarity shows how well training covered a query
+_SOFTNESS = 0.06  # of the weights of similar rows, in units of the score
 # The features of a hit. n is the size of the gallery, length the number of words of a sentence.
-FEATURES = ("score", "mean", "sd", *(f"top {share:.0%}" for share in _TOP_SHARES), "log n", "log length")
-FEATURES += (
-    "log n * score",
-    "log n * top 1%",
-    "log length * score",
-    "log length * top 1%",
-    "log n * log length",
-)
+_FACTS = ("mean", "sd", *(f"top {share:.0%}" for share in _TOP_SHARES))
+_FACTS += ("own low", "own middle", "own spread", "own high", "match level", "match spread", "nearness")
+_LEVELS = ("top 1%", "own middle", "match level")  # what scores are compared with, in galleries of any size
+FEATURES = ("score", *_FACTS, "log n", "log length", "log n * log length")
+FEATURES += tuple(f"{log} * {name}" for log in ("log n", "log length") for name in ("score", *_LEVELS))
 # The weights of these features must not be negative. Both logarithms are >= 0, so the logit then never
 # falls when the score rises.
 RISING = tuple(column for column, name in enumerate(FEATURES) if name.endswith("score"))
+SAMPLE = 500  # vectors of a gallery that a query is compared with
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -91,13 +96,17 @@ class Bank:
         """
         return np.asarray(self.rows.astype(np.float32) * self.scales[:, None])
 
+    def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the (Q, B) scores of (Q, D) queries with the rows of the bank."""
+        return np.asarray(queries @ self._vectors.T)
+
     def background(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
         """Summarise each query's scores with the bank.
 
         Returns (Q, 5) float64: the mean and the standard deviation of the scores, and the mean of the
         highest 1, 5 and 25% of them. ``queries`` are (Q, D) float32 unit rows.
         """
-        scores = queries @ self._vectors.T
+        scores = self.scores(queries)
         scores.sort(axis=1)
         counts = [max(1, round(share * scores.shape[1])) for share in _TOP_SHARES]
         columns = [scores.mean(axis=1), scores.std(axis=1)]
@@ -112,7 +121,8 @@ class Fit:
     weights: NDArray[np.float64]  # (1 + len(FEATURES),), the constant first
     sizes: NDArray[np.float64]  # (S,) of galleries, rising
     lengths: NDArray[np.float64]  # (L,) of queries in words, rising; one for photos
-    weak: NDArray[np.float64]  # (L, S) probabilities; a best hit below is not a likely match
+    weak: NDArray[np.float64]  # (L, S) probabilities; a hit below does not match
+    likely: NDArray[np.float64]  # (1,) a probability; of the hits from there on, four of five match
 
     def fault(self) -> str | None:
         """Describe the first fault of the numbers; None for valid ones."""
@@ -124,7 +134,9 @@ class Fit:
         if self.weak.shape != (len(self.lengths), len(self.sizes)):
             axes_text = f"{len(self.lengths)} lengths and {len(self.sizes)} sizes"
             return f"limits of shape {self.weak.shape} for {axes_text}"
-        if not ((self.weak >= 0) & (self.weak <= 1)).all():
+        if self.likely.shape != (1,):
+            return f"limits for likely hits of shape {self.likely.shape}, not (1,)"
+        if not all(((limit >= 0) & (limit <= 1)).all() for limit in (self.weak, self.likely)):
             return "limits that are not probabilities"
         return None
 
@@ -134,10 +146,11 @@ class Fit:
         return np.asarray(0.5 * (1 + np.tanh(logits / 2)))  # the logistic function, without overflow
 
     def weak_below(self, n_gallery: float, length: float = 1) -> float:
-        """Return the least confidence of a best hit that matches.
+        """Return the least confidence of a hit that may match.
 
         Between the measured sizes and lengths, its logit is interpolated linearly over log size and log
-        length. Beyond the largest measured gallery it goes on falling with the last measured slope.
+        length. Beyond the largest measured gallery it goes on falling with the last measured slope. It is
+        never above the limit for likely hits.
         """
         x, logits = np.log(self.sizes), np.log(self.weak / (1 - self.weak))
         at = np.log(max(n_gallery, 1))
@@ -145,53 +158,118 @@ class Fit:
         if at > x[-1] and len(x) > 2:
             of_lengths += np.minimum(0, (logits[:, -1] - logits[:, -3]) / (x[-1] - x[-3])) * (at - x[-1])
         logit = np.interp(np.log(max(length, 1)), np.log(self.lengths), of_lengths)
-        return float(1 / (1 + np.exp(-logit)))
+        return min(float(1 / (1 + np.exp(-logit))), float(self.likely[0]))
+
+
+@dataclass(frozen=True)
+class SearchedGallery:
+    """The gallery that a query searches, after filters."""
+
+    size: int
+    sample: NDArray[np.float32]  # (m, D) vectors spread over it, up to ``SAMPLE``
+
+
+@dataclass(frozen=True)
+class Background:
+    """Background photos and their captions, to compare queries with."""
+
+    images: Bank  # (B, D)
+    captions: Bank  # (C, D)
+    photo_of: NDArray[np.int64]  # (C,) the row of the photo that a caption describes, rising
+
+    def fault(self, dim: int) -> str | None:
+        """Describe the first fault of the background; None for a valid one."""
+        if fault := self.images.fault(dim) or self.captions.fault(dim):
+            return fault
+        n_captions = len(self.captions.rows)
+        if self.photo_of.shape != (n_captions,) or self.photo_of.dtype != np.int64:
+            return f"photos of captions of shape {self.photo_of.shape}, for {n_captions} captions"
+        if ((self.photo_of < 0) | (self.photo_of >= len(self.images.rows))).any():
+            return "captions of photos that are not in the background"
+        return None
+
+    def bank(self, kind: QueryKind) -> Bank:
+        """Return the bank of the gallery that this kind of query searches."""
+        return self.images if kind.endswith("_images") else self.captions
+
+    def facts(
+        self, kind: QueryKind, queries: NDArray[np.float32], gallery: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return (Q, 12) facts about queries, in the order of the features.
+
+        ``queries`` are (Q, D) unit rows. ``gallery`` are their (Q, m) scores with a sample of the gallery;
+        -inf for what is not in it.
+        """
+        bank = self.bank(kind)
+        levels = np.quantile(bank.scores(queries), _QUANTILES, axis=1).T
+        own = _own_facts(np.asarray(gallery, dtype=np.float64), levels)
+        return np.hstack([bank.background(queries), own, self._match_facts(kind, queries)])
+
+    def _match_facts(self, kind: QueryKind, queries: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return (Q, 3): mean and spread of the scores of likely partners, and how near the bank is.
+
+        Rows of the bank on the query's side that are similar to a query have partners on the other side. A
+        query is expected to score with its answers as it does with these.
+        """
+        source = self.captions if kind.startswith("text_") else self.images
+        similar, scores = source.scores(queries), self.bank(kind).scores(queries)
+        if kind == "text_to_images":
+            scores = scores[:, self.photo_of]
+        elif kind == "image_to_captions":  # a photo without captions counts as the next one
+            first = np.searchsorted(self.photo_of, np.arange(len(self.images.rows)))
+            scores = scores[:, np.minimum(first, len(self.photo_of) - 1)]
+        weights = np.exp((similar - similar.max(axis=1, keepdims=True)) / _SOFTNESS)
+        weights /= weights.sum(axis=1, keepdims=True)
+        level = (weights * scores).sum(axis=1)
+        spread = np.sqrt((weights * (scores - level[:, None]) ** 2).sum(axis=1))
+        near = min(_NEAR, similar.shape[1])
+        nearness = np.partition(similar, -near, axis=1)[:, -near:].mean(axis=1)
+        return np.stack([level, spread, nearness], axis=1).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Banks and fits of one model."""
+    """Background and fits of one model."""
 
-    images: Bank
-    captions: Bank
+    background: Background
     fits: Mapping[QueryKind, Fit]
 
     def confidences(
-        self, kind: QueryKind, query: NDArray[np.float32], text: str | None, scores: ArrayLike, n_gallery: int
+        self,
+        kind: QueryKind,
+        query: NDArray[np.float32],
+        text: str | None,
+        scores: ArrayLike,
+        gallery: SearchedGallery,
     ) -> NDArray[np.float64] | None:
         """Return the (k,) probabilities that hits match a query.
 
-        ``scores`` are the (k,) scores of the hits, ``query`` is the (D,) vector, ``text`` the sentence if the
-        query is one, ``n_gallery`` the number of items that are searched. Returns None when there is no fit
-        for this kind of query.
+        ``scores`` are the (k,) scores of the hits, with what words add. ``query`` is the (D,) vector,
+        ``text`` the sentence if the query is one. Returns None when there is no fit for this kind of query.
         """
         if kind not in self.fits:
             return None
-        background = self.bank(kind).background(query[None])
+        facts = self.background.facts(kind, query[None], query[None] @ gallery.sample.T)
         wide = np.asarray(scores, dtype=np.float64)[None]
         length = 1 if text is None else n_words(text)
-        return self.fits[kind].probabilities(features(wide, background, [n_gallery], [length]))[0]
+        return self.fits[kind].probabilities(features(wide, facts, [gallery.size], [length]))[0]
 
-    def bank(self, kind: QueryKind) -> Bank:
-        """Return the bank for the gallery that this kind of query searches."""
-        return self.images if kind.endswith("_images") else self.captions
+    def least_likely(self, kind: QueryKind) -> float:
+        """Return the least confidence of a likely match."""
+        return float(self.fits[kind].likely[0])
 
-    def matches_well(self, kind: QueryKind, text: str | None, best: float, n_gallery: int) -> bool:
-        """True if a best hit of this confidence is a likely match."""
-        return kind in self.fits and best >= self.weakest(kind, text, n_gallery)
+    def least_possible(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
+        """Return the least confidence of a hit that may match.
 
-    def weakest(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
-        """Return the least confidence of a likely match.
-
-        It is the limit for the best hit of a query. On the dev split, 5% of the right first hits are below
-        it, for queries of this length in galleries of this size.
+        On dev, 5% of the right first hits are below it, for queries of this length in galleries of this size.
         """
         return self.fits[kind].weak_below(n_gallery, 1 if text is None else n_words(text))
 
     def save(self, folder: Path) -> None:
         """Write ``calibration.npz`` into the model folder; equal calibrations give equal bytes."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for side, bank in (("images", self.images), ("captions", self.captions)):
+        arrays: dict[str, NDArray[Any]] = {"captions/photos": self.background.photo_of}
+        for side in ("images", "captions"):
+            bank = getattr(self.background, side)
             arrays |= {f"{side}/rows": bank.rows, f"{side}/scales": bank.scales}
         for kind, fit in self.fits.items():
             arrays |= {f"{kind}/{name}": value for name, value in vars(fit).items()}
@@ -206,26 +284,30 @@ class Calibration:
         path = folder / CALIBRATION
         if not path.is_file():
             return None
+        refit = "refit it with `python -m twobranch.train.output.calibrate`"
         try:
             with np.load(path, allow_pickle=False) as file:
-                banks = [
+                if "captions/photos" not in file:
+                    raise ModelError(f"{path}: not of this version; {refit}")
+                images, captions = (
                     Bank(file[f"{side}/rows"], file[f"{side}/scales"]) for side in ("images", "captions")
-                ]
+                )
+                background = Background(images, captions, file["captions/photos"])
                 fits = {
-                    kind: Fit(*(file[f"{kind}/{name}"] for name in ("weights", "sizes", "lengths", "weak")))
+                    kind: Fit(*(file[f"{kind}/{field.name}"] for field in fields(Fit)))
                     for kind in QUERY_KINDS
                     if f"{kind}/weights" in file
                 }
+        except ModelError:
+            raise
         except Exception as error:  # NumPy and zipfile raise many types for a broken archive
             raise ModelError(f"{path}: damaged ({first_line(error)}); copy the model folder again") from None
         if any(fit.weights.shape != (1 + len(FEATURES),) for fit in fits.values()):
-            raise ModelError(
-                f"{path}: not of this version; refit it with `python -m twobranch.train.output.calibrate`"
-            )
-        faults = [bank.fault(dim) for bank in banks] + [fit.fault() for fit in fits.values()]
+            raise ModelError(f"{path}: not of this version; {refit}")
+        faults = [background.fault(dim), *(fit.fault() for fit in fits.values())]
         if fault := next(filter(None, faults), None):
-            raise ModelError(f"{path}: {fault}; refit it with `python -m twobranch.train.output.calibrate`")
-        return cls(banks[0], banks[1], fits)
+            raise ModelError(f"{path}: {fault}; {refit}")
+        return cls(background, fits)
 
 
 def n_words(text: str) -> int:
@@ -234,17 +316,40 @@ def n_words(text: str) -> int:
 
 
 def features(
-    scores: NDArray[np.float64], background: NDArray[np.float64], n_gallery: ArrayLike, lengths: ArrayLike
+    scores: NDArray[np.float64], facts: NDArray[np.float64], n_gallery: ArrayLike, lengths: ArrayLike
 ) -> NDArray[np.float64]:
     """Compute the (Q, k, F) float64 features of hits.
 
-    From (Q, k) scores, (Q, 5) backgrounds, (Q,) gallery sizes and (Q,) lengths in words.
+    From (Q, k) scores, (Q, 12) facts, (Q,) gallery sizes and (Q,) lengths in words.
     """
-    log_n, log_length = (
+    logs = [
         np.log(np.maximum(np.asarray(numbers, dtype=np.float64), 1))[:, None]
         for numbers in (n_gallery, lengths)
-    )
-    columns = [scores, *background.T[:, :, None], log_n, log_length]
-    top = background[:, 2:3]
-    columns += [log_n * scores, log_n * top, log_length * scores, log_length * top, log_n * log_length]
+    ]
+    named = {"score": scores, **{name: facts[:, i : i + 1] for i, name in enumerate(_FACTS)}}
+    columns = [*named.values(), *logs, logs[0] * logs[1]]
+    columns += [log * named[name] for log in logs for name in ("score", *_LEVELS)]
     return np.stack([np.broadcast_to(column, scores.shape) for column in columns], axis=-1)
+
+
+def _own_facts(scores: NDArray[np.float64], bank: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (Q, 4) facts about (Q, m) scores with a gallery: low, middle, spread, high.
+
+    ``bank`` are the (Q, 4) quantiles of the scores with the bank. They stand in for photos that a small
+    gallery lacks.
+    """
+    rising = np.sort(scores, axis=1)  # -inf comes first
+    counts = np.isfinite(rising).sum(axis=1)
+    rising[~np.isfinite(rising)] = 0
+    at = rising.shape[1] - counts[:, None] + np.asarray(_QUANTILES) * np.maximum(counts - 1, 0)[:, None]
+    below = np.minimum(at.astype(np.int64), max(rising.shape[1] - 1, 0))
+    above = np.minimum(below + 1, max(rising.shape[1] - 1, 0))
+    share = (counts / (counts + _PRIOR))[:, None]
+    if not rising.shape[1]:
+        mixed = bank
+    else:
+        lower, upper = (np.take_along_axis(rising, rows, axis=1) for rows in (below, above))
+        own = np.where(counts[:, None] > 0, lower + (at - below) * (upper - lower), bank)
+        mixed = share * own + (1 - share) * bank
+    least, low, middle, high = mixed.T
+    return np.stack([low, middle, middle - least, high], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -23,11 +23,11 @@ from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.answer import Answer
 from twobranch.retrieval.collapse import Comparison, Group, Selection, select
-from twobranch.retrieval.confidence import Calibration
+from twobranch.retrieval.confidence import SAMPLE, Calibration, SearchedGallery
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
-from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
+from twobranch.retrieval.fusion import FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
 from twobranch.retrieval.hits import Hit
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
@@ -36,9 +36,29 @@ from twobranch.retrieval.request import SearchRequest, resolve
 from twobranch.retrieval.terms import Item, PhotoTerm
 from twobranch.retrieval.text_match import WrittenWords
 from twobranch.retrieval.text_pictures import TextPictures
-from twobranch.retrieval.verdict import Judge
+from twobranch.retrieval.understanding import not_understood
+from twobranch.retrieval.verdict import Judge, matches_well, matching, n_matching
 
 Engine = TypeVar("Engine", bound="SearchEngine")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The items of a gallery that a query searches."""
+
+    index: Index
+    among: NDArray[np.int64] | None = None  # (n,) vectors that pass the filters; None: all
+
+    @property
+    def size(self) -> int:
+        """The number of items."""
+        return len(self.index) if self.among is None else len(self.among)
+
+    @property
+    def is_excluded(self) -> bool:
+        """True if the gallery has items, but none passes the filters."""
+        return len(self.index) > 0 and self.size == 0
+
 
 _MOST_BY_DATE = 1000  # best hits that are sorted by date
 # Additional hits that are ranked to find the near-duplicates of the last ones.
@@ -64,6 +84,7 @@ class SearchEngine:
         self.catalog = catalog
         self._load = load
         self._indexes: dict[Gallery, Index] = {}
+        self._samples: dict[Gallery, NDArray[np.float32]] = {}
         self._version = catalog.version()
         self.model = catalog.active_model()  # None before anything is encoded
 
@@ -114,6 +135,7 @@ class SearchEngine:
         self.model = model
         opened = list(self._indexes)
         self._indexes.clear()
+        self._samples.clear()
         for gallery in opened:
             self.index(gallery)
         self._version = version
@@ -196,27 +218,20 @@ class SearchEngine:
         if request.correct:
             query = fixed.query
         started = perf_counter()
-        hits = self.search(
-            query,
-            request.top,
-            gallery,
-            request.min_confidence,
-            by_date=request.by_date,
-            collapse=request.collapse,
-            ranking=request.ranking,
-        )
+        scope = self.scope(query, gallery)
+        judge = self.judge(query, gallery, scope)
+        hits = self._search(judge, scope, request)
         took_ms = (perf_counter() - started) * 1000
-        n_gallery = len(self.index(gallery))
-        excluded = not hits and self._filters_exclude_all(query, gallery)
-        judge = self.judge(query, gallery)
+        excluded = not hits and scope.is_excluded
         return Answer(
             query,
             gallery,
             query.language,
             hits,
-            n_gallery,
-            matches_well=judge.matches_well(hits) if n_gallery and not excluded else None,
-            n_matching=judge.n_matching(hits),
+            len(scope.index),
+            matches_well=None if excluded else matches_well(hits, judge),
+            n_matching=n_matching(hits),
+            not_understood=judge.not_understood,
             corrections=fixed.corrections,
             corrected=request.correct,
             unknown_words=tuple(unknown),
@@ -224,14 +239,35 @@ class SearchEngine:
             took_ms=took_ms,
         )
 
-    def judge(self, query: Query, gallery: Gallery = "images") -> Judge:
+    def scope(self, query: Query, gallery: Gallery = "images") -> Scope:
+        """Return the items of the gallery that pass the query's filters."""
+        index = self.index(gallery)
+        if self.model is None or not query.filters or not len(index):
+            return Scope(index)
+        return Scope(index, self.catalog.matching(gallery, self.model.id, query.filters))
+
+    def judge(self, query: Query, gallery: Gallery = "images", scope: Scope | None = None) -> Judge:
         """Return the judge of a query's hits.
 
         The calibration is loaded only for a query with terms and a gallery with items. Raises
         ``LibraryError`` or ``ModelError`` if it cannot be loaded.
         """
-        n_gallery = len(self.index(gallery))
-        return Judge(query, gallery, self.calibration if query.terms and n_gallery else None, n_gallery)
+        scope = scope or self.scope(query, gallery)
+        reason = None if query.sentence is None else not_understood(query.sentence, query.language)
+        if not (query.terms and scope.size):
+            empty = np.empty((0, scope.index.dim), np.float32)
+            return Judge(query, gallery, None, SearchedGallery(scope.size, empty), reason)
+        searched = SearchedGallery(scope.size, self._sample(scope, gallery))
+        return Judge(query, gallery, self.calibration, searched, reason)
+
+    def _sample(self, scope: Scope, gallery: Gallery) -> NDArray[np.float32]:
+        """Return (m, D) vectors spread over the searched items. Those of a whole gallery are kept."""
+        if scope.among is not None:
+            spread = np.linspace(0, scope.size - 1, min(SAMPLE, scope.size)).astype(np.int64)
+            return scope.index.vectors(scope.among[spread])
+        if gallery not in self._samples:
+            self._samples[gallery] = scope.index.sample(SAMPLE)
+        return self._samples[gallery]
 
     def search(
         self,
@@ -252,45 +288,47 @@ class SearchEngine:
         that is one sentence about photos: "fused" also uses the words in names, keywords and captions
         (``retrieval.fusion``), "visual" does not, "words" uses them alone.
 
-        ``by_date`` sorts the well matching ones of the 1,000 best hits, newest first. They have a confidence
-        that 95% of the right first hits on the dev split reach, and at least half that of the best hit; or
-        enough words of the query. If hits have no confidence, the ``top`` best are sorted. With ``collapse``
-        a photo that shows almost the same as a better hit is listed in that hit's ``alike``, and the ``top``
-        hits are all different. Captions, and hits of a query without terms, are not collapsed.
+        ``by_date`` sorts the matching ones of the 1,000 best hits, newest first: the likely ones or, if there
+        are none, those that perhaps match (``retrieval.verdict``). If hits have no confidence, the ``top``
+        best are sorted. With ``collapse`` a photo that shows almost the same as a better hit is listed in
+        that hit's ``alike``, and the ``top`` hits are all different. Captions, and hits of a query without
+        terms, are not collapsed.
 
         Raises ``UserError`` for a sentence without a known word, a photo that cannot be read, terms that
         cancel out, or ``min_confidence`` if hits have no confidence; ``LibraryError`` when the model is gone;
         ``ValueError`` for ``top`` below 1.
         """
-        if top < 1:
-            raise ValueError(f"top is {top}; it must be at least 1")
         if isinstance(query, Path):
             query = Query((PhotoTerm(query),))
         elif isinstance(query, str):
             named = NamedPhotos(self.catalog, self.model) if self.model is not None else None
             query = parse_query([query], library=named)
-        if len(self.index(gallery)) == 0 or self.model is None:
+        request = SearchRequest(
+            top=top, min_confidence=min_confidence, by_date=by_date, collapse=collapse, ranking=ranking
+        )
+        scope = self.scope(query, gallery)
+        return self._search(self.judge(query, gallery, scope), scope, request)
+
+    def _search(self, judge: Judge, scope: Scope, request: SearchRequest) -> Hits:
+        """Find the best hits for the judge's query, with the options of the request."""
+        top = request.top
+        if top < 1:
+            raise ValueError(f"top is {top}; it must be at least 1")
+        if len(scope.index) == 0 or self.model is None:
             return Hits()
-        if not query.terms:
-            return self._newest(query, top, gallery, self.model)
-        judge = self.judge(query, gallery)
-        if min_confidence > 0:
+        if not judge.query.terms:
+            return self._newest(judge.query, top, judge.gallery, self.model)
+        if request.min_confidence > 0 and scope.size:
             judge.check_confidence(self.encoder.name)
-        collapse = collapse and gallery == "images"
-        if not (by_date and judge.has_confidence):
-            hits = self._best(judge, top, collapse, ranking)
-        else:
-            hits = self._best(judge, max(top, _MOST_BY_DATE), collapse, ranking)
-            best = max((hit.confidence or 0.0 for hit in hits), default=0.0)
-            min_confidence = max(min_confidence, judge.weakest, best / 2)
-        hits = [
-            hit
-            for hit in hits
-            if hit.confidence is None
-            or hit.confidence >= min_confidence
-            or (by_date and (hit.words or 0) >= SURE)
-        ]
-        return Hits(self._newest_first(hits, gallery)[:top] if by_date else hits)
+        by_date = request.by_date and judge.has_confidence
+        collapse = request.collapse and judge.gallery == "images"
+        most = max(top, _MOST_BY_DATE) if by_date else top
+        hits = self._best(judge, scope, most, collapse, request.ranking)
+        if by_date:
+            hits = matching(hits)
+        least = request.min_confidence
+        hits = [hit for hit in hits if hit.confidence is None or hit.confidence >= least]
+        return Hits(self._newest_first(hits, judge.gallery)[:top] if request.by_date else hits)
 
     def _newest(self, query: Query, top: int, gallery: Gallery, model: LibraryModel) -> Hits:
         """Return the newest photos or captions that pass the filters."""
@@ -299,29 +337,21 @@ class SearchEngine:
         there = [id_ for id_ in ids if id_ in found]
         return Hits(_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
 
-    def _filters_exclude_all(self, query: Query, gallery: Gallery) -> bool:
-        """True if the gallery has items, but none passes the filters."""
-        if self.model is None or not query.filters or not len(self.index(gallery)):
-            return False
-        return not len(self.catalog.matching(gallery, self.model.id, query.filters))
-
-    def _best(self, judge: Judge, top: int, collapse: bool, ranking: Ranking) -> list[Hit]:
+    def _best(self, judge: Judge, scope: Scope, top: int, collapse: bool, ranking: Ranking) -> list[Hit]:
         """Return the ``top`` best hits of the judge's query, best first.
 
         With ``collapse`` near-duplicates count as one hit.
         """
         assert self.model is not None
         query, gallery = judge.query, judge.gallery
-        index = self.index(gallery)
-        among = self.catalog.matching(gallery, self.model.id, query.filters) if query.filters else None
+        index = scope.index
         vector = query_vector(query, self.encoder, self._item_vector)
         own = frozenset(as_listed(photo.resolve()) for photo in query.photos if gallery == "images")
         wanted = top + len(own)  # the photos of the query may be among the hits
         if collapse:
             wanted += min(top, _MORE_TO_COLLAPSE)
-        most = len(index) if among is None else len(among)
         comparison = Comparison(index.vectors, self.text_pictures.find) if collapse else None
-        searched = SearchedPhotos(index, vector, self.catalog, self.model.id, among)
+        searched = SearchedPhotos(index, vector, self.catalog, self.model.id, scope.among)
         while True:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
@@ -329,7 +359,7 @@ class SearchEngine:
                 ranked = fused(query.sentence, searched, wanted, ranking)
             selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
-            if len(selected.groups) == top or wanted >= most or len(ranked.ids) < wanted:
+            if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
                 return self._hits(ranked, selected, vector, judge)
             wanted *= 2
 
@@ -366,14 +396,15 @@ class SearchEngine:
         fields = matched_fields(
             self.catalog, judge.query.sentence or "", [id_ for id_ in worded if id_ is not None]
         )
-        confidences = judge.confidences(vector, scores)
+        verdict = judge.verdict(vector, scores, [ranked.words.get(id_, 0.0) for id_ in ids])
         hits = []
         for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):
             item = selected.found[id_]
             hits.append(
                 replace(
                     _hit(at + 1, score, id_, item),
-                    confidence=None if confidences is None else float(confidences[at]),
+                    confidence=None if verdict is None else verdict.confidences[at],
+                    tier=None if verdict is None else verdict.tiers[at],
                     words=ranked.words.get(id_),
                     matched=fields.get(item.photo or 0, ()),
                     alike=_alike(ranked, selected, group),

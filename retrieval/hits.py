@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+# Likely: four of five such hits match. Perhaps: 5% of the right first hits are below this tier.
+Tier = Literal["likely", "perhaps", "rest"]
+TIERS: tuple[Tier, ...] = ("likely", "perhaps", "rest")
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,7 @@ class Hit:
     """One search result.
 
     ``rank`` counts from 1. ``score`` is the inner product of two unit vectors: higher is closer. Hits are
-    ordered by score + words; confidence depends on the score alone.
+    ordered by score + words, and so are their confidences.
     """
 
     rank: int
@@ -21,6 +25,7 @@ class Hit:
     path: Path | None  # of the photo; for a caption, of its photo, if that is in the library
     caption: str | None  # the sentence, if captions were searched
     confidence: float | None = None  # probability that it matches; None without a calibration
+    tier: Tier | None = None  # of its confidence
     id: int = 0  # of its vector
     words: float | None = None  # what matching words in names and captions add to the score
     matched: tuple[str, ...] = ()  # fields (names, captions, ...) that have words of the query
@@ -38,6 +43,7 @@ class Hit:
             "rank": self.rank,
             "score": None if self.score is None else round(self.score, 6),
             "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "tier": self.tier,
             "date": None if self.date is None else self.date.isoformat(),
             "path": path,
             "caption": self.caption,

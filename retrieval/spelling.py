@@ -67,6 +67,11 @@ def _rank(word: str) -> int | None:
     return None if at < 0 else _list().count(b"\n", 0, at)
 
 
+def is_frequent(word: str) -> bool:
+    """Return True for a frequent English word. The word is in lower case."""
+    return _rank(word) is not None
+
+
 def corrections(text: str, also_known: Container[str] = (), language: str = ENGLISH) -> list[Correction]:
     """Find the unknown words of ``text`` and their possible corrections.
 

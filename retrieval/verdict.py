@@ -1,4 +1,8 @@
-"""Verdicts on hits: their confidence, and which are likely matches."""
+"""Verdicts on hits: their confidence, and their tier.
+
+This is the one place that decides what matches. The command line, the page's line, counts, sorting by date
+and the HTTP API all use it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,10 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.reader import Gallery
-from twobranch.retrieval.confidence import Calibration, QueryKind
-from twobranch.retrieval.fusion import SURE
-from twobranch.retrieval.hits import Hit
+from twobranch.retrieval.confidence import Calibration, QueryKind, SearchedGallery
+from twobranch.retrieval.hits import TIERS, Hit, Tier
 from twobranch.retrieval.query import Query
+from twobranch.retrieval.understanding import NotUnderstood
 
 
 def kind_of(query: Query, gallery: Gallery) -> QueryKind | None:
@@ -29,13 +33,22 @@ def kind_of(query: Query, gallery: Gallery) -> QueryKind | None:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """Confidences and tiers of hits, best hit first."""
+
+    confidences: tuple[float, ...]
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True)
 class Judge:
     """A judge of the hits of one query."""
 
     query: Query
     gallery: Gallery
     calibration: Calibration | None  # of the library's model; None: no hit has a confidence
-    n_gallery: int  # photos or captions in the gallery
+    searched: SearchedGallery  # after filters
+    not_understood: NotUnderstood | None = None  # why pixels say nothing about the query
 
     @property
     def kind(self) -> QueryKind | None:
@@ -46,15 +59,6 @@ class Judge:
     def has_confidence(self) -> bool:
         """True if the hits of the query have a confidence."""
         return self.calibration is not None and self.kind in self.calibration.fits
-
-    @property
-    def weakest(self) -> float:
-        """The least confidence of a best hit that is a likely match.
-
-        Only for a query with ``has_confidence``.
-        """
-        assert self.calibration is not None and self.kind is not None
-        return self.calibration.weakest(self.kind, self.query.sentence, self.n_gallery)
 
     def check_confidence(self, model: str) -> None:
         """Raise ``UserError`` if hits have no confidence.
@@ -70,36 +74,60 @@ class Judge:
         )
         raise UserError(f"{fact}; search without --min-confidence")
 
-    def confidences(self, vector: NDArray[np.float32], scores: Sequence[float]) -> NDArray[np.float64] | None:
-        """Return the (k,) confidences of hits with these scores.
+    def verdict(
+        self, vector: NDArray[np.float32], scores: Sequence[float], words: Sequence[float]
+    ) -> Verdict | None:
+        """Judge hits with these scores, and what words add to them. None if they have no confidence.
 
-        ``vector`` is the (D,) vector of the query. None if its hits have no confidence.
+        ``vector`` is the (D,) vector of the query. Hits are ordered by score + words, and so are their
+        confidences. If the query is not understood, only words make a hit match.
         """
-        if self.calibration is None or self.kind is None:
+        if self.calibration is None or self.kind is None or self.kind not in self.calibration.fits:
             return None
-        return self.calibration.confidences(self.kind, vector, self.query.sentence, scores, self.n_gallery)
+        sums = np.asarray(scores, dtype=np.float64) + np.asarray(words, dtype=np.float64)
+        sentence = self.query.sentence
+        found = self.calibration.confidences(self.kind, vector, sentence, sums, self.searched)
+        assert found is not None
+        if self.not_understood is not None:
+            found = np.where(np.asarray(words) > 0, found, 0.0)
+        likely = self.calibration.least_likely(self.kind)
+        possible = self.calibration.least_possible(self.kind, sentence, self.searched.size)
+        tiers: list[Tier] = [
+            "likely" if one >= likely else "perhaps" if one >= possible else "rest" for one in found
+        ]
+        return Verdict(tuple(found.tolist()), tuple(tiers))
 
-    def matches_well(self, hits: Sequence[Hit]) -> bool | None:
-        """Judge whether the best hit is a likely match.
 
-        None if this is unknown, because hits have no confidence.
-        """
-        if self.query.terms and not hits and self.calibration is not None and self.n_gallery:
-            return False
-        best = max((hit.confidence for hit in hits if hit.confidence is not None), default=None)
-        if self.kind is None or best is None or self.calibration is None:
-            return None
-        if (hits[0].words or 0) >= SURE:
-            return True
-        return self.calibration.matches_well(self.kind, self.query.sentence, best, self.n_gallery)
+def best_tier(hits: Sequence[Hit]) -> Tier | None:
+    """Return the best tier of any hit. None if hits have no confidence, or there are none."""
+    return min((hit.tier for hit in hits if hit.tier is not None), key=TIERS.index, default=None)
 
-    def n_matching(self, hits: Sequence[Hit]) -> int | None:
-        """Count the hits down to the last likely match.
 
-        None without hits, or if they have no confidence.
-        """
-        if not hits or not self.has_confidence:
-            return None
-        weakest = self.weakest
-        likely = [(hit.confidence or 0) >= weakest or (hit.words or 0) >= SURE for hit in hits]
-        return max((at for at, well in enumerate(likely, start=1) if well), default=0)
+def matching(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits that match: the likely ones or, if there are none, those that perhaps do.
+
+    All hits, if they have no confidence.
+    """
+    best = best_tier(hits)
+    if best is None:
+        return list(hits)
+    return [] if best == "rest" else [hit for hit in hits if hit.tier == best]
+
+
+def matches_well(hits: Sequence[Hit], judge: Judge) -> bool | None:
+    """Judge whether any hit may match. None if this is unknown, because hits have no confidence."""
+    if judge.query.terms and not hits and judge.calibration is not None and judge.searched.size:
+        return False
+    best = best_tier(hits)
+    return None if best is None else best != "rest"
+
+
+def n_matching(hits: Sequence[Hit]) -> int | None:
+    """Count the hits down to the last one that ``matching`` returns.
+
+    None without hits, or if they have no confidence.
+    """
+    best = best_tier(hits)
+    if best is None:
+        return None
+    return max((at for at, hit in enumerate(hits, start=1) if hit.tier == best != "rest"), default=0)

@@ -13,9 +13,10 @@ import pytest
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
+from tests.calibrations import axes, line  # noqa: E402
 from twobranch.embedding.model_folder import ModelConfig, TextKind, sha256_file, write_config  # noqa: E402
 from twobranch.embedding.sif import SIF, WORD_LIST, WORD_VECTORS  # noqa: E402
-from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit  # noqa: E402
+from twobranch.retrieval.confidence import Calibration  # noqa: E402
 
 SIZE, DIM = 8, 4
 WORDS = ("red", "green", "blue", "dog")  # a word for each axis
@@ -189,12 +190,7 @@ def words(folder: Path, **arrays: np.ndarray) -> None:
 
 def calibration(folder: Path, **arrays: np.ndarray) -> None:
     """``calibration.npz``, under which a score of 0.5 is even; ``arrays`` are others than usual."""
-    bank = Bank.of(np.eye(DIM, dtype=np.float32))
-    weights = np.zeros(1 + len(FEATURES))
-    weights[:2] = -4, 8
-    Calibration(
-        bank, bank, {"text_to_images": Fit(weights, np.ones(1), np.ones(1), np.full((1, 1), 0.5))}
-    ).save(folder)
+    Calibration(axes(DIM), {"text_to_images": line()}).save(folder)
     with np.load(folder / "calibration.npz") as file:
         parts = {**file}
     np.savez(

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from tests.calibrations import calibrated
 from tests.fakes import FakeEncoder, write_photos
 from twobranch.commands import register
 from twobranch.commands.shared import app
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
 
@@ -61,11 +60,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     encoder = FakeEncoder()
     encoder.folder = folder / "model"
     encoder.folder.mkdir()
-    weights = np.zeros(1 + len(FEATURES))
-    weights[:2] = -4, 8
-    bank = Bank.of(np.eye(4, dtype=np.float32))
-    fit = Fit(weights, np.ones(1), np.ones(1), np.full((1, 1), 0.5))
-    Calibration(bank, bank, {"text_to_images": fit}).save(encoder.folder)
+    calibrated().save(encoder.folder)
     library = folder / ".twobranch"
     update_library(library, [folder / "photos"], encoder, captions=captions)
     register("search")

@@ -34,7 +34,7 @@ class CaptionedPhotos:
 
     def restrict(self, readable: Collection[Path]) -> CaptionedPhotos:
         """Return only the photos in ``readable``, with their captions."""
-        return self._only([item for item, photo in enumerate(self.photos) if photo in readable])
+        return self.only([item for item, photo in enumerate(self.photos) if photo in readable])
 
     def by_source(self) -> dict[str, CaptionedPhotos]:
         """Return the photos and captions of each source.
@@ -45,7 +45,7 @@ class CaptionedPhotos:
         if len(names) < 2:
             return {}
         return {
-            name: self._only([item for item, source in enumerate(self.sources) if source == name])
+            name: self.only([item for item, source in enumerate(self.sources) if source == name])
             for name in names
         }
 
@@ -59,7 +59,7 @@ class CaptionedPhotos:
             kinds=tuple(self.kinds[row] for row in rows),
         )
 
-    def _only(self, kept: Sequence[int]) -> CaptionedPhotos:
+    def only(self, kept: Sequence[int]) -> CaptionedPhotos:
         """Return the photos ``kept``, in this order, with their captions."""
         renumbered = {item: new for new, item in enumerate(kept)}
         rows = [row for row, item in enumerate(self.items) if int(item) in renumbered]

@@ -189,6 +189,19 @@ class CatalogReader:
         )
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
+    def spread_ids(self, kind: Gallery, model_id: int, n: int) -> list[int]:
+        """Return up to ``n`` ids of vectors, rising, spread over all of one kind and model.
+
+        Each takes one look into an index; counting through all of them would read the whole table.
+        """
+        table = TABLES[kind]
+        (ends,) = self._all(f"SELECT MIN(id), MAX(id) FROM {table} WHERE model_id = ?", [model_id])
+        if ends[0] is None:
+            return []
+        statement = f"SELECT id FROM {table} WHERE model_id = ? AND id >= ? ORDER BY id LIMIT 1"
+        wanted = np.linspace(int(ends[0]), int(ends[1]), n).astype(np.int64).tolist()
+        return sorted({id_ for least in wanted for (id_,) in self._all(statement, [model_id, least])})
+
     def newest(self, kind: Gallery, model_id: int, filters: Filters, n: int) -> list[int]:
         """Return the vector ids of the ``n`` newest photos that match.
 

@@ -66,6 +66,11 @@ class VectorIndex:
         """Return the (n, D) float32 vectors with these ids, in order. Raises ``KeyError``."""
         return self.rows[self.positions(ids)]
 
+    def sample(self, n: int) -> NDArray[np.float32]:
+        """Return (m, D) float32 vectors spread evenly over all, m <= n."""
+        rows = np.linspace(0, len(self) - 1, min(n, len(self))).astype(np.int64)
+        return np.asarray(self.rows[rows])
+
     def search(
         self, queries: ArrayLike, k: int, among: ArrayLike | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

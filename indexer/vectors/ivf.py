@@ -130,6 +130,10 @@ class LargeIndex:
         there = self.catalog.vectors(self.kind, numbers)
         return as_matrix([there[id_] for id_ in numbers], self.dim)
 
+    def sample(self, n: int) -> NDArray[np.float32]:
+        """Return (m, D) float32 vectors spread over all, m <= n."""
+        return self.vectors(self.catalog.spread_ids(self.kind, self.model_id, n))
+
     def search(
         self, queries: ArrayLike, k: int, among: ArrayLike | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

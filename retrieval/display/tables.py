@@ -39,16 +39,16 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
 def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     """Format hits as a table.
 
-    Columns: rank, score with three decimals, confidence in percent, date, fields with words of the query,
-    caption with ``captions``, and path. Confidence, date and fields are left out if no hit has them. The path
-    is followed by the number of near-duplicates under the hit, if any.
+    Columns: rank, score with three decimals, confidence in percent with its tier, date, fields with words of
+    the query, caption with ``captions``, and path. Confidence, date and fields are left out if no hit has
+    them. The path is followed by the number of near-duplicates under the hit, if any.
     """
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
         "score": ["" if hit.score is None else f"{hit.score:.3f}" for hit in hits],
     }
     if any(hit.confidence is not None for hit in hits):
-        columns["confidence"] = [percent(hit.confidence) for hit in hits]
+        columns["confidence"] = [_judged(hit) for hit in hits]
     if any(hit.date is not None for hit in hits):
         columns["date"] = [day(hit.date) for hit in hits]
     if any(hit.matched for hit in hits):
@@ -58,6 +58,12 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
     columns["path"] = [f"{hit.path or ''}{more}" for hit, more in zip(hits, alike, strict=True)]
     return table([list(columns), *zip(*columns.values(), strict=True)])
+
+
+def _judged(hit: Hit) -> str:
+    """Format a confidence with its tier, if it is better than the rest."""
+    tier = "" if hit.tier in (None, "rest") else f" {hit.tier}"
+    return f"{percent(hit.confidence)}{tier}"
 
 
 def duplicates_text(found: Duplicates) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import ModelError
 from twobranch.embedding.model_folder import resolve_model
-from twobranch.retrieval.confidence import Calibration, QueryKind, features, n_words
+from twobranch.retrieval.confidence import SAMPLE, Calibration, QueryKind, features, n_words
 from twobranch.retrieval.evaluation.explorer import Direction, Exploration
 
 _MOST = 2000  # queries; they take half a second
@@ -49,8 +49,11 @@ def reliability(exploration: Exploration, direction: Direction) -> list[Group] |
         lengths = [n_words(exploration.texts[row]) for row in rows.tolist()]
     n_gallery = [len(exploration.gallery(direction).ids)] * len(rows)
     first = np.stack([outcome.best[rows], outcome.wrong[rows]], axis=1).astype(np.float64)
-    background = calibration.bank(kind).background(queries.vectors(rows))
-    confidences = calibration.fits[kind].probabilities(features(first, background, n_gallery, lengths))
+    gallery = exploration.gallery(direction)
+    spread = np.unique(np.linspace(0, len(gallery.ids) - 1, SAMPLE).astype(np.int64))
+    vectors = queries.vectors(rows)
+    facts = calibration.background.facts(kind, vectors, vectors @ gallery.vectors(spread).T)
+    confidences = calibration.fits[kind].probabilities(features(first, facts, n_gallery, lengths))
     right = np.stack([outcome.ranks[rows] == 1, np.zeros(len(rows), dtype=bool)], axis=1)
     return grouped(confidences[np.isfinite(first)], right[np.isfinite(first)])
 

@@ -12,9 +12,11 @@ from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
+from twobranch.retrieval.hits import Tier
 from twobranch.retrieval.query import MOST_CHARACTERS
 from twobranch.retrieval.request import PhotoFeedback, SearchRequest
 from twobranch.retrieval.terms import PictureTerm
+from twobranch.retrieval.understanding import Reason
 from twobranch.server.errors import Problem, Refused
 from twobranch.server.http.disconnects import Left
 from twobranch.server.http.replies import as_json, json_bytes_reply
@@ -117,7 +119,8 @@ class HitModel(BaseModel):
 
     rank: int
     score: float | None = Field(description="Inner product of two unit vectors, higher is closer.")
-    confidence: float | None = Field(description="Probability that it matches.")
+    confidence: float | None = Field(description="Probability that it matches, by pixels and words.")
+    tier: Tier | None = Field(description="Four of five likely hits match.")
     date: str | None = Field(description="By the camera's clock.")
     path: str | None
     caption: str | None
@@ -138,14 +141,23 @@ class Correction(BaseModel):
     used: bool = Field(description="Whether the likeliest was searched for instead.")
 
 
+class NotUnderstood(BaseModel):
+    """The reason why pixels say nothing about a sentence."""
+
+    reason: Reason
+    text: str
+    message: str
+
+
 class SearchAnswer(BaseModel):
     """The answer of ``search --json``, with the name of the picture."""
 
     query: str
     in_: Gallery = Field(alias="in")
     language: str | None = Field(description="That the words were read in.")
-    matches_well: bool | None = Field(description="False: not even the best hit is a likely match.")
-    n_matching: int | None = Field(description="After so many hits none is a likely match.")
+    matches_well: bool | None = Field(description="False: not even the best hit may match.")
+    n_matching: int | None = Field(description="Hits of the best tier end after so many.")
+    not_understood: NotUnderstood | None = Field(description="Why pixels say nothing about the words.")
     hits: list[HitModel]
     corrections: list[Correction]
     unknown_words: list[str] = Field(description="They mean nothing to the model.")
@@ -162,11 +174,13 @@ class SearchAnswer(BaseModel):
                     "language": "en",
                     "matches_well": True,
                     "n_matching": 1,
+                    "not_understood": None,
                     "hits": [
                         {
                             "rank": 1,
                             "score": 0.317,
                             "confidence": 0.61,
+                            "tier": "likely",
                             "date": None,
                             "path": "/photos/coffee.png",
                             "caption": None,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
+from tests.calibrations import calibrated
 from tests.fakes import FakeEncoder, write_photo
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit
 
 HTML_NAME = "<img src=x onerror=alert(1)>.png"
 HTML_CAPTION = "<b onclick=alert(2)> red </b> & <script>alert(3)</script>"
@@ -30,11 +29,7 @@ def odd_library(place: Path) -> tuple[Path, FakeEncoder]:
     encoder = FakeEncoder()
     encoder.folder = place / "model"
     encoder.folder.mkdir()
-    weights = np.zeros(1 + len(FEATURES))
-    weights[:2] = -4, 8  # the logit is 8 * score - 4
-    fit = Fit(weights, np.ones(1), np.ones(1), np.full((1, 1), 0.5))
-    bank = Bank.of(np.eye(4, dtype=np.float32))
-    Calibration(bank, bank, {"text_to_images": fit}).save(encoder.folder)
+    calibrated().save(encoder.folder)
     library = place / ".twobranch"
     update_library(library, [photos], encoder, captions=captions)
     return library, encoder

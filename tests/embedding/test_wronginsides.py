@@ -33,7 +33,7 @@ from tests.smallmodel import (
 from twobranch.common.errors import ModelError
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import TextKind
-from twobranch.retrieval.confidence import Calibration
+from twobranch.retrieval.confidence import FEATURES, Calibration
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ WRONG: dict[str, Wrong] = {
     "weights that are none": Wrong(
         "calibration.npz",
         "a fit has numbers that are not finite",
-        partial(calibration, text_to_images__weights=np.full(14, np.inf)),
+        partial(calibration, text_to_images__weights=np.full(1 + len(FEATURES), np.inf)),
     ),
     "limits": Wrong(
         "calibration.npz",

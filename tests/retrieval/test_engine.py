@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.calibrations import calibrated, line
 from tests.fakes import FakeEncoder, write_photo
 from twobranch.common.errors import LibraryError, UserError
+from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.confidence import FEATURES, Bank, Calibration, Fit
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.query import Query, parse_query
+from twobranch.retrieval.request import SearchRequest
 from twobranch.retrieval.terms import PictureTerm
+from twobranch.retrieval.verdict import matches_well, n_matching
 
 
 @pytest.fixture
@@ -132,35 +135,31 @@ def test_top_must_be_positive(engine: SearchEngine) -> None:
         engine.search("red", top=0)
 
 
-def calibrate(encoder: FakeEncoder, folder: Path, weak: float = 0.5) -> None:
+def calibrate(encoder: FakeEncoder, folder: Path, weak: float = 0.5, likely: float = 0.5) -> None:
     """Gives the model a folder with a calibration for words to photos: the logit is 8 * score - 4."""
-    weights = np.zeros(1 + len(FEATURES))
-    weights[:2] = -4, 8
-    bank = Bank.of(np.eye(4, dtype=np.float32))
-    fits = {"text_to_images": Fit(weights, np.ones(1), np.ones(1), np.full((1, 1), weak))}
     folder.mkdir(exist_ok=True)
-    Calibration(bank, bank, fits).save(folder)  # type: ignore[arg-type]
+    calibrated(line(weak=weak, likely=likely)).save(folder)
     encoder.folder = folder
 
 
 def test_hits_carry_a_probability(engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path) -> None:
     assert [hit.confidence for hit in engine.search("red")] == [None] * 3  # no calibration yet
-    assert engine.judge(parse_query(["red"])).matches_well(engine.search("red")) is None
+    assert matches_well(engine.search("red"), engine.judge(parse_query(["red"]))) is None
     with pytest.raises(UserError, match="model fake has no calibration"):
         engine.search("red", min_confidence=0.5)
     calibrate(encoder, tmp_path / "model")
     with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
-        best, *others = later.search("red")
+        best, *others = later.search("red", ranking="visual")
         assert best.confidence == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)  # score 1
         assert [hit.confidence for hit in others] == pytest.approx([1 / (1 + np.exp(4))] * 2, abs=1e-3)
-        assert later.judge(parse_query(["red"])).matches_well([best]) is True
-        assert later.judge(parse_query(["red"])).matches_well(others) is False
-        assert later.search("red", min_confidence=0.5) == [best]
-        assert later.search("red", min_confidence=1.0) == []
-        assert later.judge(parse_query(["red"])).matches_well([]) is False
+        assert matches_well([best], later.judge(parse_query(["red"]))) is True
+        assert matches_well(others, later.judge(parse_query(["red"]))) is False
+        assert later.search("red", min_confidence=0.5, ranking="visual") == [best]
+        assert later.search("red", min_confidence=1.0, ranking="visual") == []
+        assert matches_well([], later.judge(parse_query(["red"]))) is False
         assert [hit.confidence for hit in later.search("red", gallery="captions")] == [None] * 4  # not fitted
         captions = later.search("red", gallery="captions")
-        assert later.judge(parse_query(["red"]), "captions").matches_well(captions) is None
+        assert matches_well(captions, later.judge(parse_query(["red"]), "captions")) is None
 
 
 def test_a_gallery_of_one_photo_and_one_full_of_right_answers(
@@ -220,10 +219,78 @@ def test_after_how_many_hits_none_is_a_likely_match(
     engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path
 ) -> None:
     query = parse_query(["red"])
-    assert engine.judge(query).n_matching(engine.search(query)) is None  # no calibration
+    assert n_matching(engine.search(query)) is None  # no calibration
     calibrate(encoder, tmp_path / "model")
     with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
         hits = later.search(query)
         # red.png is almost certain, the two that score 0 are below the 0.5 that `calibrate` calls weak
-        assert later.judge(query).n_matching(hits) == 1
-        assert later.judge(query).n_matching(hits[1:]) == 0
+        assert n_matching(hits) == 1
+        assert n_matching(hits[1:]) == 0
+
+
+def test_the_line_is_drawn_after_the_likely_hits_or_else_after_those_that_perhaps_match(
+    engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    # "red" scores 1, 0, 0: confidences 98%, 2%, 2%
+    expected = {
+        (0.01, 0.9): (["likely", "perhaps", "perhaps"], 1),  # the line is after the likely one
+        (0.01, 0.99): (["perhaps"] * 3, 3),  # no likely one: it is after all that perhaps match
+        (0.99, 0.99): (["rest"] * 3, 0),
+    }
+    for (weak, likely), (tiers, line_after) in expected.items():
+        calibrate(encoder, tmp_path / "model", weak, likely)
+        with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
+            hits = later.search("red", ranking="visual")
+            assert [hit.tier for hit in hits] == tiers
+            assert n_matching(hits) == line_after
+            by_date = later.search("red", by_date=True, ranking="visual")
+            assert {hit.id for hit in by_date} == {hit.id for hit in hits[:line_after]}  # the same decision
+            assert matches_well(hits, later.judge(parse_query(["red"]))) is (line_after > 0)
+
+
+def test_words_raise_confidence_as_they_raise_the_rank(
+    engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    calibrate(encoder, tmp_path / "model")
+    with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
+        for query in ("green blue", "blue", "red green"):
+            for ranking in ("fused", "visual"):
+                confidences = [hit.confidence or 0 for hit in later.search(query, ranking=ranking)]
+                assert confidences == sorted(confidences, reverse=True)
+
+
+def test_a_filter_makes_the_gallery_smaller(
+    engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    """The logit falls by one for each doubling of the gallery: filters are taken into account."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    calibrated(line(log_n=-1 / np.log(2))).save(folder)
+    encoder.folder = folder
+    with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
+        query = parse_query(["red"], filters=Filters(paths=("red.png",)))
+        (hit,) = later.search(query, ranking="visual")
+        assert hit.confidence == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)  # one photo: log 1 = 0
+        best = later.search("red", ranking="visual")[0]
+        assert best.confidence == pytest.approx(1 / (1 + np.exp(-4 + np.log2(3))), abs=1e-3)  # three photos
+
+
+def test_what_pixels_cannot_answer_has_no_confidence(
+    engine: SearchEngine, encoder: FakeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrate(encoder, tmp_path / "model", weak=0.001)
+    monkeypatch.setattr(encoder, "knows", lambda text, language=None: True)  # as a sentence encoder does
+    with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
+        for words, reason in {
+            "the of": "function_words",
+            "xqzzt": "unknown_words",
+            "собака": "unknown_script",
+            "?!": "no_words",
+        }.items():
+            answer = later.answer(SearchRequest(words=(words,)))
+            assert answer.not_understood is not None
+            assert answer.not_understood.reason == reason
+            assert {hit.confidence for hit in answer.hits} <= {0.0}
+            assert answer.matches_well is False
+            assert answer.n_matching == 0
+        assert later.answer(SearchRequest(words=("red",))).not_understood is None

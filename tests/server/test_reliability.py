@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from tests.calibrations import calibrated, line
 from tests.fakes import FakeEncoder
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.confidence import FEATURES, QUERY_KINDS, Bank, Calibration, Fit
+from twobranch.retrieval.confidence import QUERY_KINDS, Calibration
 from twobranch.retrieval.evaluation.reliability import Group, grouped
 from twobranch.server.api.explorer import Reliability
 from twobranch.server.app import create_app
@@ -28,12 +29,7 @@ def test_groups_by_hand() -> None:
 
 def score_alone() -> Calibration:
     """A model whose confidence is 0.88 (the logistic function of 2) at score 1, and 0.12 at score 0."""
-    weights = np.zeros(1 + len(FEATURES))
-    weights[:2] = -2, 4  # the constant, and the score
-    one = np.array([1.0])
-    fit = Fit(weights, one, one, np.array([[0.5]]))
-    bank = Bank.of(np.eye(4, dtype=np.float32))
-    return Calibration(bank, bank, dict.fromkeys(QUERY_KINDS, fit))
+    return calibrated(line(-2, 4), QUERY_KINDS)
 
 
 @pytest.fixture

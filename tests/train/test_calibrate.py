@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from twobranch.retrieval.confidence import RISING, Bank, Calibration
-from twobranch.train.data import CaptionedPhotos
-from twobranch.train.output.calibrate import BANK, banks_of, fit_calibration, write_calibration
+from twobranch.retrieval.confidence import RISING, Background, Calibration, SearchedGallery
+from twobranch.train.data import CaptionedPhotos, joined
+from twobranch.train.output.calibrate import (
+    BANK,
+    CAPTIONS_A_PHOTO,
+    background_of,
+    fit_calibration,
+    write_calibration,
+)
 from twobranch.train.output.questions import Embedded, EncodedPhotos, draw, embed, questions, visual_words
 
 DIM = 16
@@ -48,7 +55,16 @@ def part(numbers: Sequence[int], captions: int = 3) -> CaptionedPhotos:
 
 
 def embedded(towers: FakeTowers, dev: CaptionedPhotos) -> Embedded:
-    return embed(towers, dev, towers.encode_images(dev.photos), towers.encode_texts(dev.texts), seed=1)
+    (only,) = embed(towers, encoded(towers, dev), seed=1)
+    return only
+
+
+def encoded(towers: FakeTowers, dev: CaptionedPhotos) -> EncodedPhotos:
+    return EncodedPhotos(dev, towers.encode_images(dev.photos), towers.encode_texts(dev.texts))
+
+
+def background(towers: FakeTowers) -> Background:
+    return background_of(towers, part(range(200, 400)), seed=1)
 
 
 def test_visual_words_are_those_that_people_agree_on() -> None:
@@ -66,9 +82,9 @@ def test_visual_words_are_those_that_people_agree_on() -> None:
 def test_every_question_has_its_answer_in_one_gallery_and_not_in_the_other() -> None:
     towers = FakeTowers()
     data = embedded(towers, part(range(60)))
-    bank = Bank.of(towers.encode_images([Path(f"{n}.jpg") for n in range(100, 200)]))
     asked = questions("text_to_images", data, np.random.default_rng(0))[0]
-    hits = draw(asked, bank, [1, 2, 60], np.random.default_rng(0), hits=60)
+    rng = np.random.default_rng(0)
+    hits = draw(asked, "text_to_images", background(towers), [1, 2, 60], rng, hits=60)
     for size in (1, 2, 60):
         here = hits.size == size
         assert hits.right[here & hits.answerable].sum() == len(asked.queries)  # one photo each
@@ -78,17 +94,18 @@ def test_every_question_has_its_answer_in_one_gallery_and_not_in_the_other() -> 
 
 
 def test_a_caption_is_not_its_own_answer() -> None:
-    data = embedded(FakeTowers(), part(range(20)))
+    towers = FakeTowers()
+    data = embedded(towers, part(range(20)))
     (asked,) = questions("text_to_captions", data, np.random.default_rng(0))
-    hits = draw(asked, Bank.of(data.captions), [20], np.random.default_rng(0), hits=60)
+    rng = np.random.default_rng(0)
+    hits = draw(asked, "text_to_captions", background(towers), [20], rng, hits=60)
     assert hits.right.sum() == len(asked.queries) * 2  # the other two captions of its photo
 
 
 @pytest.fixture(scope="module")
 def calibration() -> tuple[Calibration, FakeTowers]:
     towers = FakeTowers()
-    banks = banks_of(towers, part(range(200, 400)), seed=1)
-    return fit_calibration(embedded(towers, part(range(100))), *banks, seed=1), towers
+    return fit_calibration([embedded(towers, part(range(100)))], background(towers), seed=1), towers
 
 
 def test_it_tells_right_from_wrong_and_small_from_large(
@@ -101,12 +118,16 @@ def test_it_tells_right_from_wrong_and_small_from_large(
         assert np.all((fit.weak > 0) & (fit.weak < 1))
     (query,) = towers.encode_texts(["a dog number 150"])  # neither in dev nor in the bank
     text = "a dog number 150"
+    others = towers.encode_images([Path(f"{n}.jpg") for n in range(151, 199)])
     for size in (1, 2, 10, 100):
-        found = fitted.confidences("text_to_images", query, text, [0.9, 0.2], size)
+        gallery = SearchedGallery(size, others[:size])
+        found = fitted.confidences("text_to_images", query, text, [0.9, 0.2], gallery)
         assert found is not None
         assert found[0] > 0.6
         assert found[1] < 0.3
-    small, large = (fitted.confidences("text_to_images", query, text, [0.5], n) for n in (2, 100))
+    small, large = (
+        fitted.confidences("text_to_images", query, text, [0.5], SearchedGallery(n, others)) for n in (2, 100)
+    )
     assert small is not None and large is not None
     assert small[0] > large[0]  # chance reaches higher in a large gallery
 
@@ -116,9 +137,8 @@ def test_the_same_seed_gives_the_same_fit(tmp_path: Path) -> None:
     for name in "ab":
         towers, dev = FakeTowers(), part(range(60))
         (tmp_path / name).mkdir()
-        photos, captions = towers.encode_images(dev.photos), towers.encode_texts(dev.texts)
-        encoded = EncodedPhotos(dev, photos, captions)
-        files = write_calibration(tmp_path / name, towers, part(range(200, 260)), encoded, seed=1)
+        train = part(range(200, 260))
+        files = write_calibration(tmp_path / name, towers, train, encoded(towers, dev), seed=1)
         written.append(json.dumps(files))
     assert written[0] == written[1]
     assert "calibration.npz" in written[0]
@@ -126,13 +146,41 @@ def test_the_same_seed_gives_the_same_fit(tmp_path: Path) -> None:
 
 def test_too_small_a_dev_split_gives_none(tmp_path: Path) -> None:
     towers, dev = FakeTowers(), part(range(2))
-    photos, captions = towers.encode_images(dev.photos), towers.encode_texts(dev.texts)
-    encoded = EncodedPhotos(dev, photos, captions)
-    assert write_calibration(tmp_path, towers, part(range(9)), encoded, seed=1) == {}
+    assert write_calibration(tmp_path, towers, part(range(9)), encoded(towers, dev), seed=1) == {}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_banks_are_small(calibration: tuple[Calibration, FakeTowers]) -> None:
-    assert BANK * 512 * 2 < 1_100_000  # bytes, both sides
-    assert len(calibration[0].images.rows) == 200
-    assert calibration[0].images.rows.dtype == np.int8
+def test_the_background_is_small(calibration: tuple[Calibration, FakeTowers]) -> None:
+    assert BANK * (1 + CAPTIONS_A_PHOTO) * 512 < 1_600_000  # bytes
+    assert len(calibration[0].background.images.rows) == 200
+    assert calibration[0].background.images.rows.dtype == np.int8
+
+
+def test_short_queries_match_photos_whose_texts_have_all_their_words() -> None:
+    texts = ["a dog on a beach", "dogs", "a dog in the snow", "the beach", "a cat"]
+    kinds = ("caption", "query", "caption", "caption", "caption")
+    dev = CaptionedPhotos(
+        tuple(Path(f"{n}.jpg") for n in range(4)),
+        tuple(texts),
+        np.array([0, 0, 1, 2, 3]),
+        kinds=kinds,
+        sources=("pets",) * 4,
+        objects=(frozenset({"dog"}), frozenset({"dog"}), frozenset(), None),
+    )
+    data = embedded(FakeTowers(), dev)
+    queries, objects = (
+        next(one for one in data.short if one.name == name) for name in ("queries", "objects")
+    )
+    assert queries.relevance.tolist() == [[1, 1, 0, 0]]  # "dogs" and the dog in the snow: plurals count
+    assert objects.relevance[0].tolist() == [1, 1, 0, -1]  # nobody listed what is in the last photo
+    assert len(data.captions) == 4  # the query is no caption
+
+
+def test_collections_are_asked_by_themselves() -> None:
+    towers, names = FakeTowers(), ("here", "there")
+    parts = [replace(part(range(60 * i, 60 * i + 60)), sources=(name,) * 60) for i, name in enumerate(names)]
+    data = embed(towers, encoded(towers, joined(parts)), seed=1)
+    assert [(one.source, len(one.photos), len(one.captions)) for one in data] == [
+        ("here", 60, 180),
+        ("there", 60, 180),
+    ]

@@ -41,8 +41,7 @@ from twobranch.embedding.model_folder import (
     write_config,
 )
 from twobranch.embedding.preprocess import load_photo
-from twobranch.indexer.captionfiles.corpus import read_corpus
-from twobranch.train.data import CaptionedPhotos, training_and_dev
+from twobranch.train.data import CaptionedPhotos
 from twobranch.train.metrics import dev_metrics, first_source
 from twobranch.train.output.card import write_card
 from twobranch.train.output.export import forget_source
@@ -117,14 +116,15 @@ def _fold_casts(tower: Path, folded: Path) -> None:
     onnxruntime.InferenceSession(str(tower), options, providers=["CPUExecutionProvider"])
 
 
-def quantise(model: str, captions: Path, images: Path, *, seed: int, progress: Progress = SILENT) -> Path:
+def quantise(
+    model: str, train: CaptionedPhotos, dev: CaptionedPhotos, *, seed: int, progress: Progress = SILENT
+) -> Path:
     """Rewrite the int8 tower of a model folder, and return the folder.
 
-    The other vectors of the model do not change. Raises ``UserError`` and ``ModelError``.
+    The other vectors of the model do not change; ``seed`` is not used. Raises ``ModelError``.
     """
     encoder = Encoder.load(model, verify=True)
     folder, config = encoder.folder, encoder.config
-    train, dev = training_and_dev(read_corpus(captions), images, seed=seed, progress=progress)
     files = write_int8_tower(folder, train.photos, config.image_size)
     config = replace(config, files=dict(sorted({**config.files, **files}.items())))
     progress.note(f"encoding {len(dev.photos):,} dev photos")

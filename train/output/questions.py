@@ -3,10 +3,14 @@
 Matches for each kind of query:
 
 * text to images: a caption matches only its own photo. This is strict: other photos may fit as well, so
-  confidence is rather too low than too high. Questions of one or two *visual words* have as much weight,
-  since people type those. A word is visual if several people use it for the same photo. It matches photos
-  with two captions that have it. Photos with only one such caption are left out, since it is unknown if they
-  match.
+  confidence is rather too low than too high. Short questions have as much weight, since people type those:
+  - typed queries and names of things (texts of the kinds query, word and label) match their own photo and
+    photos whose texts have all their words. Photos whose texts have half of the words are left out, since it
+    is unknown if they match.
+  - names of objects match the photos whose list has them, in collections that list all objects of a photo.
+  - *visual words*, one or two. A word is visual if several people use it for the same photo. It matches
+    photos with two captions that have it. Photos with only one such caption, or with fewer than three
+    captions in all, are left out.
 * image to captions, text to captions: the captions of the same photo.
 * image to images: two photos match when their captions could be exchanged. The mean cosine between the
   captions of both must be at least the value that three of four photos reach among their own captions. Pixels
@@ -29,7 +33,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from twobranch.retrieval.confidence import Bank, QueryKind, features, n_words
+from twobranch.embedding.language import ENGLISH, is_function_word, words
+from twobranch.retrieval.confidence import Background, QueryKind, features, n_words
 from twobranch.train.data import CaptionedPhotos
 
 MOST_PHOTOS = 1000  # of dev: memory grows with photos times captions
@@ -41,6 +46,9 @@ _HITS = 10  # looked at in each gallery
 _AGREEMENT, _LIFT = 0.3, 4.0
 _DRAWS_A_WORD = 12
 _WORD_PAIRS = 500
+_TYPED = {"query": "queries", "word": "names", "label": "names"}  # kinds of texts -> their questions
+_FEWEST_CAPTIONS = 3  # of a photo; with fewer it is unknown which words people would agree on
+_FEWEST = 50  # photos of a collection; fewer say too little of it
 
 
 class Towers(Protocol):
@@ -61,36 +69,36 @@ class EncodedPhotos:
     photos: NDArray[np.float32]  # (P, D) unit rows
     captions: NDArray[np.float32]  # (C, D) unit rows
 
+    def only(self, kept: NDArray[np.int64]) -> EncodedPhotos:
+        """Return only these photos and their captions. ``kept`` are (n,) rising rows."""
+        rows = np.isin(self.part.items, kept)
+        return EncodedPhotos(self.part.only(kept.tolist()), self.photos[kept], self.captions[rows])
+
+
+@dataclass(frozen=True)
+class ShortQueries:
+    """Queries of a few words, with the photos that they match."""
+
+    name: str
+    vectors: NDArray[np.float32]  # (Q, D) unit rows
+    lengths: NDArray[np.int64]  # (Q,) in words
+    own: NDArray[np.int64]  # (Q,) a photo that matches
+    relevance: NDArray[np.int8]  # (Q, P) 1 right, 0 wrong, -1 unknown
+
 
 @dataclass(frozen=True)
 class Embedded:
-    """Captioned photos as unit vectors.
+    """Captioned photos of one collection as unit vectors.
 
     ``photos`` is (P, D) and ``captions`` (C, D); ``items`` (C,) holds the photo of each caption.
     """
 
+    source: str  # the name of the collection
     photos: NDArray[np.float32]
     captions: NDArray[np.float32]
     items: NDArray[np.int64]
     lengths: NDArray[np.int64]  # (C,) of captions, in words
-    words: NDArray[np.float32]  # (W, D) visual words as queries, and pairs of them
-    word_lengths: NDArray[np.int64]  # (W,) 1 or 2
-    word_counts: NDArray[np.int64]  # (W, P) captions of each photo with the word, or with the rarer of a pair
-
-    def only(self, kept: NDArray[np.int64]) -> Embedded:
-        """Return only these photos and their captions; words stay the same."""
-        new = np.full(len(self.photos), -1)
-        new[kept] = np.arange(len(kept))
-        rows = new[self.items] >= 0
-        return Embedded(
-            self.photos[kept],
-            self.captions[rows],
-            new[self.items[rows]],
-            self.lengths[rows],
-            self.words,
-            self.word_lengths,
-            self.word_counts[:, kept],
-        )
+    short: tuple[ShortQueries, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,10 @@ class Hits:
     size: NDArray[np.int64]  # of the gallery, in photos
     n_gallery: NDArray[np.int64]  # of the gallery, in rows
 
+    def subset(self, rows: NDArray[np.bool_]) -> Hits:
+        """Return only these of the R rows."""
+        return Hits(*(values[rows] for values in vars(self).values()))
+
     @classmethod
     def concatenate(cls, parts: Sequence[Hits]) -> Hits:
         """Return all rows of all parts."""
@@ -162,33 +174,123 @@ def visual_words(
     return words, table
 
 
-def embed(
+def embed(encoder: Towers, encoded: EncodedPhotos, seed: int) -> list[Embedded]:
+    """Collect the encoded dev photos of each collection, and encode short queries.
+
+    Collections of fewer than 50 photos are left out, unless there is only one.
+    """
+    sources = np.array(encoded.part.sources or ("",) * len(encoded.photos))
+    found = []
+    for source in sorted(set(sources.tolist())):
+        rows = np.flatnonzero(sources == source)
+        if len(rows) < min(_FEWEST, len(sources)):
+            continue
+        rng = np.random.default_rng(seed)
+        if len(rows) > MOST_PHOTOS:
+            rows = np.sort(rng.choice(rows, MOST_PHOTOS, replace=False))
+        found.append(_embed_source(encoder, source, encoded.only(rows), rng))
+    return found
+
+
+def _embed_source(encoder: Towers, source: str, encoded: EncodedPhotos, rng: np.random.Generator) -> Embedded:
+    part = encoded.part
+    kinds = part.kinds or (None,) * len(part.texts)
+    said = np.array([row for row, kind in enumerate(kinds) if kind not in _TYPED], dtype=np.int64)
+    sentences = [part.texts[row] for row in said]
+    short = [*_typed(encoded), *_objects(encoder, part, rng)]
+    short += _visual_words(encoder, sentences, part.items[said], len(encoded.photos), rng)
+    return Embedded(
+        source,
+        encoded.photos,
+        encoded.captions[said],
+        part.items[said],
+        np.array([n_words(text) for text in sentences], dtype=np.int64),
+        tuple(short),
+    )
+
+
+def _typed(encoded: EncodedPhotos) -> list[ShortQueries]:
+    """Return the typed queries, and the names of things."""
+    part, n_photos = encoded.part, len(encoded.photos)
+    said: list[set[str]] = [set() for _ in range(n_photos)]
+    stems = [_word_stems(text) for text in part.texts]
+    for some, item in zip(stems, part.items.tolist(), strict=True):
+        said[item] |= some
+    for item, objects in enumerate(part.objects):
+        said[item] |= {word for name in objects or () for word in _word_stems(name)}
+    found = []
+    for name in dict.fromkeys(_TYPED.values()):
+        rows = [
+            row for row, kind in enumerate(part.kinds) if kind and _TYPED.get(kind) == name and stems[row]
+        ]
+        if not rows:
+            continue
+        shares = np.array([[len(stems[row] & some) / len(stems[row]) for some in said] for row in rows])
+        relevance = np.where(shares == 1, 1, np.where(shares >= 0.5, -1, 0)).astype(np.int8)
+        lengths = np.array([n_words(part.texts[row]) for row in rows], dtype=np.int64)
+        found.append(ShortQueries(name, encoded.captions[rows], lengths, part.items[rows], relevance))
+    return found
+
+
+def _word_stems(text: str) -> set[str]:
+    """Return the words of a text without the plural's s: enough to compare texts about photos."""
+    said = (word for word in words(text) if not is_function_word(word, ENGLISH))
+    return {word.removesuffix("s") if len(word) > 3 else word for word in said}
+
+
+def _objects(encoder: Towers, part: CaptionedPhotos, rng: np.random.Generator) -> list[ShortQueries]:
+    """Return the names of objects, each asked for some of its photos."""
+    lists = part.objects or ((None,) * len(part.photos))
+    names = sorted({name for some in lists for name in some or ()})
+    has = np.array(
+        [[-1 if some is None else name in some for some in lists] for name in names], dtype=np.int8
+    )
+    if not names:
+        return []
+    return [_asked("objects", encoder.encode_texts(names), [n_words(name) for name in names], has, rng)]
+
+
+def _visual_words(
     encoder: Towers,
-    part: CaptionedPhotos,
-    photos: NDArray[np.float32],
-    captions: NDArray[np.float32],
-    seed: int,
-) -> Embedded:
-    """Collect encoded dev photos and captions, and encode visual words."""
-    rng = np.random.default_rng(seed)
-    words, counts = visual_words(part.texts, part.items, len(photos))
+    texts: Sequence[str],
+    items: NDArray[np.int64],
+    n_photos: int,
+    rng: np.random.Generator,
+) -> list[ShortQueries]:
+    """Return visual words and pairs of them, each asked for some of its photos."""
+    words, counts = visual_words(texts, items, n_photos)
     known = [row for row, word in enumerate(words) if encoder.knows(word)]
     words, counts = [words[row] for row in known], counts[known]
     pairs = _word_pairs(counts, rng)
-    asked = [*words, *(f"{words[a]} {words[b]}" for a, b in pairs)]
-    data = Embedded(
-        photos,
-        captions,
-        part.items,
-        np.array([n_words(text) for text in part.texts]),
-        encoder.encode_texts(asked),
-        np.array([1] * len(words) + [2] * len(pairs)),
-        np.concatenate([counts, *(counts[[pair]].min(axis=1) for pair in pairs)]),
-    )
-    if len(photos) > MOST_PHOTOS:
-        kept = rng.choice(len(photos), MOST_PHOTOS, replace=False)
-        data = data.only(np.sort(kept))
-    return data
+    both = np.array([counts[[pair]].min(axis=1)[0] for pair in pairs], dtype=np.int64)
+    asked = {
+        "words": (words, counts, 1),
+        "two words": ([f"{words[a]} {words[b]}" for a, b in pairs], both.reshape(len(pairs), n_photos), 2),
+    }
+    found = []
+    for name, (of, table, length) in asked.items():
+        if of:
+            relevance = np.where(table == 1, -1, table > 1).astype(np.int8)
+            relevance[:, np.bincount(items, minlength=n_photos) < _FEWEST_CAPTIONS] = -1
+            found.append(_asked(name, encoder.encode_texts(of), [length] * len(of), relevance, rng))
+    return found
+
+
+def _asked(
+    name: str,
+    vectors: NDArray[np.float32],
+    lengths: Sequence[int],
+    relevance: NDArray[np.int8],
+    rng: np.random.Generator,
+) -> ShortQueries:
+    """Return queries that are asked for up to 12 of the photos that they match."""
+    pairs = [
+        (row, photo)
+        for row in range(len(relevance))
+        for photo in rng.permutation(np.flatnonzero(relevance[row] == 1))[:_DRAWS_A_WORD]
+    ]
+    rows, own = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return ShortQueries(name, vectors[rows], np.array(lengths)[rows], own, relevance[rows])
 
 
 def _word_pairs(counts: NDArray[np.int64], rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -221,7 +323,7 @@ def questions(kind: QueryKind, data: Embedded, rng: np.random.Generator) -> list
     if kind == "text_to_images":
         return [
             Questions("captions", captions, lengths, data.photos, every, items, described),
-            *(_word_questions(data, length, rng) for length in (1, 2)),
+            *(_short_questions(data, short, every, rng) for short in data.short),
         ]
     if kind == "text_to_captions":
         return [Questions("captions", captions, lengths, data.captions, data.items, items, described, rows)]
@@ -235,22 +337,20 @@ def questions(kind: QueryKind, data: Embedded, rng: np.random.Generator) -> list
     return [Questions("photos", data.photos[asked], ones[asked], data.photos, every, answers, alike[asked])]
 
 
-def _word_questions(data: Embedded, length: int, rng: np.random.Generator) -> Questions:
-    """Return questions of one word or of two.
-
-    Each is asked for up to 12 of the photos that it matches.
-    """
-    pairs = [
-        (word, photo)
-        for word in np.flatnonzero(data.word_lengths == length)
-        for photo in rng.permutation(np.flatnonzero(data.word_counts[word] > 1))[:_DRAWS_A_WORD]
-    ]
-    words, own = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    counts = data.word_counts[words]
-    relevance = np.where(counts == 1, -1, counts > 1).astype(np.int8)
-    every = np.arange(len(data.photos))
-    name = "words" if length == 1 else "two words"
-    return Questions(name, data.words[words], data.word_lengths[words], data.photos, every, own, relevance)
+def _short_questions(
+    data: Embedded, short: ShortQueries, every: NDArray[np.int64], rng: np.random.Generator
+) -> Questions:
+    """Return short queries as questions, at most 2,000."""
+    rows = np.sort(rng.permutation(len(short.vectors))[:_QUESTIONS])
+    return Questions(
+        short.name,
+        short.vectors[rows],
+        short.lengths[rows],
+        data.photos,
+        every,
+        short.own[rows],
+        short.relevance[rows],
+    )
 
 
 def _alike(data: Embedded) -> NDArray[np.int8]:
@@ -270,7 +370,12 @@ def _alike(data: Embedded) -> NDArray[np.int8]:
 
 
 def draw(
-    asked: Questions, bank: Bank, sizes: Sequence[int], rng: np.random.Generator, hits: int = _HITS
+    asked: Questions,
+    kind: QueryKind,
+    background: Background,
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    hits: int = _HITS,
 ) -> Hits:
     """Draw random galleries of these sizes, and return their best hits.
 
@@ -279,7 +384,6 @@ def draw(
     scores = asked.queries @ asked.gallery.T
     if asked.itself is not None:
         scores[np.arange(len(scores)), asked.itself] = -np.inf
-    background = bank.background(asked.queries)
     n_photos = asked.relevance.shape[1]
     parts = []
     for size in sorted({min(size, n_photos) for size in sizes}):
@@ -292,24 +396,24 @@ def draw(
                 order[asked.relevance == 1] = np.inf
             last = np.partition(order, size - 1, axis=1)[:, size - 1 : size]
             chosen = (order <= last) & np.isfinite(order)
-            parts.append(_best(asked, scores, chosen, background, size, answerable, hits))
+            within = np.where(chosen[:, asked.photo_of], scores, -np.inf)
+            facts = background.facts(kind, asked.queries, within)
+            parts.append(_best(asked, within, facts, size, answerable, hits))
     return Hits.concatenate(parts)
 
 
 def _best(
     asked: Questions,
-    scores: NDArray[np.float32],
-    chosen: NDArray[np.bool_],
-    background: NDArray[np.float64],
+    within: NDArray[np.float32],
+    facts: NDArray[np.float64],
     size: int,
     answerable: bool,
     hits: int,
 ) -> Hits:
     """Return the best hits of every question in its gallery.
 
-    ``chosen`` (Q, P) marks the photos of each gallery.
+    ``within`` are (Q, G) scores, -inf for rows that are not in the gallery of a question.
     """
-    within = np.where(chosen[:, asked.photo_of], scores, -np.inf)
     n_gallery = np.count_nonzero(np.isfinite(within), axis=1)
     k = min(hits, within.shape[1])
     best = np.argpartition(-within, k - 1, axis=1)[:, :k]
@@ -318,7 +422,7 @@ def _best(
     real = np.isfinite(top)  # small galleries have fewer than k
     right = np.take_along_axis(asked.relevance, asked.photo_of[best], axis=1) == 1
     ranks = np.broadcast_to(np.arange(1, k + 1), top.shape)
-    described = features(np.where(real, top, 0), background, n_gallery, asked.lengths)
+    described = features(np.where(real, top, 0), facts, n_gallery, asked.lengths)
     n = int(real.sum())
     return Hits(
         described[real],

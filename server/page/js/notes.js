@@ -15,6 +15,9 @@ export function countOf(answer, state) {
   const good = matching(answer, state);
   if (good === null || good === n) return `The best ${number(n)} ${of}`; // how many more match, nobody knows
   if (!good) return `None ${of} matches well`;
+  if (!answer.hits.some((hit) => hit.tier === "likely")) {
+    return `${number(good)} ${of} perhaps match${good === 1 ? "es" : ""}`;
+  }
   return `${number(good)} ${of} match${good === 1 ? "es" : ""} well`;
 }
 
@@ -32,6 +35,7 @@ export function notes(answer, state, change) {
   const put = new Set(answer.corrections.map((one) => one.word));
   const unknown = answer.unknown_words.filter((word) => !put.has(word) || state.correct === "false");
   return html`
+    ${answer.not_understood ? html`<p>${answer.not_understood.message}.</p>` : nothing}
     ${used.length
       ? html`<p>Showing <b>${answer.query}</b>.
           <button class="plain" @click=${() => change({ correct: "false" })}>Search for ${state.q.trim()} instead</button></p>`

@@ -1,0 +1,75 @@
+"""Sentences that pixels cannot answer: gibberish, function words, other scripts.
+
+Every sentence has a vector, and so some photo is closest to it. For these sentences that says nothing, so
+their hits have no confidence unless words of theirs are found in names and captions.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from twobranch.embedding.language import ENGLISH, LANGUAGES, is_function_word, is_word, words
+from twobranch.retrieval.spelling import is_frequent
+from twobranch.retrieval.text_match import STOP_WORDS
+
+Reason = Literal["no_words", "function_words", "unknown_words", "unknown_script"]
+_SHORTEST = 4  # letters of a part of a compound
+_FACTS: dict[Reason, str] = {
+    "no_words": "has no words",
+    "function_words": "has only words that no photo shows",
+    "unknown_words": "has no word of a language that is known here",
+    "unknown_script": "is in a script that is not known here",
+}
+
+
+@dataclass(frozen=True)
+class NotUnderstood:
+    """The reason why pixels say nothing about a sentence."""
+
+    text: str
+    reason: Reason
+
+    def __str__(self) -> str:
+        return f"{self.text!r} {_FACTS[self.reason]}; only names, folders, keywords and captions are searched"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the reason as JSON data."""
+        return {"reason": self.reason, "text": self.text, "message": str(self)}
+
+
+def not_understood(text: str, language: str | None) -> NotUnderstood | None:
+    """Return why pixels say nothing about a sentence; None for an ordinary one.
+
+    ``language`` is the code of the language that it is read in.
+    """
+    found = words(text)
+    if not found:
+        return NotUnderstood(text, "no_words")
+    if not any(_is_latin(word) for word in found):
+        return NotUnderstood(text, "unknown_script")
+    if all(_is_function_word(word, language or ENGLISH) for word in found):
+        return NotUnderstood(text, "function_words")
+    if not any(is_known(word, language or ENGLISH) for word in found):
+        return NotUnderstood(text, "unknown_words")
+    return None
+
+
+def is_known(word: str, language: str) -> bool:
+    """Return True for a frequent word of any known language, or a compound of two in this one.
+
+    The word is in lower case.
+    """
+    if is_frequent(word) or any(is_word(word, other) for other in LANGUAGES):
+        return True
+    halves = ((word[:i], word[i:]) for i in range(_SHORTEST, len(word) - _SHORTEST + 1))
+    return any(is_word(first, language) and is_word(second, language) for first, second in halves)
+
+
+def _is_function_word(word: str, language: str) -> bool:
+    return word in STOP_WORDS if language == ENGLISH else is_function_word(word, language)
+
+
+def _is_latin(word: str) -> bool:
+    return any(unicodedata.name(letter, "").startswith("LATIN") for letter in word)
