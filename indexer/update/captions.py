@@ -67,7 +67,7 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
     If the file has no splits, all captions get the name of that split. Raises ``CaptionFileError``.
     """
     path = expanded(path).resolve()
-    size, mtime_ns = _state(path)  # before it is read, so that later writes count as a change
+    size, mtime_ns = file_state(path)  # before it is read, so that later writes count as a change
     corpus = read_corpus(path)
     chosen, splits, label = corpus, None, None
     if split is not None and corpus.has_splits:
@@ -91,10 +91,10 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
     )
 
 
-def _state(path: Path) -> tuple[int, int]:
-    """Return size in bytes and time in ns, or zeros on errors.
+def file_state(path: Path) -> tuple[int, int]:
+    """Return size in bytes and time in ns of a caption file.
 
-    Reading the file then raises the error.
+    Both are zero on errors: reading the file then raises the error.
     """
     try:
         status = path.stat()
@@ -126,7 +126,6 @@ def store_captions(run: Run, chosen: ChosenCaptions) -> int:
         add_captions(session, new)
         change_captions(session, changed)
         delete_captions(session, [id for rows in stored.values() for id, *_ in rows])
-    run.stats.captions_added += len(new)
     return corpus_id
 
 
@@ -137,7 +136,7 @@ def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
         corpus.path = str(chosen.path)
         session.add(corpus)
     corpus.split, corpus.format = chosen.split, chosen.format
-    corpus.size, corpus.mtime_ns = chosen.size, chosen.mtime_ns
+    corpus.size, corpus.mtime_ns, corpus.failure = chosen.size, chosen.mtime_ns, None
     session.flush()
     return corpus.id
 
@@ -160,7 +159,7 @@ def _moved_corpus(session: Session, chosen: ChosenCaptions) -> Corpus | None:
 def encode_captions(run: Run) -> None:
     """Encode all captions without a vector of the run's model.
 
-    Equal texts are encoded once.
+    Equal texts are encoded once; captions that repeat another one are not encoded.
     """
     _copy_vectors(run)
     ids: dict[str, list[int]] = {}

@@ -58,6 +58,8 @@ def test_a_word_is_read_as_the_library_reads_it() -> None:
 def test_it_is_measured_on_what_was_indexed(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
     # By colour both are alike to every caption; Oslo/a.png is found by its folder.
     write_photos(tmp_path / "album", {"Oslo/a.png": "red", "x/b.png": "red"})
+    with (tmp_path / "album/x/b.png").open("ab") as file:
+        file.write(b"another file: copies of a photo would be one")
     captions = tmp_path / "captions.tsv"
     captions.write_text("image\tcaption\na.png\toslo harbour\nb.png\tgrass\n")
     update_library(library, [tmp_path / "album"], encoder, captions=captions)
