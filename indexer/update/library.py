@@ -154,6 +154,8 @@ def update_library(
     if split is not None and captions is None:
         raise UserError(f"split {split!r} without a caption file: add --captions FILE")
     chosen = None if captions is None else choose_captions(captions, split)
+    if chosen is not None and chosen.note is not None:
+        progress.note(f"{chosen.path}: {chosen.note}")
     order = _Order(not paths, tuple(targets), chosen, split, exclude, include_hidden, within)
     stats = RunStats()
     with (

@@ -21,11 +21,11 @@ NEAR = 0.8  # the least share of common words among all words of two texts
 def near_texts(texts: Sequence[str]) -> list[NDArray[np.int64]]:
     """Find for each text those that say nearly the same.
 
-    Returns the rows for each of the (C,) texts. Each list rises and has the text itself. Two texts are near if
-    they are equal but for case, white space and full stops at the end, or if their content words have a
+    Returns the rows for each of the (C,) texts. Each list rises and has the text itself. Two texts are near
+    if they are equal but for case, white space and full stops at the end, or if their content words have a
     Jaccard index of at least ``NEAR``: the words that both have, divided by the words that either has. Stop
-    words do not count, and a plural is its singular. So of four words none may differ, and of five one may be
-    missing.
+    words do not count, and a plural is its singular. So of four words none may differ, and of five one may
+    be missing.
     """
     numbers = _numbered(texts)
     keys: dict[str, list[int]] = defaultdict(list)
