@@ -29,15 +29,17 @@ def near_texts(texts: Sequence[str]) -> list[NDArray[np.int64]]:
     """
     numbers = _numbered(texts)
     keys: dict[str, list[int]] = defaultdict(list)
-    having: dict[int, list[int]] = defaultdict(list)
+    having: dict[tuple[int, int], list[int]] = defaultdict(list)  # by word and number of words
     for row, (text, words) in enumerate(zip(texts, numbers, strict=True)):
         keys[text_key(text)].append(row)
         for word in words[: _n_prefix(len(words))]:
-            having[word].append(row)
+            having[word, len(words)].append(row)
     sets = [frozenset(words) for words in numbers]
     near = []
     for text, words, own in zip(texts, numbers, sets, strict=True):
-        candidates = {row for word in words[: _n_prefix(len(words))] for row in having[word]}
+        lengths = range(ceil(NEAR * len(words)), int(len(words) / NEAR) + 1)  # others cannot be near
+        prefix = words[: _n_prefix(len(words))]
+        candidates = {row for word in prefix for n in lengths for row in having.get((word, n), ())}
         found = {row for row in candidates if _is_near(own, sets[row])}
         near.append(np.array(sorted(found.union(keys[text_key(text)])), dtype=np.int64))
     return near
