@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from twobranch.indexer.captionfiles.texts import text_key
 from twobranch.retrieval.text_match import content_words
 
-NEAR = 0.8  # the least share of common words among all words of two texts
+NEAR = (4, 5)  # the least share of common words among all words of two texts, exactly: 4 of 5
 
 
 def near_texts(texts: Sequence[str]) -> list[NDArray[np.int64]]:
@@ -37,7 +36,7 @@ def near_texts(texts: Sequence[str]) -> list[NDArray[np.int64]]:
     sets = [frozenset(words) for words in numbers]
     near = []
     for text, words, own in zip(texts, numbers, sets, strict=True):
-        lengths = range(ceil(NEAR * len(words)), int(len(words) / NEAR) + 1)  # others cannot be near
+        lengths = range(_least_common(len(words)), len(words) * NEAR[1] // NEAR[0] + 1)  # others are not near
         prefix = words[: _n_prefix(len(words))]
         candidates = {row for word in prefix for n in lengths for row in having.get((word, n), ())}
         found = {row for row in candidates if _is_near(own, sets[row])}
@@ -56,15 +55,20 @@ def _numbered(texts: Sequence[str]) -> list[list[int]]:
 def _n_prefix(n: int) -> int:
     """Return the number of words that find all near texts.
 
-    Near texts have at least NEAR n words in common, so at most the others can come before the first common
+    Near texts have ``_least_common`` words in common, so at most the others can come before the first common
     one where all texts have their words in the same order (Chaudhuri et al. 2006).
     """
-    return n - ceil(NEAR * n) + 1 if n else 0
+    return n - _least_common(n) + 1 if n else 0
+
+
+def _least_common(n: int) -> int:
+    """Return how many of n words a near text has at least."""
+    return -(-n * NEAR[0] // NEAR[1])
 
 
 def _is_near(one: frozenset[int], other: frozenset[int]) -> bool:
     common = len(one & other)
-    return common >= NEAR * (len(one) + len(other) - common)
+    return NEAR[1] * common >= NEAR[0] * (len(one) + len(other) - common)
 
 
 def _singular(word: str) -> str:
