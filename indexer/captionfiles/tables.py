@@ -66,7 +66,7 @@ def read_table(path: Path, lines: Sequence[str], first: str) -> Table | None:
         lines = [*lines[:at], "", *lines[at + 1 :]]
         first = next((line for line in lines if line.strip()), "")
     delimiters = _DELIMITERS if told is None else (told[1],)
-    headless = next((one for one in delimiters if _begins_with_image(first, one)), None)
+    headless = next((one for one in delimiters if _has_image(first, one)), None)
     if headless is not None:
         return _without_header(path, lines, headless)
     delimiter = _delimiter(first, lines, delimiters)
@@ -94,28 +94,34 @@ def _bare_tsv_records(path: Path, lines: Sequence[str]) -> Iterator[Record]:
         yield Record(f"line {number}", image, (cells[1],), None)
 
 
-def _begins_with_image(line: str, delimiter: str) -> bool:
-    """Return True for a photo's name followed by other cells."""
+def _has_image(line: str, delimiter: str) -> bool:
+    """Return True for a photo's name among several cells: no header."""
     cells = _cells(line, delimiter)
-    return len(cells) > 1 and is_image_name(cells[0])
+    return len(cells) > 1 and any(map(is_image_name, cells))
 
 
 def _without_header(path: Path, lines: Sequence[str], delimiter: str) -> Table:
     """Read a table whose first row has a photo and a caption.
 
-    Where rows have different numbers of cells, what comes after the photo is the caption: it has delimiters
-    in it that are not quoted.
+    Where rows have different numbers of cells, what comes after the photo at their beginning is the caption:
+    it has delimiters in it that are not quoted.
     """
     rows = _rows(path, lines, delimiter)
-    if len({len(cells) for _, cells in rows}) > 1:
+    width = len(rows[0][1])
+    odd = next(((number, cells) for number, cells in rows if len(cells) != width), None)
+    if odd is not None and is_image_name(rows[0][1][0]):
         rows = [(number, [cells[0], delimiter.join(cells[1:])]) for number, cells in rows]
+    elif odd is not None:
+        reason = f"{len(odd[1])} columns where the first line has {width}"
+        raise bad_line(path, odd[0], lines[odd[0] - 1], reason)
     columns = unnamed_columns([cells for _, cells in rows[:_SAMPLE]])
     if columns is None:
         number = rows[0][0]
         raise bad_line(path, number, lines[number - 1], "a photo without a caption beside it")
     for number, cells in rows:
         if not is_image_name(cells[columns.image or 0]):
-            raise bad_line(path, number, lines[number - 1], "the first cell is not the name of a photo")
+            reason = f"no name of a photo in column {(columns.image or 0) + 1}"
+            raise bad_line(path, number, lines[number - 1], reason)
     records = (_record(number, cells, columns) for number, cells in rows)
     return Table("tsv" if delimiter == "\t" else "csv", tuple(records), columns.note)
 
@@ -147,7 +153,8 @@ def _likely_delimiter(header: str, lines: Sequence[str], delimiters: Sequence[st
     for delimiter in delimiters:
         cells = _cells(header, delimiter)
         widths = {len(_cells(line, delimiter)) for line in sample}
-        if len(sample) > 1 and widths == {len(cells)} and all(len(cell) <= _LONGEST_NAME for cell in cells):
+        is_named = any(map(str.strip, cells)) and all(len(cell) <= _LONGEST_NAME for cell in cells)
+        if len(sample) > 1 and widths == {len(cells)} and is_named:
             counts[delimiter] = len(cells) if len(cells) > 1 else 0
     best = counts.most_common(1)
     return best[0][0] if best and best[0][1] else None

@@ -25,6 +25,7 @@ class PairRow(NamedTuple):
     """A caption and its photo, both with a vector."""
 
     caption_vector: int
+    caption_id: int
     image_id: int
     image_vector: int
     content: bytes | None  # hash of the photo's file
@@ -48,7 +49,14 @@ def encoded_pairs(session: Session, model_id: int, splits: Collection[str | None
     With ``splits`` only those of these splits. A caption that several files have is in all of their splits.
     """
     query = (
-        select(CaptionVector.id, Image.id, ImageVector.id, Image.content_hash, func.max(Caption.split))
+        select(
+            CaptionVector.id,
+            CaptionVector.caption_id,
+            Image.id,
+            ImageVector.id,
+            Image.content_hash,
+            func.max(Caption.split),
+        )
         .join(Caption, CaptionVector.caption_id == _CAPTION)
         .join(Image, Image.id == Caption.image_id)
         .join(ImageVector, ImageVector.image_id == Image.id)

@@ -107,6 +107,7 @@ class Pairs:
     image_vectors: NDArray[np.int64]  # (I,)
     image_items: NDArray[np.int64]  # (I,)
     split: str | None
+    caption_ids: NDArray[np.int64]  # (C,) of the captions' rows: a vector may go over to an equal caption
 
 
 def evaluate(
@@ -236,6 +237,7 @@ def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
         np.array([row.image_vector for _, row in pairs], dtype=np.int64)[first],
         image_items,
         name if name is not None else (only.pop() if len(only) == 1 else None),
+        np.array([row.caption_id for _, row in pairs], dtype=np.int64),
     )
 
 

@@ -23,6 +23,7 @@ DOG = [("a.jpg", "A dog")]
         "a.jpg;A dog\n",
         "a.jpg|A dog\n",
         "a.jpg,0,A dog\n",  # numbered, as Flickr30k's
+        "17,a.jpg,A dog\n",
         "a.HEIC,A dog\n".replace("HEIC", "jpg"),
         "Image,Caption\na.jpg,A dog\n",
         "Image Path,Alt-Text\na.jpg,A dog\n",
@@ -94,7 +95,8 @@ def test_the_note_is_shown_when_the_file_is_indexed(
         ("c.csv", "a,b\n1,2\n", "line 1: no caption column: found a, b; looked for caption, captions, text"),
         ("c.csv", "foto;wer\nx;y\n", "name the columns of the photo and of the sentence image and caption"),
         ("c.csv", "a.jpg,\n", "line 1: a photo without a caption beside it"),
-        ("c.csv", "a.jpg,A dog\nnothing,A cat\n", "line 2: the first cell is not the name of a photo"),
+        ("c.csv", "a.jpg,A dog\nnothing,A cat\n", "line 2: no name of a photo in column 1"),
+        ("c.csv", "1,a.jpg,A dog\n2,b.jpg\n", "line 2: 2 columns where the first line has 3"),
         ("c.jsonl", '{"image": "a.jpg", "who": "Jo"}\n', "looked for caption, captions, text"),
         ("c.jsonl", '{"image": true, "text": "x"}\n', "the image is not a string: 'True'"),
     ],

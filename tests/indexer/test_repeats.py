@@ -15,6 +15,8 @@ from tests.indexing import captions, check, index, vector_ids, write_captions
 from twobranch.common.errors import UserError
 from twobranch.indexer.captionfiles.texts import text_key
 from twobranch.indexer.catalog.connection import CATALOG
+from twobranch.indexer.catalog.photo_facts import captions_after, count_captions
+from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tables import Caption, CaptionVector, Catalog
 from twobranch.indexer.maintenance.relocate import forget
 from twobranch.retrieval.display.status import library_status
@@ -185,6 +187,10 @@ def test_a_caption_is_in_every_split_that_a_file_names(
     with closing(Catalog.open(library)) as catalog:
         for split, n in (("dev", 2), ("test", 1), (None, 3)):
             assert evaluate(catalog, ks=[1], split=split, command="test").n_captions == n
+    with closing(CatalogReader.open(library)) as reader:
+        assert [count_captions(reader, split) for split in ("dev", "test", None)] == [2, 1, 3]
+        listed = [(one.text, one.split) for one in captions_after(reader, 0, 9, "dev")]
+    assert listed == [("red", "dev"), ("green", "dev")]
 
 
 def test_copies_of_a_photo_are_one_in_an_evaluation(

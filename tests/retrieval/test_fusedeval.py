@@ -19,7 +19,7 @@ from twobranch.retrieval.evaluation.fused import WordTable, compare, compare_fus
 def pairs(items: list[int]) -> Pairs:
     """Captions of these items, in this order."""
     each = np.unique(items)
-    return Pairs(np.arange(len(items)), np.array(items), each, each, None)
+    return Pairs(np.arange(len(items)), np.array(items), each, each, None, np.arange(len(items)))
 
 
 def ranks(texts: list[str], items: list[int], names: dict[int, str]) -> list[int]:
