@@ -52,9 +52,10 @@ def _line(one: Forgotten) -> str:
     counts = []
     if one.photos or not one.is_caption_file:
         counts.append(f"{one.photos:,} {'photo' if one.photos == 1 else 'photos'}")
-    kept = ""
+    kept, how = "", "" if one.roots else f"; `index {one.path}` takes it back"
     if one.is_caption_file:
         counts.append(f"{one.captions:,} {'caption' if one.captions == 1 else 'captions'}")
         kept = f"; {one.captions_kept:,} more stay, other files have them too" if one.captions_kept else ""
-    how = "" if one.roots or not one.photos else f"; `index {one.path}` takes it back"
+        if not one.photos:
+            how = f"; `index --captions {one.path}` takes it back"
     return f"forgot {' and '.join(counts)} of {one.path}{kept}{how}"
