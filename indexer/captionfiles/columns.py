@@ -87,6 +87,7 @@ def named_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Colum
     text.
     """
     columns = numbered(header)
+    rows = [row[: len(header)] for row in rows]  # longer ones are reported later
     image = find(columns, IMAGE_COLUMNS)
     if image is None:
         image = _image_column(rows)

@@ -164,11 +164,13 @@ def _with_header(path: Path, lines: Sequence[str], delimiter: str) -> Table:
     rows = _rows(path, lines, delimiter)
     width = len(rows[0][1])
     rows = [(number, _fitted(cells, width, delimiter)) for number, cells in rows]
+    if delimiter in "\t|" and any(len(cells) != width for _, cells in rows):
+        rows = _line_rows(lines, width, delimiter)
     (first, header), *rows = rows
     columns = named_columns(header, [cells for _, cells in rows[:_SAMPLE]])
     if columns is None:
         raise CaptionFileError(f"{path}, line {first}: {no_caption_column(header)}")
-    for number, cells in rows:
+    for number, cells in [(first, header), *rows]:
         if len(cells) != width:
             reason = f"{len(cells)} columns where the header has {width}"
             if len(cells) > width:
@@ -177,6 +179,21 @@ def _with_header(path: Path, lines: Sequence[str], delimiter: str) -> Table:
     tabbed = delimiter == "\t" or (delimiter == _NO_DELIMITER and path.suffix.lower() == ".tsv")
     records = tuple(_record(number, cells, columns) for number, cells in rows)
     return Table("tsv" if tabbed else "csv", records, columns.note)
+
+
+def _line_rows(lines: Sequence[str], width: int, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return the non-blank lines as rows, each with its number.
+
+    In files with tabs or bars a quote may be a letter in one line and have a delimiter behind it in another,
+    as in Multi30K. So quotes are letters where a line does not fit the header otherwise.
+    """
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            cells = _fitted(_cells(line, delimiter) or [""], width, delimiter)
+            whole = cells if len(cells) == width else _fitted(line.split(delimiter), width, delimiter)
+            rows.append((number, whole))
+    return rows
 
 
 def _record(number: int, cells: Sequence[str], columns: Columns) -> Record:

@@ -173,6 +173,12 @@ def test_languages_side_by_side_as_in_multi30k(library: Path, tmp_path: Path, en
     }
 
 
+def test_a_quote_that_opens_a_cell_is_a_letter_where_nothing_else_fits(tmp_path: Path) -> None:
+    # As line 7066 of Multi30K's: read with quoting, the two cells would be one.
+    path = write(tmp_path, "c.tsv", 'image\tcaption\tde\na.jpg\t"A dog\t"ein" Hund\nb.jpg\t"A\tx"\n')
+    assert pairs(path) == [("a.jpg", '"A dog'), ("b.jpg", '"A')]
+
+
 def test_numbers_of_photos_as_in_results_for_coco(
     library: Path, tmp_path: Path, encoder: FakeEncoder
 ) -> None:
