@@ -94,6 +94,7 @@ def test_the_note_is_shown_when_the_file_is_indexed(
     [
         ("c.csv", "a,b\n1,2\n", "line 1: no caption column: found a, b; looked for caption, captions, text"),
         ("c.csv", "foto;wer\nx;y\n", "name the columns of the photo and of the sentence image and caption"),
+        ("c.csv", "file,who\nx.jpg,b,some long text\n", "line 2: 3 columns where the header has 2"),
         ("c.csv", "a.jpg,\n", "line 1: a photo without a caption beside it"),
         ("c.csv", "a.jpg,A dog\nnothing,A cat\n", "line 2: no name of a photo in column 1"),
         ("c.csv", "1,a.jpg,A dog\n2,b.jpg\n", "line 2: 2 columns where the first line has 3"),
