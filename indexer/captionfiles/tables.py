@@ -131,16 +131,18 @@ def _without_header(path: Path, lines: Sequence[str], delimiter: str) -> Table:
 
 def _delimiter(header: str, lines: Sequence[str], delimiters: Sequence[str]) -> str | None:
     """Return the column delimiter of a header line. None for a line that is no header."""
-    captions_only = None
+    captions_only = images_only = None
     for delimiter in delimiters:
         cells = _cells(header, delimiter)
         columns = numbered(cells)
         if find(columns, CAPTION_COLUMNS) is None:
+            if len(cells) > 1 and find(columns, IMAGE_COLUMNS) is not None:
+                images_only = images_only or delimiter
             continue
         if len(cells) > 1 and find(columns, IMAGE_COLUMNS) is not None:
             return delimiter
         captions_only = captions_only or (delimiter if len(cells) > 1 else _NO_DELIMITER)
-    return captions_only or _likely_delimiter(header, lines, delimiters)
+    return captions_only or images_only or _likely_delimiter(header, lines, delimiters)
 
 
 def _likely_delimiter(header: str, lines: Sequence[str], delimiters: Sequence[str]) -> str | None:
