@@ -6,7 +6,7 @@
 LIBRARY has captioned photos, indexed with the default model. `quality` asks four questions over 1,000:
 
 captions  each caption is asked for; its photo keeps the words of its other captions, and all others of all
-          theirs (as `eval --fused`).
+          theirs, but for texts that say nearly the same (as `eval --fused`).
 names     no captions; the folder of each photo has two words of one of its captions, and its other captions
           are asked for.
 wrong     the same with the folders dealt out again at random: what words do when they only mislead.
@@ -42,6 +42,7 @@ from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.evaluation.evaluate import indexed_pairs
 from twobranch.retrieval.evaluation.fused import WordTable
 from twobranch.retrieval.evaluation.metrics import recall_at
+from twobranch.retrieval.evaluation.near_texts import near_texts
 from twobranch.retrieval.fusion import POWER, WEIGHT, Ranking
 from twobranch.retrieval.text_match import content_words, shares
 
@@ -107,7 +108,7 @@ def read_photos(library: Path, split: str, n: int) -> Photos:
 
 def by_captions(photos: Photos) -> Case:
     table = WordTable(photos.texts, photos.own)
-    found = _shares(table, photos.texts, len(photos.vectors), without=photos.own.tolist())
+    found = _shares(table, photos.texts, len(photos.vectors), without=near_texts(photos.texts))
     return Case(photos.queries @ photos.vectors.T, found, photos.own)
 
 
@@ -143,12 +144,15 @@ def _some_words(text: str, rng: random.Random) -> str:
 
 
 def _shares(
-    table: WordTable, texts: Sequence[str], n: int, without: Sequence[int] | None = None
+    table: WordTable, texts: Sequence[str], n: int, without: Sequence[NDArray[np.int64]] | None = None
 ) -> NDArray[np.float32]:
     found = np.zeros((len(texts), n), np.float32)
     for row, text in enumerate(texts):
-        own = None if without is None else without[row]
-        ids, values = shares([table.photos(word, own) for word in content_words(text)], n)
+        words = content_words(text)
+        having = [
+            table.photos(word) if without is None else table.photos(word, without[row]) for word in words
+        ]
+        ids, values = shares(having, n)
         found[row, ids] = values
     return found
 

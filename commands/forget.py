@@ -1,40 +1,61 @@
-"""``forget``: remove photos from a library, but keep their files."""
+"""``forget``: remove photos and captions from a library, not from disk."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twobranch.commands.shared import Json, Options, command, print_json
 
+if TYPE_CHECKING:
+    from twobranch.indexer.maintenance.relocate import Forgotten
+
 
 @command
 def forget(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Folders or photos that are indexed.", metavar="PATH…")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders, photos or caption files that are indexed.", metavar="PATH…")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Remove folders or photos from the library, but keep the files.
+    """Remove folders, photos or caption files from the library, not from disk.
 
-    Their rows and vectors are removed; captions stay. A path forgotten inside an indexed folder is skipped by
-    later runs of `index` over that folder, until `index PATH` names it again. `vacuum` frees the disk space.
+    Their rows and vectors are removed. The captions of forgotten photos stay. Those of a forgotten caption
+    file go, except the ones that another file has too. A path forgotten inside an indexed folder is skipped
+    by later runs of `index` over that folder, until `index PATH` names it again; a caption file, until
+    `--captions FILE` does. `vacuum` frees the disk space.
 
     \b
     Examples:
       twobranch forget ~/Pictures/receipts     this subfolder only
       twobranch forget ~/Pictures/2019/a.jpg   one photo
       twobranch forget /mnt/old-drive          all folders on it, though it is away
+      twobranch forget captions.csv            the sentences of this caption file
     """
     from twobranch.indexer.catalog.library import find_library
     from twobranch.indexer.maintenance.relocate import forget as run
 
     forgotten = run(find_library(Options.of(context).library), paths)
     if as_json:
-        rows = [{"path": str(one.path), "photos": one.photos} for one in forgotten]
-        print_json({"forgotten": rows, "photos": sum(one.photos for one in forgotten)})
+        totals = {key: sum(getattr(one, key) for one in forgotten) for key in ("photos", "captions")}
+        print_json({"forgotten": [one.as_json() for one in forgotten], **totals})
         return
     for one in forgotten:
-        how = "" if one.roots else f"; `index {one.path}` takes it back"
-        print(f"forgot {one.photos:,} {'photo' if one.photos == 1 else 'photos'} of {one.path}{how}")
+        print(_line(one))
+
+
+def _line(one: Forgotten) -> str:
+    """Describe what was forgotten of a path, and what stays."""
+    counts = []
+    if one.photos or not one.is_caption_file:
+        counts.append(f"{one.photos:,} {'photo' if one.photos == 1 else 'photos'}")
+    kept, how = "", "" if one.roots else f"; `index {one.path}` takes it back"
+    if one.is_caption_file:
+        counts.append(f"{one.captions:,} {'caption' if one.captions == 1 else 'captions'}")
+        kept = f"; {one.captions_kept:,} more stay, other files have them too" if one.captions_kept else ""
+        if not one.photos:
+            how = f"; `index --captions {one.path}` takes it back"
+    return f"forgot {' and '.join(counts)} of {one.path}{kept}{how}"

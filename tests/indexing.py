@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from tests.fakes import FakeEncoder
+from twobranch.indexer.captionfiles.texts import text_key
 from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
 from twobranch.indexer.catalog.tables import (
     Caption,
@@ -17,6 +18,7 @@ from twobranch.indexer.catalog.tables import (
     Catalog,
     Image,
     ImageVector,
+    Session,
     active_model,
     image_file,
 )
@@ -48,11 +50,23 @@ def check(library: Path, tta: bool = False) -> None:
         captions = session.execute(select(CaptionVector, Caption).join(Caption)).all()
         for vector, caption in captions:
             assert vector.vector == fake.encode_texts([caption.text]).tobytes()
+        check_repeats(session)
         with closing(CatalogReader.open(library)) as reader:
             for kind, rows in zip(GALLERIES, (photos, captions), strict=True):
                 flat = open_index(reader, kind, model.id, 4)
                 stored = {vector.id: vector.vector for vector, _ in rows if vector.model_id == model.id}
                 assert {id: flat.vectors([id]).tobytes() for id in flat.ids.tolist()} == stored
+
+
+def check_repeats(session: Session) -> None:
+    """Of equal captions of a photo the first one has a vector; the others name it and have none."""
+    encoded = set(session.scalars(select(CaptionVector.caption_id)))
+    first: dict[tuple[Any, str], int] = {}
+    for row in session.scalars(select(Caption).order_by(Caption.id)):
+        about = row.image_name if row.image_id is None else row.image_id
+        caption = first.setdefault((about, text_key(row.text)), row.id)
+        assert row.same_as == (None if caption == row.id else caption)
+        assert (row.id in encoded) == (caption == row.id)
 
 
 def images(library: Path) -> dict[str, Image]:

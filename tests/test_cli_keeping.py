@@ -70,6 +70,23 @@ def test_forget_and_take_back(indexed: Path) -> None:
     assert run_json("index", "one/sub", "two/blue.png", cwd=indexed)["added"] == 2
 
 
+def test_forget_a_caption_file_and_take_it_back(indexed: Path) -> None:
+    file = indexed / "captions.csv"
+    text = run("forget", "captions.csv", cwd=indexed).stdout
+    assert text == f"forgot 1 caption of {file}; `index --captions {file}` takes it back\n"
+    assert run_json("index", cwd=indexed)["captions_added"] == 0
+    assert run_json("status", cwd=indexed)["captions"] == 0
+    assert run_json("index", "--captions", "captions.csv", cwd=indexed)["captions_added"] == 1
+    (indexed / "again.csv").write_bytes(file.read_bytes())
+    report = run_json("index", "--captions", "again.csv", cwd=indexed)
+    assert (report["captions_added"], report["captions_repeated"]) == (0, 1)
+    facts = run_json("forget", "again.csv", cwd=indexed)
+    (forgotten,) = facts["forgotten"]
+    assert (facts["captions"], forgotten["captions_kept"]) == (0, 1)
+    (indexed / "again.csv").unlink()
+    assert run_json("status", cwd=indexed)["captions_with_photo"] == 1
+
+
 def test_relocate_there_and_back(indexed: Path) -> None:
     assert "no such folder" in run("relocate", "one", "1", cwd=indexed, code=1).stderr
     (indexed / "1").mkdir()

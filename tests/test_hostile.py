@@ -122,6 +122,11 @@ KNOWN = {
     },
     "indexer.maintenance.vacuum": {"name"},
     "indexer.catalog.vector_states": {"table"},
+    "indexer.catalog.repeats": {
+        "_STALE",
+        "heir",
+        "','.join('?' * len(some))",
+    },  # fixed texts and placeholders
     "indexer.catalog.fulltext": {
         "', '.join(FIELDS)",
         "TOKENIZER",

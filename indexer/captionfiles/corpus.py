@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from twobranch.common.errors import CaptionFileError
 from twobranch.embedding.formats import IMAGE_SUFFIXES
-from twobranch.indexer.captionfiles.formats import Record, read_caption_file, read_lines
+from twobranch.indexer.captionfiles.formats import read_caption_file
+from twobranch.indexer.captionfiles.text_file import Record, read_lines
 
 _DEV_NAMES = frozenset({"val", "valid", "validation", "dev"})
 # Karpathy's "restval" is the part of COCO's val2014 that every paper adds to the training images.
@@ -62,6 +63,7 @@ class CaptionCorpus:
     format: str
     captions: tuple[Caption, ...]
     images: tuple[CorpusImage, ...]
+    note: str | None = None  # which column was taken for the caption, where that was not plain
 
     @property
     def has_splits(self) -> bool:
@@ -107,7 +109,7 @@ def read_corpus(path: Path, split_lists: Mapping[str, Path] | None = None) -> Ca
     splits takes those of the official split lists beside it. Raises ``CaptionFileError``.
     """
     file = read_caption_file(path)
-    corpus = _corpus(path, file.format, file.records)
+    corpus = replace(_corpus(path, file.format, file.records), note=file.note)
     if not corpus.captions:
         raise CaptionFileError(f"{path} ({file.format}) holds no captions: write some, or name another file")
     if split_lists is not None:
@@ -123,9 +125,7 @@ def _corpus(path: Path, format_name: str, records: Iterable[Record]) -> CaptionC
     captions: list[Caption] = []
     for record in records:
         split = canonical_split(record.split)
-        # A sidecar's image is named by the file system, so any character is allowed.
-        on_disk = format_name == "sidecar"
-        name = record.image if on_disk else _image_name(path, record.where, record.image)
+        name = record.image if record.on_disk else _image_name(path, record.where, record.image)
         if name is not None:
             _assign(splits, name, split, f"{path}, {record.where}")
             about.setdefault(name, record)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, exists, func, insert, or_, select, update
 
-from twobranch.indexer.catalog.tables import Caption, CaptionVector, Corpus, Image, Session, id_blocks
+from twobranch.indexer.catalog.repeats import keep_vectors, refresh_repeats
+from twobranch.indexer.catalog.tables import (
+    Caption,
+    CaptionVector,
+    Corpus,
+    Image,
+    Session,
+    id_blocks,
+    sqlite_connection,
+)
 
 
 class KnownCaptions(NamedTuple):
@@ -18,6 +28,7 @@ class KnownCaptions(NamedTuple):
     split: str | None  # the one that was asked for; None: all
     size: int  # bytes
     mtime_ns: int
+    failure: str | None = None  # why it could not be read the last time
 
 
 class StoredCaption(NamedTuple):
@@ -49,8 +60,42 @@ def all_corpora(session: Session) -> list[Corpus]:
 
 def caption_files(session: Session) -> list[KnownCaptions]:
     """Return every caption file, in the order they were added."""
-    query = select(Corpus.path, Corpus.format, Corpus.split, Corpus.size, Corpus.mtime_ns)
+    query = select(Corpus.path, Corpus.format, Corpus.split, Corpus.size, Corpus.mtime_ns, Corpus.failure)
     return list(map(KnownCaptions._make, session.execute(query.order_by(Corpus.id))))
+
+
+def note_failure(session: Session, path: str, size: int, mtime_ns: int, failure: str) -> None:
+    """Store why a caption file cannot be read.
+
+    Its size in bytes and its time are those it has now.
+    """
+    values = {"size": size, "mtime_ns": mtime_ns, "failure": failure}
+    session.execute(update(Corpus).where(Corpus.path == path).values(values))
+
+
+@dataclass(frozen=True)
+class DeletedCaptions:
+    """The captions of a caption file that was forgotten, each once."""
+
+    gone: int
+    kept: int  # other caption files have them too
+
+
+def delete_corpus(session: Session, corpus: Corpus) -> DeletedCaptions:
+    """Delete a caption file and the captions that no other file has."""
+    own = func.coalesce(Caption.same_as, Caption.id)
+    had = session.scalar(select(func.count(own.distinct())).where(Caption.corpus_id == corpus.id)) or 0
+    before = _count_captions(session)
+    delete_captions(session, session.scalars(select(Caption.id).where(Caption.corpus_id == corpus.id)).all())
+    session.delete(corpus)
+    session.flush()
+    refresh_repeats(sqlite_connection(session))  # else the captions that stay could not be counted
+    gone = before - _count_captions(session)
+    return DeletedCaptions(gone, had - gone)
+
+
+def _count_captions(session: Session) -> int:
+    return session.scalar(select(func.count()).where(Caption.same_as.is_(None))) or 0
 
 
 def corpus_at(session: Session, path: str) -> Corpus | None:
@@ -58,10 +103,11 @@ def corpus_at(session: Session, path: str) -> Corpus | None:
     return session.scalar(select(Corpus).where(Corpus.path == path))
 
 
-def count_captions_by_corpus(session: Session) -> list[tuple[str, str, int]]:
-    """Return (path, format, number of captions) of each corpus."""
-    query = select(Corpus.path, Corpus.format, func.count(Caption.id)).outerjoin(Caption)
-    return [(path, form, count) for path, form, count in session.execute(query.group_by(Corpus.id))]
+def count_captions_by_corpus(session: Session) -> list[tuple[str, str, int, str | None]]:
+    """Return (path, format, number of captions, failure) of each corpus."""
+    query = select(Corpus.path, Corpus.format, func.count(Caption.id), Corpus.failure).outerjoin(Caption)
+    rows = session.execute(query.group_by(Corpus.id))
+    return [(path, form, count, failure) for path, form, count, failure in rows]
 
 
 def image_names(session: Session, corpus_id: int) -> list[str]:
@@ -106,15 +152,25 @@ def change_captions(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def delete_captions(session: Session, ids: Sequence[int]) -> None:
-    """Delete captions and their vectors."""
+    """Delete captions, and their vectors that no other file needs."""
+    repeats: set[int] = set()
     for some in id_blocks(ids):
+        query = select(Caption.id).where(Caption.id.in_(some), Caption.same_as.is_not(None))
+        repeats.update(session.scalars(query))
+    # Repeats go first, so that vectors are kept by captions that stay.
+    for some in id_blocks([*repeats, *(id for id in ids if id not in repeats)]):
+        keep_vectors(sqlite_connection(session), some)
         session.execute(delete(Caption).where(Caption.id.in_(some)))
 
 
 def unencoded_captions(session: Session, model_id: int) -> Iterator[tuple[int, str]]:
-    """Yield (id, text) of captions without a model's vector, by rising ids."""
+    """Yield (id, text) of captions without a model's vector, by rising ids.
+
+    Repeats of another caption need none.
+    """
     known = exists().where(CaptionVector.caption_id == Caption.id, CaptionVector.model_id == model_id)
-    yield from session.execute(select(Caption.id, Caption.text).where(~known).order_by(Caption.id))
+    query = select(Caption.id, Caption.text).where(~known, Caption.same_as.is_(None))
+    yield from session.execute(query.order_by(Caption.id))
 
 
 def captions_to_link(session: Session, corpus_id: int | None) -> Iterator[NamedCaption]:
@@ -131,4 +187,16 @@ def captions_to_link(session: Session, corpus_id: int | None) -> Iterator[NamedC
 def count_captions_without_photo(session: Session) -> int:
     """Count the captions that name a photo but are linked to none."""
     query = select(func.count()).where(Caption.image_name.is_not(None), Caption.image_id.is_(None))
-    return session.scalar(query) or 0
+    return session.scalar(query.where(Caption.same_as.is_(None))) or 0
+
+
+def newest_caption(session: Session) -> int:
+    """Return the highest id of a caption; 0 where there is none."""
+    return session.scalar(select(func.max(Caption.id))) or 0
+
+
+def count_captions_after(session: Session, id: int) -> tuple[int, int]:
+    """Return (captions, repeats of others) among the rows with higher ids."""
+    query = select(func.count(), func.count(Caption.same_as)).where(Caption.id > id)
+    rows, repeats = session.execute(query).one()
+    return rows - repeats, repeats

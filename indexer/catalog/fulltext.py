@@ -143,7 +143,8 @@ def _refresh(connection: sqlite3.Connection, first: int, last: int) -> None:
     stale = "(SELECT image_id FROM stale_words WHERE image_id BETWEEN ? AND ?)"
     captions: dict[int, list[str]] = {}
     for image_id, text in connection.execute(
-        f"SELECT image_id, text FROM captions WHERE image_id IN {stale} ORDER BY id", [first, last]
+        f"SELECT image_id, text FROM captions WHERE image_id IN {stale} AND same_as IS NULL ORDER BY id",
+        [first, last],
     ):
         captions.setdefault(image_id, []).append(text)
     photos = connection.execute(

@@ -260,6 +260,33 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     # The identity of the file that was read; a server opens no other: `indexer.disk.open.identity_of`.
     Migration(4, ("ALTER TABLE images ADD COLUMN identity TEXT",)),
+    # Each caption once, whatever number of files have it: `indexer.catalog.repeats`.
+    Migration(
+        5,
+        (
+            "ALTER TABLE captions ADD COLUMN same_as INTEGER REFERENCES captions (id) ON DELETE SET NULL",
+            "CREATE INDEX ix_captions_same_as ON captions (same_as)",
+            "CREATE TABLE stale_captions (caption_id INTEGER NOT NULL PRIMARY KEY)",
+            "INSERT INTO stale_captions SELECT id FROM captions",
+            """
+            CREATE TRIGGER repeats_caption_added AFTER INSERT ON captions BEGIN
+                INSERT OR IGNORE INTO stale_captions VALUES (new.id);
+            END
+            """,
+            # Without OR IGNORE, which does not hold where a deleted photo or caption empties the column.
+            """
+            CREATE TRIGGER repeats_caption_changed
+            AFTER UPDATE OF text, image_name, image_id, same_as ON captions
+            WHEN (old.text, old.image_name, old.image_id, old.same_as)
+                IS NOT (new.text, new.image_name, new.image_id, new.same_as) BEGIN
+                INSERT INTO stale_captions
+                SELECT new.id WHERE NOT EXISTS (SELECT 1 FROM stale_captions WHERE caption_id = new.id);
+            END
+            """,
+            # Why a caption file could not be read the last time; its size and time are those of then.
+            "ALTER TABLE corpora ADD COLUMN failure TEXT",
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].version
 _TIMEOUT = 30.0  # seconds to wait for another process

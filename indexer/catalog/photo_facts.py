@@ -105,7 +105,7 @@ def captions_of(reader: CatalogReader, photo: int) -> list[CataloguedCaption]:
 
     Raises ``LibraryError``.
     """
-    return _captions(reader, "c.image_id = ?", [photo], limit=-1)
+    return _captions(reader, "c.image_id = ? AND c.same_as IS NULL", [photo], limit=-1)
 
 
 def captions_after(
@@ -115,8 +115,8 @@ def captions_after(
 
     With ``split`` only those of that split. Raises ``LibraryError``.
     """
-    condition, values = ("", []) if split is None else (" AND c.split = ?", [split])
-    return _captions(reader, f"c.id > ?{condition}", [after, *values], limit)
+    condition, values = _in_split(split)
+    return _captions(reader, f"c.id > ? AND {condition}", [after, *values], limit)
 
 
 def count_captions(reader: CatalogReader, split: str | None) -> int:
@@ -124,16 +124,29 @@ def count_captions(reader: CatalogReader, split: str | None) -> int:
 
     Raises ``LibraryError``.
     """
-    condition, values = ("", []) if split is None else (" WHERE split = ?", [split])
-    ((count,),) = reader.rows(f"SELECT COUNT(*) FROM captions{condition}", values)
+    condition, values = _in_split(split)
+    ((count,),) = reader.rows(f"SELECT COUNT(*) FROM captions c WHERE {condition}", values)
     return int(count)
+
+
+def _in_split(split: str | None) -> tuple[str, list[str]]:
+    """Return an SQL condition for captions of a split, and its values.
+
+    A caption that several files have is in the splits that any of them names.
+    """
+    if split is None:
+        return "c.same_as IS NULL", []
+    repeated = "EXISTS (SELECT 1 FROM captions s WHERE s.same_as = c.id AND s.split = ?)"
+    return f"c.same_as IS NULL AND (c.split = ? OR {repeated})", [split, split]
 
 
 def _captions(
     reader: CatalogReader, condition: str, values: Sequence[int | str], limit: int
 ) -> list[CataloguedCaption]:
     rows = reader.rows(
-        "SELECT c.id, c.text, c.split, i.id, r.path, i.path FROM captions c "
+        "SELECT c.id, c.text, "
+        "COALESCE(c.split, (SELECT MAX(s.split) FROM captions s WHERE s.same_as = c.id)), "
+        "i.id, r.path, i.path FROM captions c "
         "LEFT JOIN images i ON i.id = c.image_id LEFT JOIN roots r ON r.id = i.root_id "
         f"WHERE {condition} ORDER BY c.id LIMIT ?",
         [*values, limit],

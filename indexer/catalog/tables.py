@@ -45,6 +45,7 @@ from twobranch.indexer.catalog.connection import (
     open_database,
 )
 from twobranch.indexer.catalog.fulltext import refresh_words
+from twobranch.indexer.catalog.repeats import refresh_repeats
 from twobranch.indexer.catalog.vector_states import note_states
 
 T = TypeVar("T")
@@ -169,12 +170,14 @@ class Corpus(Base):
     size: Mapped[int]  # bytes
     mtime_ns: Mapped[int]
     added_at: Mapped[datetime]
+    failure: Mapped[str | None] = mapped_column(OsText)  # why the file cannot be read now; its captions stay
 
 
 class Caption(Base):
     """A sentence of a corpus, linked to its photo.
 
-    There is no link until that photo is in the library.
+    There is no link until that photo is in the library. ``same_as`` is None for the first one of equal
+    captions of a photo, which alone has vectors (``repeats``).
     """
 
     __tablename__ = "captions"
@@ -187,6 +190,7 @@ class Caption(Base):
     image_name: Mapped[str | None] = mapped_column(OsText)  # as in the file
     split: Mapped[str | None] = mapped_column(Text)
     image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="SET NULL"), index=True)
+    same_as: Mapped[int | None] = mapped_column(ForeignKey("captions.id", ondelete="SET NULL"), index=True)
 
     image: Mapped[Image | None] = relationship()
 
@@ -200,6 +204,17 @@ class StaleWord(Base):
     __tablename__ = "stale_words"
 
     image_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class StaleCaption(Base):
+    """A caption that may now repeat another one, or no longer.
+
+    Triggers insert it.
+    """
+
+    __tablename__ = "stale_captions"
+
+    caption_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 # Two indexes each. (item, model) finds the vectors of a deleted item. (model), which in SQLite ends with the
@@ -343,9 +358,10 @@ class Catalog:
         """Open a session that commits at the end.
 
         It rolls back on errors. ``write`` takes the write lock at once: a transaction that reads first and
-        writes later fails when another process wrote in between. At its end the full-text table is updated
-        (``fulltext``) and the state of the vectors is kept (``vector_states``). Raises ``LibraryError`` for a
-        full disk, a read-only or damaged file and a lock that is held too long.
+        writes later fails when another process wrote in between. At its end repeated captions are found
+        (``repeats``), the full-text table is updated (``fulltext``) and the state of the vectors is kept
+        (``vector_states``). Raises ``LibraryError`` for a full disk, a read-only or damaged file and a lock
+        that is held too long.
         """
         try:
             engine = self._writer if write else self._engine
@@ -353,6 +369,7 @@ class Catalog:
                 yield session
                 if write:
                     session.flush()
+                    refresh_repeats(sqlite_connection(session))
                     refresh_words(sqlite_connection(session))
                     note_states(sqlite_connection(session))
         except sqlite3.DatabaseError as error:  # from the full-text table and the states
@@ -419,13 +436,14 @@ def library_model(folder: Path) -> Model | None:
 class Counts:
     """The numbers of photos and captions in a library.
 
-    The searchable ones have a vector under the active model.
+    The searchable ones have a vector under the active model. Equal captions of a photo count once.
     """
 
     photos: int
     searchable_photos: int
     failed_photos: int
     captions: int
+    repeated_captions: int  # lines of caption files that say what another one says
     searchable_captions: int
     captions_with_photo: int
 
@@ -442,7 +460,8 @@ def count_items(session: Session) -> Counts:
         photos=count(of=Image),
         searchable_photos=count(ImageVector.model_id == model_id, of=ImageVector),
         failed_photos=count(Image.failure.is_not(None), of=Image),
-        captions=count(of=Caption),
+        captions=count(Caption.same_as.is_(None), of=Caption),
+        repeated_captions=count(Caption.same_as.is_not(None), of=Caption),
         searchable_captions=count(CaptionVector.model_id == model_id, of=CaptionVector),
-        captions_with_photo=count(Caption.image_id.is_not(None), of=Caption),
+        captions_with_photo=count(Caption.image_id.is_not(None), Caption.same_as.is_(None), of=Caption),
     )

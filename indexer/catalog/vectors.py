@@ -146,6 +146,15 @@ def caption_texts(session: Session) -> dict[int, str]:
     return {row.id: row.text for row in rows}
 
 
+def texts_of_vectors(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Return vector id -> text of the caption, of some vectors."""
+    query = select(CaptionVector.id, Caption.text).join(Caption, Caption.id == CaptionVector.caption_id)
+    texts: dict[int, str] = {}
+    for some in id_blocks(ids):
+        texts.update((row.id, row.text) for row in session.execute(query.where(CaptionVector.id.in_(some))))
+    return texts
+
+
 def encoded_captions(session: Session, model_id: int) -> dict[int, tuple[int, str]]:
     """Return vector id -> (caption id, text) under a model."""
     query = select(CaptionVector.id, Caption.id, Caption.text)
@@ -192,7 +201,7 @@ _OF_PHOTO = (
 
 
 def _photos(model_id: int) -> Any:
-    of_photo = select(Caption.text).where(Caption.image_id == Image.id)
+    of_photo = select(Caption.text).where(Caption.image_id == Image.id, Caption.same_as.is_(None))
     first = of_photo.order_by(Caption.corpus_id, Caption.position).limit(1).scalar_subquery()
     query = select(ImageVector.id, ImageVector.vector, first.label("caption"), *_OF_PHOTO)
     query = query.join(Image, Image.id == ImageVector.image_id).join(Root, Root.id == Image.root_id)

@@ -217,7 +217,7 @@ def _catalogue(path: Path) -> _Diagnosis:
                     partial(_mend_rows, path),
                 )
             ((photos, captions),) = connection.execute(
-                "SELECT (SELECT COUNT(*) FROM images), (SELECT COUNT(*) FROM captions)"
+                "SELECT (SELECT COUNT(*) FROM images), (SELECT COUNT(*) FROM captions WHERE same_as IS NULL)"
             )
     except sqlite3.DatabaseError as error:
         return _wrong("catalogue", f"damaged: {error}", copy, mend)

@@ -1,4 +1,4 @@
-"""Removing photos from a library, and changing the paths of its folders.
+"""Removing photos and captions from a library; new paths for folders.
 
 No photo file is changed.
 """
@@ -14,10 +14,10 @@ from typing import Any
 
 from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded, is_folder
-from twobranch.indexer.catalog.captions import all_corpora
+from twobranch.indexer.catalog.captions import DeletedCaptions, all_corpora, corpus_at, delete_corpus
 from twobranch.indexer.catalog.lock import indexing_lock
 from twobranch.indexer.catalog.photos import delete_photos, has_photos, photo_paths, sample_photos
-from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root, delete_roots, move_roots
 from twobranch.indexer.catalog.settings import load_choices, store_choices
 from twobranch.indexer.catalog.tables import Catalog, Root, Session, active_model
@@ -38,14 +38,27 @@ class Forgotten:
     path: Path
     photos: int
     roots: int  # that were removed as a whole
+    captions: int = 0  # of a caption file, or of a folder of sidecars
+    captions_kept: int = 0  # that another caption file has too
+    is_caption_file: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry of ``forget --json``."""
+        return {
+            "path": str(self.path),
+            "photos": self.photos,
+            "captions": self.captions,
+            "captions_kept": self.captions_kept,
+        }
 
 
 def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
-    """Remove folders and photos from the library.
+    """Remove folders, photos and caption files from the library.
 
-    Their rows, vectors and thumbnails are deleted; files and captions stay. A part of an indexed folder is
-    not indexed again until it is named. Raises ``UserError`` for a path that the library does not know
-    (nothing is forgotten then), and ``LibraryError``.
+    Their rows, vectors and thumbnails are deleted; the files stay, and so do the captions of photos. The
+    captions of a caption file go, but those that another file has too stay. A part of an indexed folder, or a
+    caption file, is not indexed again until it is named. Raises ``UserError`` for a path that the library
+    does not know (nothing is forgotten then), and ``LibraryError``.
     """
     with closing(Catalog.open(library)) as catalog, indexing_lock(library, "forget"):
         with catalog.session(write=True) as session:
@@ -53,8 +66,9 @@ def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
             model = active_model(session)
         with closing(CatalogReader.open(library)) as reader:
             remove_orphans(reader)  # the thumbnails of forgotten photos must not stay
-            if model is not None:
-                open_index(reader, "images", model.id, model.dim)  # else the next search would update it
+            for kind in GALLERIES:
+                if model is not None:
+                    open_index(reader, kind, model.id, model.dim)  # else the next search would update it
     return forgotten
 
 
@@ -69,10 +83,14 @@ def _forget(session: Session, given: Path) -> Forgotten:
                 ids += [photo for photo, name in photo_paths(session, id) if covers(below, name)]
             elif id in inside:
                 ids += [photo for photo, _ in photo_paths(session, id)]
-        if inside or ids:
+        corpus = corpus_at(session, str(path))
+        if inside or ids or corpus is not None:
             break
     else:
         raise UserError(f"{given}: the library has nothing of it, so nothing was forgotten; see `status`")
+    captions = DeletedCaptions(0, 0) if corpus is None else delete_corpus(session, corpus)
+    if corpus is not None and not (inside or ids):
+        return Forgotten(path, 0, 0, captions.gone, captions.kept, is_caption_file=True)
     delete_photos(session, ids)
     delete_roots(session, inside)
     choices = load_choices(session)
@@ -82,7 +100,7 @@ def _forget(session: Session, given: Path) -> Forgotten:
         named_no_more = choices.targets(Path(root)) != without.targets(Path(root)) == {Path(root): None}
         if named_no_more and not has_photos(session, id):
             delete_roots(session, [id])  # else the whole root would be indexed from now on
-    return Forgotten(path, len(ids), len(inside))
+    return Forgotten(path, len(ids), len(inside), captions.gone, captions.kept, corpus is not None)
 
 
 # --- relocate ---------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ _PROBED = 64  # ids: a longer range is probed before it is halved; a page has ab
 _PROBES = 8
 # Tables that are built from the others, or copied without being counted.
 _STATES = "past_vector_states"
-_DERIVED = ("stale_words", "vector_states", _STATES)
+_DERIVED = ("stale_words", "stale_captions", "vector_states", _STATES)
 _ALIKE = 0.8  # the least similarity of a damaged table, index or trigger to the intended text
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from twobranch.common.paths import expanded
+from twobranch.embedding.formats import IMAGE_SUFFIXES
 from twobranch.embedding.model_folder import weights_of
 from twobranch.indexer.captionfiles.corpus import canonical_split, composed_name, read_corpus
 from twobranch.indexer.catalog.captions import (
@@ -59,6 +61,7 @@ class ChosenCaptions:
     image_names: tuple[str, ...]
     size: int  # bytes
     mtime_ns: int
+    note: str | None = None  # which column was taken for the caption, where that was not plain
 
 
 def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
@@ -67,7 +70,7 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
     If the file has no splits, all captions get the name of that split. Raises ``CaptionFileError``.
     """
     path = expanded(path).resolve()
-    size, mtime_ns = _state(path)  # before it is read, so that later writes count as a change
+    size, mtime_ns = file_state(path)  # before it is read, so that later writes count as a change
     corpus = read_corpus(path)
     chosen, splits, label = corpus, None, None
     if split is not None and corpus.has_splits:
@@ -88,13 +91,14 @@ def choose_captions(path: Path, split: str | None) -> ChosenCaptions:
         tuple(image.name for image in chosen.images),
         size,
         mtime_ns,
+        corpus.note,
     )
 
 
-def _state(path: Path) -> tuple[int, int]:
-    """Return size in bytes and time in ns, or zeros on errors.
+def file_state(path: Path) -> tuple[int, int]:
+    """Return size in bytes and time in ns of a caption file.
 
-    Reading the file then raises the error.
+    Both are zero on errors: reading the file then raises the error.
     """
     try:
         status = path.stat()
@@ -126,7 +130,6 @@ def store_captions(run: Run, chosen: ChosenCaptions) -> int:
         add_captions(session, new)
         change_captions(session, changed)
         delete_captions(session, [id for rows in stored.values() for id, *_ in rows])
-    run.stats.captions_added += len(new)
     return corpus_id
 
 
@@ -137,7 +140,7 @@ def _store_corpus(session: Session, chosen: ChosenCaptions) -> int:
         corpus.path = str(chosen.path)
         session.add(corpus)
     corpus.split, corpus.format = chosen.split, chosen.format
-    corpus.size, corpus.mtime_ns = chosen.size, chosen.mtime_ns
+    corpus.size, corpus.mtime_ns, corpus.failure = chosen.size, chosen.mtime_ns, None
     session.flush()
     return corpus.id
 
@@ -160,7 +163,7 @@ def _moved_corpus(session: Session, chosen: ChosenCaptions) -> Corpus | None:
 def encode_captions(run: Run) -> None:
     """Encode all captions without a vector of the run's model.
 
-    Equal texts are encoded once.
+    Equal texts are encoded once; captions that repeat another one are not encoded.
     """
     _copy_vectors(run)
     ids: dict[str, list[int]] = {}
@@ -197,13 +200,15 @@ class PhotoNames:
 
     A path matches the longest name that it ends with, compared by path components. A name in a folder of
     another name (``val2014/1.jpg`` stored in ``photos/``) matches by its last component alone, if no other
-    name has the same last component.
+    name has the same last component. A name without the suffix of a photo is an id, as ``1000092795`` in
+    Multi30K or ``42`` in COCO: it matches the photos of which ``_ids_of`` yields it.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {composed_name(name): name for name in names}
         self._depth = max((name.count("/") + 1 for name in self._names), default=0)
         endings = Counter(map(_last, self._names))
+        self._have_ids = any(PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES for name in self._names)
         self._lone = {_last(normal): normal for normal in self._names if endings[_last(normal)] == 1}
 
     def name_of(self, path: str) -> tuple[str, int] | None:
@@ -218,7 +223,9 @@ class PhotoNames:
                 return name, depth
         lone = self._lone.get(parts[-1])
         if lone is None:
-            return None
+            by_id = (self._names.get(id) for id in _ids_of(parts[-1])) if self._have_ids else ()
+            found = next((name for name in by_id if name is not None), None)
+            return None if found is None else (found, 1)
         shared = 0
         for ours, theirs in zip(reversed(parts), reversed(lone.split("/")), strict=False):
             if ours != theirs:
@@ -239,6 +246,22 @@ class NamedPhotos:
 
     def __contains__(self, path: object) -> bool:
         return self.names.name_of(f"{self.root.as_posix()}/{path}") is not None
+
+
+def _ids_of(file_name: str) -> Iterator[str]:
+    """Yield the ids that caption files may name a photo by.
+
+    They are the file name without its suffix, the number before its first "_" (Flickr's: 5 digits or more),
+    and the number that its last 12 digits are (COCO's).
+    """
+    stem = PurePosixPath(file_name).stem
+    yield stem
+    flickr = stem.partition("_")[0]
+    if flickr.isdecimal() and len(flickr) >= 5:
+        yield flickr
+    coco = re.search(r"(?:^|\D)(\d{12})$", stem)
+    if coco is not None:
+        yield str(int(coco[1]))
 
 
 def _last(name: str) -> str:

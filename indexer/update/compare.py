@@ -180,14 +180,7 @@ class CaptionPlan:
 
     read: tuple[KnownCaptions, ...]
     unreachable: tuple[KnownCaptions, ...]  # their captions stay
-
-    @property
-    def changed(self) -> int:
-        """The number of files that were written to.
-
-        Folders of sidecars are not counted: only reading them shows changes.
-        """
-        return sum(row.format != _SIDECARS for row in self.read)
+    changed: int  # files that were written to; without folders of sidecars: only reading them shows changes
 
 
 def compare_captions(
@@ -195,14 +188,16 @@ def compare_captions(
 ) -> CaptionPlan:
     """Compare caption files with the catalogue, by size and modification time.
 
-    A folder of sidecars is always read: its own time does not show changes of the files in it. ``found`` has
-    the size in bytes and the time in ns by path, and None for a file out of reach.
+    A folder of sidecars is always read: its own time does not show changes of the files in it. So is a file
+    that could not be read the last time, as failed photos are: its permissions may be others now. ``found``
+    has the size in bytes and the time in ns by path, and None for a file out of reach.
     """
-    read, unreachable = [], []
+    read, unreachable, changed = [], [], 0
     for row in rows:
         state = found.get(row.path)
         if state is None:
             unreachable.append(row)
-        elif row.format == _SIDECARS or state != (row.size, row.mtime_ns):
+        elif row.format == _SIDECARS or row.failure is not None or state != (row.size, row.mtime_ns):
             read.append(row)
-    return CaptionPlan(tuple(read), tuple(unreachable))
+            changed += row.format != _SIDECARS and state != (row.size, row.mtime_ns)
+    return CaptionPlan(tuple(read), tuple(unreachable), changed)

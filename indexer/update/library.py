@@ -15,6 +15,7 @@ from twobranch.common.extras import install_command
 from twobranch.common.leftovers import remove_left_overs
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.formats import missing_extra
+from twobranch.indexer.catalog.captions import count_captions_after, newest_caption
 from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.fulltext import drop_damaged_words
 from twobranch.indexer.catalog.lock import indexing_lock
@@ -73,6 +74,7 @@ class IndexReport:
     encoded: int  # photos that went through the model
     images_per_s: float | None  # None when no photo was encoded
     captions_added: int
+    captions_repeated: int  # new lines of caption files that repeat captions of the library
     captions_without_image: int  # in the whole library, of captions that name a photo
     seconds: float
     warnings: tuple[str, ...]
@@ -103,6 +105,7 @@ class IndexReport:
             encoded=stats.encoded,
             images_per_s=stats.encoded / stats.encoding_seconds if stats.encoded else None,
             captions_added=stats.captions_added,
+            captions_repeated=stats.captions_repeated,
             captions_without_image=captions_without_image,
             seconds=seconds,
             warnings=tuple(stats.warnings),
@@ -123,6 +126,7 @@ class IndexReport:
             "images_per_s": None if speed is None else round(speed, 1),
             "encoded": self.encoded,
             "captions_added": self.captions_added,
+            "captions_repeated": self.captions_repeated,
             "captions_without_image": self.captions_without_image,
             "seconds": round(self.seconds, 2),
             "skipped_links": list(self.skipped_links),
@@ -163,6 +167,8 @@ def update_library(
     if split is not None and captions is None:
         raise UserError(f"split {split!r} without a caption file: add --captions FILE")
     chosen = None if captions is None else choose_captions(captions, split)
+    if chosen is not None and chosen.note is not None:
+        progress.note(f"{chosen.path}: {chosen.note}")
     order = _Order(not paths, tuple(targets), chosen, split, exclude, include_hidden, within)
     stats = RunStats()
     with (
@@ -240,11 +246,15 @@ def _update_captions(run: Run, order: _Order) -> int:
     Returns the number of captions without photo.
     """
     chosen = order.chosen
+    with run.catalog.session() as session:
+        newest = newest_caption(session)
     if chosen is None and order.is_plain and order.within is None:
         for captions_again in changed_captions(run):
             store_captions(run, captions_again)
     corpus_id = None if chosen is None else store_captions(run, chosen)
     without_image = link_captions(run, order.targets, corpus_id)
+    with run.catalog.session() as session:  # now that links show which captions are equal
+        run.stats.captions_added, run.stats.captions_repeated = count_captions_after(session, newest)
     encode_captions(run)
     return without_image
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twobranch.common.errors import UserError
 from twobranch.common.paths import is_folder
-from twobranch.indexer.catalog.captions import caption_files
+from twobranch.indexer.catalog.captions import caption_files, note_failure
 from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.photos import photo_paths
 from twobranch.indexer.catalog.roots import all_roots
@@ -18,7 +18,7 @@ from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.disk.availability import may_be_away
 from twobranch.indexer.disk.relative_paths import covers, relative_to_root
 from twobranch.indexer.disk.walk import written_ns
-from twobranch.indexer.update.captions import ChosenCaptions, PhotoNames, choose_captions
+from twobranch.indexer.update.captions import ChosenCaptions, PhotoNames, choose_captions, file_state
 from twobranch.indexer.update.compare import CaptionPlan, compare_captions
 from twobranch.indexer.update.run import Run
 
@@ -103,19 +103,24 @@ def caption_plan(catalog: Catalog) -> CaptionPlan:
 def changed_captions(run: Run) -> list[ChosenCaptions]:
     """Read the caption files that were written to, and all sidecars.
 
-    A file that cannot be reached or read gives a warning, and its captions are kept.
+    A file that cannot be reached or read gives a warning, and its captions are kept. Why it cannot be read is
+    stored, for `status`.
     """
     plan = caption_plan(run.catalog)
     for row in plan.unreachable:
         run.warn(f"{row.path}: cannot be reached; its captions are kept as they are")
     changed = []
     for row in plan.read:
+        # Before it is read, so that later writes count as a change.
+        size, mtime_ns = file_state(Path(row.path))
         try:
             changed.append(choose_captions(Path(row.path), row.split))
         except OSError:  # it was removed since the comparison
             run.warn(f"{row.path}: cannot be reached; its captions are kept as they are")
         except UserError as error:
             run.warn(f"{error}; its captions are kept as they are")
+            with run.catalog.session(write=True) as session:
+                note_failure(session, row.path, size, mtime_ns, str(error))
     return changed
 
 

@@ -72,6 +72,7 @@ class RunStats:
     encoded: int = 0
     encoding_seconds: float = 0.0
     captions_added: int = 0
+    captions_repeated: int = 0  # lines that were added, but repeat captions
     warnings: list[str] = field(default_factory=list)
 
 

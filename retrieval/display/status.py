@@ -57,6 +57,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "photos": counts.photos,
         "searchable_photos": counts.searchable_photos,
         "captions": counts.captions,
+        "repeated_captions": counts.repeated_captions,
         "searchable_captions": counts.searchable_captions,
         "captions_with_photo": counts.captions_with_photo,
         "evaluations": count_evaluations(session),
@@ -66,7 +67,8 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "forgotten": sorted(choices.forgotten),
         "excluded": [{"path": path, "globs": list(globs)} for path, globs in sorted(choices.exclude.items())],
         "caption_files": [
-            {"path": path, "format": format_, "captions": count} for path, format_, count in corpora
+            {"path": path, "format": format_, "captions": count, "failure": failure}
+            for path, format_, count, failure in corpora
         ],
         "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
         "without_vector": [str(Path(photo.root, photo.path)) for photo in lacking],

@@ -153,9 +153,12 @@ def index_text(report: IndexReport, model: str, library: Path) -> str:
         f"{counts}, {len(report.failed):,} failed",
         f"{report.encoded:,} encoded with {model} in {report.seconds:.1f} s{speed}; library {library}",
     ]
-    if report.captions_added or report.captions_without_image:
+    repeated = f", {report.captions_repeated:,} repeat others" if report.captions_repeated else ""
+    if report.captions_added or report.captions_without_image or repeated:
         lines.insert(
-            1, f"{report.captions_added:,} captions added, {report.captions_without_image:,} without a photo"
+            1,
+            f"{report.captions_added:,} captions added{repeated}, "
+            f"{report.captions_without_image:,} without a photo",
         )
     if report.skipped_links:
         first, n = report.skipped_links[0], len(report.skipped_links)
@@ -225,9 +228,11 @@ def _duration(seconds: float) -> str:
 
 def status_text(facts: dict[str, Any]) -> str:
     """Format the JSON data of ``status --json``."""
-    counts = ("photos", "searchable_photos", "captions", "captions_with_photo", "evaluations")
+    counts = ["photos", "searchable_photos", "captions", "captions_with_photo", "evaluations"]
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
+    if facts["repeated_captions"]:
+        counts.insert(3, "repeated_captions")
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]
     disk = facts["disk"]
     used = f"{_bytes(disk['total'])}: catalogue {_bytes(disk['catalogue'])}, index {_bytes(disk['index'])}"
@@ -247,6 +252,7 @@ def status_text(facts: dict[str, Any]) -> str:
         ("caption file", f"{file['path']} ({file['format']}, {file['captions']:,} captions)")
         for file in facts["caption_files"]
     ]
+    rows += [("failed", file["failure"]) for file in facts["caption_files"] if file["failure"] is not None]
     rows += [("failed", f"{failure['path']}: {failure['reason']}") for failure in facts["failed"]]
     rows += [("no vector", path) for path in facts["without_vector"][:_SHOWN]]
     if len(facts["without_vector"]) > _SHOWN:

@@ -5,6 +5,7 @@ Results are stored in the catalogue and can be listed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -18,7 +19,9 @@ from twobranch.common.errors import LibraryError, ModelError, UserError
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.model_folder import Variant, fingerprint, resolve_model, split_label
 from twobranch.indexer.captionfiles.corpus import canonical_split, split_members
+from twobranch.indexer.captionfiles.texts import text_key
 from twobranch.indexer.catalog.evaluations import (
+    PairRow,
     count_linked_captions,
     encoded_pairs,
     evaluation_history,
@@ -34,6 +37,7 @@ from twobranch.indexer.catalog.tables import (
     active_model,
     utcnow,
 )
+from twobranch.indexer.catalog.vectors import texts_of_vectors
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.encoders import changed_model
 from twobranch.retrieval.evaluation.metrics import (
@@ -94,7 +98,8 @@ class EvaluationResult:
 class Pairs:
     """Captions and their photos, as ids of vectors.
 
-    A caption and a photo are positives if they have the same item, which is the photo's id.
+    A caption and a photo are positives if they have the same item, which is the photo's id. Photos with the
+    same content are one item, with the id of the first: the model cannot tell them apart.
     """
 
     caption_vectors: NDArray[np.int64]  # (C,)
@@ -102,6 +107,7 @@ class Pairs:
     image_vectors: NDArray[np.int64]  # (I,)
     image_items: NDArray[np.int64]  # (I,)
     split: str | None
+    caption_ids: NDArray[np.int64]  # (C,) of the captions' rows: a vector may go over to an equal caption
 
 
 def evaluate(
@@ -213,7 +219,7 @@ def _iso(moment: datetime) -> str:
 
 
 def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
-    """Return the indexed pairs of a split.
+    """Return the indexed pairs of a split, each once.
 
     Their captions and photos both have a vector. Raises ``UserError`` if there are none.
     """
@@ -221,16 +227,44 @@ def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
     rows = encoded_pairs(session, model.id, None if name is None else split_members(name))
     if not rows:
         raise UserError(_no_pairs(session, split))
-    caption_vectors, items, image_vectors, splits = zip(*rows, strict=True)
-    image_items, first = np.unique(np.array(items, dtype=np.int64), return_index=True)
-    only = set(splits)
+    pairs = _without_copies(session, rows)
+    items = np.array([item for item, _ in pairs], dtype=np.int64)
+    image_items, first = np.unique(items, return_index=True)
+    only = {row.split for _, row in pairs}
     return Pairs(
-        np.array(caption_vectors, dtype=np.int64),
-        np.array(items, dtype=np.int64),
-        np.array(image_vectors, dtype=np.int64)[first],
+        np.array([row.caption_vector for _, row in pairs], dtype=np.int64),
+        items,
+        np.array([row.image_vector for _, row in pairs], dtype=np.int64)[first],
         image_items,
         name if name is not None else (only.pop() if len(only) == 1 else None),
+        np.array([row.caption_id for _, row in pairs], dtype=np.int64),
     )
+
+
+def _without_copies(session: Session, rows: Sequence[PairRow]) -> list[tuple[int, PairRow]]:
+    """Return pairs with their items.
+
+    Copies of a photo are one item, and have each text once.
+    """
+    photos: dict[bytes | None, set[int]] = defaultdict(set)
+    for row in rows:
+        photos[row.content].add(row.image_id)
+    copied = {content for content, ids in photos.items() if content is not None and len(ids) > 1}
+    if not copied:
+        return [(row.image_id, row) for row in rows]
+    vectors = [row.caption_vector for row in rows if row.content in copied]
+    texts = texts_of_vectors(session, vectors)
+    pairs, seen = [], set()
+    for row in rows:
+        if row.content not in copied:
+            pairs.append((row.image_id, row))
+            continue
+        item = min(photos[row.content])
+        key = item, text_key(texts[row.caption_vector])
+        if key not in seen:
+            seen.add(key)
+            pairs.append((item, row))
+    return pairs
 
 
 def check_unchanged(model: Model) -> None:

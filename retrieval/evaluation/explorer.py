@@ -284,10 +284,10 @@ class Explorer:
 
 
 def _same(one: Pairs, other: Pairs) -> bool:
-    """True if both have the same pairs of vectors."""
+    """True if both have the same pairs of vectors and captions."""
     return one.split == other.split and all(
         np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("caption_vectors", "caption_items", "image_vectors", "image_items")
+        for name in ("caption_vectors", "caption_items", "image_vectors", "image_items", "caption_ids")
     )
 
 

@@ -1,9 +1,9 @@
 """Evaluation of fused ranking: Recall@K with and without words.
 
-Each caption of an indexed pair is a query against the photos that have captions. From the words of its own
-photo this caption is left out. The photo's other captions, name, folder and keywords stay, and so do all
-words of all other photos. The rarity of words is counted among these photos, without that caption. So a
-caption never finds itself, and a photo with one caption is found by its names alone.
+Each caption of an indexed pair is a query against the photos that have captions. This caption is left out,
+and so is every caption that says nearly the same (``near_texts``), of its own photo and of all others. The
+other captions stay, and all names, folders and keywords. The rarity of words is counted without what is left
+out. So a caption never finds itself, and a photo with one caption is found by its names alone.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from twobranch.indexer.catalog.vectors import caption_texts
 from twobranch.indexer.vectors.index import open_index
 from twobranch.retrieval.evaluation.evaluate import Pairs, indexed_pairs
 from twobranch.retrieval.evaluation.metrics import recall_at
+from twobranch.retrieval.evaluation.near_texts import near_texts
 from twobranch.retrieval.fusion import bonus
 from twobranch.retrieval.text_match import NAMES, WordMatches, combined, content_words, shares
 
+_NONE = np.empty(0, np.int64)
 _QUERIES = 256  # queries whose scores with all photos are in memory at once
 
 
@@ -95,6 +97,7 @@ def compare(
     n = len(images)
     by_name = WordTable([names.get(item, "") for item in pairs.image_items.tolist()], np.arange(n))
     by_caption = WordTable(texts, rows)
+    near = near_texts(texts)
     ranks = np.empty((2, len(queries)), dtype=np.int64)
     progress.start("words", len(queries))
     for start in range(0, len(queries), _QUERIES):
@@ -102,11 +105,11 @@ def compare(
         scores = (queries[block] @ images.T).astype(np.float64)  # (B, I)
         own = rows[block]
         ranks[0, block] = _ranks(scores, own)
-        for row, (caption, photo) in enumerate(zip(texts[block], own.tolist(), strict=True)):
+        for row, (caption, without) in enumerate(zip(texts[block], near[block], strict=True)):
             words = content_words(caption)
             matches = combined(
                 shares([by_name.photos(word) for word in words], n),
-                shares([by_caption.photos(word, without_one_of=photo) for word in words], n),
+                shares([by_caption.photos(word, without) for word in words], n),
             )
             scores[row, matches.image_ids] += added(matches)
         ranks[1, block] = _ranks(scores, own)
@@ -123,18 +126,24 @@ class WordTable:
 
     def __init__(self, texts: Sequence[str], photos: NDArray[np.int64]) -> None:
         self._photos = photos  # (T,) the photo of each text
-        self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = {}
         self._texts = TextTable(texts)
 
-    def photos(self, word: str, without_one_of: int | None = None) -> NDArray[np.int64]:
+    def photos(self, word: str, without: NDArray[np.int64] = _NONE) -> NDArray[np.int64]:
         """Return the (n,) photos that have the word, ascending.
 
-        One text with the word is left out for the photo ``without_one_of``.
+        The texts ``without``, (m,) rows ascending, are left out: a photo stays if another text has the word.
         """
         if word not in self._known:
-            self._known[word] = np.unique(self._photos[self._texts.rows_with(word)], return_counts=True)
-        photos, counts = self._known[word]
-        return photos[(photos != without_one_of) | (counts > 1)] if without_one_of is not None else photos
+            texts = self._texts.rows_with(word)
+            self._known[word] = (texts, *np.unique(self._photos[texts], return_counts=True))
+        texts, photos, counts = self._known[word]
+        if not len(without):
+            return photos
+        hidden = np.intersect1d(without, texts, assume_unique=True)
+        of, lost = np.unique(self._photos[hidden], return_counts=True)
+        at = np.searchsorted(photos, of)
+        return np.delete(photos, at[counts[at] == lost])
 
 
 def _ranks(scores: NDArray[np.float64], own: NDArray[np.int64]) -> NDArray[np.int64]:

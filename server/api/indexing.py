@@ -52,6 +52,7 @@ class IndexReport(BaseModel):
     images_per_s: float | None
     encoded: int
     captions_added: int
+    captions_repeated: int
     captions_without_image: int
     seconds: float
     skipped_links: list[str] = Field(description="Links to folders, which were not followed.")

@@ -41,7 +41,8 @@ class CaptionFile(BaseModel):
 
     path: str
     format: str
-    captions: int
+    captions: int = Field(description="Its lines, those that repeat other captions too.")
+    failure: str | None = Field(description="Why it could not be read the last time; its captions stay.")
 
 
 class UnreadPhoto(BaseModel):
@@ -90,7 +91,8 @@ class LibraryStatus(BaseModel):
     int8: bool = Field(description="True if they were encoded in 8 bits.")
     photos: int
     searchable_photos: int
-    captions: int
+    captions: int = Field(description="Equal captions of a photo count once.")
+    repeated_captions: int = Field(description="Lines of caption files that repeat another caption.")
     searchable_captions: int
     captions_with_photo: int
     evaluations: int

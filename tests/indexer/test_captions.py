@@ -98,8 +98,9 @@ def test_equal_captions_are_encoded_once(
     path = tmp_path / "c.csv"
     path.write_text("image,caption\nred.png,a wall\nblue.png,a wall\nred.png,a wall\n", encoding="utf-8")
     report = index(library, photos, encoder, captions=path)
-    assert (report.captions_added, encoder.encoded_texts) == (3, 1)
-    assert len(vector_ids(library, CaptionVector)) == 3
+    # The caption of two photos; the third line repeats the first.
+    assert (report.captions_added, report.captions_repeated, encoder.encoded_texts) == (2, 1, 1)
+    assert len(vector_ids(library, CaptionVector)) == 2
     assert index(library, photos, encoder, captions=path).captions_added == 0
 
 
@@ -281,7 +282,8 @@ def test_another_caption_file_is_another_one(
     index(library, photos, encoder, captions=captioned)
     copy = captioned.with_name("copy.csv")
     copy.write_bytes(captioned.read_bytes())  # and the first is still there
-    assert index(library, photos, encoder, captions=copy).captions_added == 2
+    report = index(library, photos, encoder, captions=copy)
+    assert (report.captions_added, report.captions_repeated) == (0, 2)
     captioned.unlink()
     copy.unlink()
     other = write_captions(captioned.with_name("d.csv"), {"red.png": "bricks", "blue.png": "the sea"})

@@ -172,7 +172,7 @@ def test_an_evaluation_outlives_its_model(catalog: Catalog) -> None:
 def test_counts_and_the_active_model(catalog: Catalog) -> None:
     with catalog.session() as session:
         assert active_model(session) is None
-        assert count_items(session) == Counts(0, 0, 0, 0, 0, 0)
+        assert count_items(session) == Counts(0, 0, 0, 0, 0, 0, 0)
         root = Root(path="/photos")
         session.add_all([image(root, "a.jpg"), image(root, "b.jpg", failure="truncated")])
         session.add_all([model("old", "1"), model("new", "2")])

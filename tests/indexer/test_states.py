@@ -143,6 +143,15 @@ def test_of_a_library_of_schema_2_every_index_file_is_made_again_once(
         connection.execute("DROP TABLE vector_states")
         connection.execute("DROP TABLE past_vector_states")
         connection.execute("ALTER TABLE images DROP COLUMN identity")
+        for statement in (
+            "DROP TRIGGER repeats_caption_added",
+            "DROP TRIGGER repeats_caption_changed",
+            "DROP TABLE stale_captions",
+            "DROP INDEX ix_captions_same_as",
+            "ALTER TABLE captions DROP COLUMN same_as",
+            "ALTER TABLE corpora DROP COLUMN failure",
+        ):
+            connection.execute(statement)
         connection.execute("PRAGMA user_version = 2")
     file = index_file(library, "images", 1)
     data = bytearray(file.read_bytes())

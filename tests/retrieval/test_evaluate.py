@@ -25,7 +25,7 @@ def catalog(library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path) -
     captions.write_text(
         "image,caption,split\n"
         "red.png,red,test\nred.png,blue,test\n"
-        "green.png,green,test\ngreen.png,green,test\n"
+        "green.png,green,test\ngreen.png,green green,test\n"
         "blue.png,blue,dev\n"
     )
     update_library(library, [photos], encoder, captions=captions)
@@ -35,7 +35,7 @@ def catalog(library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path) -
 def test_metrics_by_hand(catalog: Catalog) -> None:
     result = evaluate(catalog, ks=[1, 2], split=None, command="test")
     assert (result.n_images, result.n_captions) == (3, 5)  # the distractor has no caption: not in the gallery
-    # Text to image: "red", "green", "green" and the last "blue" find their photo first. The "blue" of
+    # Text to image: "red", "green", "green green" and the last "blue" find their photo first. The "blue" of
     # red.png scores 0 with red.png, and so does green.png; blue.png is ahead: rank 1 + 2 = 3.
     assert result.text_ranks.tolist() == [1, 3, 1, 1, 1]
     assert result.metrics.text_to_image.recall == {1: 80, 2: 80}

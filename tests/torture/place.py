@@ -111,6 +111,13 @@ class Place:
                 assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
                 drop_damaged_words(connection)
                 connection.rollback()
+                assert connection.execute("SELECT * FROM stale_captions").fetchall() == []
+                first: dict[object, int] = {}
+                for id_, about, text, same_as in connection.execute(
+                    "SELECT id, COALESCE(image_id, image_name), text, same_as FROM captions ORDER BY id"
+                ).fetchall():
+                    caption = first.setdefault((about, text), id_)
+                    assert same_as == (None if caption == id_ else caption)
                 there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
                 written = connection.execute("SELECT EXISTS (SELECT 1 FROM images)").fetchone()[0]
                 assert "words" in there or not written

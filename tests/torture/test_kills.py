@@ -21,6 +21,7 @@ from tests.torture.zygote import KILLED, TRANSACTION, Zygote
 from tests.waiting import wait_for
 
 INDEX = ("index", "photos", "--captions", "captions.csv", "--json")
+AGAIN = ("index", "photos", "--captions", "again.csv", "--json")
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,18 @@ def much(place: Place) -> None:
     place.captions.write_text(place.captions.read_text() + "new/1.png,a green photo\n")
 
 
+def said_again(place: Place) -> None:
+    """Another file says the same of the photos, and the first one says it of one photo less."""
+    lines = place.captions.read_text().splitlines(keepends=True)
+    (place.folder / "again.csv").write_text("".join(lines))
+    place.captions.write_text("".join(lines[:-1]))
+
+
 STORIES = {
     "the first index": Story(INDEX),
     "index after changes": Story(INDEX, much),
     "index with another model": Story(INDEX, nothing, {"fingerprint": "fake-2"}),
+    "index of another caption file": Story(AGAIN, said_again),
     "index of a large gallery": Story(INDEX, much, {"large": 8}),
 }
 
@@ -123,6 +132,7 @@ def test_sigkill_at_random_moments(
 # What is done, and what is said when it is done already.
 EITHER = {
     "forget": (("forget", "photos/0"), "has nothing of it"),
+    "forget of captions": (("forget", "captions.csv"), "has nothing of it"),
     "relocate": (("relocate", "photos", "elsewhere"), "not a folder of this library"),
     "vacuum": (("vacuum",), ""),
 }
@@ -135,6 +145,9 @@ def test_what_is_one_step_is_done_or_not(
     place = Place.make(tmp_path, 12, random)
     shutil.copytree(place.photos, tmp_path / "elsewhere")
     zygote.run(*INDEX, cwd=tmp_path).check()
+    if name == "forget of captions":  # some of which stay
+        said_again(place)
+        zygote.run(*AGAIN, cwd=tmp_path).check()
     (place.library / "images-7.vectors").write_bytes(b"of a model that is gone")
     argv, done = EITHER[name]
     before = place.committed()
