@@ -8,7 +8,7 @@ caption never finds itself, and a photo with one caption is found by its names a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import UserError
 from twobranch.common.progress import SILENT, Progress
+from twobranch.embedding.language import ENGLISH, language_of
 from twobranch.indexer.catalog.fulltext import TextTable, photo_texts
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tables import Catalog, active_model, sqlite_connection
@@ -25,8 +26,9 @@ from twobranch.indexer.catalog.vectors import caption_texts
 from twobranch.indexer.vectors.index import open_index
 from twobranch.retrieval.evaluation.evaluate import Pairs, indexed_pairs
 from twobranch.retrieval.evaluation.metrics import recall_at
-from twobranch.retrieval.fusion import bonus
-from twobranch.retrieval.text_match import NAMES, WordMatches, combined, content_words, shares
+from twobranch.retrieval.fusion import bonus_with_scores
+from twobranch.retrieval.text_match import NAMES, combined, content_words, everyday_rows, shares
+from twobranch.retrieval.word_forms import word_forms
 
 _QUERIES = 256  # queries whose scores with all photos are in memory at once
 
@@ -84,12 +86,11 @@ def compare(
     texts: Sequence[str],
     names: dict[int, str],
     progress: Progress = SILENT,
-    added: Callable[[WordMatches], NDArray[np.float64]] = bonus,
 ) -> FusedComparison:
     """Rank each caption's photo, without and with words.
 
     ``queries`` are the (C, D) captions with their ``texts``, ``images`` the (I, D) photos; ``names`` maps an
-    item to the names of its photo. ``added`` computes the bonuses that words add to scores.
+    item to the names of its photo.
     """
     rows = np.searchsorted(pairs.image_items, pairs.caption_items)  # (C,) of each caption's photo
     n = len(images)
@@ -103,12 +104,12 @@ def compare(
         own = rows[block]
         ranks[0, block] = _ranks(scores, own)
         for row, (caption, photo) in enumerate(zip(texts[block], own.tolist(), strict=True)):
-            words = content_words(caption)
-            matches = combined(
-                shares([by_name.photos(word) for word in words], n),
-                shares([by_caption.photos(word, without_one_of=photo) for word in words], n),
-            )
-            scores[row, matches.image_ids] += added(matches)
+            words, language = content_words(caption), language_of(caption)
+            named = [by_name.photos(word, language=language) for word in words]
+            captioned = [by_caption.photos(word, photo, language=language) for word in words]
+            everyday = everyday_rows(words, named, language)
+            matches = combined(shares(named, n, everyday=everyday), shares(captioned, n), everyday)
+            scores[row, matches.image_ids] += bonus_with_scores(matches, scores[row])
         ranks[1, block] = _ranks(scores, own)
         progress.advance(len(own))
     progress.finish()
@@ -123,17 +124,22 @@ class WordTable:
 
     def __init__(self, texts: Sequence[str], photos: NDArray[np.int64]) -> None:
         self._photos = photos  # (T,) the photo of each text
-        self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._known: dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._texts = TextTable(texts)
 
-    def photos(self, word: str, without_one_of: int | None = None) -> NDArray[np.int64]:
-        """Return the (n,) photos that have the word, ascending.
+    def photos(
+        self, word: str, without_one_of: int | None = None, *, language: str = ENGLISH
+    ) -> NDArray[np.int64]:
+        """Return the (n,) photos that have the word in any form, ascending.
 
         One text with the word is left out for the photo ``without_one_of``.
         """
-        if word not in self._known:
-            self._known[word] = np.unique(self._photos[self._texts.rows_with(word)], return_counts=True)
-        photos, counts = self._known[word]
+        key = word, language
+        if key not in self._known:
+            forms = word_forms(word, language, self._texts.words_beginning)
+            rows = np.unique(np.concatenate([self._texts.rows_with(form) for form in forms]))
+            self._known[key] = np.unique(self._photos[rows], return_counts=True)
+        photos, counts = self._known[key]
         return photos[(photos != without_one_of) | (counts > 1)] if without_one_of is not None else photos
 
 
