@@ -27,7 +27,7 @@ from twobranch.retrieval.confidence import Calibration
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
-from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
+from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused
 from twobranch.retrieval.hits import Hit
 from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
@@ -356,12 +356,7 @@ class SearchEngine:
         ids = [int(ranked.ids[group.kept]) for group in selected.groups]
         scores = [float(ranked.scores[group.kept]) for group in selected.groups]
         worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
-        fields = matched_fields(
-            self.catalog,
-            judge.query.sentence or "",
-            [id_ for id_ in worded if id_ is not None],
-            judge.query.language,
-        )
+        fields = self.catalog.fields_with_words(ranked.forms, [id_ for id_ in worded if id_ is not None])
         confidences = judge.confidences(vector, scores)
         hits = []
         for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):

@@ -15,7 +15,6 @@ have the word, compared with chance. Names, years and two or more words count in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.vectors.index import Index
-from twobranch.retrieval.text_match import WordMatches, forms_of, match_words
+from twobranch.retrieval.text_match import WordMatches, match_words
 
 Ranking = Literal["fused", "visual", "words"]
 
@@ -49,6 +48,7 @@ class FusedRanking:
     scores: NDArray[np.float32]  # (k,)
     ids: NDArray[np.int64]  # (k,) of vectors
     words: dict[int, float] = field(default_factory=dict)  # vector id -> bonus, where that is above 0
+    forms: tuple[str, ...] = ()  # the words of the sentence, with their other forms
 
 
 @dataclass(frozen=True)
@@ -107,19 +107,8 @@ def fused(
         return FusedRanking(*photos.best(top))
     find = _by_words if ranking == "words" else _by_both
     scores, ids, added = find(matches, photos, top)
-    return FusedRanking(
-        scores, ids, dict(zip(ids[added > 0].tolist(), added[added > 0].tolist(), strict=True))
-    )
-
-
-def matched_fields(
-    reader: CatalogReader, text: str, images: Sequence[int], language: str | None = None
-) -> dict[int, tuple[str, ...]]:
-    """Map photo ids to the fields that have words of the sentence.
-
-    Photos without such a field are left out. Raises ``LibraryError``.
-    """
-    return reader.fields_with_words(forms_of(reader, text, language), images) if images else {}
+    bonuses = dict(zip(ids[added > 0].tolist(), added[added > 0].tolist(), strict=True))
+    return FusedRanking(scores, ids, bonuses, matches.forms)
 
 
 def bonus(matches: WordMatches, agreement: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
