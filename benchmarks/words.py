@@ -271,11 +271,12 @@ def quality(shared: Path, sources: Sequence[str]) -> None:
     images = encoder.encode_images([photo.path for photo in photos])
     print(f"{len(photos):,} photos of {', '.join(sources)}; R@1, R@5, R@10 in percent\n")
     print(f"| tree and queries | queries | {' | '.join(WAYS)} |\n|---|---|{'---|' * len(WAYS)}")
-    for heading, question in questions(photos).items():
-        if not question.queries:
-            continue
-        vectors = encoder.encode_texts([query.text for query in question.queries], ENGLISH)
-        scores = (vectors @ images.T).astype(np.float64)
+    asked = {heading: question for heading, question in questions(photos).items() if question.queries}
+    texts = sorted({query.text for question in asked.values() for query in question.queries})
+    vectors = dict(zip(texts, encoder.encode_texts(texts, ENGLISH), strict=True))
+    for heading, question in asked.items():
+        queries = np.stack([vectors[query.text] for query in question.queries])
+        scores = (queries @ images.T).astype(np.float64)
         cells = [figure(question, way, scores) for way in WAYS.values()]
         print(f"| {heading} | {len(question.queries):,} | {' | '.join(cells)} |", flush=True)
 
