@@ -9,8 +9,9 @@ ranking stays.
 
 Names often have a word of the query by chance: the photos of ``101APPLE`` show no apples. So where a single
 everyday word matches (``embedding.everyday``), the pixels decide whether it counts: the *agreement* of such a
-photo is below 1. It rises with the photo's place among the visually best ones, and with how many of those
-have the word, compared with chance. Names, years and two or more words count in full (agreement 1).
+photo is below 1. It rises with how many of the visually best photos have the word, compared with chance, and
+with the photo's own place among these. The place does not matter if most photos with the word are there: then
+the name says what they show. Names, years and two or more words count in full (agreement 1).
 """
 
 from __future__ import annotations
@@ -139,10 +140,14 @@ def agreement(
     at = np.minimum(np.searchsorted(matches.image_ids, best), len(matches) - 1)
     found = matches.image_ids[at] == best
     for place, photos in matches.everyday.items():
-        lift = (np.isin(best, photos).sum() + 1) / (len(best) * len(photos) / n_photos + 1)
+        n_found = int(np.isin(best, photos).sum())
+        lift = (n_found + 1) / (len(best) * len(photos) / n_photos + 1)
         factor = np.clip((lift - 1) / (_FULL_LIFT - 1), 0, 1)
-        its = found & (matches.lone[at] == place)
-        agreements[at[its]] = factor * looks[its]
+        if 2 * n_found > len(photos) + 2:  # most of them, and not one or two by chance
+            agreements[matches.lone == place] = factor
+        else:
+            its = found & (matches.lone[at] == place)
+            agreements[at[its]] = factor * looks[its]
     return agreements
 
 

@@ -243,6 +243,12 @@ def test_agreement_by_hand() -> None:
     # last to the best, photo 6 is 4/9; photo 20 is not there. Photo 30 has more than an everyday word.
     expected = [0.357 * 8 / 9, 0.357 * 4 / 9, 0, 1]
     assert agreement(found, best, scores, 40) == pytest.approx(expected, abs=1e-3)
+    # Of four photos with the word, all but one are among the best: 2 * 3 does not exceed 4 + 2. Of six, five
+    # are: 10 exceeds 8, so the sixth counts as much, with the lift 6 / (10 * 6 / 40 + 1) = 2.4.
+    few, most = np.array([2, 6, 9, 20]), np.array([1, 2, 6, 8, 9, 20])
+    alone = [WordMatches(ids, 1.0 * (ids > 0), 0.0 * ids, 0 * ids, {0: ids}) for ids in (few, most)]
+    assert agreement(alone[0], best, scores, 40)[3] == 0
+    assert agreement(alone[1], best, scores, 40) == pytest.approx([0.7] * 6)
     none = np.empty(0, np.int64)  # the filters let no photo through
     assert agreement(found, none, np.empty(0), 40).tolist() == [0, 0, 0, 1]
     assert bonus(found, agreement(found, best, scores, 40)) == pytest.approx(
