@@ -1,32 +1,39 @@
-"""Quality and cost of words beside pixels, by ways to fuse both rankings.
+"""Quality and cost of words beside pixels.
 
-    python -m benchmarks.words quality LIBRARY --split train
+    python -m benchmarks.words quality SHARED --sources flickr8k,coco
+    python -m benchmarks.words quality SHARED --sources unsplash,ade,named
     python -m benchmarks.words cost LIBRARY --photos 100000
 
-LIBRARY has captioned photos, indexed with the default model. `quality` asks four questions over 1,000:
+`quality` takes the dev photos of these sources in the folder SHARED (`flickr8k` and `wider`), encodes them
+with the default model, and puts them into four trees of folders, on paper:
 
-captions  each caption is asked for; its photo keeps the words of its other captions, and all others of all
-          theirs, but for texts that say nearly the same (as `eval --fused`).
-names     no captions; the folder of each photo has two words of one of its captions, and its other captions
-          are asked for.
-wrong     the same with the folders dealt out again at random: what words do when they only mislead.
-albums    no captions; each photo is at random in one of 96 albums such as "italy 2018", and is asked for by
-          the album and two words of a caption.
+nasty     folders whose names say nothing of the photos, dealt out at random: `101APPLE`, `Camera Roll`.
+albums    places with years, events, and topics such as `Food` with photos that show it.
+wrong     each photo's folder has two words of a text of some other photo.
+right     each photo's folder has two words of its own texts.
 
-`cost` makes a library of so many photos in 96 albums, without captions and with five each (those of LIBRARY,
-again and again), and measures what the table of words takes to fill and on disk, and what searches take.
+Queries are captions, typed queries, names of objects (mAP), everyday queries (how many of the eight visually
+best photos stay), and the album of a photo with two words of one of its texts. Each is answered by pixels
+alone, by the rule of version 0.2 and by that of today. The row "other captions" has no folders: a photo's
+first two captions are asked for, and its others are beside it.
+
+`cost` needs a LIBRARY with captioned photos, indexed with the default model. It makes a library of so many
+photos in 96 albums, without captions and with five each (those of LIBRARY, again and again), and measures
+what the full-text table takes to fill and on disk, and what searches take.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
+import re
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,23 +41,46 @@ from numpy.typing import NDArray
 
 from benchmarks.biglibrary import make_library
 from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.catalog.connection import CATALOG
-from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.tables import Catalog, active_model
-from twobranch.indexer.vectors.index import open_index
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.catalog.tokens import name_words, runs
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.retrieval.evaluation.evaluate import indexed_pairs
 from twobranch.retrieval.evaluation.fused import WordTable
 from twobranch.retrieval.evaluation.metrics import recall_at
-from twobranch.retrieval.evaluation.near_texts import near_texts
-from twobranch.retrieval.fusion import POWER, WEIGHT, Ranking
-from twobranch.retrieval.text_match import content_words, shares
+from twobranch.retrieval.fusion import Ranking, bonus_with_scores
+from twobranch.retrieval.text_match import STOP_WORDS, combined, content_words, everyday_rows, shares
 
 PLACES = (
     "germany", "italy", "spain", "france", "japan", "norway",
     "iceland", "morocco", "greece", "peru", "croatia", "ireland",
 )  # fmt: skip
 ALBUMS = [f"{place} {year}" for place in PLACES for year in range(2014, 2022)]
+EVENTS = (
+    "Anna's wedding", "Summer holiday", "Emma graduation", "Christmas at home", "Birthday party Max",
+    "Ski trip 2018", "Company picnic",
+)  # fmt: skip
+# Topics, and words of a photo's texts or objects that lead there.
+TOPICS = {
+    "Food": r"banana|apple|sandwich|broccoli|carrot|pizza|donut|cake",
+    "Pets 2019": r"dogs?|cats?",
+    "Receipts": r"receipts?",
+    "Garden": r"flowers?|gardens?",
+    "Beach": r"beach|sea|ocean",
+}
+# Names that cameras and people give, and how many percent of the photos are there.
+NASTY = {
+    "Camera Roll": 22, "101APPLE": 18, "Backup of old phone": 12, "DCIM": 10, "New folder (2)": 6,
+    "IMG_2021": 5, "Work": 5, "It's all good": 4, "day 1": 4, "day 2": 4, "Kids birthday": 3,
+    "Screenshots": 3, "House move": 2, "It's a small world": 1, "Red car": 1,
+}  # fmt: skip
+EVERYDAY = (
+    "apple", "an apple", "green apple", "a man with a camera", "camera", "a birthday cake", "birthday cake",
+    "birthday", "sunny day", "rainy day", "a day at the beach", "phone", "kids", "kids playing", "new car",
+    "house", "old house", "old man", "child on a man's shoulders", "a small dog", "picture of food",
+    "people at work", "roll of paper", "good food", "the world", "2 dogs", "a red car", "old phone",
+)  # fmt: skip
+N_EVERYDAY = 8  # hits that a person sees first
 QUERIES = (
     "a zeppelin",
     "red car on a street",
@@ -58,156 +88,197 @@ QUERIES = (
     "two dogs play in the snow",
     "a man in a red shirt standing in front of a crowd of people",
 )
-Fusion = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
-
 
 # --- quality ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Photos:
-    """Photos of a split with their captions."""
+class Photo:
+    """A photo with the texts that people and models wrote about it."""
 
-    vectors: NDArray[np.float32]  # (I, D)
-    queries: NDArray[np.float32]  # (C, D) of the captions
-    texts: list[str]  # (C,)
-    own: NDArray[np.int64]  # (C,) the photo of each caption
+    path: Path
+    captions: tuple[str, ...] = ()
+    typed: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (*self.captions, *self.typed, *self.words, *self.objects) or ("photo",)
 
 
 @dataclass(frozen=True)
-class Case:
-    """Queries with what pixels and words say of each photo."""
+class Query:
+    """A query and the places of the photos that are meant, if any."""
 
-    scores: NDArray[np.float32]  # (Q, I)
-    shares: NDArray[np.float32]  # (Q, I)
-    own: NDArray[np.int64]  # (Q,) the photo that is meant
-
-
-def read_photos(library: Path, split: str, n: int) -> Photos:
-    """``n`` photos of a split, at random."""
-    with (
-        closing(Catalog.open(library)) as catalog,
-        catalog.session() as session,
-        closing(CatalogReader.open(library)) as reader,
-    ):
-        model = active_model(session)
-        assert model is not None
-        pairs = indexed_pairs(session, model, split)
-        items = np.sort(np.random.default_rng(0).permutation(pairs.image_items)[:n])
-        kept = np.isin(pairs.caption_items, items)
-        images = pairs.image_vectors[np.searchsorted(pairs.image_items, items)]
-        captions = pairs.caption_vectors[kept]
-        found = reader.found("captions", captions.tolist())
-        return Photos(
-            open_index(reader, "images", model.id, model.dim).vectors(images),
-            open_index(reader, "captions", model.id, model.dim).vectors(captions),
-            [found[id_].caption or "" for id_ in captions.tolist()],
-            np.searchsorted(items, pairs.caption_items[kept]),
-        )
+    text: str
+    own: tuple[int, ...] = ()
 
 
-def by_captions(photos: Photos) -> Case:
-    table = WordTable(photos.texts, photos.own)
-    found = _shares(table, photos.texts, len(photos.vectors), without=near_texts(photos.texts))
-    return Case(photos.queries @ photos.vectors.T, found, photos.own)
+@dataclass(frozen=True)
+class Question:
+    """Queries, and the words beside the photos that they are asked of."""
+
+    queries: list[Query]
+    names: WordTable
+    captions: WordTable = field(default_factory=lambda: WordTable([], np.empty(0, np.int64)))
 
 
-def by_names(photos: Photos, *, wrong: bool) -> Case:
+# From a question, a query and the (I,) scores to the (I,) scores with words.
+Way = Callable[[Question, Query, NDArray[np.float64]], NDArray[np.float64]]
+
+
+def by_pixels(question: Question, query: Query, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return scores
+
+
+def as_before(question: Question, query: Query, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Version 0.2: the share of the words that any photo has, cubed."""
+    total, n = scores.copy(), len(scores)
+    words = [word for word in dict.fromkeys(runs(query.text)) if word not in STOP_WORDS]
+    for table in (question.names, question.captions):
+        rows = [table.photos(word, language="") for word in words]  # no other forms
+        rows = [ids for ids in rows if 0 < len(ids) <= 0.9 * n]
+        weights = [float(np.log(1 + (n - len(ids) + 0.5) / (len(ids) + 0.5))) for ids in rows]
+        share = np.zeros(n)
+        for ids, weight in zip(rows, weights, strict=True):
+            share[ids] += weight / sum(weights)
+        total += 0.3 * share**3
+    return total
+
+
+def as_now(question: Question, query: Query, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    words, n = content_words(query.text), len(scores)
+    named = [question.names.photos(word) for word in words]
+    captioned = [question.captions.photos(word) for word in words]
+    everyday = everyday_rows(words, named, ENGLISH)
+    matches = combined(shares(named, n, everyday=everyday), shares(captioned, n), everyday)
+    total = scores.copy()
+    total[matches.image_ids] += bonus_with_scores(matches, scores)
+    return total
+
+
+WAYS: dict[str, Way] = {"pixels": by_pixels, "0.2": as_before, "now": as_now}
+
+
+def read_photos(shared: Path, sources: Sequence[str]) -> list[Photo]:
+    """Return the dev photos of these sources with their English texts."""
+    photos = []
+    if "flickr8k" in sources:
+        folder = shared / "flickr8k"
+        captions: dict[str, list[str]] = {}
+        for line in (folder / "Flickr8k.token.txt").read_text().splitlines():
+            name, text = line.split("\t", 1)
+            captions.setdefault(name.split("#")[0], []).append(text)
+        names = (folder / "Flickr_8k.devImages.txt").read_text().split()
+        photos += [Photo(folder / "images" / name, tuple(captions[name])) for name in names]
+    for entry in json.loads((shared / "wider" / "dataset.json").read_text())["images"]:
+        if entry["split"] != "dev" or entry["source"] not in sources:
+            continue
+        texts = {
+            kind: tuple(text["raw"] for text in entry["sentences"] if text["kind"] == kind)
+            for kind in ("caption", "query", "word")
+        }
+        path = shared / "wider" / "images" / entry["filename"]
+        photos.append(Photo(path, texts["caption"], texts["query"], texts["word"], tuple(entry["objects"])))
+    return photos
+
+
+def trees(photos: Sequence[Photo]) -> dict[str, list[str]]:
+    """Return the name of each photo's folder, in each tree."""
     rng = random.Random(1)
-    n = len(photos.vectors)
-    named = [rng.choice(np.flatnonzero(photos.own == photo).tolist()) for photo in range(n)]
-    names = [_some_words(photos.texts[caption], rng) for caption in named]
-    if wrong:
-        rng.shuffle(names)
-    asked = np.setdiff1d(np.arange(len(photos.texts)), named)
-    found = _shares(WordTable(names, np.arange(n)), [photos.texts[caption] for caption in asked], n)
-    return Case(photos.queries[asked] @ photos.vectors.T, found, photos.own[asked])
+    right = [_two_words(rng.choice(photo.texts), rng) for photo in photos]
+    return {
+        "nasty": rng.choices(list(NASTY), list(NASTY.values()), k=len(photos)),
+        "albums": [_album(photo, rng) for photo in photos],
+        "wrong": rng.sample(right, len(right)),
+        "right": right,
+    }
 
 
-def by_albums(photos: Photos) -> Case:
-    rng = random.Random(2)
-    n = len(photos.vectors)
-    albums = [rng.choice(ALBUMS) for _ in range(n)]
-    first = np.unique(photos.own, return_index=True)[1].tolist()
-    texts = [
-        f"{album} {_some_words(photos.texts[caption], rng)}"
-        for album, caption in zip(albums, first, strict=True)
-    ]
-    queries = Encoder.load("default").encode_texts(texts)
-    found = _shares(WordTable(albums, np.arange(n)), texts, n)
-    return Case(queries @ photos.vectors.T, found, np.arange(n))
+def _album(photo: Photo, rng: random.Random) -> str:
+    """Half of the photos that show a topic are there; a fifth of the others are of an event."""
+    text = " ".join(photo.texts).lower()
+    for topic, words in TOPICS.items():
+        if re.search(rf"\b({words})\b", text) and rng.random() < 0.5:
+            return topic
+    return rng.choice(EVENTS if rng.random() < 0.2 else ALBUMS)
 
 
-def _some_words(text: str, rng: random.Random) -> str:
+def _two_words(text: str, rng: random.Random) -> str:
     words = [word for word in content_words(text) if len(word) > 2]
     return " ".join(rng.sample(words, min(2, len(words))))
 
 
-def _shares(
-    table: WordTable, texts: Sequence[str], n: int, without: Sequence[NDArray[np.int64]] | None = None
-) -> NDArray[np.float32]:
-    found = np.zeros((len(texts), n), np.float32)
-    for row, text in enumerate(texts):
-        words = content_words(text)
-        having = [
-            table.photos(word) if without is None else table.photos(word, without[row]) for word in words
-        ]
-        ids, values = shares(having, n)
-        found[row, ids] = values
+def questions(photos: Sequence[Photo]) -> dict[str, Question]:
+    """Return what is asked, by the heading of its column."""
+    rng, n = random.Random(2), len(photos)
+    folders = trees(photos)
+    table = {
+        tree: WordTable([name_words(name) for name in names], np.arange(n)) for tree, names in folders.items()
+    }
+    captions = [Query(text, (at,)) for at, photo in enumerate(photos) for text in photo.captions[:2]]
+    typed = [Query(text, (at,)) for at, photo in enumerate(photos) for text in (*photo.typed, *photo.words)]
+    names = sorted({name for photo in photos for name in photo.objects})
+    objects = [
+        Query(name, tuple(at for at, photo in enumerate(photos) if name in photo.objects)) for name in names
+    ]
+    found = {}
+    for tree in ("nasty", "albums", "wrong", "right"):
+        found[f"{tree}: captions"] = Question(captions, table[tree])
+        found[f"{tree}: typed"] = Question(typed, table[tree])
+    found["nasty: objects, mAP"] = Question(objects, table["nasty"])
+    found["nasty: everyday, kept"] = Question([Query(text) for text in EVERYDAY], table["nasty"])
+    asked = [
+        (name, Query(f"{name.lower()} {_two_words(photo.texts[0], rng)}", (at,)))
+        for at, (name, photo) in enumerate(zip(folders["albums"], photos, strict=True))
+    ]
+    for kind, members in (("places", ALBUMS), ("events", EVENTS), ("topics", tuple(TOPICS))):
+        chosen = [query for name, query in asked if name in members]
+        found[f"albums: {kind}"] = Question(chosen, table["albums"])
+    texts = [(text, at) for at, photo in enumerate(photos) for text in photo.captions[2:]]
+    if texts:
+        others = WordTable([text for text, _ in texts], np.array([at for _, at in texts]))
+        found["other captions"] = Question(
+            [query for query in captions if photos[query.own[0]].captions[2:]],
+            WordTable([], np.empty(0, np.int64)),
+            others,
+        )
     return found
 
 
-def reciprocal_ranks(k: int, weight: float) -> Fusion:
-    """Photos that words say the same of have the same rank, the best of theirs."""
-
-    def fuse(scores: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:
-        fused = 1 / (k + _places(scores))
-        fused += np.where(found > 0, weight / (k + _places(found)), 0)
-        return fused.astype(np.float32)
-
-    return fuse
-
-
-def _places(values: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(Q, I) 1 + how many of a row are higher."""
-    rising = np.sort(values, axis=1)
-    higher = [len(row) - np.searchsorted(row, of, "right") for row, of in zip(rising, values, strict=True)]
-    return 1 + np.stack(higher)
-
-
-def sums(weight: float, power: float) -> Fusion:
-    return lambda scores, found: scores + np.float32(weight) * found ** np.float32(power)
+def figure(question: Question, way: Way, scores: NDArray[np.float64]) -> str:
+    """Recall, mean average precision, or how many of the visually best photos stay; in percent."""
+    ranks, precisions, kept = [], [], []
+    for query, row in zip(question.queries, scores, strict=True):
+        total = way(question, query, row)
+        if len(query.own) == 1:
+            ranks.append(np.count_nonzero(total >= total[query.own[0]]))
+        elif query.own:
+            hit = np.isin(np.argsort(-total, kind="stable"), query.own)
+            precisions.append(float((np.cumsum(hit) / np.arange(1, len(hit) + 1))[hit].mean()))
+        else:
+            tops = [set(np.argsort(-all_, kind="stable")[:N_EVERYDAY].tolist()) for all_ in (row, total)]
+            kept.append(len(tops[0] & tops[1]) / N_EVERYDAY)
+    if precisions or kept:
+        return f"{100 * np.mean(precisions or kept):.1f}"
+    return " ".join(f"{recall_at(np.array(ranks), k):.1f}" for k in (1, 5, 10))
 
 
-def fusions() -> dict[str, Fusion]:
-    ways: dict[str, Fusion] = {"visual": lambda scores, found: scores, "words, then score": sums(1e4, 1)}
-    for k, weight in ((60, 1.0), (60, 0.25), (10, 0.25)):
-        ways[f"reciprocal ranks, k {k}, weight {weight}"] = reciprocal_ranks(k, weight)
-    for power in (1, 2, 3):
-        for weight in (0.1, 0.2, 0.3, 0.4):
-            chosen = " (chosen)" if (weight, power) == (WEIGHT, POWER) else ""
-            ways[f"score + {weight} share^{power}{chosen}"] = sums(weight, power)
-    return ways
-
-
-def quality(library: Path, split: str, n: int) -> None:
-    photos = read_photos(library, split, n)
-    cases = (
-        by_captions(photos),
-        by_names(photos, wrong=False),
-        by_names(photos, wrong=True),
-        by_albums(photos),
-    )
-    print(f"R@1 and R@10 over {len(photos.vectors):,} photos of {split}\n")
-    print("| fusion | captions | names | wrong | albums |\n|---|---|---|---|---|")
-    for name, fuse in fusions().items():
-        cells = []
-        for case in cases:
-            fused = fuse(case.scores, case.shares)
-            best = fused[np.arange(len(fused)), case.own]
-            ranks = np.count_nonzero(fused >= best[:, None], axis=1)
-            cells.append(f"{recall_at(ranks, 1):.1f} {recall_at(ranks, 10):.1f}")
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+def quality(shared: Path, sources: Sequence[str]) -> None:
+    photos = read_photos(shared, sources)
+    encoder = Encoder.load("default")
+    images = encoder.encode_images([photo.path for photo in photos])
+    print(f"{len(photos):,} photos of {', '.join(sources)}; R@1, R@5, R@10 in percent\n")
+    print(f"| tree and queries | queries | {' | '.join(WAYS)} |\n|---|---|{'---|' * len(WAYS)}")
+    asked = {heading: question for heading, question in questions(photos).items() if question.queries}
+    texts = sorted({query.text for question in asked.values() for query in question.queries})
+    vectors = dict(zip(texts, encoder.encode_texts(texts, ENGLISH), strict=True))
+    for heading, question in asked.items():
+        queries = np.stack([vectors[query.text] for query in question.queries])
+        scores = (queries @ images.T).astype(np.float64)
+        cells = [figure(question, way, scores) for way in WAYS.values()]
+        print(f"| {heading} | {len(question.queries):,} | {' | '.join(cells)} |", flush=True)
 
 
 # --- cost -------------------------------------------------------------------------------------------
@@ -281,14 +352,14 @@ def _milliseconds(engine: SearchEngine, query: str, ranking: Ranking) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("quality", "cost"))
-    parser.add_argument("library", type=Path)
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--photos", type=int, help="how many [default: 1000 for quality, 100000 for cost]")
+    parser.add_argument("folder", type=Path, help="SHARED or LIBRARY")
+    parser.add_argument("--sources", default="flickr8k,coco", help="of quality")
+    parser.add_argument("--photos", type=int, default=100_000, help="of cost")
     arguments = parser.parse_args()
     if arguments.what == "quality":
-        quality(arguments.library, arguments.split, arguments.photos or 1000)
+        quality(arguments.folder, arguments.sources.split(","))
     else:
-        cost(arguments.library, arguments.photos or 100_000)
+        cost(arguments.folder, arguments.photos)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from twobranch.retrieval.confidence import SAMPLE, Calibration, SearchedGallery
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
-from twobranch.retrieval.fusion import FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
+from twobranch.retrieval.fusion import FusedRanking, Ranking, SearchedPhotos, fused
 from twobranch.retrieval.hits import Hit
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
@@ -356,7 +356,7 @@ class SearchEngine:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
-                ranked = fused(query.sentence, searched, wanted, ranking)
+                ranked = fused(query.sentence, searched, wanted, ranking, query.language)
             selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
@@ -393,9 +393,7 @@ class SearchEngine:
         ids = [int(ranked.ids[group.kept]) for group in selected.groups]
         scores = [float(ranked.scores[group.kept]) for group in selected.groups]
         worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
-        fields = matched_fields(
-            self.catalog, judge.query.sentence or "", [id_ for id_ in worded if id_ is not None]
-        )
+        fields = self.catalog.fields_with_words(ranked.forms, [id_ for id_ in worded if id_ is not None])
         verdict = judge.verdict(vector, scores, [ranked.words.get(id_, 0.0) for id_ in ids])
         hits = []
         for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):

@@ -1,15 +1,21 @@
 """Ranking by score and words together.
 
-Photos are ordered by score + words, where words = WEIGHT * (share of names³ + share of captions³), with the
-shares of ``retrieval.text_match``. The shares are cubed because one common word of six is likely chance,
-while six of six are not. On Flickr8k this is far better than reciprocal rank fusion (Cormack, Clarke,
-Buettcher, SIGIR 2009), which only uses that a photo has some of the words, and so ranks hundreds of photos
-above the right one (``benchmarks/words.md``). If no word of the query is found, the visual ranking stays.
+Photos are ordered by score + words, where words = WEIGHT * (share of names³ * agreement + share of
+captions³), with the shares of ``retrieval.text_match``. The shares are cubed because one common word of six
+is likely chance, while six of six are not. On Flickr8k this is far better than reciprocal rank fusion
+(Cormack, Clarke, Buettcher, SIGIR 2009), which only uses that a photo has some of the words, and so ranks
+hundreds of photos above the right one (``benchmarks/words.md``). If no word of the query is found, the visual
+ranking stays.
+
+Names often have a word of the query by chance: the photos of ``101APPLE`` show no apples. So where a single
+everyday word matches (``embedding.everyday``), the pixels decide whether it counts: the *agreement* of such a
+photo is below 1. It rises with how many of the visually best photos have the word, compared with chance, and
+with the photo's own place among these. The place does not matter if most photos with the word are there: then
+the name says what they show. Names, years and two or more words count in full (agreement 1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,14 +24,16 @@ from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.vectors.index import Index
-from twobranch.retrieval.text_match import WordMatches, content_words, match_words
+from twobranch.retrieval.text_match import WordMatches, match_words
 
 Ranking = Literal["fused", "visual", "words"]
 
 WEIGHT = 0.3  # in units of the score
 POWER = 3
-SURE = WEIGHT / 2  # about four of five words: such a photo counts as a match, whatever it shows
+SURE = WEIGHT / 2  # about four of five words: such a photo counts as a match, whatever its score
 _DEPTH = 300  # hits taken from the visual ranking; photos below it are found by their words alone
+_BEST = 4  # the visually best photos are one in so many, but at most _DEPTH
+_FULL_LIFT = 3.0  # a word counts in full if so many times as many of the best photos have it as by chance
 _BLOCK = 4096  # vectors compared with the query at once: 8 MB with 512 dimensions
 
 _Rows = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]  # scores, vector ids, bonuses
@@ -41,6 +49,7 @@ class FusedRanking:
     scores: NDArray[np.float32]  # (k,)
     ids: NDArray[np.int64]  # (k,) of vectors
     words: dict[int, float] = field(default_factory=dict)  # vector id -> bonus, where that is above 0
+    forms: tuple[str, ...] = ()  # the words of the sentence, with their other forms
 
 
 @dataclass(frozen=True)
@@ -82,50 +91,89 @@ class SearchedPhotos:
         return np.concatenate(scores), there, added[np.searchsorted(ids, there)]
 
 
-def fused(text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused") -> FusedRanking:
+def fused(
+    text: str, photos: SearchedPhotos, top: int, ranking: Ranking = "fused", language: str | None = None
+) -> FusedRanking:
     """Rank the ``top`` photos for a sentence, best first.
 
     "visual" does not use words. "words" lists only photos that have words of the sentence, ordered by their
-    bonus, then by score. A photo that belongs among the ``top`` is found however low its visual rank is, as
-    long as the index returns the visually best photos. Raises ``LibraryError``.
+    bonus, then by score; pixels do not change this bonus. A photo that belongs among the ``top`` is found
+    however low its visual rank is, as long as the index returns the visually best photos. Raises
+    ``LibraryError``.
     """
-    reader = photos.reader
     if ranking == "visual":
         return FusedRanking(*photos.best(top))
-    matches = match_words(reader, text, len(photos.index))
+    matches = match_words(photos.reader, text, len(photos.index), language)
     if not len(matches) and ranking == "fused":
         return FusedRanking(*photos.best(top))
     find = _by_words if ranking == "words" else _by_both
-    scores, ids, added = find(matches, bonus(matches), photos, top)
-    return FusedRanking(
-        scores, ids, dict(zip(ids[added > 0].tolist(), added[added > 0].tolist(), strict=True))
-    )
+    scores, ids, added = find(matches, photos, top)
+    bonuses = dict(zip(ids[added > 0].tolist(), added[added > 0].tolist(), strict=True))
+    return FusedRanking(scores, ids, bonuses, matches.forms)
 
 
-def matched_fields(reader: CatalogReader, text: str, images: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Map photo ids to the fields that have words of the sentence.
-
-    Photos without such a field are left out. Raises ``LibraryError``.
-    """
-    return reader.fields_with_words(content_words(text), images)
-
-
-def bonus(matches: WordMatches) -> NDArray[np.float64]:
+def bonus(matches: WordMatches, agreement: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
     """Return the (n,) bonuses that words add to scores."""
-    return WEIGHT * (matches.names**POWER + matches.captions**POWER)
+    return WEIGHT * (matches.names**POWER * agreement + matches.captions**POWER)
 
 
-def _by_both(matches: WordMatches, bonuses: NDArray[np.float64], photos: SearchedPhotos, top: int) -> _Rows:
+def n_best(n_searched: int) -> int:
+    """Return the number of visually best photos, at least 1."""
+    return max(1, min(_DEPTH, n_searched // _BEST))
+
+
+def agreement(
+    matches: WordMatches, best: NDArray[np.int64], scores: NDArray[np.floating], n_photos: int
+) -> NDArray[np.float64]:
+    """Return the (n,) agreements of pixels with words, from 0 to 1.
+
+    ``best`` are the (B,) ids of the visually best photos, best first, ``scores`` their (B,) scores.
+    ``n_photos`` is the number of photos in the library. The agreement is 1 where more than a single everyday
+    word matches.
+    """
+    unsure = matches.lone >= 0
+    agreements = np.where(unsure, 0.0, 1.0)
+    if not unsure.any() or not len(best):
+        return agreements
+    span = scores[0] - scores[-1]
+    looks = (scores - scores[-1]) / span if span > 0 else np.ones(len(best))
+    at = np.minimum(np.searchsorted(matches.image_ids, best), len(matches) - 1)
+    found = matches.image_ids[at] == best
+    for place, photos in matches.everyday.items():
+        n_found = int(np.isin(best, photos).sum())
+        lift = (n_found + 1) / (len(best) * len(photos) / n_photos + 1)
+        factor = np.clip((lift - 1) / (_FULL_LIFT - 1), 0, 1)
+        if 2 * n_found > len(photos) + 2:  # most of them, and not one or two by chance
+            agreements[matches.lone == place] = factor
+        else:
+            its = found & (matches.lone[at] == place)
+            agreements[at[its]] = factor * looks[its]
+    return agreements
+
+
+def bonus_with_scores(matches: WordMatches, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the (n,) bonuses, given the scores of all photos.
+
+    ``scores`` are (I,), and the ids of the photos are their places in it.
+    """
+    best = np.argsort(-scores, kind="stable")[: n_best(len(scores))]
+    return bonus(matches, agreement(matches, best, scores[best], len(scores)))
+
+
+def _by_both(matches: WordMatches, photos: SearchedPhotos, top: int) -> _Rows:
     scores, ids = photos.best(max(top, _DEPTH))
     images = photos.reader.images_of_vectors(ids.tolist())
     seen = np.array([images.get(id_, 0) for id_ in ids.tolist()], dtype=np.int64)
+    n_photos = len(photos.index)
+    best = n_best(n_photos if photos.among is None else len(photos.among))
+    bonuses = bonus(matches, agreement(matches, seen[:best], scores[:best], n_photos))
     at = np.minimum(np.searchsorted(matches.image_ids, seen), len(matches) - 1)
     worded = matches.image_ids[at] == seen
     added = np.where(worded, bonuses[at], 0.0)
     # A photo outside the visual ranking scores at most as much as the last one in it. With a smaller bonus
     # than `needed` it stays below the `top` photos known so far.
-    best = np.sort(scores + added)[::-1]
-    needed = best[top - 1] - scores[-1] if len(best) >= top else -np.inf
+    keys = np.sort(scores + added)[::-1]
+    needed = keys[top - 1] - scores[-1] if len(keys) >= top else -np.inf
     unseen = bonuses >= needed
     unseen[at[worded]] = False
     more = photos.with_scores(matches.image_ids[unseen], bonuses[unseen])
@@ -137,7 +185,8 @@ def _by_both(matches: WordMatches, bonuses: NDArray[np.float64], photos: Searche
     return _first(rows, rows[0] + rows[2], top)
 
 
-def _by_words(matches: WordMatches, bonuses: NDArray[np.float64], photos: SearchedPhotos, top: int) -> _Rows:
+def _by_words(matches: WordMatches, photos: SearchedPhotos, top: int) -> _Rows:
+    bonuses = bonus(matches)
     kept = np.ones(len(bonuses), bool)
     if photos.among is None and len(bonuses) > top:  # keeps more than `top` if the last ones are equal
         kept = bonuses >= np.partition(bonuses, -top)[-top]

@@ -45,6 +45,7 @@ HEAVY = {
     # Only the catalogue speaks SQL. Repairs work on SQLite itself; training has caches of its own.
     "sqlalchemy": ("indexer.catalog",),
     "sqlite3": ("indexer.catalog", *REPAIRS, *CACHES),
+    "Stemmer": ("retrieval.word_forms",),
     "typer": ("commands",),
     "fastapi": ("server",),
     "uvicorn": ("server",),

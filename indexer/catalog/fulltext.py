@@ -22,6 +22,9 @@ from twobranch.indexer.catalog.tokens import name_words
 FIELDS = ("name", "folder", "keywords", "captions")
 TOKENIZER = "unicode61 remove_diacritics 2"
 _TABLE = f"CREATE VIRTUAL TABLE words USING fts5({', '.join(FIELDS)}, tokenize = '{TOKENIZER}')"
+# FTS5's own list of the table's words; the words in it that begin with some letters.
+WORD_LIST = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_list USING fts5vocab(main, words, row)"
+WORDS_BEGINNING = "SELECT term FROM temp.word_list WHERE term >= ?1 AND term < ?1 || char(0x10FFFF)"
 _SHADOWS = ("words_config", "words_content", "words_data", "words_docsize", "words_idx")  # FTS5's own
 _BLOCK = 1000  # photos in memory at a time
 
@@ -123,6 +126,14 @@ class TextTable:
             "SELECT rowid FROM words WHERE words MATCH ?", [match(word, ["text"])]
         )
         return np.fromiter((row for (row,) in rows), dtype=np.int64)
+
+    def words_beginning(self, letters: str) -> list[str]:
+        """Return the words that begin with some letters.
+
+        Both are in lower case and without accents.
+        """
+        self._connection.execute(WORD_LIST)
+        return [word for (word,) in self._connection.execute(WORDS_BEGINNING, [letters])]
 
 
 def _photos_differ(connection: sqlite3.Connection) -> bool:

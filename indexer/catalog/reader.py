@@ -22,7 +22,7 @@ from twobranch.common.errors import LibraryError
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect, library_error, open_database
 from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters
-from twobranch.indexer.catalog.fulltext import FIELDS, match
+from twobranch.indexer.catalog.fulltext import FIELDS, WORD_LIST, WORDS_BEGINNING, match
 from twobranch.indexer.catalog.vector_states import current_state, was_state
 
 Gallery = Literal["images", "captions"]
@@ -272,6 +272,16 @@ class CatalogReader:
         statement = "SELECT GROUP_CONCAT(rowid) FROM words WHERE words MATCH ?"
         ((ids,),) = self._words(statement, match(word, fields))
         return np.fromstring(ids or "", dtype=np.int64, sep=",")
+
+    def words_beginning(self, letters: str) -> list[str]:
+        """Return the words of all photos that begin with some letters.
+
+        Both are in lower case and without accents. Raises ``LibraryError``.
+        """
+        # A view of the table's own list of words, in this connection alone: nothing is written.
+        with self._reading():
+            self._connection.execute(WORD_LIST)
+        return [word for (word,) in self._words(WORDS_BEGINNING, letters)]
 
     def fields_with_words(self, words: Sequence[str], image_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Return photo id -> the fields with one of the words.

@@ -8,7 +8,7 @@ out. So a caption never finds itself, and a photo with one caption is found by i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import UserError
 from twobranch.common.progress import SILENT, Progress
+from twobranch.embedding.language import ENGLISH, language_of
 from twobranch.indexer.catalog.fulltext import TextTable, photo_texts
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tables import Catalog, active_model, sqlite_connection
@@ -26,8 +27,9 @@ from twobranch.indexer.vectors.index import open_index
 from twobranch.retrieval.evaluation.evaluate import Pairs, indexed_pairs
 from twobranch.retrieval.evaluation.metrics import recall_at
 from twobranch.retrieval.evaluation.near_texts import near_texts
-from twobranch.retrieval.fusion import bonus
-from twobranch.retrieval.text_match import NAMES, WordMatches, combined, content_words, shares
+from twobranch.retrieval.fusion import bonus_with_scores
+from twobranch.retrieval.text_match import NAMES, combined, content_words, everyday_rows, shares
+from twobranch.retrieval.word_forms import word_forms
 
 _NONE = np.empty(0, np.int64)
 _QUERIES = 256  # queries whose scores with all photos are in memory at once
@@ -86,12 +88,11 @@ def compare(
     texts: Sequence[str],
     names: dict[int, str],
     progress: Progress = SILENT,
-    added: Callable[[WordMatches], NDArray[np.float64]] = bonus,
 ) -> FusedComparison:
     """Rank each caption's photo, without and with words.
 
     ``queries`` are the (C, D) captions with their ``texts``, ``images`` the (I, D) photos; ``names`` maps an
-    item to the names of its photo. ``added`` computes the bonuses that words add to scores.
+    item to the names of its photo.
     """
     rows = np.searchsorted(pairs.image_items, pairs.caption_items)  # (C,) of each caption's photo
     n = len(images)
@@ -106,12 +107,12 @@ def compare(
         own = rows[block]
         ranks[0, block] = _ranks(scores, own)
         for row, (caption, without) in enumerate(zip(texts[block], near[block], strict=True)):
-            words = content_words(caption)
-            matches = combined(
-                shares([by_name.photos(word) for word in words], n),
-                shares([by_caption.photos(word, without) for word in words], n),
-            )
-            scores[row, matches.image_ids] += added(matches)
+            words, language = content_words(caption), language_of(caption)
+            named = [by_name.photos(word, language=language) for word in words]
+            captioned = [by_caption.photos(word, without, language=language) for word in words]
+            everyday = everyday_rows(words, named, language)
+            matches = combined(shares(named, n, everyday=everyday), shares(captioned, n), everyday)
+            scores[row, matches.image_ids] += bonus_with_scores(matches, scores[row])
         ranks[1, block] = _ranks(scores, own)
         progress.advance(len(own))
     progress.finish()
@@ -126,18 +127,24 @@ class WordTable:
 
     def __init__(self, texts: Sequence[str], photos: NDArray[np.int64]) -> None:
         self._photos = photos  # (T,) the photo of each text
-        self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._known: dict[
+            tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+        ] = {}
         self._texts = TextTable(texts)
 
-    def photos(self, word: str, without: NDArray[np.int64] = _NONE) -> NDArray[np.int64]:
-        """Return the (n,) photos that have the word, ascending.
+    def photos(
+        self, word: str, without: NDArray[np.int64] = _NONE, *, language: str = ENGLISH
+    ) -> NDArray[np.int64]:
+        """Return the (n,) photos that have the word in any form, ascending.
 
         The texts ``without``, (m,) rows ascending, are left out: a photo stays if another text has the word.
         """
-        if word not in self._known:
-            texts = self._texts.rows_with(word)
-            self._known[word] = (texts, *np.unique(self._photos[texts], return_counts=True))
-        texts, photos, counts = self._known[word]
+        key = word, language
+        if key not in self._known:
+            forms = word_forms(word, language, self._texts.words_beginning)
+            texts = np.unique(np.concatenate([self._texts.rows_with(form) for form in forms]))
+            self._known[key] = (texts, *np.unique(self._photos[texts], return_counts=True))
+        texts, photos, counts = self._known[key]
         if not len(without):
             return photos
         hidden = np.intersect1d(without, texts, assume_unique=True)

@@ -17,6 +17,8 @@ from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery
 _MOST = 50_000  # hits, of half a kilobyte each
 _MOST_NUMBERS = 4_000_000  # ids in the cached lists of photos with a word: 32 MB
 
+_MOST_BEGINNINGS = 1000  # lists of words with the same first letters, mostly of a few words
+
 _Word = tuple[str, tuple[str, ...]]  # a word and the fields it is searched in
 
 
@@ -34,6 +36,7 @@ class CachingReader(CatalogReader):
         self._has_words: bool | None = None
         self._counts: dict[_Word, int] = {}
         self._images: dict[_Word, NDArray[np.int64]] = {}
+        self._beginning: dict[str, list[str]] = {}
         self._n_numbers = 0
 
     def clear_if_changed(self) -> None:
@@ -82,3 +85,10 @@ class CachingReader(CatalogReader):
             self._images[key] = images
             self._n_numbers += len(images)
         return self._images[key]
+
+    def words_beginning(self, letters: str) -> list[str]:
+        if letters not in self._beginning:
+            if len(self._beginning) >= _MOST_BEGINNINGS:
+                self._beginning.clear()
+            self._beginning[letters] = super().words_beginning(letters)
+        return self._beginning[letters]

@@ -13,7 +13,7 @@ from tests.indexing import write_captions
 from twobranch.indexer.catalog.fulltext import match
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.text_match import WordMatches, combined, content_words, match_words, shares
+from twobranch.retrieval.text_match import Shares, WordMatches, combined, content_words, match_words, shares
 
 
 @pytest.fixture
@@ -101,13 +101,76 @@ def test_shares_by_hand() -> None:
     # Of ten photos, 1 and 3 have one word (weight ln(1 + 8.5 / 2.5) = 1.482), 3 another (ln(1 + 9.5 / 1.5) =
     # 1.992); a third occurs nowhere, a fourth everywhere.
     rows = [np.array([1, 3]), np.array([3]), np.array([], dtype=np.int64), np.arange(10)]
-    ids, found = shares(rows, 10)
-    assert ids.tolist() == [1, 3]
-    assert found == pytest.approx([1.482 / (1.482 + 1.992), 1], abs=1e-3)
+    found = shares(rows, 10)
+    assert found.image_ids.tolist() == [1, 3]
+    assert found.shares == pytest.approx([1.482 / (1.482 + 1.992), 1], abs=1e-3)
+    assert found.lone.tolist() == [0, -1]  # photo 1 has the first word alone
+    halved = shares(rows, 10, everyday=[0]).shares  # the first is an everyday word
+    assert halved == pytest.approx([0.741 / (0.741 + 1.992), 1], abs=1e-3)
+
+
+def test_one_word_of_a_long_sentence_is_a_small_share() -> None:
+    nowhere = np.array([], dtype=np.int64)
+    # One of three words is a third of the sentence, and enough; one of twelve is a quarter of a third.
+    assert shares([np.array([1]), *[nowhere] * 2], 10).shares.tolist() == [1]
+    assert shares([np.array([1]), *[nowhere] * 11], 10).shares.tolist() == [0.25]
+    # Words that are known but too common to be read are known all the same: three of twelve.
+    assert shares([np.array([1]), *[nowhere] * 9], 10, n_ignored=2).shares.tolist() == [0.75]
 
 
 def test_both_sides_together() -> None:
-    found = combined((np.array([2, 5]), np.array([0.5, 1.0])), (np.array([1, 5]), np.array([0.2, 0.3])))
+    names = Shares(np.array([2, 5]), np.array([0.5, 1.0]), np.array([0, 1]))
+    captions = Shares(np.array([1, 5]), np.array([0.2, 0.3]), np.array([0, 0]))
+    found = combined(names, captions, {1: np.array([5])})
     assert found.image_ids.tolist() == [1, 2, 5]
     assert found.names.tolist() == [0, 0.5, 1]
     assert found.captions.tolist() == [0.2, 0, 0.3]
+    assert found.lone.tolist() == [-1, -1, 1]  # word 0 is no everyday word
+
+
+def test_single_letters_say_nothing() -> None:
+    assert content_words("child on a man's shoulders") == ["child", "man", "shoulders"]
+    assert content_words("It\u2019s 5 o'clock, 山") == ["5", "clock", "山"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "query"),
+    [
+        ("receipts", "receipt"),
+        ("Receipt", "receipts"),
+        ("Rechnungen", "rechnung"),
+        ("Café Paris", "cafe"),
+        ("Sao Paulo", "são paulo"),
+        ("Fêtes", "fete"),
+    ],
+)
+def test_other_forms_and_accents_are_found(
+    library: Path, tmp_path: Path, encoder: FakeEncoder, folder: str, query: str
+) -> None:
+    write_photos(tmp_path / "photos", {f"{folder}/a.png": "red", "b.png": "red", "c.png": "red"})
+    update_library(library, [tmp_path / "photos"], encoder)
+    with closing(CatalogReader.open(library)) as reader:
+        ids = reader.images_with_word(folder.split()[0].lower(), ["folder"])
+        found = match_words(reader, query, 3)
+    assert found.image_ids.tolist() == ids.tolist()
+    assert found.names.tolist() == [1]
+
+
+def test_everyday_words_and_short_numbers_are_told_from_names(
+    library: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    names = ("101APPLE", "day 2", "Norway", "2021", "Kids birthday")
+    write_photos(tmp_path / "photos", {f"{name}/photo.png": "red" for name in names})
+    update_library(library, [tmp_path / "photos"], encoder)
+    with closing(CatalogReader.open(library)) as reader:
+        ids = {name: reader.images_with_word(name.split()[-1].lower(), ["folder"])[0] for name in names[1:]}
+        ids["101APPLE"] = reader.images_with_word("apple", ["folder"])[0]
+        by_query = {
+            text: match_words(reader, text, 5) for text in ("an apple", "2 dogs", "norway", "2021", "kid")
+        }
+        album = match_words(reader, "kids birthday", 5)
+    lone = {text: found.lone.tolist() for text, found in by_query.items()}
+    assert lone == {"an apple": [0], "2 dogs": [0], "norway": [-1], "2021": [-1], "kid": [0]}
+    assert by_query["2 dogs"].everyday[0].tolist() == [ids["day 2"]]
+    # Two words of a name are no chance.
+    assert (album.image_ids.tolist(), album.lone.tolist()) == ([ids["Kids birthday"]], [-1])

@@ -37,6 +37,7 @@ def look_up(reader: CatalogReader) -> list[object]:
     for word in ("red", "blue", "nothing"):
         for fields in (FIELDS, ("captions",)):
             answers += [reader.count_word(word, fields), reader.images_with_word(word, fields).tolist()]
+        answers.append(reader.words_beginning(word[:3]))
     return answers
 
 
@@ -46,6 +47,7 @@ def test_answers_are_those_of_the_catalogue(
 ) -> None:
     monkeypatch.setattr(remembering, "_MOST", room)
     monkeypatch.setattr(remembering, "_MOST_NUMBERS", room)
+    monkeypatch.setattr(remembering, "_MOST_BEGINNINGS", room)
     plain, remembered = readers
     assert look_up(remembered) == look_up(plain)
     assert look_up(remembered) == look_up(plain)

@@ -1,0 +1,56 @@
+"""Other forms of a word, such as "receipts" for "receipt".
+
+Two words are forms of each other if the Snowball stemmer of the query's language (https://snowballstem.org)
+reduces them to the same stem. The candidates are the words that a library has, so its full-text table needs
+no stems. There are stemmers for the ten languages of ``embedding.language``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+
+# The names of the stemmers.
+STEMMERS = {
+    "en": "english",
+    "de": "german",
+    "fr": "french",
+    "es": "spanish",
+    "cs": "czech",
+    "it": "italian",
+    "nl": "dutch",
+    "pt": "portuguese",
+    "pl": "polish",
+    "sv": "swedish",
+}
+_SHORTEST = 3  # letters that all forms of a word begin with; with fewer, stems are of unrelated words
+
+
+def word_forms(word: str, language: str, written: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
+    """Return the word, and its other forms that a library has.
+
+    ``written`` returns the words of the library that begin with some letters, in lower case and without
+    accents. A word with a digit, or of another language than those in ``STEMMERS``, has no other forms.
+    """
+    if language not in STEMMERS or not word.isalpha():
+        return (word,)
+    from Stemmer import Stemmer  # takes 1 ms
+
+    stemmer = Stemmer(STEMMERS[language])
+    plain = _without_accents(word)
+    stem = stemmer.stemWord(plain)
+    n_common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(plain, stem, strict=False)))
+    if n_common < _SHORTEST:
+        return (word,)
+    # The last letter of a stem may be in none of the forms: "parti" is that of "party".
+    candidates = written(stem[: max(_SHORTEST, min(n_common, len(stem) - 1))])
+    stems = stemmer.stemWords(candidates)
+    forms = (form for form, of in zip(candidates, stems, strict=True) if of == stem and form != plain)
+    return (word, *forms)
+
+
+def _without_accents(word: str) -> str:
+    """Return the word as the full-text table keeps it."""
+    parts = unicodedata.normalize("NFD", word)
+    return "".join(part for part in parts if not unicodedata.combining(part))
