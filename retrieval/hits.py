@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from twobranch.indexer.catalog.filters import DateFrom
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -24,7 +26,8 @@ class Hit:
     id: int = 0  # of its vector
     words: float | None = None  # what matching words in names and captions add to the score
     matched: tuple[str, ...] = ()  # fields (names, captions, ...) that have words of the query
-    date: datetime | None = None  # when the photo was taken, by the camera's clock
+    date: datetime | None = None  # by the camera's clock; without that, of the photo's file
+    date_from: DateFrom | None = None
     alike: tuple[Path, ...] = ()  # paths of the near-duplicates collapsed into this hit
     photo: int | None = None  # the id of the photo
     width: int | None = None  # of the upright photo, in pixels
@@ -39,6 +42,7 @@ class Hit:
             "score": None if self.score is None else round(self.score, 6),
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "date": None if self.date is None else self.date.isoformat(),
+            "date_from": self.date_from,
             "path": path,
             "caption": self.caption,
             "alike": [str(path) for path in self.alike],

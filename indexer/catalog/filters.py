@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from twobranch.indexer.disk.names import folded
 
 Shape = Literal["portrait", "landscape", "square"]
+DateFrom = Literal["photo", "file"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
 _ALSO: dict[str, tuple[str, ...]] = {
@@ -35,6 +36,11 @@ SHAPE = (
 
 
 @dataclass(frozen=True)
+def photo_date(taken_at: datetime | None, mtime_ns: int) -> datetime:
+    """Return the date of a photo, as ``DATE`` does in SQL."""
+    return taken_at or datetime.fromtimestamp(mtime_ns // 1_000_000_000)
+
+
 class Place:
     """A point on earth in degrees, and how far around it."""
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from twobranch.common.errors import LibraryError
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect, library_error, open_database
-from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters
+from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, DateFrom, Filters
 from twobranch.indexer.catalog.fulltext import FIELDS, match
 from twobranch.indexer.catalog.vector_states import current_state, was_state
 
@@ -34,7 +34,10 @@ _WITH_PHOTO: dict[Gallery, str] = {
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
 }
 # The columns of ``Found``.
-_PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
+_PHOTO_FACTS = (
+    f"{DATE}, CASE WHEN i.taken_at IS NULL THEN 'file' ELSE 'photo' END, i.id, i.width, i.height, "
+    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
+)
 # Up to so many photos with a word, all are read to see which of a few have it.
 _COMMON = 3000
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
@@ -69,7 +72,8 @@ class Found:
 
     path: Path | None
     caption: str | None
-    taken_at: datetime | None = None  # the photo, by the camera's clock
+    date: datetime | None = None  # of the photo; None for a caption without one
+    date_from: DateFrom | None = None
     photo: int | None = None  # its id
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
@@ -189,6 +193,15 @@ class CatalogReader:
         )
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
+    def any_matching(self, kind: Gallery, model_id: int, filters: Filters) -> bool:
+        """Return True if any photo matches.
+
+        For captions, any photo with a caption.
+        """
+        condition, values = filters.condition()
+        statement = f"SELECT 1 FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} LIMIT 1"
+        return bool(self._all(statement, [model_id, *values]))
+
     def newest(self, kind: Gallery, model_id: int, filters: Filters, n: int) -> list[int]:
         """Return the vector ids of the ``n`` newest photos that match.
 
@@ -225,9 +238,13 @@ class CatalogReader:
             )
         return {
             id_: Found(
-                None if root is None else Path(_text(root), _text(path)), text, _moment(taken_at), *facts
+                None if root is None else Path(_text(root), _text(path)),
+                text,
+                _moment(date),
+                date_from if date else None,
+                *facts,
             )
-            for id_, root, path, taken_at, *facts, text in rows
+            for id_, root, path, date, date_from, *facts, text in rows
         }
 
     def has_words(self) -> bool:
@@ -357,8 +374,8 @@ def _text(value: str | bytes) -> str:
 
 
 def _moment(value: str | None) -> datetime | None:
-    """Return a date that SQLAlchemy has stored in SQLite.
+    """Return a date of SQLite.
 
-    It looks like ``2020-02-03 04:05:06.000000``.
+    It looks like ``2020-02-03 04:05:06``, with six decimals where SQLAlchemy has stored it.
     """
     return None if value is None else datetime.fromisoformat(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from twobranch.indexer.catalog.filters import Filters, Shape
+from twobranch.indexer.catalog.filters import DateFrom, Filters, Shape
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.filter_syntax import parse_filters
@@ -118,7 +118,8 @@ class HitModel(BaseModel):
     rank: int
     score: float | None = Field(description="Inner product of two unit vectors, higher is closer.")
     confidence: float | None = Field(description="Probability that it matches.")
-    date: str | None = Field(description="By the camera's clock.")
+    date: str | None = Field(description="By the camera's clock, or else of the file.")
+    date_from: DateFrom | None = Field(description="Which of the two it is.")
     path: str | None
     caption: str | None
     alike: list[str] = Field(description="Photos that look almost the same.")
@@ -167,7 +168,8 @@ class SearchAnswer(BaseModel):
                             "rank": 1,
                             "score": 0.317,
                             "confidence": 0.61,
-                            "date": None,
+                            "date": "2023-07-04T12:00:00",
+                            "date_from": "photo",
                             "path": "/photos/coffee.png",
                             "caption": None,
                             "alike": [],
