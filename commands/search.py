@@ -23,6 +23,7 @@ from twobranch.commands.search_options import (
     MinSize,
     Minus,
     Near,
+    NoDates,
     NoFold,
     NotPathGlobs,
     PathGlobs,
@@ -72,6 +73,7 @@ def search(
     format_: Formats = None,
     sort: SortBy = Sort.relevance,
     min_confidence: MinConfidence = 0.0,
+    no_dates: NoDates = False,
     exact: Exact = False,
     no_fold: NoFold = False,
     visual_only: VisualOnly = False,
@@ -96,6 +98,7 @@ def search(
     Examples:
       twobranch search "red car on a street"
       twobranch search ./pool.jpg + "2:golden retriever" - fruit
+      twobranch search "beach summer 2019"
       twobranch search beach --after 2023-06 --before 2023-09 --camera Pixel
       twobranch search --near 48.85,2.35 --within 20km --portrait
       twobranch search "a dog" --path 'holiday/**' --sort date
@@ -136,6 +139,7 @@ def search(
         collapse=not no_fold,
         ranking=_ranking(visual_only, words_only),
         language=language,
+        dates=not no_dates,
     )
     if not (request.is_typed or request.feedback or request.filters):
         raise typer.BadParameter("describe a photo, name one, or give a filter", param_hint="QUERY…")
@@ -158,6 +162,10 @@ def _ranking(visual_only: bool, words_only: bool) -> Ranking:
 
 def _print_remarks(answer: Answer) -> None:
     """Print remarks on the query and on empty results to stderr."""
+    if answer.dates is not None and answer.dates.used:
+        print(f"dates: {answer.dates}; --no-dates searches for the words", file=sys.stderr)
+    elif answer.dates is not None:
+        print(f"no photo is of these dates ({answer.dates}); searching for the words", file=sys.stderr)
     for word in answer.unknown_words:
         print(f"warning: the model does not know {word!r}", file=sys.stderr)
     for correction in answer.corrections:

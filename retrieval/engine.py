@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +26,7 @@ from twobranch.retrieval.answer import Answer
 from twobranch.retrieval.collapse import Group, Selection, select
 from twobranch.retrieval.confidence import Calibration
 from twobranch.retrieval.correction import correct_query
+from twobranch.retrieval.date_filter import DateWords, date_words, with_dates
 from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
 from twobranch.retrieval.fusion import SURE, FusedRanking, Ranking, SearchedPhotos, fused, matched_fields
@@ -183,7 +185,7 @@ class SearchEngine:
         Raises as ``search`` does, and ``UserError`` for invalid words or feedback, or a missing last search.
         """
         query, gallery = resolve(request, self.library, self.catalog, self.model)
-        query = self.with_language(query)
+        query, dates = self.read_dates(self.with_language(query), gallery, request)
         unknown = self.unknown_words(query)
         fixed = correct_query(query, None if request.ranking == "visual" else self.written_words)
         if request.correct:
@@ -214,8 +216,25 @@ class SearchEngine:
             corrected=request.correct,
             unknown_words=tuple(unknown),
             filters_exclude_all=excluded,
+            dates=dates,
             took_ms=took_ms,
         )
+
+    def read_dates(
+        self, query: Query, gallery: Gallery, request: SearchRequest
+    ) -> tuple[Query, DateWords | None]:
+        """Return the query with its dates as a filter.
+
+        Its words for them come second. Searches for captions, and for words alone, keep their words. Raises
+        ``LibraryError``.
+        """
+        if not request.dates:
+            return replace(query, filters=replace(query.filters, dates=None)), None
+        if self.model is None or gallery != "images" or request.ranking == "words":
+            return query, None
+        texts = request.ranking == "fused" and self.catalog.has_words()
+        dated = with_dates(query, date.today(), texts=texts)
+        return date_words(query, dated, gallery, self.catalog, self.model.id)
 
     def judge(self, query: Query, gallery: Gallery = "images") -> Judge:
         """Return the judge of a query's hits.

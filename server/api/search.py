@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -85,6 +86,7 @@ class SearchParameters(FilterParameters):
     ranking: Ranking = Field("fused", description="By words and pixels, or by one of them alone.")
     fold: bool = Field(True, description="Photos that look almost the same as one hit.")
     correct: bool = Field(True, description="Put right what is certainly mistyped.")
+    dates: bool = Field(True, description="Read words such as `june 2020` as a filter.")
     language: str | None = Field(
         None, max_length=20, description="Of the words; told from them if not given.", examples=["de"]
     )
@@ -109,6 +111,7 @@ class SearchParameters(FilterParameters):
             ranking=self.ranking,
             correct=self.correct,
             language=self.language,
+            dates=self.dates,
         )
 
 
@@ -139,6 +142,18 @@ class Correction(BaseModel):
     used: bool = Field(description="Whether the likeliest was searched for instead.")
 
 
+class DateWords(BaseModel):
+    """Words of the query that name dates."""
+
+    words: str
+    after: str | None = Field(description="The first day.", examples=["2020-06-01"])
+    before: str | None = Field(description="The day after the last.", examples=["2020-07-01"])
+    yearly: list[str] | None = Field(
+        description="Only these days of each year, the second excluded.", examples=[["12-01", "03-01"]]
+    )
+    used: bool = Field(description="False: no photo is of these dates; the words were searched for.")
+
+
 class SearchAnswer(BaseModel):
     """The answer of ``search --json``, with the name of the picture."""
 
@@ -149,6 +164,7 @@ class SearchAnswer(BaseModel):
     n_matching: int | None = Field(description="After so many hits none is a likely match.")
     hits: list[HitModel]
     corrections: list[Correction]
+    dates: DateWords | None
     unknown_words: list[str] = Field(description="They mean nothing to the model.")
     picture: str | None = Field(description="The name of the picture that was handed in.")
     gallery: int = Field(description="How many photos or captions can be found at all.")
@@ -182,6 +198,7 @@ class SearchAnswer(BaseModel):
                         }
                     ],
                     "corrections": [],
+                    "dates": None,
                     "unknown_words": [],
                     "picture": None,
                     "gallery": 24,
@@ -209,7 +226,8 @@ async def search(
     The query is words, an uploaded picture or photos of the library. Without a query it returns the newest
     photos.
     """
-    asked, version = request.url.query, state.version()
+    # What "yesterday" means changes with the day.
+    asked, version = f"{date.today()} {request.url.query}", state.version()
     remembered = state.answers.get(asked, version)
     if remembered is not None:
         return json_bytes_reply(remembered)
