@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -171,11 +171,11 @@ class SearchEngine:
             return replace(query, language=self.encoder.language_of(" ".join(query.texts)))
         return query
 
-    def written_words(self, text: str) -> Container[str]:
-        """Return a container of the words that the library has.
+    def written_words(self, text: str) -> WrittenWords:
+        """Return the words that the library has.
 
-        Its words are those of ``text`` that occur in names, folders, keywords or captions. Each word is
-        looked up when ``in`` asks for it, which raises ``LibraryError``.
+        With ``in`` they are those of ``text`` that occur in names, folders, keywords or captions. Each word
+        is looked up when it is asked for, which raises ``LibraryError``.
         """
         return WrittenWords(self.catalog, frozenset(runs(text)))
 

@@ -8,7 +8,7 @@ the same words have equal shares; the visual score then decides between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,10 @@ class WrittenWords:
 
     def __contains__(self, word: object) -> bool:
         return word in self.words and self.reader.has_word(str(word))
+
+    def among(self, words: Sequence[str]) -> set[str]:
+        """Return those of any words that the library has."""
+        return self.reader.words_among(words)
 
 
 def content_words(text: str) -> list[str]:
