@@ -336,7 +336,7 @@ class SearchEngine:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
-                ranked = fused(query.sentence, searched, wanted, ranking)
+                ranked = fused(query.wording, searched, wanted, ranking)
             selected = select(
                 ranked.ids.tolist(), top, self.catalog, gallery, own, index.vectors if collapse else None
             )
@@ -376,7 +376,7 @@ class SearchEngine:
         scores = [float(ranked.scores[group.kept]) for group in selected.groups]
         worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
         fields = matched_fields(
-            self.catalog, judge.query.sentence or "", [id_ for id_ in worded if id_ is not None]
+            self.catalog, judge.query.wording, [id_ for id_ in worded if id_ is not None]
         )
         confidences = judge.confidences(vector, scores)
         hits = []

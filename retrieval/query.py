@@ -55,6 +55,15 @@ class Query:
         return None
 
     @property
+    def wording(self) -> str:
+        """The sentence with the words for its dates, which names and captions may have.
+
+        Empty for any other query.
+        """
+        dates = self.filters.dates
+        return " ".join((self.sentence or "", dates.words if dates and dates.texts else "")).strip()
+
+    @property
     def is_photo(self) -> bool:
         """True if the query is a single external photo."""
         match self.terms:

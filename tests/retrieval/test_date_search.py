@@ -84,6 +84,19 @@ def test_an_album_with_a_year_in_its_name_keeps_photos_of_other_dates(engine: Se
     assert names(search(engine, "juni 2020", language=None)) == ["2020-06 lake/scan.png"]
 
 
+def test_an_album_comes_before_photos_that_only_have_its_dates(
+    engine: SearchEngine, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    """Its name has the whole query, as the words for dates count in names all the same."""
+    for album, copied in (("norway 2019", datetime(2021, 5, 1)), ("norway 2021", WRITTEN)):
+        path = write_photo(tmp_path / "photos" / album / "sea.png", "blue")
+        os.utime(path, (copied.timestamp(),) * 2)
+    update_library(engine.library, [tmp_path / "photos"], encoder)  # type: ignore[arg-type]
+    engine.refresh()
+    found = names(search(engine, "blue norway 2021"))
+    assert found[:3] == ["norway 2021/boat.png", "norway 2021/sea.png", "norway 2019/sea.png"]
+
+
 def test_a_caption_that_names_the_date_lets_its_photo_pass(engine: SearchEngine) -> None:
     assert names(search(engine, "2005")) == ["summer.png"]
 
