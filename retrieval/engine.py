@@ -375,9 +375,7 @@ class SearchEngine:
         ids = [int(ranked.ids[group.kept]) for group in selected.groups]
         scores = [float(ranked.scores[group.kept]) for group in selected.groups]
         worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
-        fields = matched_fields(
-            self.catalog, judge.query.wording, [id_ for id_ in worded if id_ is not None]
-        )
+        fields = matched_fields(self.catalog, judge.query.wording, [id_ for id_ in worded if id_ is not None])
         confidences = judge.confidences(vector, scores)
         hits = []
         for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):

@@ -56,9 +56,9 @@ class Query:
 
     @property
     def wording(self) -> str:
-        """The sentence with the words for its dates, which names and captions may have.
+        """The sentence with the words for its dates.
 
-        Empty for any other query.
+        Names and captions may have these too. Empty for any other query.
         """
         dates = self.filters.dates
         return " ".join((self.sentence or "", dates.words if dates and dates.texts else "")).strip()
