@@ -130,7 +130,7 @@ class _Text:
     @cached_property
     def _empty(self) -> frozenset[str]:
         """Words that leave nothing to search for."""
-        return self.small.photos | self.small.during | self.small.around
+        return self.small.photos | self.small.during | self.small.around | self.small.one
 
     def _phrases(self) -> Iterator[_Phrase]:
         """Yield all dates, from left to right."""

@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import inf
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Protocol
@@ -134,14 +133,23 @@ def _english(word: str, language: str, library: Vocabulary | None) -> Correction
     else:
         near = {other: ranks[other] for other in one_step(word) if other in ranks}
     shares: Mapping[str, float] = {other: 1 / (of_other + _FLAT) for other, of_other in near.items()}
-    if rank is None:
-        shares = _with_library(shares, word, library, 1 / (_ONLY_THERE + _FLAT))
-    if not shares:
+    if rank is not None:
+        return Correction(word, _likeliest(_odds(word, shares)), False) if shares else None
+    raised = _with_library(shares, word, library, 1 / (_ONLY_THERE + _FLAT))
+    if not raised:
         return None
-    known, lead = _likeliest(word, shares)
-    sure = rank is None and lead > _FAR_AHEAD and len(word) > _SHORTEST and word[0] == known[0][0]
-    sure = sure and known[0] in ranks and not any(is_word(word, other) for other in LANGUAGES)
-    return Correction(word, known, sure)
+    known = _likeliest(_odds(word, raised))
+    # Neither a word's being in the library nor an easy error makes a correction certain.
+    tables = (_odds(word, raised), _odds(word, shares), shares)
+    return Correction(word, known, all(_is_certain(word, known[0], table) for table in tables))
+
+
+def _is_certain(word: str, meant: str, odds: Mapping[str, float]) -> bool:
+    """True if ``meant`` must be meant, by the odds of all words."""
+    if len(word) <= _SHORTEST or word[0] != meant[0] or any(is_word(word, other) for other in LANGUAGES):
+        return False
+    others = (share for other, share in odds.items() if other != meant)
+    return meant in odds and _FAR_AHEAD * max(others, default=0) < odds[meant]
 
 
 def _foreign(word: str, language: str, library: Vocabulary | None) -> Correction | None:
@@ -161,7 +169,7 @@ def _foreign(word: str, language: str, library: Vocabulary | None) -> Correction
     near = {other: frequency(other, language) for other in one_step(word, letters)}
     shares: Mapping[str, float] = {other: share for other, share in near.items() if share}
     shares = _with_library(shares, word, library, _RARELY)
-    return Correction(word, _likeliest(word, shares)[0], False) if shares else None
+    return Correction(word, _likeliest(_odds(word, shares)), False) if shares else None
 
 
 def _with_library(
@@ -179,15 +187,13 @@ def _with_library(
     return {**shares, **raised}
 
 
-def _likeliest(word: str, shares: Mapping[str, float]) -> tuple[tuple[str, ...], float]:
-    """Return the three likeliest words, and the lead of the first.
+def _odds(word: str, shares: Mapping[str, float]) -> dict[str, float]:
+    """Weigh words by their shares and by how easily they become ``word``."""
+    return {other: share * _ease(word, other) for other, share in shares.items()}
 
-    The lead is the factor by which any other word is less likely, however easy the errors are.
-    """
-    odds = {other: share * _ease(word, other) for other, share in shares.items()}
-    first, *rest = sorted(odds, key=lambda other: (-odds[other], other))
-    leads = (table[first] / table[other] for table in (odds, shares) for other in rest)
-    return (first, *rest[:2]), min(leads, default=inf)
+
+def _likeliest(odds: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(sorted(odds, key=lambda other: (-odds[other], other))[:3])
 
 
 def _ease(typed: str, meant: str) -> float:

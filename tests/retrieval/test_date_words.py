@@ -114,7 +114,8 @@ def test_words_in_doubt_are_left_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["photos from march", "in march", "my pictures of march 2019", "all photos 2019"]
+    "text",
+    ["photos from march", "in march", "my pictures of march 2019", "a photo from june", "all photos 2019"],
 )
 def test_words_that_only_ask_for_photos_are_not_searched_for(text: str) -> None:
     reading = read(text)
