@@ -37,7 +37,7 @@ _TOKEN = re.compile(
     r"\d{4}[-–]\d{4}|\d{4}-\d{1,2}(?:-\d{1,2})?|\d{1,2}\.\d{1,2}\.\d{4}|\d{4}/\d{2,4}|[^\W_]+"
 )
 # A word of a date stands alone: the 2019 of "IMG_2019", "$2019" and "2019.jpg" does not.
-_MAY_PRECEDE = re.compile(r"(?:^|[\s(\[\"'’,])$")
+_MAY_PRECEDE = re.compile(r"[\s(\[\"'’,]?")
 _MAY_FOLLOW = re.compile(r"$|['’]|[.,;:!?)\]\"]*(?:\s|$)")
 _OWNS = re.compile(r"['’]s\b")  # "today's newspaper" is no photo of today
 _YEARS = re.compile(r"(\d{4})[-–](\d{4})")
@@ -346,7 +346,9 @@ class _Text:
 
 
 def _token(text: str, match: re.Match[str]) -> _Token:
-    is_free = bool(_MAY_PRECEDE.search(text[: match.start()])) and bool(_MAY_FOLLOW.match(text, match.end()))
+    is_free = bool(_MAY_PRECEDE.fullmatch(text[: match.start()][-1:])) and bool(
+        _MAY_FOLLOW.match(text, match.end())
+    )
     return _Token(match[0], plain(match[0]), match.start(), match.end(), is_free)
 
 
