@@ -171,7 +171,7 @@ def test_a_model_without_calibration_searches_as_before(tmp_path: Path) -> None:
     run("index", "photos", "--model", model, cwd=tmp_path)
     answer = run_json("search", "red", cwd=tmp_path)
     assert (answer["matches_well"], answer["hits"][0]["confidence"]) == (None, None)
-    assert run("search", "red", cwd=tmp_path).stdout.split()[:3] == ["rank", "score", "path"]
+    assert run("search", "red", cwd=tmp_path).stdout.split()[:4] == ["rank", "score", "date", "path"]
     error = run("search", "red", "--min-confidence", "0.5", cwd=tmp_path, code=1).stderr
     assert "has no calibration" in error
 
