@@ -154,7 +154,7 @@ def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
 def _print_csv(hits: Sequence[Hit]) -> None:
     import csv
 
-    columns = ("rank", "score", "confidence", "date", "path", "caption")
+    columns = ("rank", "score", "confidence", "date", "path", "caption", "date_from")
     writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(hit.as_json() for hit in hits)

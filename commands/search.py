@@ -23,6 +23,7 @@ from twobranch.commands.search_options import (
     MinSize,
     Minus,
     Near,
+    NoDates,
     NoFold,
     NotPathGlobs,
     PathGlobs,
@@ -73,6 +74,7 @@ def search(
     format_: Formats = None,
     sort: SortBy = Sort.relevance,
     min_confidence: MinConfidence = 0.0,
+    no_dates: NoDates = False,
     exact: Exact = False,
     no_fold: NoFold = False,
     visual_only: VisualOnly = False,
@@ -97,6 +99,7 @@ def search(
     Examples:
       twobranch search "red car on a street"
       twobranch search ./pool.jpg + "2:golden retriever" - fruit
+      twobranch search "beach summer 2019"
       twobranch search beach --after 2023-06 --before 2023-09 --camera Pixel
       twobranch search --near 48.85,2.35 --within 20km --portrait
       twobranch search "a dog" --path 'holiday/**' --sort date
@@ -137,6 +140,7 @@ def search(
         collapse=not no_fold,
         ranking=_ranking(visual_only, words_only),
         language=language,
+        dates=not no_dates,
     )
     if not (request.is_typed or request.feedback or request.filters):
         raise typer.BadParameter("describe a photo, name one, or give a filter", param_hint="QUERY…")
@@ -177,6 +181,10 @@ def _print_remarks(answer: Answer) -> None:
     _print_named_photos(answer.query)
     if answer.not_understood is not None:
         print(answer.not_understood, file=sys.stderr)
+    if answer.dates is not None and answer.dates.used:
+        print(f"dates: {answer.dates}; --no-dates searches for the words", file=sys.stderr)
+    elif answer.dates is not None:
+        print(f"no photo is of these dates ({answer.dates}); searching for the words", file=sys.stderr)
     for word in answer.unknown_words:
         print(f"warning: the model does not know {word!r}", file=sys.stderr)
     for correction in answer.corrections:

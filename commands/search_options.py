@@ -95,6 +95,11 @@ MinConfidence = Annotated[
     typer.Option(min=0, max=1, help="Leave out hits with a lower probability of matching.", metavar="P"),
     SETTABLE,
 ]
+NoDates = Annotated[
+    bool,
+    typer.Option("--no-dates", help="Search for words such as 'june 2020' instead of filtering by them."),
+    SETTABLE,
+]
 Exact = Annotated[
     bool,
     typer.Option("--exact", help="Compare every vector, even among 200,000 photos or more."),

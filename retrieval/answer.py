@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twobranch.indexer.catalog.reader import Gallery
+    from twobranch.retrieval.date_filter import DateWords
     from twobranch.retrieval.hits import Hit
     from twobranch.retrieval.query import Query
     from twobranch.retrieval.spelling import Correction
@@ -33,6 +34,7 @@ class Answer:
     corrected: bool = True  # the certain ones were searched for
     unknown_words: tuple[str, ...] = ()  # without a meaning to the model
     filters_exclude_all: bool = False
+    dates: DateWords | None = None  # words of the query that name dates
     took_ms: float = 0.0  # of the search itself, once the query is understood
 
     @property
@@ -62,6 +64,7 @@ class Answer:
             "hits": [hit.as_json() for hit in self.hits],
             "corrections": corrections,
             "unknown_words": list(self.unknown_words),
+            "dates": None if self.dates is None else self.dates.as_json(),
             "gallery": self.n_gallery,
             "took_ms": round(self.took_ms, 1),
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +26,7 @@ from twobranch.retrieval.answer import Answer
 from twobranch.retrieval.collapse import Comparison, Group, Selection, select
 from twobranch.retrieval.confidence import SAMPLE, Calibration, SearchedGallery
 from twobranch.retrieval.correction import correct_query
+from twobranch.retrieval.date_filter import DateWords, date_words, with_dates
 from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
 from twobranch.retrieval.fusion import FusedRanking, Ranking, SearchedPhotos, fused
@@ -198,11 +200,11 @@ class SearchEngine:
             return replace(query, language=self.encoder.language_of(" ".join(query.texts)))
         return query
 
-    def written_words(self, text: str) -> Container[str]:
-        """Return a container of the words that the library has.
+    def written_words(self, text: str) -> WrittenWords:
+        """Return the words that the library has.
 
-        Its words are those of ``text`` that occur in names, folders, keywords or captions. Each word is
-        looked up when ``in`` asks for it, which raises ``LibraryError``.
+        With ``in`` they are those of ``text`` that occur in names, folders, keywords or captions. Each word
+        is looked up when it is asked for, which raises ``LibraryError``.
         """
         return WrittenWords(self.catalog, frozenset(runs(text)))
 
@@ -212,7 +214,7 @@ class SearchEngine:
         Raises as ``search`` does, and ``UserError`` for invalid words or feedback, or a missing last search.
         """
         query, gallery = resolve(request, self.library, self.catalog, self.model)
-        query = self.with_language(query)
+        query, dates = self.read_dates(self.with_language(query), gallery, request)
         unknown = self.unknown_words(query)
         fixed = correct_query(query, None if request.ranking == "visual" else self.written_words)
         if request.correct:
@@ -236,8 +238,25 @@ class SearchEngine:
             corrected=request.correct,
             unknown_words=tuple(unknown),
             filters_exclude_all=excluded,
+            dates=dates,
             took_ms=took_ms,
         )
+
+    def read_dates(
+        self, query: Query, gallery: Gallery, request: SearchRequest
+    ) -> tuple[Query, DateWords | None]:
+        """Return the query with its dates as a filter.
+
+        Its words for them come second. Searches for captions, and for words alone, keep their words. Raises
+        ``LibraryError``.
+        """
+        if not request.dates:
+            return replace(query, filters=replace(query.filters, dates=None)), None
+        if self.model is None or gallery != "images" or request.ranking == "words":
+            return query, None
+        texts = request.ranking == "fused" and self.catalog.has_words()
+        dated = with_dates(query, date.today(), texts=texts)
+        return date_words(query, dated, gallery, self.catalog, self.model.id)
 
     def scope(self, query: Query, gallery: Gallery = "images") -> Scope:
         """Return the items of the gallery that pass the query's filters."""
@@ -356,7 +375,7 @@ class SearchEngine:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
-                ranked = fused(query.sentence, searched, wanted, ranking, query.language)
+                ranked = fused(query.wording, searched, wanted, ranking, query.language)
             selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
@@ -419,7 +438,8 @@ def _hit(rank: int, score: float | None, id_: int, item: Found) -> Hit:
         item.path,
         item.caption,
         id=id_,
-        date=item.taken_at,
+        date=item.date,
+        date_from=item.date_from,
         photo=item.photo,
         width=item.width,
         height=item.height,

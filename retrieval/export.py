@@ -23,6 +23,7 @@ from twobranch.common.errors import LibraryError, UserError
 from twobranch.common.extras import install_command
 from twobranch.common.paths import expanded
 from twobranch.common.progress import SILENT, Progress, showing
+from twobranch.indexer.catalog.filters import photo_date
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.indexer.catalog.tables import Catalog, Session, active_model
 from twobranch.indexer.catalog.vectors import count_vectors, vectors_with_facts
@@ -31,7 +32,17 @@ from twobranch.indexer.vectors.codec import as_matrix
 _BLOCK = 5000  # rows in memory at once: 10 MB of vectors
 _DIGITS = 9  # decimals of a vector in JSON; float32 has no more precision
 # The metadata of a row, in the order of the columns.
-_COLUMNS = ("image_path", "caption", "date", "camera", "width", "height", "latitude", "longitude")
+_COLUMNS = (
+    "image_path",
+    "caption",
+    "date",
+    "date_from",
+    "camera",
+    "width",
+    "height",
+    "latitude",
+    "longitude",
+)
 Facts = dict[str, Any]
 WriteFacts = Callable[[Iterable[Facts]], None]
 _FOLDERS: dict[Gallery, str] = {"images": "img_emb", "captions": "text_emb"}
@@ -106,8 +117,9 @@ def _blocks(
             {
                 "image_path": None if row.root is None else str(Path(row.root, row.path)),
                 "caption": row.caption,
-                "date": row.taken_at,
-                **{name: getattr(row, name) for name in _COLUMNS[3:]},
+                "date": None if row.root is None else photo_date(row.taken_at, row.mtime_ns),
+                "date_from": None if row.root is None else "file" if row.taken_at is None else "photo",
+                **{name: getattr(row, name) for name in _COLUMNS[4:]},
             }
             for row in rows
         ]
@@ -165,7 +177,7 @@ def _json_lines(path: Path) -> Iterator[WriteFacts]:
 def _parquet_table(path: Path) -> Iterator[WriteFacts]:
     pyarrow, parquet = _pyarrow()
     text, number, degrees = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
-    types = (text, text, pyarrow.timestamp("us"), text, number, number, degrees, degrees)
+    types = (text, text, pyarrow.timestamp("us"), text, text, number, number, degrees, degrees)
     schema = pyarrow.schema(list(zip(_COLUMNS, types, strict=True)))
     with parquet.ParquetWriter(path, schema) as writer:
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from twobranch.indexer.catalog.filters import DateFrom
+
 # Likely: four of five such hits match. Perhaps: 5% of the right first hits are below this tier.
 Tier = Literal["likely", "perhaps", "rest"]
 TIERS: tuple[Tier, ...] = ("likely", "perhaps", "rest")
@@ -29,7 +31,8 @@ class Hit:
     id: int = 0  # of its vector
     words: float | None = None  # what matching words in names and captions add to the score
     matched: tuple[str, ...] = ()  # fields (names, captions, ...) that have words of the query
-    date: datetime | None = None  # when the photo was taken, by the camera's clock
+    date: datetime | None = None  # by the camera's clock; without that, of the photo's file
+    date_from: DateFrom | None = None
     alike: tuple[Path, ...] = ()  # paths of the near-duplicates collapsed into this hit
     photo: int | None = None  # the id of the photo
     width: int | None = None  # of the upright photo, in pixels
@@ -45,6 +48,7 @@ class Hit:
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "tier": self.tier,
             "date": None if self.date is None else self.date.isoformat(),
+            "date_from": self.date_from,
             "path": path,
             "caption": self.caption,
             "alike": [str(path) for path in self.alike],

@@ -15,7 +15,7 @@ from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded, is_file, is_folder
 from twobranch.embedding.preprocess import IMAGE_SUFFIXES
 from twobranch.embedding.sif import well_formed
-from twobranch.indexer.catalog.filters import Filters, Place
+from twobranch.indexer.catalog.filters import Filters, NamedDates, Place
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.terms import (
     Item,
@@ -63,6 +63,15 @@ class Query:
         return None
 
     @property
+    def wording(self) -> str:
+        """The sentence with the words for its dates.
+
+        Names and captions may have these too. Empty for any other query.
+        """
+        dates = self.filters.dates
+        return " ".join((self.sentence or "", dates.words if dates and dates.texts else "")).strip()
+
+    @property
     def is_photo(self) -> bool:
         """True if the query is a single external photo."""
         match self.terms:
@@ -101,8 +110,8 @@ class Query:
     def as_json(self) -> dict[str, Any]:
         """Return the query as JSON data for ``from_json``."""
         filters = asdict(self.filters)
-        for name in ("after", "before"):
-            filters[name] = filters[name] and filters[name].isoformat()
+        for of in (filters, filters["dates"] or {}):
+            of |= {name: of[name].isoformat() for name in ("after", "before") if of.get(name)}
         terms = [term_as_json(term) for term in self.terms]
         return {"terms": terms, "filters": filters, "language": self.language}
 
@@ -112,15 +121,24 @@ class Query:
 
         Raises ``AttributeError``, ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
         """
-        filters: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in data["filters"].items()
-        }
-        for name in ("after", "before"):
-            filters[name] = filters[name] and datetime.fromisoformat(filters[name])
+        filters = _from_json(data["filters"])
         filters["near"] = filters["near"] and Place(**filters["near"])
+        if dates := filters.get("dates"):  # written since 0.3
+            filters["dates"] = NamedDates(**_from_json(dates))
         language = data.get("language")  # written since 0.2
         return cls(tuple(map(term_from_json, data["terms"])), Filters(**filters), language)
+
+
+def _from_json(written: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of filters or dates: tuples for lists, and moments."""
+    fields = {name: _as_tuple(value) for name, value in written.items()}
+    for name in ("after", "before"):
+        fields[name] = fields[name] and datetime.fromisoformat(fields[name])
+    return fields
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
 def parse_query(

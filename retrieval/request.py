@@ -67,6 +67,7 @@ class SearchRequest:
     collapse: bool = True  # near-duplicates count as one hit
     ranking: Ranking = "fused"  # of a sentence about photos; other queries are ranked by pixels alone
     correct: bool = True  # replace certainly mistyped words
+    dates: bool = True  # words for dates, such as "june 2020", are a filter
     language: str | None = None  # code of the language of the words; None: told from them
 
     @property

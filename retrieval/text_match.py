@@ -92,6 +92,10 @@ class WrittenWords:
     def __contains__(self, word: object) -> bool:
         return word in self.words and self.reader.has_word(str(word))
 
+    def among(self, words: Sequence[str]) -> set[str]:
+        """Return those of any words that the library has."""
+        return self.reader.words_among(words)
+
 
 def content_words(text: str) -> list[str]:
     """Return the words of a sentence without stop words.

@@ -131,8 +131,9 @@ def test_words_find_captions_without_a_photo(place: Path) -> None:
 
 def test_the_table_and_the_bare_paths(place: Path) -> None:
     header, first, *_ = run("search", "a motorcycle", "--visual-only", cwd=place).stdout.splitlines()
-    assert header.split() == ["rank", "score", "confidence", "path"]
-    rank, score, confidence, path = first.split()
+    assert header.split() == ["rank", "score", "confidence", "date", "path"]
+    rank, score, confidence, _, of_file, path = first.split()
+    assert of_file == "(file)"
     assert (rank, len(score), Path(path).name) == ("1", 5, "motorcycle_left.png")
     assert confidence.endswith("%")
     paths = run("search", "a motorcycle", "--paths", cwd=place).stdout.splitlines()
@@ -170,7 +171,7 @@ def test_a_model_without_calibration_searches_as_before(tmp_path: Path) -> None:
     run("index", "photos", "--model", model, cwd=tmp_path)
     answer = run_json("search", "red", cwd=tmp_path)
     assert (answer["matches_well"], answer["hits"][0]["confidence"]) == (None, None)
-    assert run("search", "red", cwd=tmp_path).stdout.split()[:3] == ["rank", "score", "path"]
+    assert run("search", "red", cwd=tmp_path).stdout.split()[:4] == ["rank", "score", "date", "path"]
     error = run("search", "red", "--min-confidence", "0.5", cwd=tmp_path, code=1).stderr
     assert "has no calibration" in error
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,18 @@ def raw(*arguments: str, cwd: Path) -> bytes:
 def test_hits_have_the_date_of_their_photo(place: Path) -> None:
     hits = run_json("search", "red", cwd=place)["hits"]
     dates = {Path(hit["path"]).name: hit["date"] for hit in hits}
-    assert dates == {"dated.jpg": "2020-02-03T04:05:06", EVIL: None, NOT_UTF_8: None, "plain.png": None}
+    written = {Path(hit["path"]).name: _written(Path(hit["path"])) for hit in hits}
+    assert dates == {**written, "dated.jpg": "2020-02-03T04:05:06"}
+    assert {hit["date_from"] for hit in hits if hit["date"] != "2020-02-03T04:05:06"} == {"file"}
     header, *lines = raw(cwd=place).decode(errors="surrogateescape").splitlines()
     assert header.split() == ["rank", "score", "confidence", "date", "path"]
     assert [line.split()[3] for line in lines if line.endswith("dated.jpg")] == ["2020-02-03"]
     captions = run("search", "blue", "--in", "captions", cwd=place).stdout.splitlines()
-    assert captions[0].split()[-2:] == ["caption", "path"]  # no date among these: no column
+    assert captions[0].split()[-2:] == ["caption", "path"]
+
+
+def _written(path: Path) -> str:
+    return datetime.fromtimestamp(int(path.stat().st_mtime)).isoformat()
 
 
 def test_null_ends_each_path(place: Path) -> None:
@@ -72,12 +79,12 @@ def test_null_ends_each_path(place: Path) -> None:
 def test_csv_is_read_back_whole(place: Path) -> None:
     text = raw("--csv", cwd=place).decode(errors="surrogateescape")
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["rank", "score", "confidence", "date", "path", "caption"]
+    assert list(rows[0]) == ["rank", "score", "confidence", "date", "path", "caption", "date_from"]
     for row, hit in zip(rows, run_json("search", "red", cwd=place)["hits"], strict=True):
         assert row == {key: "" if hit[key] is None else str(hit[key]) for key in row}
     (row,) = csv.DictReader(run("search", "blue", "--in", "captions", "--csv", cwd=place).stdout.splitlines())
     assert row["caption"] == 'blue, and "nothing" else'
-    header = "rank,score,confidence,date,path,caption\n"
+    header = "rank,score,confidence,date,path,caption,date_from\n"
     assert run("search", "red", "--min-confidence", "1", "--csv", cwd=place).stdout == header
 
 
@@ -243,5 +250,5 @@ def test_hits_of_filters_alone_have_no_score(place: Path, tmp_path: Path) -> Non
     result = run(
         "search", "--after", "2020", "--before", "2021", "--csv", "--html", tmp_path / "a.html", cwd=place
     )
-    assert result.stdout.splitlines()[1:] == [f"1,,,2020-02-03T04:05:06,{place}/photos/dated.jpg,"]
+    assert result.stdout.splitlines()[1:] == [f"1,,,2020-02-03T04:05:06,{place}/photos/dated.jpg,,photo"]
     assert '<h1 dir="auto">Photos</h1>' in (tmp_path / "a.html").read_text(encoding="utf-8")

@@ -113,6 +113,25 @@ def test_sorting_by_date_leaves_out_what_does_not_match(album: Path) -> None:
     assert found("a cup of coffee", "--sort", "date", cwd=album) == ["coffee"]
 
 
+def test_words_for_dates_are_a_filter_that_is_said(album: Path) -> None:
+    said = run("search", "a cup of coffee in summer 2023", cwd=album)
+    assert (
+        "dates: in summer 2023 = 2023-06-01 to 2023-09-01; --no-dates searches for the words" in said.stderr
+    )
+    assert found("a cup of coffee in summer 2023", cwd=album) == ["coffee"]
+    assert found("july 2023", cwd=album) == ["coffee"]
+    assert len(found("a cup of coffee in summer 2023", "--no-dates", cwd=album)) == 3
+    assert "no photo is of these dates" in run("search", "coffee 1999", cwd=album).stderr
+    assert len(found("coffee 1999", cwd=album)) == 3
+
+
+def test_the_table_marks_the_dates_of_files(album: Path) -> None:
+    rows = run("search", "a motorcycle", cwd=album).stdout.splitlines()[1:]
+    assert {row.split("/")[-1]: "(file)" in row for row in rows} == {
+        "bike.png": True, "rocket.jpg": True, "coffee.jpg": False,
+    }  # fmt: skip
+
+
 def test_feedback_and_the_last_search(album: Path) -> None:
     first = found("a rocket", cwd=album)
     assert first[0] == "rocket"
@@ -136,5 +155,6 @@ def test_mistyped_words(album: Path) -> None:
     result = run("search", "a cup of coffe beens", "--paths", cwd=album)
     assert "searching for 'coffee' instead of 'coffe' (write Coffe to keep it)" in result.stderr
     assert Path(result.stdout.splitlines()[0]).stem == "coffee"
-    assert "'tigger': did you mean bigger or tiger" in run("search", "a tigger", cwd=album).stderr
+    said = run("search", "a hourse", cwd=album).stderr
+    assert "'hourse': did you mean horse or house or course?" in said
     assert "instead" not in run("search", "a Coffe", cwd=album).stderr

@@ -94,7 +94,7 @@ KNOWN = {
         "renew('old')",
         "renew('new')",
     },
-    "indexer.catalog.photo_facts": {"_FILE", "_FROM", "condition"},
+    "indexer.catalog.photo_facts": {"DATE", "_FILE", "_FROM", "condition"},
     "indexer.catalog.reader": {
         "TABLES[kind]",
         "_WITH_PHOTO[kind]",

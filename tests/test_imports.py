@@ -24,6 +24,7 @@ ALLOWED = {
         "embedding",
         "indexer.captionfiles",
         "retrieval.confidence",
+        "retrieval.date_names",
         "retrieval.evaluation.metrics",
         "retrieval.spelling",
     },

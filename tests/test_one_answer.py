@@ -24,7 +24,7 @@ from twobranch.server.settings import Settings
 
 ONLY_OF_THE_API = {"picture"}  # a picture is handed in over HTTP alone
 DIFFERS = {"took_ms"}
-WORDS = ("red", "green", "blue", "2:red", "motorcylce", "garden", "qwzx")
+WORDS = ("red", "green", "blue", "2:red", "motorcylce", "garden", "qwzx", "2019", "last", "year", "january")
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ def asked(draw: st.DrawFn) -> Asked:
         "--square": ("shape", "square"),
         "--no-fold": ("fold", False),
         "--visual-only": ("ranking", "visual"),
+        "--no-dates": ("dates", False),
     }.items():
         if name not in parameters and draw(st.booleans()):
             arguments.append(option)

@@ -9,8 +9,10 @@ from datetime import datetime
 from math import asin, cos, degrees, radians, sin, sqrt
 from typing import Literal, get_args
 
+from twobranch.indexer.catalog.fulltext import quoted
 from twobranch.indexer.disk.names import folded
 
+DateFrom = Literal["photo", "file"]
 Shape = Literal["portrait", "landscape", "square"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
@@ -34,6 +36,11 @@ SHAPE = (
 )
 
 
+def photo_date(taken_at: datetime | None, mtime_ns: int) -> datetime:
+    """Return the date of a photo, as ``DATE`` does in SQL."""
+    return taken_at or datetime.fromtimestamp(mtime_ns // 1_000_000_000)
+
+
 @dataclass(frozen=True)
 class Place:
     """A point on earth in degrees, and how far around it."""
@@ -41,6 +48,42 @@ class Place:
     latitude: float
     longitude: float
     km: float
+
+
+@dataclass(frozen=True)
+class NamedDates:
+    """Dates that the words of a query name.
+
+    A photo passes by its date, or by its names, keywords and captions: an album "norway 2021" may hold scans
+    without a date. With ``yearly``, such as ("12-01", "03-01"), only the days from the first until before the
+    second pass, of each year; they may go beyond the end of the year.
+    """
+
+    words: str  # as typed
+    after: datetime | None = None
+    before: datetime | None = None
+    yearly: tuple[str, str] | None = None
+    texts: tuple[tuple[str, ...], ...] = ()  # one word of each in a photo's texts lets it pass as well
+
+    def condition(self) -> tuple[str, list[str]]:
+        """An SQL condition on ``images i``, with its parameters."""
+        parts: list[str] = []
+        values: list[str] = []
+        for sign, moment in ((">=", self.after), ("<", self.before)):
+            if moment is not None:
+                parts.append(f"{DATE} {sign} ?")
+                values.append(_sql(moment))
+        if self.yearly is not None:
+            first, end = self.yearly
+            day = f"substr({DATE}, 6, 5)"
+            parts.append(f"({day} >= ? {'AND' if first < end else 'OR'} {day} < ?)")
+            values += (first, end)
+        condition = " AND ".join(parts) or "1"
+        if self.texts:
+            words = " AND ".join(f"({' OR '.join(map(quoted, either))})" for either in self.texts)
+            condition += " OR i.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
+            values.append(words)
+        return f"({condition})", values
 
 
 @dataclass(frozen=True)
@@ -59,6 +102,7 @@ class Filters:
     shape: Shape | None = None
     min_pixels: int = 0
     formats: tuple[str, ...] = ()  # such as "png"
+    dates: NamedDates | None = None
 
     def __bool__(self) -> bool:
         """Return True if any filter is set."""
@@ -98,6 +142,9 @@ class Filters:
             names = [name.lower().lstrip(".") for name in self.formats]
             suffixes = [suffix for name in names for suffix in _ALSO.get(name, (name,))]
             add(*_any_glob("{}(i.path)", [f"*.{suffix}" for suffix in suffixes]))
+        if self.dates is not None:
+            condition, words = self.dates.condition()
+            add(condition, *words)
         return " AND ".join(parts), values
 
 

@@ -103,8 +103,13 @@ def match(word: str, fields: Sequence[str]) -> str:
 
     The word is quoted, and so never read as syntax.
     """
-    quoted = word.replace('"', '""').replace("\0", " ")  # SQLite takes NUL for the end of the text
-    return f'{{{" ".join(fields)}}} : "{quoted}"'
+    return f"{{{' '.join(fields)}}} : {quoted(word)}"
+
+
+def quoted(word: str) -> str:
+    """Return a word as an FTS5 query for it in any field."""
+    inside = word.replace('"', '""').replace("\0", " ")  # SQLite takes NUL for the end of the text
+    return f'"{inside}"'
 
 
 def photo_texts(connection: sqlite3.Connection, fields: Sequence[str]) -> dict[int, str]:

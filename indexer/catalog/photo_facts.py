@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+from twobranch.indexer.catalog.filters import DATE, DateFrom
 from twobranch.indexer.catalog.photo_file import PhotoFile
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
@@ -28,7 +29,8 @@ class CataloguedPhoto:
     file: PhotoFile
     width: int | None  # of the upright photo, in pixels
     height: int | None
-    taken_at: datetime | None  # by the camera's clock
+    date: datetime
+    date_from: DateFrom
     camera: str | None
     latitude: float | None  # degrees, north positive
     longitude: float | None  # degrees, east positive
@@ -80,18 +82,19 @@ def photo_facts(reader: CatalogReader, photo: int) -> CataloguedPhoto | None:
     Raises ``LibraryError``.
     """
     rows = reader.rows(
-        "SELECT i.width, i.height, i.taken_at, i.camera, i.latitude, i.longitude, i.keywords, i.indexed_at, "
-        f"{_FILE} {_FROM}",
+        f"SELECT i.width, i.height, {DATE}, i.taken_at IS NULL, i.camera, i.latitude, i.longitude, "
+        f"i.keywords, i.indexed_at, {_FILE} {_FROM}",
         [photo],
     )
     if not rows:
         return None
-    width, height, taken_at, camera, latitude, longitude, keywords, indexed_at, *file = rows[0]
+    width, height, date, is_of_file, camera, latitude, longitude, keywords, indexed_at, *file = rows[0]
     return CataloguedPhoto(
         _file(file),
         width,
         height,
-        None if taken_at is None else datetime.fromisoformat(taken_at),
+        datetime.fromisoformat(date),
+        "file" if is_of_file else "photo",
         camera,
         latitude,
         longitude,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from twobranch.common.errors import LibraryError
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect, library_error, open_database
-from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, Filters
+from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, DateFrom, Filters
 from twobranch.indexer.catalog.fulltext import FIELDS, WORD_LIST, WORDS_BEGINNING, match
 from twobranch.indexer.catalog.vector_states import current_state, was_state
 
@@ -34,7 +34,10 @@ _WITH_PHOTO: dict[Gallery, str] = {
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
 }
 # The columns of ``Found``.
-_PHOTO_FACTS = "i.taken_at, i.id, i.width, i.height, NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
+_PHOTO_FACTS = (
+    f"{DATE}, CASE WHEN i.taken_at IS NULL THEN 'file' ELSE 'photo' END, i.id, i.width, i.height, "
+    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
+)
 # Up to so many photos with a word, all are read to see which of a few have it.
 _COMMON = 3000
 _IDS_A_STATEMENT = 500  # SQLite's default limit on parameters is 999 in old versions
@@ -69,7 +72,8 @@ class Found:
 
     path: Path | None
     caption: str | None
-    taken_at: datetime | None = None  # the photo, by the camera's clock
+    date: datetime | None = None  # of the photo; None for a caption without one
+    date_from: DateFrom | None = None
     photo: int | None = None  # its id
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
@@ -202,6 +206,15 @@ class CatalogReader:
         wanted = np.linspace(int(ends[0]), int(ends[1]), n).astype(np.int64).tolist()
         return sorted({id_ for least in wanted for (id_,) in self._all(statement, [model_id, least])})
 
+    def any_matching(self, kind: Gallery, model_id: int, filters: Filters) -> bool:
+        """Return True if any photo matches.
+
+        For captions, any photo with a caption.
+        """
+        condition, values = filters.condition()
+        statement = f"SELECT 1 FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} LIMIT 1"
+        return bool(self._all(statement, [model_id, *values]))
+
     def newest(self, kind: Gallery, model_id: int, filters: Filters, n: int) -> list[int]:
         """Return the vector ids of the ``n`` newest photos that match.
 
@@ -238,9 +251,13 @@ class CatalogReader:
             )
         return {
             id_: Found(
-                None if root is None else Path(_text(root), _text(path)), text, _moment(taken_at), *facts
+                None if root is None else Path(_text(root), _text(path)),
+                text,
+                _moment(date),
+                date_from if date else None,
+                *facts,
             )
-            for id_, root, path, taken_at, *facts, text in rows
+            for id_, root, path, date, date_from, *facts, text in rows
         }
 
     def has_words(self) -> bool:
@@ -254,6 +271,25 @@ class CatalogReader:
         """
         statement = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
         return self.has_words() and bool(self._words(statement, match(word, FIELDS)))
+
+    def words_among(self, words: Sequence[str]) -> set[str]:
+        """Return those of the words that any photo has, in any field.
+
+        They are in lower case and without accents. 15 microseconds a word. Raises ``LibraryError``.
+        """
+        if not self.has_words():
+            return set()
+        found: set[str] = set()
+        try:
+            self._connection.execute(WORD_LIST)
+            for start in range(0, len(words), _IDS_A_STATEMENT):
+                some = list(words[start : start + _IDS_A_STATEMENT])
+                statement = f"SELECT term FROM temp.word_list WHERE term IN ({','.join('?' * len(some))})"
+                rows = self._connection.execute(statement, some)
+                found.update(term for (term,) in rows)
+        except sqlite3.DatabaseError as error:
+            raise self._words_error(error) from None
+        return found
 
     def count_word(self, word: str, fields: Sequence[str]) -> int:
         """Count the photos with a word in one of these fields.
@@ -341,10 +377,13 @@ class CatalogReader:
         try:
             return self._connection.execute(statement, [expression]).fetchall()
         except sqlite3.DatabaseError as error:
-            raise LibraryError(
-                f"{self.path}: the words of its photos are damaged ({error}); run `index` to make them anew, "
-                "or search with --visual-only"
-            ) from None
+            raise self._words_error(error) from None
+
+    def _words_error(self, error: sqlite3.DatabaseError) -> LibraryError:
+        return LibraryError(
+            f"{self.path}: the words of its photos are damaged ({error}); run `index` to make them anew, "
+            "or search with --visual-only"
+        )
 
     def _by_ids(self, statement: str, ids: Sequence[int]) -> Iterator[Any]:
         for start in range(0, len(ids), _IDS_A_STATEMENT):
@@ -380,8 +419,8 @@ def _text(value: str | bytes) -> str:
 
 
 def _moment(value: str | None) -> datetime | None:
-    """Return a date that SQLAlchemy has stored in SQLite.
+    """Return a date of SQLite.
 
-    It looks like ``2020-02-03 04:05:06.000000``.
+    It looks like ``2020-02-03 04:05:06``, with six decimals where SQLAlchemy has stored it.
     """
     return None if value is None else datetime.fromisoformat(value)

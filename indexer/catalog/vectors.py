@@ -175,8 +175,8 @@ def count_vectors(session: Session, kind: Gallery, model_id: int) -> int:
 def vectors_with_facts(session: Session, kind: Gallery, model_id: int, block: int) -> Iterator[Sequence[Any]]:
     """Yield blocks of vectors with photo facts, by rising vector ids.
 
-    Each row has id, vector, caption, root, path, taken_at, camera, width, height, latitude and longitude. A
-    photo comes with the first of its captions; a caption without a photo has None for all facts.
+    Each row has id, vector, caption, root, path, taken_at, mtime_ns, camera, width, height, latitude and
+    longitude. A photo comes with the first of its captions; a caption without a photo has None for all facts.
     """
     table = ImageVector if kind == "images" else CaptionVector
     query, newest = (_photos if kind == "images" else _captions)(model_id), 0
@@ -189,6 +189,7 @@ _OF_PHOTO = (
     Root.path.label("root"),
     Image.path,
     Image.taken_at,
+    Image.mtime_ns,
     Image.camera,
     Image.width,
     Image.height,

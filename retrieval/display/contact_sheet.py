@@ -20,7 +20,7 @@ from twobranch.common.errors import ImageError, UserError
 from twobranch.common.progress import SILENT, Progress, showing
 from twobranch.embedding.preprocess import load_thumbnail
 from twobranch.indexer.disk.open import read_file
-from twobranch.retrieval.display.tables import day, percent
+from twobranch.retrieval.display.tables import hit_day, percent
 
 if TYPE_CHECKING:
     from twobranch.retrieval.hits import Hit
@@ -165,7 +165,7 @@ def _facts(hit: Hit) -> dict[str, str]:
     facts = {
         "score": "" if hit.score is None else f"{hit.score:.3f}",
         "confidence": escape(percent(hit.confidence)),
-        "taken on": day(hit.date),
+        "date": hit_day(hit),
     }
     return {name: fact for name, fact in facts.items() if fact}
 

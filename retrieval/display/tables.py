@@ -50,7 +50,7 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     if any(hit.confidence is not None for hit in hits):
         columns["confidence"] = [_judged(hit) for hit in hits]
     if any(hit.date is not None for hit in hits):
-        columns["date"] = [day(hit.date) for hit in hits]
+        columns["date"] = [hit_day(hit) for hit in hits]
     if any(hit.matched for hit in hits):
         columns["matched"] = [", ".join(hit.matched) for hit in hits]
     if captions:
@@ -95,6 +95,14 @@ def counted(n: int, what: str) -> str:
 def day(date: datetime | None) -> str:
     """Format a date as 2020-02-03; None gives an empty string."""
     return "" if date is None else date.date().isoformat()
+
+
+def hit_day(hit: Hit) -> str:
+    """Format the date of a hit.
+
+    That of its file looks like "2020-02-03 (file)".
+    """
+    return f"{day(hit.date)} (file)" if hit.date_from == "file" else day(hit.date)
 
 
 def percent(confidence: float | None) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from twobranch.common.cpu import usable_cores
 from twobranch.common.errors import ImageError
 from twobranch.common.progress import SILENT, Progress, showing
+from twobranch.indexer.catalog.filters import photo_date
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tables import Catalog, image_file
 from twobranch.indexer.catalog.vectors import identical_photos, photos_of_vectors
@@ -56,7 +57,7 @@ class StoredPhoto:
 
         Without that: the modification time of the file, as local time.
         """
-        return self.taken_at or datetime.fromtimestamp(self.mtime_ns // 1_000_000_000)
+        return photo_date(self.taken_at, self.mtime_ns)
 
     def as_json(self, *, keep: bool) -> dict[str, Any]:
         """Return the JSON data of a photo in ``duplicates --json``."""
@@ -66,6 +67,7 @@ class StoredPhoto:
             "height": self.height,
             "bytes": self.size,
             "date": self.date.isoformat(),
+            "date_from": "file" if self.taken_at is None else "photo",
             "keep": keep,
         }
 

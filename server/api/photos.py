@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from twobranch.common.errors import ImageError
+from twobranch.indexer.catalog.filters import DateFrom
 from twobranch.indexer.catalog.photo_facts import (
     CataloguedPhoto,
     captions_of,
@@ -78,7 +79,8 @@ class PhotoAnswer(BaseModel):
     path: str
     name: str
     folder: str = Field(description="The absolute path of its folder.")
-    date: str | None = Field(description="By the camera's clock.")
+    date: str = Field(description="By the camera's clock, or else of the file.")
+    date_from: DateFrom = Field(description="Which of the two it is.")
     camera: str | None
     width: int | None
     height: int | None
@@ -212,7 +214,8 @@ def _facts(photo: CataloguedPhoto) -> dict[str, Any]:
         "path": str(path),
         "name": path.name,
         "folder": str(path.parent),
-        "date": None if photo.taken_at is None else photo.taken_at.isoformat(),
+        "date": photo.date.isoformat(),
+        "date_from": photo.date_from,
         "camera": photo.camera,
         "width": photo.width,
         "height": photo.height,

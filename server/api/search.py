@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from twobranch.indexer.catalog.filters import Filters, Shape
+from twobranch.indexer.catalog.filters import DateFrom, Filters, Shape
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.filter_syntax import parse_filters
@@ -87,6 +88,7 @@ class SearchParameters(FilterParameters):
     ranking: Ranking = Field("fused", description="By words and pixels, or by one of them alone.")
     fold: bool = Field(True, description="Photos that look almost the same as one hit.")
     correct: bool = Field(True, description="Put right what is certainly mistyped.")
+    dates: bool = Field(True, description="Read words such as `june 2020` as a filter.")
     language: str | None = Field(
         None, max_length=20, description="Of the words; told from them if not given.", examples=["de"]
     )
@@ -111,6 +113,7 @@ class SearchParameters(FilterParameters):
             ranking=self.ranking,
             correct=self.correct,
             language=self.language,
+            dates=self.dates,
         )
 
 
@@ -121,7 +124,8 @@ class HitModel(BaseModel):
     score: float | None = Field(description="Inner product of two unit vectors, higher is closer.")
     confidence: float | None = Field(description="Probability that it matches, by pixels and words.")
     tier: Tier | None = Field(description="Four of five likely hits match.")
-    date: str | None = Field(description="By the camera's clock.")
+    date: str | None = Field(description="By the camera's clock, or else of the file.")
+    date_from: DateFrom | None = Field(description="Which of the two it is.")
     path: str | None
     caption: str | None
     alike: list[str] = Field(description="Photos that look almost the same.")
@@ -149,6 +153,18 @@ class NotUnderstood(BaseModel):
     message: str
 
 
+class DateWords(BaseModel):
+    """Words of the query that name dates."""
+
+    words: str
+    after: str | None = Field(description="The first day.", examples=["2020-06-01"])
+    before: str | None = Field(description="The day after the last.", examples=["2020-07-01"])
+    yearly: list[str] | None = Field(
+        description="Only these days of each year, the second excluded.", examples=[["12-01", "03-01"]]
+    )
+    used: bool = Field(description="False: no photo is of these dates; the words were searched for.")
+
+
 class SearchAnswer(BaseModel):
     """The answer of ``search --json``, with the name of the picture."""
 
@@ -160,6 +176,7 @@ class SearchAnswer(BaseModel):
     not_understood: NotUnderstood | None = Field(description="Why pixels say nothing about the words.")
     hits: list[HitModel]
     corrections: list[Correction]
+    dates: DateWords | None
     unknown_words: list[str] = Field(description="They mean nothing to the model.")
     picture: str | None = Field(description="The name of the picture that was handed in.")
     gallery: int = Field(description="How many photos or captions can be found at all.")
@@ -181,7 +198,8 @@ class SearchAnswer(BaseModel):
                             "score": 0.317,
                             "confidence": 0.61,
                             "tier": "likely",
-                            "date": None,
+                            "date": "2023-07-04T12:00:00",
+                            "date_from": "photo",
                             "path": "/photos/coffee.png",
                             "caption": None,
                             "alike": [],
@@ -194,6 +212,7 @@ class SearchAnswer(BaseModel):
                         }
                     ],
                     "corrections": [],
+                    "dates": None,
                     "unknown_words": [],
                     "picture": None,
                     "gallery": 24,
@@ -221,7 +240,8 @@ async def search(
     The query is words, an uploaded picture or photos of the library. Without a query it returns the newest
     photos.
     """
-    asked, version = request.url.query, state.version()
+    # What "yesterday" means changes with the day.
+    asked, version = f"{date.today()} {request.url.query}", state.version()
     remembered = state.answers.get(asked, version)
     if remembered is not None:
         return json_bytes_reply(remembered)

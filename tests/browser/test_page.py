@@ -358,6 +358,26 @@ def test_what_was_mistyped(page: Page, odd: str) -> None:
     expect(page.locator("#notes")).to_contain_text("Showing red motorcycle green.")  # asked anew
 
 
+def test_the_words_of_a_date_are_a_filter_that_can_be_removed(page: Page, odd: str) -> None:
+    page.goto(f"{odd}?q=green+june+2023")  # the date of the green photo; the others have that of their file
+    notes = page.locator("#notes")
+    expect(notes).to_contain_text("Date: june 2023")
+    expect(notes).to_contain_text("2023-06-01 to 2023-06-30")
+    expect(tiles(page)).to_have_count(1)
+    page.get_by_role("button", name="Search for june 2023 as words").click()
+    expect(tiles(page)).to_have_count(4)  # all five; the two reds are one
+    expect(notes).not_to_contain_text("Date:")
+    assert page.url.endswith("dates=false")
+    field(page).press("End")
+    field(page).press_sequentially(" ")
+    expect(notes).to_contain_text("Date: june 2023")  # read anew
+    field(page).fill("june 2023")
+    expect(page.locator("#count")).to_have_text("The newest 1 of 5 photos")
+    field(page).fill("red june 1999")
+    expect(notes).to_contain_text("No photo is of june 1999 (1999-06-01 to 1999-06-30)")
+    expect(tiles(page)).to_have_count(4)
+
+
 @pytest.mark.parametrize("page", [TOUCH], indirect=True)
 def test_on_a_phone(page: Page, served: str) -> None:
     page.goto(f"{served}?q=red")

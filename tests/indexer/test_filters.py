@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twobranch.indexer.catalog.filters import Filters, Place, distance_km
+from twobranch.indexer.catalog.filters import Filters, NamedDates, Place, distance_km
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, utcnow
 
@@ -146,3 +146,21 @@ def test_distances_of_known_places() -> None:
 def test_distances_are_symmetric_and_on_earth(a: float, b: float, c: float, d: float) -> None:
     assert distance_km(a, b, c, d) == pytest.approx(distance_km(c, d, a, b), abs=1e-6)
     assert 0 <= distance_km(a, b, c, d) <= 20_016  # half of a great circle
+
+
+def test_named_dates_go_by_date_or_by_words(reader: CatalogReader) -> None:
+    """The library of these tests was written by `Catalog`, which notes the words of names as well."""
+
+    def named(**wanted: object) -> list[str]:
+        return names(reader, dates=NamedDates("", **wanted))  # type: ignore[arg-type]
+
+    july = {"after": datetime(2023, 7, 1), "before": datetime(2023, 8, 1)}
+    assert named(**july) == ["eiffel"]
+    assert named(**july, texts=(("2022", "22"),)) == ["eiffel", "beach"]  # in the folder holiday/2022
+    assert named(**july, texts=(("2022",), ("room",))) == ["eiffel"]  # no name has both
+    assert named(yearly=("07-01", "09-01")) == ["eiffel", "beach"]
+    assert named(yearly=("09-01", "03-01")) == [
+        "room",
+        "garden",
+    ]  # beyond the end of the year; room: February
+    assert named(yearly=("07-01", "09-01"), after=datetime(2023, 1, 1)) == ["eiffel"]

@@ -29,6 +29,7 @@ from twobranch.indexer.catalog.tables import (
 
 NOT_UTF8 = "caf\udce9.jpg"  # as os.fsdecode reads Latin-1
 TAKEN_AT = datetime(2020, 2, 3, 4, 5, 6)
+WRITTEN_AT = datetime.fromtimestamp(0)  # by this computer's clock
 
 
 @pytest.fixture
@@ -90,12 +91,12 @@ def test_vectors_of_one_model(reader: CatalogReader) -> None:
 
 def test_what_vectors_stand_for(reader: CatalogReader) -> None:
     assert reader.found("images", [4, 5, 6, 99]) == {
-        4: Found(Path("/photos/x.jpg"), None, TAKEN_AT, 1, 40, 30, "00" * 8),
-        5: Found(Path("/photos", NOT_UTF8), None, photo=2),
-        6: Found(Path("/other", NOT_UTF8, "sub/y.jpg"), None, photo=3),
+        4: Found(Path("/photos/x.jpg"), None, TAKEN_AT, "photo", 1, 40, 30, "00" * 8),
+        5: Found(Path("/photos", NOT_UTF8), None, WRITTEN_AT, "file", photo=2),
+        6: Found(Path("/other", NOT_UTF8, "sub/y.jpg"), None, WRITTEN_AT, "file", photo=3),
     }
     assert reader.found("captions", [1, 2]) == {
-        1: Found(Path("/photos/x.jpg"), "a dog", TAKEN_AT, 1, 40, 30, "00" * 8),
+        1: Found(Path("/photos/x.jpg"), "a dog", TAKEN_AT, "photo", 1, 40, 30, "00" * 8),
         2: Found(None, "a cat"),
     }
 

@@ -20,7 +20,7 @@ from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.export import export
 
-COLUMNS = ["image_path", "caption", "date", "camera", "width", "height", "latitude", "longitude"]
+COLUMNS = ["image_path", "caption", "date", "date_from", "camera", "width", "height", "latitude", "longitude"]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_parquet_is_what_clip_retrieval_writes(indexed: Path, photos: Path, tmp_
     (blue,) = (row for row in rows if row["image_path"] == str(photos / "blue.png"))
     assert blue["caption"] == "blue"  # the first of two
     assert (blue["camera"], blue["width"], blue["height"]) == ("Box", 16, 8)
-    assert blue["date"] == datetime(2019, 5, 4, 3, 2, 1)
+    assert (blue["date"], blue["date_from"]) == (datetime(2019, 5, 4, 3, 2, 1), "photo")
 
 
 def test_npy_needs_no_package_and_halves_the_size(indexed: Path, tmp_path: Path) -> None:
@@ -65,7 +65,16 @@ def test_npy_needs_no_package_and_halves_the_size(indexed: Path, tmp_path: Path)
     expected = FakeEncoder().encode_images([row["image_path"] for row in rows])
     assert vectors == pytest.approx(expected, abs=1e-3)
     assert list(rows[0]) == COLUMNS
-    assert {row["date"] for row in rows} == {None, "2019-05-04T03:02:01"}
+    written = {
+        Path(row["image_path"]): datetime.fromtimestamp(Path(row["image_path"]).stat().st_mtime)
+        for row in rows
+        if row["date_from"] == "file"
+    }
+    assert len(written) == 2
+    assert {row["date"] for row in rows} == {
+        "2019-05-04T03:02:01",
+        *(date.replace(microsecond=0).isoformat() for date in written.values()),
+    }
 
 
 def test_captions_come_with_their_photo(indexed: Path, photos: Path, tmp_path: Path) -> None:

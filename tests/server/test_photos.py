@@ -73,7 +73,8 @@ def test_all_that_is_known_of_a_photo(client: TestClient, library: Path, photos:
     rose = facts(client, id_of(library, "holiday/rose.jpg"))
     path = photos / "holiday/rose.jpg"
     assert (rose["path"], rose["name"], rose["folder"]) == (str(path), "rose.jpg", str(path.parent))
-    assert (rose["date"], rose["camera"]) == ("2023-07-04T12:00:00", "Google Pixel 7")
+    assert (rose["date"], rose["date_from"]) == ("2023-07-04T12:00:00", "photo")
+    assert rose["camera"] == "Google Pixel 7"
     assert (rose["width"], rose["height"]) == (20, 40)  # 40 x 20, turned upright
     assert (rose["bytes"], rose["format"], rose["failure"]) == (path.stat().st_size, "jpg", None)
     assert (rose["latitude"], rose["longitude"]) == (48.5, -2.25)  # 30' and 15' are 0.5 and 0.25 degrees
@@ -87,6 +88,8 @@ def test_all_that_is_known_of_a_photo(client: TestClient, library: Path, photos:
 
 def test_captions_and_what_looks_almost_the_same(client: TestClient, library: Path) -> None:
     red = facts(client, id_of(library, "red.png"))
+    written = datetime.fromtimestamp(int(Path(red["path"]).stat().st_mtime))
+    assert (red["date"], red["date_from"]) == (written.isoformat(), "file")
     assert [(caption["text"], caption["split"]) for caption in red["captions"]] == [
         ("a red thing", "train"),
         ("red", "train"),

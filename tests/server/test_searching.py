@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,41 @@ def test_filters(client: TestClient) -> None:
     assert names(search(client, shape="portrait")) == []
     response = client.get("/api/search", params={"after": "soon"})
     assert (response.status_code, "is no date" in response.json()["error"]) == (400, True)
+
+
+def test_words_for_dates(client: TestClient, photos: Path) -> None:
+    written = datetime.fromtimestamp((photos / "red.png").stat().st_mtime)
+    answer = search(client, q=f"blue {written.year}")
+    assert (answer["query"], len(answer["hits"])) == ("blue", 3)
+    assert answer["dates"] == {
+        "words": str(written.year),
+        "after": f"{written.year}-01-01",
+        "before": f"{written.year + 1}-01-01",
+        "yearly": None,
+        "used": True,
+    }
+    assert {hit["date_from"] for hit in answer["hits"]} == {"file"}
+    as_words = search(client, q=f"blue {written.year}", dates="false")
+    assert (as_words["query"], as_words["dates"]) == (f"blue {written.year}", None)
+    every = search(client, q="blue in january")["dates"]
+    assert (every["after"], every["yearly"]) == (None, ["01-01", "02-01"])
+
+
+def test_yesterday_is_another_day_tomorrow(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are kept until the next commit, but not beyond midnight."""
+
+    class Day(date):
+        number = 10
+
+        @classmethod
+        def today(cls) -> Day:
+            return cls(2024, 5, cls.number)
+
+    for module in ("server.api.search", "retrieval.engine"):
+        monkeypatch.setattr(f"twobranch.{module}.date", Day)
+    assert search(client, q="red yesterday")["dates"]["after"] == "2024-05-09"
+    Day.number = 11
+    assert search(client, q="red yesterday")["dates"]["after"] == "2024-05-10"
 
 
 def test_arithmetic_and_photos_that_are_liked(client: TestClient) -> None:

@@ -20,7 +20,7 @@ export function details(facts, hit, { open, copy, copied }) {
       ${hit?.confidence != null ? fact("Looks", `${percent(hit.confidence)} likely to match`) : nothing}
       ${hit?.matched.length ? fact("Words", `in its ${hit.matched.join(", ")}`) : nothing}
       ${hit?.score != null ? fact("Score", hit.score.toFixed(3) + (hit.words ? ` + ${hit.words.toFixed(3)} for words` : "")) : nothing}
-      ${facts.date ? fact("Taken", momentOf(facts.date)) : nothing}
+      ${facts.date ? fact(facts.date_from === "file" ? "File of" : "Taken", momentOf(facts.date)) : nothing}
       ${facts.camera ? fact("Camera", facts.camera) : nothing}
       ${facts.latitude != null ? fact("Place", place(facts)) : nothing}
       ${facts.keywords.length ? fact("Keywords", facts.keywords.join(", ")) : nothing}

@@ -182,7 +182,7 @@ function showAnswer() {
   showCaptions($("captions"), inCaptions ? sections : [], {
     addressOf: (changes) => address({ ...state, ...changes }),
     open: (hit) => page.show(hit.photo),
-    lookFor: (q) => change({ q, in: "images", picture: "", like: [], unlike: [], correct: "true", language: "" }),
+    lookFor: (q) => change({ q, in: "images", picture: "", like: [], unlike: [], correct: "true", dates: "true", language: "" }),
   });
 }
 

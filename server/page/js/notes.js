@@ -1,8 +1,9 @@
 // What there is to say about an answer: what was put right, unknown words, why there is nothing to see.
 
 import { html, nothing } from "../vendor/lit-html.js";
+import { CLOSE } from "./icons.js";
 import { isFiltered, isQuery, WITHOUT_FILTERS } from "./state.js";
-import { count, number } from "./words.js";
+import { count, number, wordsSpan } from "./words.js";
 
 /** How many there are, for the eye and for screen readers. */
 export function countOf(answer, state) {
@@ -11,7 +12,8 @@ export function countOf(answer, state) {
   const n = answer.hits.length;
   if (!n) return `No ${thing}s`;
   const of = `of ${count(answer.gallery, thing)}`;
-  if (!isQuery(state)) return n < answer.gallery ? `The newest ${number(n)} ${of}` : `All ${count(n, thing)}`;
+  const isDatesAlone = answer.dates?.used && !answer.query && !state.picture && !state.like.length;
+  if (!isQuery(state) || isDatesAlone) return n < answer.gallery ? `The newest ${number(n)} ${of}` : `All ${count(n, thing)}`;
   const good = matching(answer, state);
   if (good === null || good === n) return `The best ${number(n)} ${of}`; // how many more match, nobody knows
   if (!good) return `None ${of} matches well`;
@@ -36,6 +38,7 @@ export function notes(answer, state, change) {
   const unknown = answer.unknown_words.filter((word) => !put.has(word) || state.correct === "false");
   return html`
     ${answer.not_understood ? html`<p>${answer.not_understood.message}.</p>` : nothing}
+    ${answer.dates ? dateNote(answer.dates, change) : nothing}
     ${used.length
       ? html`<p>Showing <b>${answer.query}</b>.
           <button class="plain" @click=${() => change({ correct: "false" })}>Search for ${state.q.trim()} instead</button></p>`
@@ -62,6 +65,16 @@ function languageNote(answer, state, change) {
     : [{ language: "en" }, "Read as English"];
   return html`<p>Read as ${LANGUAGES.of(answer.language)}.
     <button class="plain" @click=${() => change(changes)}>${said}</button></p>`;
+}
+
+/** The words that were read as a date, as a filter that can be taken away. */
+function dateNote(dates, change) {
+  if (!dates.used) return html`<p>No photo is of <b>${dates.words}</b> (${wordsSpan(dates)}), so it is searched for as words.</p>`;
+  return html`<p class="dates"><span class="filter on">
+      <span class="chip"><span>Date: <b>${dates.words}</b></span></span>
+      <button class="chip end" aria-label="Search for ${dates.words} as words"
+        @click=${() => change({ dates: "false" })}>${CLOSE}</button>
+    </span> ${wordsSpan(dates)}</p>`;
 }
 
 /** A text with a word of it replaced, whatever the case. */

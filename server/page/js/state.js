@@ -1,7 +1,7 @@
 // What the page shows, as its address says it: query, filters, collection, open photo.
 // The names are those of /api/search, so that an address of the page reads like one of the API.
 
-const ONE = { q: "", in: "images", picture: "", after: "", before: "", shape: "", sort: "relevance", correct: "true", language: "", photo: "" };
+const ONE = { q: "", in: "images", picture: "", after: "", before: "", shape: "", sort: "relevance", correct: "true", dates: "true", language: "", photo: "" };
 const MANY = ["like", "unlike", "path", "camera", "format"];
 const FILTERS = ["after", "before", "path", "camera", "shape", "format"];
 const SETTLED_MS = 1500; // a pause in typing after which the next key begins a new entry in the history
@@ -110,7 +110,7 @@ export function openHistory(changed, remember) {
       const how = typing ? "replace" : "push";
       settle();
       typing = setTimeout(settle, SETTLED_MS);
-      become({ ...state, q, correct: "true", language: "" }, how);
+      become({ ...state, q, correct: "true", dates: "true", language: "" }, how);
     },
     settle,
     /** A photo is looked at large; walking on from there is no new entry, so that Back closes it. */

@@ -55,4 +55,10 @@ export function spanName(after, before) {
   return after ? `${firstDay(after) || after} to ${last}` : `until ${last}`;
 }
 
+/** The span of words for dates, as /api/search has it. */
+export function wordsSpan({ after, before, yearly }) {
+  const span = after || before ? spanName(after ?? "", before ?? "") : "every year";
+  return yearly ? `${yearly[0]} to ${lastDay(`2000-${yearly[1]}`).slice(5)}, ${span}` : span;
+}
+
 export const monthName = (value) => MONTHS[Number(value.split("-")[1]) - 1];
