@@ -66,7 +66,10 @@ def frequency(word: str, language: str) -> float:
 
 
 def is_function_word(word: str, language: str) -> bool:
-    """Return True for a word that only links others, such as "der" and "les". The word is in lower case."""
+    """Return True for a function word, such as "der" and "les".
+
+    The word is in lower case.
+    """
     return frequency(word, language) >= _FUNCTION_WORD
 
 

@@ -97,7 +97,10 @@ class Bank:
         return np.asarray(self.rows.astype(np.float32) * self.scales[:, None])
 
     def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the (Q, B) scores of (Q, D) queries with the rows of the bank."""
+        """Return the scores of queries with the rows of the bank.
+
+        (Q, D) queries give (Q, B) scores.
+        """
         return np.asarray(queries @ self._vectors.T)
 
     def background(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -206,7 +209,7 @@ class Background:
         return np.hstack([bank.background(queries), own, self._match_facts(kind, queries)])
 
     def _match_facts(self, kind: QueryKind, queries: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return (Q, 3): mean and spread of the scores of likely partners, and how near the bank is.
+        """Return (Q, 3) facts about expected matches: level, spread, nearness.
 
         Rows of the bank on the query's side that are similar to a query have partners on the other side. A
         query is expected to score with its answers as it does with these.
@@ -333,9 +336,9 @@ def features(
 
 
 def _own_facts(scores: NDArray[np.float64], bank: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (Q, 4) facts about (Q, m) scores with a gallery: low, middle, spread, high.
+    """Summarise (Q, m) scores with a gallery.
 
-    ``bank`` are the (Q, 4) quantiles of the scores with the bank. They stand in for photos that a small
+    Returns (Q, 4): low, middle, spread, high. ``bank`` are the (Q, 4) quantiles of the scores with the bank. They stand in for photos that a small
     gallery lacks.
     """
     rising = np.sort(scores, axis=1)  # -inf comes first

@@ -329,7 +329,7 @@ class SearchEngine:
         return self._search(self.judge(query, gallery, scope), scope, request)
 
     def _search(self, judge: Judge, scope: Scope, request: SearchRequest) -> Hits:
-        """Find the best hits for the judge's query, with the options of the request."""
+        """Find the best hits with the options of a request."""
         top = request.top
         if top < 1:
             raise ValueError(f"top is {top}; it must be at least 1")

@@ -40,9 +40,9 @@ class NotUnderstood:
 
 
 def not_understood(text: str, language: str | None) -> NotUnderstood | None:
-    """Return why pixels say nothing about a sentence; None for an ordinary one.
+    """Return why pixels say nothing about a sentence.
 
-    ``language`` is the code of the language that it is read in.
+    None for an ordinary sentence. ``language`` is the code of the language that it is read in.
     """
     found = words(text)
     if not found:
@@ -57,9 +57,9 @@ def not_understood(text: str, language: str | None) -> NotUnderstood | None:
 
 
 def is_known(word: str, language: str) -> bool:
-    """Return True for a frequent word of any known language, or a compound of two in this one.
+    """Return True for a frequent word of any known language.
 
-    The word is in lower case.
+    Compounds of two words of ``language`` are known as well. The word is in lower case.
     """
     if is_frequent(word) or any(is_word(word, other) for other in LANGUAGES):
         return True

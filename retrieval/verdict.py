@@ -104,9 +104,10 @@ def best_tier(hits: Sequence[Hit]) -> Tier | None:
 
 
 def matching(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the hits that match: the likely ones or, if there are none, those that perhaps do.
+    """Return the hits of the best tier, unless that is "rest".
 
-    All hits, if they have no confidence.
+    These are the likely ones or, if there are none, those that perhaps match. All hits, if they have no
+    confidence.
     """
     best = best_tier(hits)
     if best is None:

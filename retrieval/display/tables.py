@@ -61,7 +61,7 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
 
 
 def _judged(hit: Hit) -> str:
-    """Format a confidence with its tier, if it is better than the rest."""
+    """Format a confidence, with its tier unless that is "rest"."""
     tier = "" if hit.tier in (None, "rest") else f" {hit.tier}"
     return f"{percent(hit.confidence)}{tier}"
 

@@ -84,9 +84,9 @@ def fit(parts: Sequence[Drawn], n_photos: int) -> Fit:
 
 
 def _least_likely(parts: Sequence[Drawn], found: Fit) -> float:
-    """Return the least confidence from which on 80% of the hits match, as the mean of all parts.
+    """Return the least confidence from which on 80% of the hits match.
 
-    Only parts with 30 hits from there on count: the precision of fewer is chance. Galleries of a few photos
+    80% is the mean of all parts. Only parts with 30 hits from there on count: the precision of fewer is chance. Galleries of a few photos
     do not count, as nobody searches those.
     """
     large = [part.hits.size >= min(_LARGE, part.hits.size.max()) for part in parts]
@@ -103,7 +103,7 @@ def _least_likely(parts: Sequence[Drawn], found: Fit) -> float:
 
 
 def _limits(part: Hits, found: Fit) -> Fit | None:
-    """Return ``found`` with the limits below which queries of one length have no match.
+    """Return ``found`` with the limits for queries of one length.
 
     A limit is the confidence that 95% of the right first hits reach. There is one for each size of gallery
     with enough right first hits; None if no size has enough.
@@ -181,7 +181,10 @@ def fit_calibration(data: Sequence[Embedded], background: Background, seed: int)
 
 
 def background_of(encoder: Towers, train: CaptionedPhotos, seed: int) -> Background:
-    """Return up to 1,000 training photos, drawn with ``seed``, and two captions of each."""
+    """Return up to 1,000 training photos with two captions each.
+
+    They are drawn with ``seed``.
+    """
     rng = np.random.default_rng(seed)
     drawn = rng.choice(len(train.photos), min(BANK, len(train.photos)), replace=False)
     photos = {item: row for row, item in enumerate(np.sort(drawn).tolist())}

@@ -233,7 +233,10 @@ def _typed(encoded: EncodedPhotos) -> list[ShortQueries]:
 
 
 def _word_stems(text: str) -> set[str]:
-    """Return the words of a text without the plural's s: enough to compare texts about photos."""
+    """Return the words of a text, without the s of plurals.
+
+    This is enough to compare texts about photos.
+    """
     said = (word for word in words(text) if not is_function_word(word, ENGLISH))
     return {word.removesuffix("s") if len(word) > 3 else word for word in said}
 
@@ -257,7 +260,7 @@ def _visual_words(
     n_photos: int,
     rng: np.random.Generator,
 ) -> list[ShortQueries]:
-    """Return visual words and pairs of them, each asked for some of its photos."""
+    """Return visual words and pairs of them as queries."""
     words, counts = visual_words(texts, items, n_photos)
     known = [row for row, word in enumerate(words) if encoder.knows(word)]
     words, counts = [words[row] for row in known], counts[known]
@@ -283,7 +286,7 @@ def _asked(
     relevance: NDArray[np.int8],
     rng: np.random.Generator,
 ) -> ShortQueries:
-    """Return queries that are asked for up to 12 of the photos that they match."""
+    """Ask each query for up to 12 photos that it matches."""
     pairs = [
         (row, photo)
         for row in range(len(relevance))
