@@ -338,8 +338,8 @@ def features(
 def _own_facts(scores: NDArray[np.float64], bank: NDArray[np.float64]) -> NDArray[np.float64]:
     """Summarise (Q, m) scores with a gallery.
 
-    Returns (Q, 4): low, middle, spread, high. ``bank`` are the (Q, 4) quantiles of the scores with the bank. They stand in for photos that a small
-    gallery lacks.
+    Returns (Q, 4): low, middle, spread, high. ``bank`` are the (Q, 4) quantiles of the scores with the bank.
+    They stand in for photos that a small gallery lacks.
     """
     rising = np.sort(scores, axis=1)  # -inf comes first
     counts = np.isfinite(rising).sum(axis=1)

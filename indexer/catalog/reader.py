@@ -196,7 +196,8 @@ class CatalogReader:
     def spread_ids(self, kind: Gallery, model_id: int, n: int) -> list[int]:
         """Return up to ``n`` ids of vectors, spread over all.
 
-        They are of one kind and model, and rise. Each takes one look into an index; counting through all of them would read the whole table.
+        They are of one kind and model, and rise. Each takes one look into an index; counting through all of
+        them would read the whole table.
         """
         table = TABLES[kind]
         (ends,) = self._all(f"SELECT MIN(id), MAX(id) FROM {table} WHERE model_id = ?", [model_id])

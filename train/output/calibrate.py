@@ -86,8 +86,8 @@ def fit(parts: Sequence[Drawn], n_photos: int) -> Fit:
 def _least_likely(parts: Sequence[Drawn], found: Fit) -> float:
     """Return the least confidence from which on 80% of the hits match.
 
-    80% is the mean of all parts. Only parts with 30 hits from there on count: the precision of fewer is chance. Galleries of a few photos
-    do not count, as nobody searches those.
+    80% is the mean of all parts. Only parts with 30 hits from there on count: the precision of fewer is
+    chance. Galleries of a few photos do not count, as nobody searches those.
     """
     large = [part.hits.size >= min(_LARGE, part.hits.size.max()) for part in parts]
     judged = [
