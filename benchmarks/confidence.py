@@ -62,7 +62,8 @@ class Measured:
         asked = list(zip(hits.n_gallery.tolist(), lengths.tolist(), strict=True))
         limits = {each: found.weak_below(*each) for each in set(asked)}
         possible = confidence >= np.array([limits[each] for each in asked])
-        return cls(hits, confidence, possible, confidence >= found.likely[0])
+        likely = {length: found.likely_from(length) for length in set(lengths.tolist())}
+        return cls(hits, confidence, possible, confidence >= np.array([likely[n] for n in lengths.tolist()]))
 
 
 def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

@@ -125,7 +125,7 @@ class Fit:
     sizes: NDArray[np.float64]  # (S,) of galleries, rising
     lengths: NDArray[np.float64]  # (L,) of queries in words, rising; one for photos
     weak: NDArray[np.float64]  # (L, S) probabilities; a hit below does not match
-    likely: NDArray[np.float64]  # (1,) a probability; of the hits from there on, four of five match
+    likely: NDArray[np.float64]  # (L,) probabilities; of the hits from there on, four of five match
 
     def fault(self) -> str | None:
         """Describe the first fault of the numbers; None for valid ones."""
@@ -137,8 +137,8 @@ class Fit:
         if self.weak.shape != (len(self.lengths), len(self.sizes)):
             axes_text = f"{len(self.lengths)} lengths and {len(self.sizes)} sizes"
             return f"limits of shape {self.weak.shape} for {axes_text}"
-        if self.likely.shape != (1,):
-            return f"limits for likely hits of shape {self.likely.shape}, not (1,)"
+        if self.likely.shape != self.lengths.shape:
+            return f"limits for likely hits of shape {self.likely.shape} for {len(self.lengths)} lengths"
         if not all(((limit >= 0) & (limit <= 1)).all() for limit in (self.weak, self.likely)):
             return "limits that are not probabilities"
         return None
@@ -161,7 +161,11 @@ class Fit:
         if at > x[-1] and len(x) > 2:
             of_lengths += np.minimum(0, (logits[:, -1] - logits[:, -3]) / (x[-1] - x[-3])) * (at - x[-1])
         logit = np.interp(np.log(max(length, 1)), np.log(self.lengths), of_lengths)
-        return min(float(1 / (1 + np.exp(-logit))), float(self.likely[0]))
+        return min(float(1 / (1 + np.exp(-logit))), self.likely_from(length))
+
+    def likely_from(self, length: float = 1) -> float:
+        """Return the least confidence of a likely hit, interpolated over log length."""
+        return float(np.interp(np.log(max(length, 1)), np.log(self.lengths), self.likely))
 
 
 @dataclass(frozen=True)
@@ -257,9 +261,9 @@ class Calibration:
         length = 1 if text is None else n_words(text)
         return self.fits[kind].probabilities(features(wide, facts, [gallery.size], [length]))[0]
 
-    def least_likely(self, kind: QueryKind) -> float:
+    def least_likely(self, kind: QueryKind, text: str | None) -> float:
         """Return the least confidence of a likely match."""
-        return float(self.fits[kind].likely[0])
+        return self.fits[kind].likely_from(1 if text is None else n_words(text))
 
     def least_possible(self, kind: QueryKind, text: str | None, n_gallery: int) -> float:
         """Return the least confidence of a hit that may match.

@@ -90,7 +90,7 @@ class Judge:
         assert found is not None
         if self.not_understood is not None:
             found = np.where(np.asarray(words) > 0, found, 0.0)
-        likely = self.calibration.least_likely(self.kind)
+        likely = self.calibration.least_likely(self.kind, sentence)
         possible = self.calibration.least_possible(self.kind, sentence, self.searched.size)
         tiers: list[Tier] = [
             "likely" if one >= likely else "perhaps" if one >= possible else "rest" for one in found

@@ -124,14 +124,16 @@ def test_confidence_never_contradicts_the_order(
 
 def test_what_is_weak_depends_on_size_and_length() -> None:
     weak = np.array([[0.5, 0.2], [0.9, 0.5]])
-    some = Fit(np.zeros(1 + len(FEATURES)), np.array([1.0, 100.0]), np.array([1.0, 4.0]), weak, np.ones(1))
+    some = Fit(np.zeros(1 + len(FEATURES)), np.array([1.0, 100.0]), np.array([1.0, 4.0]), weak, np.ones(2))
     assert some.weak_below(1, 1) == pytest.approx(0.5)
     assert some.weak_below(100, 4) == pytest.approx(0.5)
     # halfway in log size and log length, odds are the geometric mean: (1 * 1/4 * 9 * 1) ** (1/4)
     odds = (9 / 4) ** 0.25
     assert some.weak_below(10, 2) == pytest.approx(odds / (1 + odds))
     assert some.weak_below(10_000, 50) == pytest.approx(0.5)  # two sizes show no trend
-    assert replace(some, likely=np.array([0.3])).weak_below(1, 1) == 0.3  # a likely hit is never weak
+    likely = replace(some, likely=np.array([0.3, 0.9]))
+    assert likely.weak_below(1, 1) == 0.3  # a likely hit is never weak
+    assert likely.likely_from(2) == pytest.approx(0.6)  # halfway in log length
 
 
 def test_beyond_the_largest_gallery_the_limit_goes_on_falling() -> None:

@@ -65,22 +65,31 @@ def fit(parts: Sequence[Drawn], n_photos: int) -> Fit:
     weight *= n_photos / len(parts)
     weights = _logistic(hits.features, hits.right, weight)
     found = Fit(weights, np.ones(1), np.ones(1), np.full((1, 1), 1e-6), np.ones(1))
-    found = replace(found, likely=np.array([_least_likely(parts, found)]))
-    length = np.exp(hits.features[:, FEATURES.index("log length")]) + 1e-6
-    group = np.searchsorted(_LENGTHS, length, side="right")
-    pooled = [hits.subset(group == one) for one in np.unique(group)]
-    limits = [limit for one in pooled if (limit := _limits(one, found)) is not None]
+    by_length = [group for first in range(len(_LENGTHS)) if (group := _of_length(parts, first))]
+    limits = [(limit, group) for group in by_length if (limit := _limits(group, found)) is not None]
     if not limits:
-        return found
-    longest = max(limits, key=lambda limit: len(limit.sizes))
+        return replace(found, likely=np.array([_least_likely(parts, found)]))
+    longest = max((limit for limit, _ in limits), key=lambda limit: len(limit.sizes))
     return replace(
         found,
         sizes=longest.sizes,
-        lengths=np.array([limit.lengths[0] for limit in limits]),
+        lengths=np.array([limit.lengths[0] for limit, _ in limits]),
         weak=np.array(
-            [np.interp(np.log(longest.sizes), np.log(limit.sizes), limit.weak[0]) for limit in limits]
+            [np.interp(np.log(longest.sizes), np.log(limit.sizes), limit.weak[0]) for limit, _ in limits]
         ),
+        likely=np.array([_least_likely(group, found) for _, group in limits]),
     )
+
+
+def _of_length(parts: Sequence[Drawn], group: int) -> list[Drawn]:
+    """Return the hits of queries of one group of ``_LENGTHS``."""
+    chosen = []
+    for part in parts:
+        length = np.exp(part.hits.features[:, FEATURES.index("log length")]) + 1e-6
+        rows = np.searchsorted(_LENGTHS, length, side="right") == group + 1
+        if rows.any():
+            chosen.append(replace(part, hits=part.hits.subset(rows)))
+    return chosen
 
 
 def _least_likely(parts: Sequence[Drawn], found: Fit) -> float:
@@ -102,12 +111,13 @@ def _least_likely(parts: Sequence[Drawn], found: Fit) -> float:
     return 0.99
 
 
-def _limits(part: Hits, found: Fit) -> Fit | None:
+def _limits(parts: Sequence[Drawn], found: Fit) -> Fit | None:
     """Return ``found`` with the limits for queries of one length.
 
     A limit is the confidence that 95% of the right first hits reach. There is one for each size of gallery
     with enough right first hits; None if no size has enough.
     """
+    part = Hits.concatenate([one.hits for one in parts])
     confidence = found.probabilities(part.features)
     first = (part.rank == 1) & part.right & part.answerable
     sizes, weak = [], []
