@@ -28,6 +28,7 @@ _LETTERS = 0.2  # weight of the letters of an unknown word, against a listed wor
 _ENGLISH_FIRST = 1.5  # log10 odds: most queries are English, and names are in no list or in all
 _NAME = 3.0  # log10 odds of a single word in no list
 _COMMON = 10**-4.6  # a single word at least this frequent in English is English, for example "hat"
+_GIBBERISH = -4.3  # mean log10 frequency of a word's trigrams: "asdfgh" has -4.5, "vizsla" -3.9
 _FUNCTION_WORD = 3e-3  # share of a language's words that only function words reach
 # A caption may be a book, or one word of a million letters; the towers read 64 pieces of it.
 _MOST_WORDS, _MOST_LETTERS = 64, 64
@@ -73,6 +74,16 @@ def is_function_word(word: str, language: str) -> bool:
     return frequency(word, language) >= _FUNCTION_WORD
 
 
+def is_gibberish(word: str) -> bool:
+    """Return True for letters that no language puts in this order.
+
+    The word is in lower case.
+    """
+    rows = np.array([_steps(key) for key in trigrams(word[:_MOST_LETTERS])], dtype=np.float64)
+    likeliest = np.where(rows > 0, RAREST + rows / STEPS, RAREST).max(axis=1)
+    return float(likeliest.mean()) < _GIBBERISH
+
+
 def words(text: str) -> list[str]:
     """Return the words in lower case, without digits and signs."""
     return _WORD.findall(text.lower())
@@ -104,7 +115,7 @@ def _evidence(word: str) -> NDArray[np.float64]:
 def _steps(key: str) -> NDArray[np.uint8]:
     """Return the table row of a word or trigram, shape (L,). Zeros if the table has none."""
     hashes, frequencies = _table()
-    wanted = hashed([key])[0]
+    wanted = hashed([key.replace("ß", "ss")])[0]  # the table has German words in this spelling
     at = int(np.searchsorted(hashes, wanted))
     if at == len(hashes) or hashes[at] != wanted:
         return np.zeros(len(LANGUAGES), dtype=np.uint8)

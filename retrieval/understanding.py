@@ -10,11 +10,20 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from twobranch.embedding.language import ENGLISH, LANGUAGES, is_function_word, is_word, words
+from twobranch.embedding.language import (
+    ENGLISH,
+    LANGUAGES,
+    frequency,
+    is_function_word,
+    is_gibberish,
+    is_word,
+    words,
+)
 from twobranch.retrieval.spelling import is_frequent
 from twobranch.retrieval.text_match import STOP_WORDS
 
 Reason = Literal["no_words", "function_words", "unknown_words", "unknown_script"]
+_ENGLISH_TOO = 2e-4  # share of English words that function words of other languages do not reach
 _SHORTEST = 4  # letters of a part of a compound
 _FACTS: dict[Reason, str] = {
     "no_words": "has no words",
@@ -51,9 +60,12 @@ def not_understood(text: str, language: str | None) -> NotUnderstood | None:
         return NotUnderstood(text, "unknown_script")
     if all(_is_function_word(word, language or ENGLISH) for word in found):
         return NotUnderstood(text, "function_words")
-    if not any(is_known(word, language or ENGLISH) for word in found):
-        return NotUnderstood(text, "unknown_words")
-    return None
+    if any(is_known(word, language or ENGLISH) for word in found):
+        return None
+    # A single word may be a rare one, such as "wombat". Several that nobody knows are of another language.
+    if len(found) == 1 and not is_gibberish(found[0]):
+        return None
+    return NotUnderstood(text, "unknown_words")
 
 
 def is_known(word: str, language: str) -> bool:
@@ -68,7 +80,10 @@ def is_known(word: str, language: str) -> bool:
 
 
 def _is_function_word(word: str, language: str) -> bool:
-    return word in STOP_WORDS if language == ENGLISH else is_function_word(word, language)
+    """Return True for a word that no photo shows. "hat" is an English thing, whatever the language."""
+    if language == ENGLISH or word in STOP_WORDS:
+        return word in STOP_WORDS
+    return is_function_word(word, language) and frequency(word, ENGLISH) < _ENGLISH_TOO
 
 
 def _is_latin(word: str) -> bool:
