@@ -54,13 +54,92 @@ _HOLIDAYS: dict[str, tuple[str, str, str, str, str]] = {
     "sv": ("jul, julen", "påsk, påsken", "nyårsafton", "nyår", "helg, helgen"),
 }
 _HOLIDAY_KEYS = ("christmas", "easter", "new year's eve", "new year", "weekend")
+# Single days of those, by the names of ``date_spans.a_holiday``.
+_FEAST_DAYS: dict[str, dict[str, str]] = {
+    "en": {
+        "christmas eve": "christmas eve, xmas eve",
+        "christmas day": "christmas day, xmas day",
+        "boxing day": "boxing day",
+        "new year's day": "new year's day, new years day",
+        "good friday": "good friday",
+        "easter sunday": "easter sunday",
+        "easter monday": "easter monday",
+    },
+    "de": {
+        "christmas eve": "heiligabend, heiliger abend",
+        "christmas day": "erster weihnachtstag, ersten weihnachtstag, 1 weihnachtstag",
+        "boxing day": "zweiter weihnachtstag, zweiten weihnachtstag, 2 weihnachtstag",
+        "new year's day": "neujahrstag",
+        "good friday": "karfreitag",
+        "easter sunday": "ostersonntag",
+        "easter monday": "ostermontag",
+    },
+    "fr": {
+        "christmas eve": "réveillon de noël, veille de noël",
+        "christmas day": "jour de noël",
+        "new year's day": "jour de l'an",
+        "good friday": "vendredi saint",
+        "easter sunday": "dimanche de pâques",
+        "easter monday": "lundi de pâques",
+    },
+    "es": {
+        "christmas eve": "nochebuena",
+        "christmas day": "día de navidad",
+        "new year's day": "día de año nuevo",
+        "good friday": "viernes santo",
+        "easter sunday": "domingo de pascua",
+    },
+    "cs": {
+        "christmas eve": "štědrý den, štědrý večer",
+        "good friday": "velký pátek",
+        "easter monday": "velikonoční pondělí",
+    },
+    "it": {
+        "christmas eve": "vigilia di natale",
+        "christmas day": "giorno di natale",
+        "good friday": "venerdì santo",
+        "easter sunday": "domenica di pasqua",
+        "easter monday": "pasquetta",
+    },
+    "nl": {
+        "christmas eve": "kerstavond",
+        "christmas day": "eerste kerstdag",
+        "boxing day": "tweede kerstdag",
+        "new year's day": "nieuwjaarsdag",
+        "good friday": "goede vrijdag",
+        "easter sunday": "paaszondag, eerste paasdag",
+        "easter monday": "paasmaandag, tweede paasdag",
+    },
+    "pt": {
+        "christmas eve": "véspera de natal",
+        "christmas day": "dia de natal",
+        "new year's day": "dia de ano novo",
+        "good friday": "sexta feira santa",
+        "easter sunday": "domingo de páscoa",
+    },
+    "pl": {
+        "christmas eve": "wigilia, wigilię",
+        "good friday": "wielki piątek",
+        "easter monday": "poniedziałek wielkanocny",
+    },
+    "sv": {
+        "christmas eve": "julafton",
+        "christmas day": "juldagen",
+        "new year's day": "nyårsdagen",
+        "good friday": "långfredagen",
+        "easter sunday": "påskdagen",
+        "easter monday": "annandag påsk",
+    },
+}
+# Inflected years, as in "Sommer letzten Jahres".
+_ALSO_YEAR = {"de": ("jahres",), "fr": ("an",), "cs": ("roku",), "pl": ("rok", "roku")}
 # One-word names of days and years that CLDR does not have.
 _ALSO_RELATIVE: dict[str, dict[str, tuple[str, ...]]] = {
     "cs": {"year 0": ("letos",), "year 1": ("loni", "vloni")},
     "pl": {"day 2": ("przedwczoraj",)},
 }
 _LAST = {
-    "en": "last past previous",
+    "en": "last previous",  # "past" is a preposition: "leaves fall past a window"
     "de": "letzte letzten letzter letztes letztem vergangene vergangenen "
     "vergangener vergangenes vorige vorigen voriger voriges",
     "fr": "dernier dernière",
@@ -71,6 +150,19 @@ _LAST = {
     "pt": "passado passada último última",
     "pl": "zeszły zeszła zeszłe zeszłego zeszłej zeszłym zeszłą ubiegły ubiegłe ubiegłego ubiegłej ubiegłym",
     "sv": "förra senaste",
+}
+# The same after a name, as in "été dernier"; elsewhere such a word begins another date ("june last year").
+_LAST_BEHIND = {
+    "en": "",
+    "de": "",
+    "fr": _LAST["fr"],
+    "es": _LAST["es"],
+    "cs": "",
+    "it": _LAST["it"],
+    "nl": "",
+    "pt": _LAST["pt"],
+    "pl": _LAST["pl"],
+    "sv": "",
 }
 _THIS = {
     "en": "this",
@@ -152,23 +244,59 @@ _TO = {
     "fr": "à a au",
     "es": "a al",
     "cs": "do",
-    "it": "a al",
+    "it": "a al ad",
     "nl": "",
     "pt": "a",
     "pl": "do",
     "sv": "",
 }
+_BETWEEN = {
+    "en": "between",
+    "de": "zwischen",
+    "fr": "entre",
+    "es": "entre",
+    "cs": "mezi",
+    "it": "tra fra",
+    "nl": "tussen",
+    "pt": "entre",
+    "pl": "między pomiędzy",
+    "sv": "mellan",
+}
+_AND = {
+    "en": "and",
+    "de": "und",
+    "fr": "et",
+    "es": "y",
+    "cs": "a",
+    "it": "e",
+    "nl": "en",
+    "pt": "e",
+    "pl": "a i",
+    "sv": "och",
+}
+_OR = {
+    "en": "or",
+    "de": "oder",
+    "fr": "ou",
+    "es": "o",
+    "cs": "nebo",
+    "it": "o",
+    "nl": "of",
+    "pt": "ou",
+    "pl": "lub albo",
+    "sv": "eller",
+}
 # Articles and prepositions that belong to a date after them: "in the summer of 2019".
 _AROUND = {
     "en": "of on at the taken year",
-    "de": "in am an der die das den dem von zu des jahr jahre",
+    "de": "in am an der die das den dem von zu des jahr jahre jahres jahren",
     "fr": "de du d le la l les à au pendant dans mois année an",
     "es": "de del el la los las durante por año",
-    "cs": "o na roku",
+    "cs": "o na roku roce rokem lety letech",
     "it": "di del della dell d il la l lo a nel nella nell durante anno",
     "nl": "van de het op tijdens met jaar",
     "pt": "de do da no na o a durante ano",
-    "pl": "na roku",
+    "pl": "na roku rokiem latach",
     "sv": "under på den av år året",
 }
 # "a 1957 chevrolet" is no photo of 1957.
@@ -217,6 +345,7 @@ class Particles:
     """The small words around dates in some languages, folded."""
 
     last: frozenset[str]
+    last_behind: frozenset[str]
     this: frozenset[str]
     during: frozenset[str]
     since: frozenset[str]
@@ -224,6 +353,9 @@ class Particles:
     after: frozenset[str]
     until: frozenset[str]
     to: frozenset[str]
+    between: frozenset[str]
+    and_: frozenset[str]
+    or_: frozenset[str]
     around: frozenset[str]
     one: frozenset[str]
     photos: frozenset[str]
@@ -238,7 +370,10 @@ def plain(word: str) -> str:
 @cache
 def particles(language: str) -> Particles:
     """Return the small words of a language and of English."""
-    tables = (_LAST, _THIS, _DURING, _SINCE, _BEFORE, _AFTER, _UNTIL, _TO, _AROUND, _ONE, _PHOTOS)
+    tables = (
+        _LAST, _LAST_BEHIND, _THIS, _DURING, _SINCE, _BEFORE, _AFTER, _UNTIL,
+        _TO, _BETWEEN, _AND, _OR, _AROUND, _ONE, _PHOTOS,
+    )  # fmt: skip
     codes = (language, ENGLISH)
     return Particles(*(frozenset(plain(" ".join(table[code] for code in codes)).split()) for table in tables))
 
@@ -309,10 +444,13 @@ def _names(language: str) -> dict[tuple[str, ...], Name]:
         names |= {_key(one): Name("day", day) for one in written}
     for unit, written in table["units"].items():
         names |= {_key(one): Name("unit", unit) for one in written}
+    names |= {_key(one): Name("unit", "year") for one in _ALSO_YEAR.get(language, ())}
     for season, forms in zip(("spring", "summer", "autumn", "winter"), _SEASONS[language], strict=True):
         names |= {_key(one): Name("season", season) for one in forms.split()}
     for holiday, forms in zip(_HOLIDAY_KEYS, _HOLIDAYS[language], strict=True):
         names |= {_key(one): Name("holiday", holiday) for one in forms.split(", ")}
+    for holiday, written in _FEAST_DAYS[language].items():
+        names |= {_key(one): Name("holiday", holiday) for one in written.split(", ")}
     for relative in (table["relative"], _ALSO_RELATIVE.get(language, {})):
         for value, written in relative.items():
             names |= {_key(one): Name("relative", value) for one in written}

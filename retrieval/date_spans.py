@@ -12,6 +12,14 @@ from typing import Literal
 
 _FIRST_MONTH = {"spring": 3, "summer": 6, "autumn": 9, "winter": 12}
 _DAY = timedelta(days=1)
+# Holidays of one day: month and day, or the days from Easter Sunday.
+_FIXED_DAYS = {
+    "christmas eve": (12, 24),
+    "christmas day": (12, 25),
+    "boxing day": (12, 26),
+    "new year's day": (1, 1),
+}
+_EASTER_DAYS = {"good friday": -2, "easter sunday": 0, "easter monday": 1}
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,14 @@ def seasons_of(season: str, year: int) -> Span:
 def a_holiday(holiday: str, year: int) -> Span:
     """Return the span of a holiday of a year.
 
-    Christmas is 24 to 26 December, Easter Good Friday to Easter Monday, the turn of the year two days.
+    Christmas is 24 to 26 December, Easter Good Friday to Easter Monday, the turn of the year two days, and
+    those such as "christmas eve" one day.
     """
+    if holiday in _FIXED_DAYS:
+        return a_day(year, *_FIXED_DAYS[holiday])
+    if holiday in _EASTER_DAYS:
+        first = easter_sunday(year) + _EASTER_DAYS[holiday] * _DAY
+        return Span(first, first + _DAY)
     if holiday == "christmas":
         return Span(date(year, 12, 24), date(year, 12, 27))
     if holiday == "easter":
