@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twobranch.embedding.language import LANGUAGES, language_of
-from twobranch.retrieval.date_names import _HOLIDAYS, _SEASONS, _table
+from twobranch.retrieval.date_names import _FEAST_DAYS, _HOLIDAYS, _SEASONS, _table
 from twobranch.retrieval.date_spans import (
     Span,
     a_holiday,
@@ -69,6 +69,35 @@ def as_text(text: str, language: str | None = None) -> tuple[str, str, str] | No
         ("dogs since 2019", "dogs", "since 2019", "from 2019-01-01"),
         ("dogs before christmas 2018", "dogs", "before christmas 2018", "before 2018-12-24"),
         ("dogs after june 2020", "dogs", "after june 2020", "from 2020-07-01"),
+        # A year behind a name or before it is the name's, also one told by its distance or in short.
+        ("june last year", "", "june last year", "2025-06-01 to 2025-07-01"),
+        ("summer of last year", "", "summer of last year", "2025-06-01 to 2025-09-01"),
+        ("christmas last year", "", "christmas last year", "2025-12-24 to 2025-12-27"),
+        ("last year in june", "", "last year in june", "2025-06-01 to 2025-07-01"),
+        ("summer this year", "", "summer this year", "2026-06-01 to 2026-09-01"),
+        ("june '20", "", "june '20", "2020-06-01 to 2020-07-01"),
+        ("summer '69", "", "summer '69", "1969-06-01 to 1969-09-01"),
+        ("christmas in 2019", "", "christmas in 2019", "2019-12-24 to 2019-12-27"),
+        ("winter 2018-2019", "", "winter 2018-2019", "2018-12-01 to 2019-03-01"),
+        ("winter 2018-19", "", "winter 2018-19", "2018-12-01 to 2019-03-01"),
+        ("4. 6. 2019", "", "4. 6. 2019", "2019-06-04 to 2019-06-05"),
+        ("christmas eve 2019", "", "christmas eve 2019", "2019-12-24 to 2019-12-25"),
+        ("christmas day 2019", "", "christmas day 2019", "2019-12-25 to 2019-12-26"),
+        ("new year's day 2020", "", "new year's day 2020", "2020-01-01 to 2020-01-02"),
+        ("easter sunday 2021", "", "easter sunday 2021", "2021-04-04 to 2021-04-05"),
+        ("good friday 2021", "", "good friday 2021", "2021-04-02 to 2021-04-03"),
+        # Ranges: the last year, month or day counts.
+        ("between 2018 and 2020", "", "between 2018 and 2020", "2018-01-01 to 2021-01-01"),
+        ("dogs june to august 2020", "dogs", "june to august 2020", "2020-06-01 to 2020-09-01"),
+        ("14 to 16 june 2020", "", "14 to 16 june 2020", "2020-06-14 to 2020-06-17"),
+        ("june 14th to july 16th 2020", "", "june 14th to july 16th 2020", "2020-06-14 to 2020-07-17"),
+        # A spring or fall that may be none: the year holds either way.
+        ("a hot spring 2021", "a hot spring", "2021", "2021-01-01 to 2022-01-01"),
+        ("snow fall 2020", "snow fall", "2020", "2020-01-01 to 2021-01-01"),
+        ("2019 fall leaves", "fall leaves", "2019", "2019-01-01 to 2020-01-01"),
+        # A number beside a date is none, unless it goes with another one.
+        ("iphone 12 2019", "iphone 12", "2019", "2019-01-01 to 2020-01-01"),
+        ("F-16 2019", "F-16", "2019", "2019-01-01 to 2020-01-01"),
     ],
 )
 def test_words_that_are_a_date(text: str, rest: str, words: str, span: str) -> None:
@@ -98,8 +127,31 @@ def test_words_that_are_a_date(text: str, rest: str, words: str, span: str) -> N
         "blade runner 2049",  # not yet
         "14th june, 30 february 2019",
         "june 2019 and july 2020",
-        "between 2018 and 2020",
-        "june to august 2019",
+        "leaves fall past a window",
+        "walking past summer houses",
+        "this spring flower",
+        "june or july 2020",  # a part is not the whole
+        "june & july 2020",
+        "june 2020 or july",
+        "june and christmas 2019",
+        "june-august 2020",
+        "march-may 2020",
+        "june-aug 2020",
+        "june - august 2020",
+        "august to june 2020",
+        "14-16 june 2020",
+        "june 14-16, 2020",
+        "june 14 - 16 2020",
+        "june 4 to 6 2020",
+        "4 or 5 june 2020",
+        "summer 2018-2019",
+        "winter 2018/22",
+        "before 2018-2020",
+        "from 2018 to 2049",
+        "2018 - 2020",
+        "2018 -2020",
+        "dog -june 2020",  # words to get away from
+        "dog -cat june 2020",
         "today's newspaper",
         "last year's christmas",
         "the last supper",
@@ -153,6 +205,31 @@ def test_a_winter_is_both_ends_of_its_year() -> None:
         ("verão de 2019", "pt", "", "2019-06-01 to 2019-09-01"),
         ("zdjęcia z czerwca 2019", "pl", "", "2019-06-01 to 2019-07-01"),
         ("i går", "sv", "", "2026-11-27 to 2026-11-28"),
+        ("Sommer letztes Jahr", "de", "", "2025-06-01 to 2025-09-01"),
+        ("im Sommer des letzten Jahres", "de", "", "2025-06-01 to 2025-09-01"),
+        ("juin de l'année dernière", "fr", "", "2025-06-01 to 2025-07-01"),
+        ("verano del año pasado", "es", "", "2025-06-01 to 2025-09-01"),
+        ("v létě minulého roku", "cs", "", "2025-06-01 to 2025-09-01"),
+        ("léto loni", "cs", "", "2025-06-01 to 2025-09-01"),
+        ("estate dell'anno scorso", "it", "", "2025-06-01 to 2025-09-01"),
+        ("juni vorig jaar", "nl", "", "2025-06-01 to 2025-07-01"),
+        ("verão do ano passado", "pt", "", "2025-06-01 to 2025-09-01"),
+        ("w czerwcu zeszłego roku", "pl", "", "2025-06-01 to 2025-07-01"),
+        ("sommaren förra året", "sv", "", "2025-06-01 to 2025-09-01"),
+        ("von Juni bis August 2020", "de", "", "2020-06-01 to 2020-09-01"),
+        ("zwischen 2018 und 2020", "de", "", "2018-01-01 to 2021-01-01"),
+        ("photos de 2018 à 2020", "fr", "", "2018-01-01 to 2021-01-01"),
+        ("fotos desde 2018 hasta 2020", "es", "", "2018-01-01 to 2021-01-01"),
+        ("od 2018 do 2020", "cs", "", "2018-01-01 to 2021-01-01"),
+        ("mezi lety 2018 a 2020", "cs", "", "2018-01-01 to 2021-01-01"),
+        ("pes před rokem 2018", "cs", "pes", "before 2018-01-01"),
+        ("pes v roce 2018", "cs", "pes", "2018-01-01 to 2019-01-01"),
+        ("dal 2018 al 2020", "it", "", "2018-01-01 to 2021-01-01"),
+        ("tussen 2018 en 2020", "nl", "", "2018-01-01 to 2021-01-01"),
+        ("fotos de 2018 a 2020", "pt", "", "2018-01-01 to 2021-01-01"),
+        ("od 2018 do 2020", "pl", "", "2018-01-01 to 2021-01-01"),
+        ("mellan 2018 och 2020", "sv", "", "2018-01-01 to 2021-01-01"),
+        ("auf jeden Fall 2019", "de", "auf jeden Fall", "2019-01-01 to 2020-01-01"),
         # Not told as the language it is in: beside a year any language's name counts ...
         ("sommer 2019", "en", "", "2019-06-01 to 2019-09-01"),
         # ... unless it is an English word.
@@ -177,6 +254,10 @@ def test_each_language_has_its_months_seasons_and_holidays(language: str) -> Non
             for name in forms.split(", ") if table is _HOLIDAYS else forms.split():
                 reading = read(f"{name} 2019", language)
                 assert reading is not None and reading.rest in ("", name), name
+    for feast, forms in _FEAST_DAYS[language].items():
+        for name in forms.split(", "):
+            reading = read(f"{name} 2019", language)
+            assert reading is not None and (reading.rest, reading.span) == ("", a_holiday(feast, 2019)), name
 
 
 def test_the_texts_that_a_name_has_of_those_dates() -> None:
@@ -194,13 +275,24 @@ def test_the_texts_that_a_name_has_of_those_dates() -> None:
 
 
 PIECES = {
-    *("june", "may", "summer", "christmas", "week", "yesterday", "été", "february", "last", "dogs", "photos"),
+    *("june", "may", "summer", "fall", "christmas", "day", "week", "year", "yesterday", "été", "february"),
     *(
+        "last",
+        "this",
+        "dogs",
+        "photos",
+        "a",
         "in",
         "the",
         "to",
         "of",
+        "and",
+        "or",
+        "between",
+        "since",
         "before",
+    ),
+    *(
         "'s",
         ",",
         "-",
@@ -208,10 +300,14 @@ PIECES = {
         "2019",
         "2020",
         "14",
+        "'20",
+        "-june",
+        "june-july",
         "30",
+        "4. 6. 2019",
         "31.4.2019",
-        "2018-2019",
     ),
+    *("2018-2019", "2018-19", "od", "do", "roku"),
 }
 
 
