@@ -40,7 +40,6 @@ _TOKEN = re.compile(
 # A word of a date stands alone: the 2019 of "IMG_2019", "$2019" and "2019.jpg" does not.
 _MAY_PRECEDE = re.compile(r"[\s(\[\"'’,]?")
 _MAY_FOLLOW = re.compile(r"$|['’]|[.,;:!?)\]\"]*(?:\s|$)")
-_APOSTROPHE = re.compile(r"(?:^|\s)['’]$")
 _OWNS = re.compile(r"['’]s\b")  # "today's newspaper" is no photo of today
 _YEARS = re.compile(r"(\d{4})[-–](\d{4})")
 _MINUS = re.compile(r"(?:^|\s)[-−–]\w")  # of "dog -june 2020"
@@ -51,6 +50,7 @@ _NUMERIC = re.compile(
 )
 _DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er|º)?")
 _OTHER_WORDS = frozenset({"may", "march", "mars"})  # not alone, and not after a year: "in 2019 may ..."
+_NO_DATES = frozenset({"záři"})  # Czech: "in the glow"; September is "září"
 # Seasons that are verbs and things as well, and the words before them that tell so.
 _NO_SEASON = {
     "spring": frozenset({"hot", "thermal", "mineral", "water", "metal", "coil", "steel", "natural", "that"}),
@@ -124,7 +124,10 @@ class _Text:
         self.today = today
         self.small = particles(language)
         self.tokens = [_token(text, match) for match in _TOKEN.finditer(text)]
-        self.plain = [token.plain if token.is_free else "" for token in self.tokens]
+        self.plain = [
+            token.plain if token.is_free and token.raw.lower() not in _NO_DATES else ""
+            for token in self.tokens
+        ]
 
     def read(self) -> Reading | None:
         try:
@@ -246,7 +249,7 @@ class _Text:
             word = self.tokens[at].plain
             if word.isdigit() and len(word) <= 2:
                 n_numbers += 2 if is_joined else 1
-            elif word in joins or (is_joined and word in small.around):
+            elif word in joins or (is_joined and word in small.around | small.last | small.this):
                 is_joined = True
             else:
                 break
@@ -338,7 +341,7 @@ class _Text:
         day = self._day(at)
         at = self._past_of(at + 1) if day else at
         found = self._name(at, "month")
-        if found is None or (year and self._word(at) in _OTHER_WORDS):
+        if found is None or (self._word(at) in _OTHER_WORDS and (year or self._is_counted(at))):
             return None
         name, end = found
         month, word = int(name.value), self.tokens[at].raw.lower()
@@ -454,7 +457,7 @@ class _Text:
 
         Such as that of "june of 2020", "june '20", "june last year". The second is the token after it.
         """
-        for _ in range(3):
+        for _ in range(4):
             if (year := self._year(at) or self._short_year(at)) is not None:
                 return year, at + 1
             if (relative := self._relative_year(at)) is not None:
@@ -499,7 +502,11 @@ class _Text:
     def _is_short_year(self, at: int) -> bool:
         word = self._word(at)
         is_number = len(word) == 2 and word.isascii() and word.isdigit()
-        return is_number and bool(_APOSTROPHE.search(self.text[: self.tokens[at].start]))
+        before = self.text[: self.tokens[at].start] if is_number else ""
+        if not before.endswith(("'", "’")):
+            return False
+        is_apart = not before[-2:-1].isalnum()  # "june'20" is a year, the 11 of "dell'11 giugno" is none
+        return is_apart or self._name(at - 1, "month", "season", "holiday") is not None
 
     def _winter(self, at: int) -> int | None:
         """Read the first year of 2018/19."""
@@ -520,6 +527,10 @@ class _Text:
         follows = self.small.during | self.small.around | self.small.photos
         is_noun = is_behind and self._word(end) not in follows and not self._gap(end, -1).strip()
         return self._word(start - 1) in _NO_SEASON[word] or (is_noun and end < len(self.tokens))
+
+    def _is_counted(self, at: int) -> bool:
+        """True for the march of "a march" and of "a women's march"."""
+        return self._word(at - 1) == "s" or self._word(at - 1) in self.small.one - self.small.to
 
     def _end(self, phrase: _Phrase) -> int:
         return self.tokens[phrase.end - 1].end

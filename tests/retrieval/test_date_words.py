@@ -76,6 +76,9 @@ def as_text(text: str, language: str | None = None) -> tuple[str, str, str] | No
         ("last year in june", "", "last year in june", "2025-06-01 to 2025-07-01"),
         ("summer this year", "", "summer this year", "2026-06-01 to 2026-09-01"),
         ("june '20", "", "june '20", "2020-06-01 to 2020-07-01"),
+        ("june'20", "", "june'20", "2020-06-01 to 2020-07-01"),
+        ("august in the year 2019", "", "august in the year 2019", "2019-08-01 to 2019-09-01"),
+        ("a women's march last year", "a women's march", "last year", "2025-01-01 to 2026-01-01"),
         ("summer '69", "", "summer '69", "1969-06-01 to 1969-09-01"),
         ("christmas in 2019", "", "christmas in 2019", "2019-12-24 to 2019-12-27"),
         ("winter 2018-2019", "", "winter 2018-2019", "2018-12-01 to 2019-03-01"),
@@ -148,6 +151,7 @@ def test_words_that_are_a_date(text: str, rest: str, words: str, span: str) -> N
         "winter 2018/22",
         "before 2018-2020",
         "from 2018 to 2049",
+        "from last june to this june",
         "2018 - 2020",
         "2018 -2020",
         "dog -june 2020",  # words to get away from
@@ -163,6 +167,10 @@ def test_words_that_are_a_date(text: str, rest: str, words: str, span: str) -> N
 )
 def test_words_in_doubt_are_left_alone(text: str) -> None:
     assert as_text(text, "en") is None
+
+
+def test_an_accent_tells_a_month_from_a_glow() -> None:
+    assert as_text("zpěvák v záři reflektorů", "cs") is None
 
 
 @pytest.mark.parametrize(
@@ -224,6 +232,8 @@ def test_a_winter_is_both_ends_of_its_year() -> None:
         ("mezi lety 2018 a 2020", "cs", "", "2018-01-01 to 2021-01-01"),
         ("pes před rokem 2018", "cs", "pes", "before 2018-01-01"),
         ("pes v roce 2018", "cs", "pes", "2018-01-01 to 2019-01-01"),
+        ("v září 2019", "cs", "", "2019-09-01 to 2019-10-01"),
+        ("dell'11 giugno 2019", "it", "", "2019-06-11 to 2019-06-12"),
         ("dal 2018 al 2020", "it", "", "2018-01-01 to 2021-01-01"),
         ("tussen 2018 en 2020", "nl", "", "2018-01-01 to 2021-01-01"),
         ("fotos de 2018 a 2020", "pt", "", "2018-01-01 to 2021-01-01"),
