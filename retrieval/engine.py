@@ -164,8 +164,10 @@ class SearchEngine:
 
     @cached_property
     def text_pictures(self) -> TextPictures:
-        """The detector of pictures of text for the library's model. Raises ``ModelError``."""
-        return TextPictures(self.encoder, self.library)
+        """The detector of pictures of text for the library's model."""
+        return TextPictures(
+            lambda: self.encoder, "" if self.model is None else self.model.fingerprint, self.library
+        )
 
     def index(self, gallery: Gallery) -> Index:
         """Open the vector index over photos or captions.
@@ -272,7 +274,8 @@ class SearchEngine:
         ``LibraryError`` or ``ModelError`` if it cannot be loaded.
         """
         scope = scope or self.scope(query, gallery)
-        reason = None if query.sentence is None else not_understood(query.sentence, query.language)
+        of_photos = query.sentence is not None and gallery == "images"
+        reason = not_understood(query.sentence or "", query.language) if of_photos else None
         if not (query.terms and scope.size):
             empty = np.empty((0, scope.index.dim), np.float32)
             return Judge(query, gallery, None, SearchedGallery(scope.size, empty), reason)
@@ -282,8 +285,7 @@ class SearchEngine:
     def _sample(self, scope: Scope, gallery: Gallery) -> NDArray[np.float32]:
         """Return (m, D) vectors spread over the searched items. Those of a whole gallery are kept."""
         if scope.among is not None:
-            spread = np.linspace(0, scope.size - 1, min(SAMPLE, scope.size)).astype(np.int64)
-            return scope.index.vectors(scope.among[spread])
+            return scope.index.sample(SAMPLE, scope.among)
         if gallery not in self._samples:
             self._samples[gallery] = scope.index.sample(SAMPLE)
         return self._samples[gallery]
@@ -364,7 +366,11 @@ class SearchEngine:
         assert self.model is not None
         query, gallery = judge.query, judge.gallery
         index = scope.index
-        vector = query_vector(query, self.encoder, self._item_vector)
+        not_understood = judge.not_understood
+        if not_understood is not None and not_understood.is_for_words and ranking == "fused":
+            ranking, vector = "words", np.zeros(index.dim, np.float32)  # pixels say nothing
+        else:
+            vector = query_vector(query, self.encoder, self._item_vector)
         own = frozenset(as_listed(photo.resolve()) for photo in query.photos if gallery == "images")
         wanted = top + len(own)  # the photos of the query may be among the hits
         if collapse:
@@ -413,7 +419,9 @@ class SearchEngine:
         scores = [float(ranked.scores[group.kept]) for group in selected.groups]
         worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
         fields = self.catalog.fields_with_words(ranked.forms, [id_ for id_ in worded if id_ is not None])
-        verdict = judge.verdict(vector, scores, [ranked.words.get(id_, 0.0) for id_ in ids])
+        # Names with some of the words lift a photo in the ranking as much, but count less as a match.
+        worded_scores = [ranked.known * ranked.words.get(id_, 0.0) for id_ in ids]
+        verdict = judge.verdict(vector, scores, worded_scores)
         hits = []
         for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):
             item = selected.found[id_]

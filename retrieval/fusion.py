@@ -50,6 +50,7 @@ class FusedRanking:
     ids: NDArray[np.int64]  # (k,) of vectors
     words: dict[int, float] = field(default_factory=dict)  # vector id -> bonus, where that is above 0
     forms: tuple[str, ...] = ()  # the words of the sentence, with their other forms
+    known: float = 1.0  # the share of the sentence's words that any photo has
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def fused(
     find = _by_words if ranking == "words" else _by_both
     scores, ids, added = find(matches, photos, top)
     bonuses = dict(zip(ids[added > 0].tolist(), added[added > 0].tolist(), strict=True))
-    return FusedRanking(scores, ids, bonuses, matches.forms)
+    return FusedRanking(scores, ids, bonuses, matches.forms, matches.known)
 
 
 def bonus(matches: WordMatches, agreement: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ class WordMatches:
     lone: NDArray[np.int64]  # (n,) the key in `everyday` if the names have that word alone, else -1
     everyday: Mapping[int, _Rows]  # the photos with each everyday word of the sentence in their names
     forms: tuple[str, ...] = ()  # the words of the sentence, with their other forms
+    known: float = 1.0  # the share of the sentence's words that any photo has
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -126,7 +127,11 @@ def match_words(reader: CatalogReader, text: str, n_photos: int, language: str |
         shares(captions, n_photos, len(forms) - len(rare)),
         everyday,
     )
-    return replace(found, forms=tuple(form for some in forms for form in some))
+    known = sum(
+        len(ids) > 0 or any(count(form, CAPTIONS) for form in some)
+        for ids, some in zip(names, forms, strict=True)
+    )
+    return replace(found, forms=tuple(form for some in forms for form in some), known=known / len(forms))
 
 
 def shares(

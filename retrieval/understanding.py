@@ -22,13 +22,14 @@ from twobranch.embedding.language import (
 from twobranch.retrieval.spelling import is_frequent
 from twobranch.retrieval.text_match import STOP_WORDS
 
-Reason = Literal["no_words", "function_words", "unknown_words", "unknown_script"]
+Reason = Literal["no_words", "function_words", "gibberish", "unknown_language", "unknown_script"]
 _ENGLISH_TOO = 2e-4  # share of English words that function words of other languages do not reach
 _SHORTEST = 4  # letters of a part of a compound
 _FACTS: dict[Reason, str] = {
     "no_words": "has no words",
     "function_words": "has only words that no photo shows",
-    "unknown_words": "has no word of a language that is known here",
+    "gibberish": "has no word of any language",
+    "unknown_language": "has no word of a language that is known here",
     "unknown_script": "is in a script that is not known here",
 }
 
@@ -40,8 +41,19 @@ class NotUnderstood:
     text: str
     reason: Reason
 
+    @property
+    def is_for_words(self) -> bool:
+        """True if the sentence is searched for in names and captions only.
+
+        In an unknown language a rare word of a known one may be meant, so pixels are searched too.
+        """
+        return self.reason != "unknown_language"
+
     def __str__(self) -> str:
-        return f"{self.text!r} {_FACTS[self.reason]}; only names, folders, keywords and captions are searched"
+        then = "what is found is a guess"
+        if self.is_for_words:
+            then = "only names, folders, keywords and captions are searched"
+        return f"{self.text!r} {_FACTS[self.reason]}; {then}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the reason as JSON data."""
@@ -62,10 +74,10 @@ def not_understood(text: str, language: str | None) -> NotUnderstood | None:
         return NotUnderstood(text, "function_words")
     if any(is_known(word, language or ENGLISH) for word in found):
         return None
+    if all(is_gibberish(word) for word in found):
+        return NotUnderstood(text, "gibberish")
     # A single word may be a rare one, such as "wombat". Several that nobody knows are of another language.
-    if len(found) == 1 and not is_gibberish(found[0]):
-        return None
-    return NotUnderstood(text, "unknown_words")
+    return None if len(found) == 1 else NotUnderstood(text, "unknown_language")
 
 
 def is_known(word: str, language: str) -> bool:

@@ -14,9 +14,9 @@ from twobranch.retrieval.understanding import not_understood
         ("the", "en", "function_words"),
         ("with of the", "en", "function_words"),
         ("der die und", "de", "function_words"),
-        ("xqzzt", "en", "unknown_words"),
-        ("asdfgh qwertz", "en", "unknown_words"),
-        ("koira rannalla", "en", "unknown_words"),  # Finnish: a dog on the beach
+        ("xqzzt", "en", "gibberish"),
+        ("asdfgh qwertz", "en", "gibberish"),
+        ("koira rannalla", "en", "unknown_language"),  # Finnish: a dog on the beach
         ("собака", "en", "unknown_script"),
         ("犬", "en", "unknown_script"),
         ("?!", "en", "no_words"),
