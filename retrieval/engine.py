@@ -36,7 +36,7 @@ from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
 from twobranch.retrieval.request import SearchRequest, resolve
 from twobranch.retrieval.terms import Item, PhotoTerm
-from twobranch.retrieval.text_match import WrittenWords
+from twobranch.retrieval.text_match import WrittenWords, content_words
 from twobranch.retrieval.text_pictures import TextPictures
 from twobranch.retrieval.understanding import not_understood
 from twobranch.retrieval.verdict import Judge, matches_well, matching, n_matching
@@ -238,7 +238,7 @@ class SearchEngine:
             not_understood=judge.not_understood,
             corrections=fixed.corrections,
             corrected=request.correct,
-            unknown_words=tuple(unknown),
+            unknown_words=() if judge.not_understood else tuple(unknown),
             filters_exclude_all=excluded,
             dates=dates,
             took_ms=took_ms,
@@ -381,12 +381,22 @@ class SearchEngine:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
-                ranked = fused(query.wording, searched, wanted, ranking, query.language)
+                ranked = fused(self._wording(query), searched, wanted, ranking, query.language)
             selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
                 return self._hits(ranked, selected, vector, judge)
             wanted *= 2
+
+    def _wording(self, query: Query) -> str:
+        """Return the words that names are searched for.
+
+        Words for dates are a filter already. In names they count beside another word that names have, as in
+        "norway 2021": alone, as in "sunset 2021", they would hide what the pictures show.
+        """
+        sentence = query.sentence or ""
+        written = self.written_words(sentence)
+        return query.wording if any(word in written for word in content_words(sentence)) else sentence
 
     def _item_vector(self, item: Item) -> NDArray[np.float32]:
         """Return the (D,) float32 unit vector of an item.

@@ -13,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twobranch.common.errors import UserError
+from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.confidence import Calibration, QueryKind, SearchedGallery
 from twobranch.retrieval.hits import TIERS, Hit, Tier
 from twobranch.retrieval.query import Query
 from twobranch.retrieval.understanding import NotUnderstood
+
+# The limit for hits that perhaps match was fitted on English. Single nouns score lower in other languages, and
+# to call a photo that is there no match is worse than to show one that is not.
+_OTHER_LANGUAGES = 0.5
 
 
 def kind_of(query: Query, gallery: Gallery) -> QueryKind | None:
@@ -95,6 +100,8 @@ class Judge:
             return Verdict(tuple(found.tolist()), (None,) * len(found))
         likely = self.calibration.least_likely(self.kind, sentence)
         possible = self.calibration.least_possible(self.kind, sentence, self.searched.size)
+        if self.query.language not in (None, ENGLISH):
+            possible *= _OTHER_LANGUAGES
         tiers: list[Tier] = [
             "likely" if one >= likely else "perhaps" if one >= possible else "rest" for one in found
         ]
