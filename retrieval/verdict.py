@@ -20,8 +20,8 @@ from twobranch.retrieval.hits import TIERS, Hit, Tier
 from twobranch.retrieval.query import Query
 from twobranch.retrieval.understanding import NotUnderstood
 
-# The limit for hits that perhaps match was fitted on English. Single nouns score lower in other languages, and
-# to call a photo that is there no match is worse than to show one that is not.
+# The limit for hits that perhaps match was fitted on English. Single nouns score lower in other languages. To
+# call a photo that is there no match is worse than to show one that is not.
 _OTHER_LANGUAGES = 0.5
 
 
