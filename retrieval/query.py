@@ -69,7 +69,9 @@ class Query:
         Names and captions may have these too. Empty for any other query.
         """
         dates = self.filters.dates
-        return " ".join((self.sentence or "", dates.words if dates and dates.texts else "")).strip()
+        if self.sentence is None or dates is None or not dates.texts:
+            return self.sentence or ""
+        return f"{self.sentence} {dates.words}"
 
     @property
     def is_photo(self) -> bool:
@@ -123,9 +125,9 @@ class Query:
         """
         filters = _from_json(data["filters"])
         filters["near"] = filters["near"] and Place(**filters["near"])
-        if dates := filters.get("dates"):  # written since 0.3
+        if dates := filters.get("dates"):  # not in files of 0.2
             filters["dates"] = NamedDates(**_from_json(dates))
-        language = data.get("language")  # written since 0.2
+        language = data.get("language")  # not in files of 0.1
         return cls(tuple(map(term_from_json, data["terms"])), Filters(**filters), language)
 
 
