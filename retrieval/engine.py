@@ -216,7 +216,8 @@ class SearchEngine:
         Raises as ``search`` does, and ``UserError`` for invalid words or feedback, or a missing last search.
         """
         query, gallery = resolve(request, self.library, self.catalog, self.model)
-        query, dates = self.read_dates(self.with_language(query), gallery, request)
+        typed = self.with_language(query)
+        query, dates = self.read_dates(typed, gallery, request)
         unknown = self.unknown_words(query)
         fixed = correct_query(query, None if request.ranking == "visual" else self.written_words)
         if request.correct:
@@ -229,6 +230,7 @@ class SearchEngine:
         excluded = not hits and scope.is_excluded
         return Answer(
             query,
+            typed,
             gallery,
             query.language,
             hits,
@@ -250,11 +252,9 @@ class SearchEngine:
         """Return the query with its dates as a filter.
 
         Its words for them come second. Searches for captions, and for words alone, keep their words. Raises
-        ``LibraryError``.
+        as ``date_words`` does.
         """
-        if not request.dates:
-            return replace(query, filters=replace(query.filters, dates=None)), None
-        if self.model is None or gallery != "images" or request.ranking == "words":
+        if not request.dates or self.model is None or gallery != "images" or request.ranking == "words":
             return query, None
         texts = request.ranking == "fused" and self.catalog.has_words()
         dated = with_dates(query, date.today(), texts=texts)

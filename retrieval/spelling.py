@@ -117,7 +117,7 @@ def corrections(text: str, library: Vocabulary | None = None, language: str = EN
 
 
 def corrected(text: str, certain: Sequence[Correction]) -> str:
-    """Replace mistyped words with their most frequent corrections."""
+    """Replace mistyped words with their likeliest corrections."""
     right = {correction.word: correction.known[0] for correction in certain}
     return _WORD.sub(lambda match: right.get(match[0], match[0]), text)
 

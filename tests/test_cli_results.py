@@ -100,6 +100,9 @@ def test_html_is_one_page(place: Path, tmp_path: Path) -> None:
     assert "<img src=x" not in html
     assert "caf%E9.png" in html
     assert "2020-02-03" in html
+    for words in ("red 2020", "february 2020"):
+        dated = run("search", words, "--html", "-", cwd=place).stdout
+        assert f"<title>{words}</title>" in dated
     error = run("search", "red", "--html", tmp_path / "no" / "hits.html", cwd=place, code=1).stderr
     assert "hits.html: cannot be written (No such file or directory)" in error
 

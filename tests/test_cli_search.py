@@ -125,6 +125,14 @@ def test_words_for_dates_are_a_filter_that_is_said(album: Path) -> None:
     assert len(found("coffee 1999", cwd=album)) == 3
 
 
+def test_the_last_search_keeps_its_dates(album: Path) -> None:
+    assert found("a cup of coffee in summer 2023", cwd=album) == ["coffee"]
+    again = run_json("search", "--like", "1", "--path", "home", cwd=album)
+    assert (len(again["hits"]), again["dates"]["words"]) == (1, "in summer 2023")
+    without = run_json("search", "--last", "--no-dates", cwd=album)
+    assert (without["query"], without["dates"]) == ("a cup of coffee in summer 2023", None)
+
+
 def test_the_table_marks_the_dates_of_files(album: Path) -> None:
     rows = run("search", "a motorcycle", cwd=album).stdout.splitlines()[1:]
     assert {row.split("/")[-1]: "(file)" in row for row in rows} == {

@@ -69,6 +69,10 @@ def as_text(text: str, language: str | None = None) -> tuple[str, str, str] | No
         ("dogs since 2019", "dogs", "since 2019", "from 2019-01-01"),
         ("dogs before christmas 2018", "dogs", "before christmas 2018", "before 2018-12-24"),
         ("dogs after june 2020", "dogs", "after june 2020", "from 2020-07-01"),
+        ("dogs (2019)", "dogs", "2019", "2019-01-01 to 2020-01-01"),
+        ("dogs [in june 2020] beach", "dogs beach", "in june 2020", "2020-06-01 to 2020-07-01"),
+        ('dogs "2019" party', "dogs party", "2019", "2019-01-01 to 2020-01-01"),
+        ("(dogs 2019)", "(dogs )", "2019", "2019-01-01 to 2020-01-01"),
     ],
 )
 def test_words_that_are_a_date(text: str, rest: str, words: str, span: str) -> None:
