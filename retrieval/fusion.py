@@ -10,8 +10,9 @@ ranking stays.
 Names often have a word of the query by chance: the photos of ``101APPLE`` show no apples. So where a single
 everyday word matches (``embedding.everyday``), the pixels decide whether it counts: the *agreement* of such a
 photo is below 1. It rises with how many of the visually best photos have the word, compared with chance among
-the searched photos, and with the photo's own place among the best. The place does not matter if most photos with the word are there: then
-the name says what they show. Names, years and two or more words count in full (agreement 1).
+the searched photos, and with the photo's own place among the best. The place does not matter if most photos
+with the word are there: then the name says what they show. Names, years and two or more words count in full
+(agreement 1).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from twobranch.embedding.language import (
     ENGLISH,
     LANGUAGES,
     frequency,
+    is_compound,
     is_function_word,
     is_gibberish,
     is_word,
@@ -24,7 +25,6 @@ from twobranch.retrieval.text_match import STOP_WORDS
 
 Reason = Literal["no_words", "function_words", "gibberish", "unknown_language", "unknown_script"]
 _ENGLISH_TOO = 2e-4  # share of English words that function words of other languages do not reach
-_SHORTEST = 4  # letters of a part of a compound
 _FACTS: dict[Reason, str] = {
     "no_words": "has no words",
     "function_words": "has only words that no photo shows",
@@ -85,10 +85,9 @@ def is_known(word: str, language: str) -> bool:
 
     Compounds of two words of ``language`` are known as well. The word is in lower case.
     """
-    if is_frequent(word) or any(is_word(word, other) for other in LANGUAGES):
-        return True
-    halves = ((word[:i], word[i:]) for i in range(_SHORTEST, len(word) - _SHORTEST + 1))
-    return any(is_word(first, language) and is_word(second, language) for first, second in halves)
+    return (
+        is_frequent(word) or any(is_word(word, other) for other in LANGUAGES) or is_compound(word, language)
+    )
 
 
 def _is_function_word(word: str, language: str) -> bool:
