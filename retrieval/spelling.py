@@ -186,8 +186,8 @@ def _with_library(
     """
     if library is None:
         return shares
-    there = library.among(list(dict.fromkeys(one_step(word))))
-    raised = {other: _IN_LIBRARY * shares.get(other, least) for other in there if len(other) >= _SHORTEST}
+    near = dict.fromkeys(other for other in one_step(word) if len(other) >= _SHORTEST)
+    raised = {other: _IN_LIBRARY * shares.get(other, least) for other in library.among(list(near))}
     return {**shares, **raised}
 
 

@@ -159,6 +159,35 @@ def test_single_letters_say_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("letters", "found"),
+    [("and", ["andes", "andy"]), ("the", ["theatre"]), ("theo", []), ("area", ["area", "areas"])],
+)
+def test_words_beginning_with_some_letters_are_without_stop_words(
+    library: Path, tmp_path: Path, encoder: FakeEncoder, letters: str, found: list[str]
+) -> None:
+    write_photos(tmp_path / "photos", {"the Andes and Andy/their area.png": "red"})
+    write_photos(tmp_path / "photos", {"are these areas/the theatre.png": "red"})
+    update_library(library, [tmp_path / "photos"], encoder)
+    with closing(CatalogReader.open(library)) as reader:
+        assert reader.words_beginning(letters) == found
+
+
+def test_forms_of_a_word_in_very_many_photos_are_not_looked_for(
+    library: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photos(tmp_path / "photos", {f"beach/{i}.png": (i, 0, 0) for i in range(3)})
+    write_photos(tmp_path / "photos", {f"beaches/{i}.png": (0, i, 0) for i in range(1, 3)})
+    write_photos(tmp_path / "photos", {f"x/{i}.png": (0, 0, i) for i in range(1, 6)})
+    update_library(library, [tmp_path / "photos"], encoder)
+    with closing(CatalogReader.open(library)) as reader:
+        monkeypatch.setattr("twobranch.retrieval.text_match._MOST_WITH_FORMS", 2)
+        assert match_words(reader, "beach", 10).forms == ("beach",)  # three photos
+        assert match_words(reader, "beaches", 10).forms == ("beaches", "beach")  # two
+        monkeypatch.setattr("twobranch.retrieval.text_match._MOST_WITH_FORMS", 3)
+        assert match_words(reader, "beach", 10).forms == ("beach", "beaches")
+
+
+@pytest.mark.parametrize(
     ("folder", "query"),
     [
         ("receipts", "receipt"),
