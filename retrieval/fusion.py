@@ -74,7 +74,7 @@ class SearchedPhotos:
     def having(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the searched ones of (n,) photos, in any order.
 
-        Looks up the shorter list: a millisecond for a thousand photos.
+        Looks up the shorter list: 2 to 4 microseconds a photo.
         """
         if self.among is None:
             return images
