@@ -38,6 +38,7 @@ def test_what_no_photo_can_answer(text: str, language: str, reason: str) -> None
         ("quesadilla", "en"),  # rare: in no list, but its letters are those of a word
         ("hourse", "en"),  # mistyped: the spelling asks
         ("man in hat", "de"),  # three function words of German, but a hat is a thing
+        ("hat", "de"),
         ("weißer Straßenhund", "de"),
         ("xqzzt dog", "en"),  # one word that is known
         ("perro en la playa", "es"),
