@@ -395,6 +395,8 @@ class SearchEngine:
         "norway 2021": alone, as in "sunset 2021", they would hide what the pictures show.
         """
         sentence = query.sentence or ""
+        if query.wording == sentence:
+            return sentence
         written = self.written_words(sentence)
         return query.wording if any(word in written for word in content_words(sentence)) else sentence
 
