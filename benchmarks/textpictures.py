@@ -322,7 +322,7 @@ def main() -> None:
     arguments = parser.parse_args()
     encoder = Encoder.load(arguments.model)
     with tempfile.TemporaryDirectory() as folder:
-        run(arguments, encoder, TextPictures(encoder, Path(folder)))
+        run(arguments, encoder, TextPictures(lambda: encoder, encoder.fingerprint, Path(folder)))
 
 
 def run(arguments: argparse.Namespace, encoder: Encoder, text: TextPictures) -> None:

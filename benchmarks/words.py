@@ -42,6 +42,7 @@ from numpy.typing import NDArray
 from benchmarks.biglibrary import make_library
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.language import ENGLISH
+from twobranch.embedding.stop_words import STOP_WORDS
 from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.catalog.tokens import name_words, runs
@@ -49,7 +50,7 @@ from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.evaluation.fused import WordTable
 from twobranch.retrieval.evaluation.metrics import recall_at
 from twobranch.retrieval.fusion import Ranking, bonus_with_scores
-from twobranch.retrieval.text_match import STOP_WORDS, combined, content_words, everyday_rows, shares
+from twobranch.retrieval.text_match import combined, content_words, everyday_rows, shares
 
 PLACES = (
     "germany", "italy", "spain", "france", "japan", "norway",

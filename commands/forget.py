@@ -21,7 +21,7 @@ def forget(
     ],
     as_json: Json = False,
 ) -> None:
-    """Remove folders, photos or caption files from the library, not from disk.
+    """Remove photos or caption files from the library.
 
     Their rows and vectors are removed. The captions of forgotten photos stay. Those of a forgotten caption
     file go, except the ones that another file has too. A path forgotten inside an indexed folder is skipped

@@ -136,7 +136,8 @@ class Output:
 
 
 def _title(answer: Answer) -> str:
-    return str(answer.query) or "Photos"
+    dates = answer.dates.dates.words if answer.dates is not None and answer.dates.used else ""
+    return f"{answer.query} {dates}".strip() or "Photos"
 
 
 def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:

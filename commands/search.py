@@ -150,7 +150,7 @@ def search(
         if words_only and not answer.is_of_words:
             raise UserError("--words-only finds photos by a sentence; leave it out here")
         ids = [hit.id for hit in answer.hits]
-        LastSearch.of(answer.query, answer.gallery, ids, engine.catalog, engine.model).save(engine.library)
+        LastSearch.of(answer.typed, answer.gallery, ids, engine.catalog, engine.model).save(engine.library)
     _print_remarks(answer)
     output.show(answer, options.progress())
 

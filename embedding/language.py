@@ -8,6 +8,7 @@ lookup takes microseconds and reads only the pages it needs.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -30,6 +31,7 @@ _NAME = 3.0  # log10 odds of a single word in no list
 _COMMON = 10**-4.6  # a single word at least this frequent in English is English, for example "hat"
 _GIBBERISH = -4.3  # mean log10 frequency of a word's trigrams: "asdfgh" has -4.5, "vizsla" -3.9
 _FUNCTION_WORD = 3e-3  # share of a language's words that only function words reach
+_SHORTEST_PART = 4  # letters of a part of a compound
 # A caption may be a book, or one word of a million letters; the towers read 64 pieces of it.
 _MOST_WORDS, _MOST_LETTERS = 64, 64
 
@@ -74,6 +76,15 @@ def is_function_word(word: str, language: str) -> bool:
     return frequency(word, language) >= _FUNCTION_WORD
 
 
+def is_compound(word: str, language: str) -> bool:
+    """Return True for two frequent words of the language joined.
+
+    The word is in lower case.
+    """
+    parts = ((word[:i], word[i:]) for i in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1))
+    return any(is_word(first, language) and is_word(second, language) for first, second in parts)
+
+
 def is_gibberish(word: str) -> bool:
     """Return True for letters that no language puts in this order.
 
@@ -87,6 +98,12 @@ def is_gibberish(word: str) -> bool:
 def words(text: str) -> list[str]:
     """Return the words in lower case, without digits and signs."""
     return _WORD.findall(text.lower())
+
+
+def without_accents(text: str) -> str:
+    """Return a text without accents, as the full-text table keeps words."""
+    signs = unicodedata.normalize("NFD", text)
+    return "".join(sign for sign in signs if not unicodedata.combining(sign))
 
 
 def trigrams(word: str) -> list[str]:

@@ -23,6 +23,7 @@ class Answer:
     """The answer to a search request."""
 
     query: Query  # as it was searched for
+    typed: Query  # before dates were read and mistakes corrected; the next search refines this one
     gallery: Gallery
     language: str | None  # code of the language that its sentences were read in; None without any
     hits: Sequence[Hit]

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
+from twobranch.common.errors import UserError
 from twobranch.embedding.language import language_of
 from twobranch.indexer.catalog.filters import NamedDates
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery
 from twobranch.retrieval.date_spans import Span
 from twobranch.retrieval.date_words import Reading, read_dates
-from twobranch.retrieval.query import Query
-from twobranch.retrieval.terms import TextTerm
+from twobranch.retrieval.query import ONLY_DISLIKED, Query
+from twobranch.retrieval.terms import ItemTerm, TextTerm
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def with_dates(query: Query, today: date, *, texts: bool) -> Query:
     """Return the query with the date in its words as a filter.
 
     It is the same query if its words name no date or several, if it has a filter by date, or if only negative
-    terms would be left. With ``texts`` a photo also passes by its names, keywords and captions.
+    terms would be left, except dislikes. With ``texts`` a photo also passes by its names, keywords and
+    captions.
     """
     if query.filters.after or query.filters.before or query.filters.dates:
         return query
@@ -69,11 +71,11 @@ def with_dates(query: Query, today: date, *, texts: bool) -> Query:
     assert isinstance(term, TextTerm)
     left = (replace(term, text=reading.rest),) if reading.rest else ()
     terms = (*query.terms[:at], *left, *query.terms[at + 1 :])
-    if terms and all(term.weight <= 0 for term in terms):
-        return query
     filters = replace(query.filters, dates=_named(reading, texts))
     language = query.language if any(isinstance(term, TextTerm) for term in terms) else None
-    return Query(terms, filters, language)
+    dated = Query(terms, filters, language)
+    only_negative = bool(terms) and all(term.weight <= 0 for term in terms)
+    return query if only_negative and not _has_only_dislikes(dated) else dated
 
 
 def date_words(
@@ -82,14 +84,25 @@ def date_words(
     """Return the query to search for, and its words for dates.
 
     It is ``dated`` unless its filters let no photo through, while those of ``query`` do. Raises
-    ``LibraryError``.
+    ``LibraryError``, and ``UserError`` if only disliked hits are left beside the dates.
     """
     dates = dated.filters.dates
     if dates is None:
         return query, None
-    if dated == query or catalog.any_matching(gallery, model_id, dated.filters):
-        return dated, DateWords(dates)
-    return query, DateWords(dates, used=False)
+    if (
+        dated != query
+        and not catalog.any_matching(gallery, model_id, dated.filters)
+        and catalog.any_matching(gallery, model_id, query.filters)
+    ):
+        return query, DateWords(dates, used=False)
+    if _has_only_dislikes(dated):
+        raise UserError(ONLY_DISLIKED)
+    return dated, DateWords(dates)
+
+
+def _has_only_dislikes(query: Query) -> bool:
+    terms = query.terms
+    return bool(terms) and all(isinstance(term, ItemTerm) and term.weight < 0 for term in terms)
 
 
 def _named(reading: Reading, texts: bool) -> NamedDates:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from twobranch.embedding.language import ENGLISH, LANGUAGES, frequency
+from twobranch.embedding.language import ENGLISH, LANGUAGES, frequency, without_accents
 
 DATA = Path(__file__).parent / "data" / "date-names.json"
 
@@ -363,8 +363,7 @@ class Particles:
 
 def plain(word: str) -> str:
     """Return a word in lower case and without accents."""
-    letters = unicodedata.normalize("NFKD", word.lower())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter)).replace("ł", "l")
+    return without_accents(unicodedata.normalize("NFKC", word.lower())).replace("ł", "l")
 
 
 @cache

@@ -40,6 +40,7 @@ _TOKEN = re.compile(
 # A word of a date stands alone: the 2019 of "IMG_2019", "$2019" and "2019.jpg" does not.
 _MAY_PRECEDE = re.compile(r"[\s(\[\"'’,]?")
 _MAY_FOLLOW = re.compile(r"$|['’]|[.,;:!?)\]\"]*(?:\s|$)")
+_PAIRS = ("()", "[]", '""', "''")
 _OWNS = re.compile(r"['’]s\b")  # "today's newspaper" is no photo of today
 _YEARS = re.compile(r"(\d{4})[-–](\d{4})")
 _MINUS = re.compile(r"(?:^|\s)[-−–]\w")  # of "dog -june 2020"
@@ -78,9 +79,11 @@ class Reading:
 
     @property
     def rest(self) -> str:
-        """The other words."""
-        parts = (self.text[: self.start].strip(" ,"), self.text[self.end :].strip(" ,"))
-        return " ".join(part for part in parts if part)
+        """The other words, without brackets or quotes around the date alone."""
+        before, after = self.text[: self.start].strip(" ,"), self.text[self.end :].strip(" ,")
+        while before and after and before[-1] + after[0] in _PAIRS:
+            before, after = before[:-1].rstrip(" ,"), after[1:].lstrip(" ,")
+        return " ".join(part for part in (before, after) if part)
 
 
 @dataclass(frozen=True)

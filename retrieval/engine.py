@@ -36,7 +36,7 @@ from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
 from twobranch.retrieval.request import SearchRequest, resolve
 from twobranch.retrieval.terms import Item, PhotoTerm
-from twobranch.retrieval.text_match import WrittenWords
+from twobranch.retrieval.text_match import WrittenWords, content_words
 from twobranch.retrieval.text_pictures import TextPictures
 from twobranch.retrieval.understanding import not_understood
 from twobranch.retrieval.verdict import Judge, matches_well, matching, n_matching
@@ -164,8 +164,10 @@ class SearchEngine:
 
     @cached_property
     def text_pictures(self) -> TextPictures:
-        """The detector of pictures of text for the library's model. Raises ``ModelError``."""
-        return TextPictures(self.encoder, self.library)
+        """The detector of pictures of text for the library's model."""
+        return TextPictures(
+            lambda: self.encoder, "" if self.model is None else self.model.fingerprint, self.library
+        )
 
     def index(self, gallery: Gallery) -> Index:
         """Open the vector index over photos or captions.
@@ -214,7 +216,8 @@ class SearchEngine:
         Raises as ``search`` does, and ``UserError`` for invalid words or feedback, or a missing last search.
         """
         query, gallery = resolve(request, self.library, self.catalog, self.model)
-        query, dates = self.read_dates(self.with_language(query), gallery, request)
+        typed = self.with_language(query)
+        query, dates = self.read_dates(typed, gallery, request)
         unknown = self.unknown_words(query)
         fixed = correct_query(query, None if request.ranking == "visual" else self.written_words)
         if request.correct:
@@ -227,6 +230,7 @@ class SearchEngine:
         excluded = not hits and scope.is_excluded
         return Answer(
             query,
+            typed,
             gallery,
             query.language,
             hits,
@@ -236,7 +240,7 @@ class SearchEngine:
             not_understood=judge.not_understood,
             corrections=fixed.corrections,
             corrected=request.correct,
-            unknown_words=tuple(unknown),
+            unknown_words=() if judge.not_understood else tuple(unknown),
             filters_exclude_all=excluded,
             dates=dates,
             took_ms=took_ms,
@@ -248,11 +252,9 @@ class SearchEngine:
         """Return the query with its dates as a filter.
 
         Its words for them come second. Searches for captions, and for words alone, keep their words. Raises
-        ``LibraryError``.
+        as ``date_words`` does.
         """
-        if not request.dates:
-            return replace(query, filters=replace(query.filters, dates=None)), None
-        if self.model is None or gallery != "images" or request.ranking == "words":
+        if not request.dates or self.model is None or gallery != "images" or request.ranking == "words":
             return query, None
         texts = request.ranking == "fused" and self.catalog.has_words()
         dated = with_dates(query, date.today(), texts=texts)
@@ -272,7 +274,8 @@ class SearchEngine:
         ``LibraryError`` or ``ModelError`` if it cannot be loaded.
         """
         scope = scope or self.scope(query, gallery)
-        reason = None if query.sentence is None else not_understood(query.sentence, query.language)
+        of_photos = query.sentence is not None and gallery == "images"
+        reason = not_understood(query.sentence or "", query.language) if of_photos else None
         if not (query.terms and scope.size):
             empty = np.empty((0, scope.index.dim), np.float32)
             return Judge(query, gallery, None, SearchedGallery(scope.size, empty), reason)
@@ -282,8 +285,7 @@ class SearchEngine:
     def _sample(self, scope: Scope, gallery: Gallery) -> NDArray[np.float32]:
         """Return (m, D) vectors spread over the searched items. Those of a whole gallery are kept."""
         if scope.among is not None:
-            spread = np.linspace(0, scope.size - 1, min(SAMPLE, scope.size)).astype(np.int64)
-            return scope.index.vectors(scope.among[spread])
+            return scope.index.sample(SAMPLE, scope.among)
         if gallery not in self._samples:
             self._samples[gallery] = scope.index.sample(SAMPLE)
         return self._samples[gallery]
@@ -364,7 +366,11 @@ class SearchEngine:
         assert self.model is not None
         query, gallery = judge.query, judge.gallery
         index = scope.index
-        vector = query_vector(query, self.encoder, self._item_vector)
+        not_understood = judge.not_understood
+        if not_understood is not None and not_understood.is_for_words and ranking == "fused":
+            ranking, vector = "words", np.zeros(index.dim, np.float32)  # pixels say nothing
+        else:
+            vector = query_vector(query, self.encoder, self._item_vector)
         own = frozenset(as_listed(photo.resolve()) for photo in query.photos if gallery == "images")
         wanted = top + len(own)  # the photos of the query may be among the hits
         if collapse:
@@ -375,12 +381,24 @@ class SearchEngine:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
             else:
-                ranked = fused(query.wording, searched, wanted, ranking, query.language)
+                ranked = fused(self._wording(query), searched, wanted, ranking, query.language)
             selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
                 return self._hits(ranked, selected, vector, judge)
             wanted *= 2
+
+    def _wording(self, query: Query) -> str:
+        """Return the words that names are searched for.
+
+        Words for dates are a filter already. In names they count beside another word that names have, as in
+        "norway 2021": alone, as in "sunset 2021", they would hide what the pictures show.
+        """
+        sentence = query.sentence or ""
+        if query.wording == sentence:
+            return sentence
+        written = self.written_words(sentence)
+        return query.wording if any(word in written for word in content_words(sentence)) else sentence
 
     def _item_vector(self, item: Item) -> NDArray[np.float32]:
         """Return the (D,) float32 unit vector of an item.
@@ -413,7 +431,9 @@ class SearchEngine:
         scores = [float(ranked.scores[group.kept]) for group in selected.groups]
         worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
         fields = self.catalog.fields_with_words(ranked.forms, [id_ for id_ in worded if id_ is not None])
-        verdict = judge.verdict(vector, scores, [ranked.words.get(id_, 0.0) for id_ in ids])
+        # Names with some of the words lift a photo in the ranking as much, but count less as a match.
+        worded_scores = [ranked.known * ranked.words.get(id_, 0.0) for id_ in ids]
+        verdict = judge.verdict(vector, scores, worded_scores)
         hits = []
         for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):
             item = selected.found[id_]

@@ -9,14 +9,15 @@ ranking stays.
 
 Names often have a word of the query by chance: the photos of ``101APPLE`` show no apples. So where a single
 everyday word matches (``embedding.everyday``), the pixels decide whether it counts: the *agreement* of such a
-photo is below 1. It rises with how many of the visually best photos have the word, compared with chance, and
-with the photo's own place among these. The place does not matter if most photos with the word are there: then
-the name says what they show. Names, years and two or more words count in full (agreement 1).
+photo is below 1. It rises with how many of the visually best photos have the word, compared with chance among
+the searched photos, and with the photo's own place among the best. The place does not matter if most photos
+with the word are there: then the name says what they show. Names, years and two or more words count in full
+(agreement 1).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -30,7 +31,6 @@ Ranking = Literal["fused", "visual", "words"]
 
 WEIGHT = 0.3  # in units of the score
 POWER = 3
-SURE = WEIGHT / 2  # about four of five words: such a photo counts as a match, whatever its score
 _DEPTH = 300  # hits taken from the visual ranking; photos below it are found by their words alone
 _BEST = 4  # the visually best photos are one in so many, but at most _DEPTH
 _FULL_LIFT = 3.0  # a word counts in full if so many times as many of the best photos have it as by chance
@@ -50,6 +50,7 @@ class FusedRanking:
     ids: NDArray[np.int64]  # (k,) of vectors
     words: dict[int, float] = field(default_factory=dict)  # vector id -> bonus, where that is above 0
     forms: tuple[str, ...] = ()  # the words of the sentence, with their other forms
+    known: float = 1.0  # the share of the sentence's words that any photo has
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,20 @@ class SearchedPhotos:
         """
         scores, ids = self.index.search(self.vector[None], k, self.among)
         return scores[0], ids[0]
+
+    def having(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the searched ones of (n,) photos, in any order.
+
+        Looks up the shorter list: 2 to 4 microseconds a photo.
+        """
+        if self.among is None:
+            return images
+        if len(self.among) <= len(images):
+            there = self.reader.images_of_vectors(self.among.tolist()).values()
+            return np.fromiter(there, dtype=np.int64)
+        vectors = self.reader.vectors_of_images(images.tolist(), self.model_id)
+        ids = np.fromiter(vectors, dtype=np.int64)
+        return ids[np.isin(np.fromiter(vectors.values(), dtype=np.int64), self.among)]
 
     def with_scores(self, images: NDArray[np.int64], added: NDArray[np.float64]) -> _Rows:
         """Return the searched ones of (n,) photos, with their bonuses.
@@ -109,7 +124,7 @@ def fused(
     find = _by_words if ranking == "words" else _by_both
     scores, ids, added = find(matches, photos, top)
     bonuses = dict(zip(ids[added > 0].tolist(), added[added > 0].tolist(), strict=True))
-    return FusedRanking(scores, ids, bonuses, matches.forms)
+    return FusedRanking(scores, ids, bonuses, matches.forms, matches.known)
 
 
 def bonus(matches: WordMatches, agreement: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
@@ -123,13 +138,13 @@ def n_best(n_searched: int) -> int:
 
 
 def agreement(
-    matches: WordMatches, best: NDArray[np.int64], scores: NDArray[np.floating], n_photos: int
+    matches: WordMatches, best: NDArray[np.int64], scores: NDArray[np.floating], n_searched: int
 ) -> NDArray[np.float64]:
     """Return the (n,) agreements of pixels with words, from 0 to 1.
 
     ``best`` are the (B,) ids of the visually best photos, best first, ``scores`` their (B,) scores.
-    ``n_photos`` is the number of photos in the library. The agreement is 1 where more than a single everyday
-    word matches.
+    ``n_searched`` is the number of searched photos; ``matches.everyday`` has only these. The agreement is 1
+    where more than a single everyday word matches, and 0 for such a word that all searched photos have.
     """
     unsure = matches.lone >= 0
     agreements = np.where(unsure, 0.0, 1.0)
@@ -141,7 +156,7 @@ def agreement(
     found = matches.image_ids[at] == best
     for place, photos in matches.everyday.items():
         n_found = int(np.isin(best, photos).sum())
-        lift = (n_found + 1) / (len(best) * len(photos) / n_photos + 1)
+        lift = (n_found + 1) / (len(best) * len(photos) / n_searched + 1)
         factor = np.clip((lift - 1) / (_FULL_LIFT - 1), 0, 1)
         if 2 * n_found > len(photos) + 2:  # most of them, and not one or two by chance
             agreements[matches.lone == place] = factor
@@ -160,13 +175,23 @@ def bonus_with_scores(matches: WordMatches, scores: NDArray[np.floating]) -> NDA
     return bonus(matches, agreement(matches, best, scores[best], len(scores)))
 
 
+def _with_everyday_among(matches: WordMatches, photos: SearchedPhotos) -> WordMatches:
+    """Leave out photos that are not searched from those of everyday words."""
+    if photos.among is None or not matches.everyday:
+        return matches
+    there = photos.having(np.concatenate(list(matches.everyday.values())))
+    everyday = {place: ids[np.isin(ids, there)] for place, ids in matches.everyday.items()}
+    return replace(matches, everyday=everyday)
+
+
 def _by_both(matches: WordMatches, photos: SearchedPhotos, top: int) -> _Rows:
     scores, ids = photos.best(max(top, _DEPTH))
     images = photos.reader.images_of_vectors(ids.tolist())
     seen = np.array([images.get(id_, 0) for id_ in ids.tolist()], dtype=np.int64)
-    n_photos = len(photos.index)
-    best = n_best(n_photos if photos.among is None else len(photos.among))
-    bonuses = bonus(matches, agreement(matches, seen[:best], scores[:best], n_photos))
+    n_searched = len(photos.index) if photos.among is None else len(photos.among)
+    best = n_best(n_searched)
+    searched = _with_everyday_among(matches, photos)
+    bonuses = bonus(matches, agreement(searched, seen[:best], scores[:best], n_searched))
     at = np.minimum(np.searchsorted(matches.image_ids, seen), len(matches) - 1)
     worded = matches.image_ids[at] == seen
     added = np.where(worded, bonuses[at], 0.0)

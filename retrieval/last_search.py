@@ -19,7 +19,9 @@ _FILE = "last-search.json"
 
 @dataclass(frozen=True)
 class LastSearch:
-    """A query, its gallery and its hits.
+    """A query as typed, its gallery and its hits.
+
+    The dates in its words are still words: the next search may not want them as a filter.
 
     ``hits`` are ids of vectors, best first. They mean the same photos only in the catalogue whose states are
     ``states``, a token for each gallery (``indexer.catalog.vector_states``), or in a later state of it: in a
@@ -69,7 +71,7 @@ class LastSearch:
         path = library / _FILE
         try:
             data = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-            states = data.get("states", {})  # written after 0.2
+            states = data.get("states", {})  # not in files of 0.2
             return cls(
                 Query.from_json(data["query"]),
                 data["within"],

@@ -34,6 +34,7 @@ MOST_CHARACTERS = 2000  # of a query; a sentence encoder reads about the first h
 _SIGN = re.compile(r"(?:^|(?<=\s))([+-])(?=\s|$)")
 # Total weight of the liked and of the disliked hits (benchmarks/feedback.md).
 _TOWARDS, _AWAY = 0.3, 0.1
+ONLY_DISLIKED = "a query cannot have only disliked hits; say what to look for as well"
 _MOST_WEIGHT = 1_000_000  # with a higher weight, float32 would lose the other terms
 # Addresses of the network, and data: addresses, which hold a whole picture. Addresses of files on this
 # computer have no host.
@@ -69,7 +70,9 @@ class Query:
         Names and captions may have these too. Empty for any other query.
         """
         dates = self.filters.dates
-        return " ".join((self.sentence or "", dates.words if dates and dates.texts else "")).strip()
+        if self.sentence is None or dates is None or not dates.texts:
+            return self.sentence or ""
+        return f"{self.sentence} {dates.words}"
 
     @property
     def is_photo(self) -> bool:
@@ -123,9 +126,9 @@ class Query:
         """
         filters = _from_json(data["filters"])
         filters["near"] = filters["near"] and Place(**filters["near"])
-        if dates := filters.get("dates"):  # written since 0.3
+        if dates := filters.get("dates"):  # not in files of 0.2
             filters["dates"] = NamedDates(**_from_json(dates))
-        language = data.get("language")  # written since 0.2
+        language = data.get("language")  # not in files of 0.1
         return cls(tuple(map(term_from_json, data["terms"])), Filters(**filters), language)
 
 
@@ -264,7 +267,7 @@ def with_feedback(query: Query, liked: Sequence[Item], disliked: Sequence[Item])
     ``UserError`` if it would have only disliked items.
     """
     if disliked and not (query.terms or liked):
-        raise UserError("a query cannot have only disliked hits; say what to look for as well")
+        raise UserError(ONLY_DISLIKED)
     towards = [ItemTerm(item, _TOWARDS / len(liked)) for item in liked]
     away = [ItemTerm(item, -_AWAY / len(disliked)) for item in disliked]
     return replace(query, terms=(*query.terms, *towards, *away))

@@ -20,7 +20,7 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Protocol
 
-from twobranch.embedding.language import ENGLISH, LANGUAGES, frequency, is_word
+from twobranch.embedding.language import ENGLISH, LANGUAGES, frequency, is_compound, is_word
 
 WORDS = Path(__file__).parent / "data" / "words.txt.gz"  # train.output.spelling_words writes it
 LONGEST = 22  # letters of the longest word in that list
@@ -117,7 +117,7 @@ def corrections(text: str, library: Vocabulary | None = None, language: str = EN
 
 
 def corrected(text: str, certain: Sequence[Correction]) -> str:
-    """Replace mistyped words with their most frequent corrections."""
+    """Replace mistyped words with their likeliest corrections."""
     right = {correction.word: correction.known[0] for correction in certain}
     return _WORD.sub(lambda match: right.get(match[0], match[0]), text)
 
@@ -162,11 +162,10 @@ def _foreign(word: str, language: str, library: Vocabulary | None) -> Correction
 
     None for a known word: a word of the language, an English word, or two words of the language joined.
     """
-    halves = ((word[:i], word[i:]) for i in range(_SHORTEST, len(word) - _SHORTEST + 1))
     if (
         is_word(word, language)
         or _rank(word) is not None
-        or any(is_word(first, language) and is_word(second, language) for first, second in halves)
+        or is_compound(word, language)
         or (library is not None and word in library)
     ):
         return None
@@ -187,8 +186,8 @@ def _with_library(
     """
     if library is None:
         return shares
-    there = library.among(list(dict.fromkeys(one_step(word))))
-    raised = {other: _IN_LIBRARY * shares.get(other, least) for other in there if len(other) >= _SHORTEST}
+    near = dict.fromkeys(other for other in one_step(word) if len(other) >= _SHORTEST)
+    raised = {other: _IN_LIBRARY * shares.get(other, least) for other in library.among(list(near))}
     return {**shares, **raised}
 
 

@@ -18,22 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twobranch.embedding.everyday import is_everyday
-from twobranch.embedding.language import language_of
+from twobranch.embedding.language import ENGLISH, language_of
+from twobranch.embedding.stop_words import is_stop_word
 from twobranch.indexer.catalog.fulltext import FIELDS
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tokens import runs
 from twobranch.retrieval.word_forms import word_forms
 
-# Function words, which say nothing about a photo. "photos of" does not mean the folder `photos` either.
-STOP_WORDS = frozenset({
-    "a", "an", "and", "are", "as", "at", "be", "been", "being", "by", "can", "do", "does", "for",
-    "from", "had", "has", "have", "he", "her", "hers", "him", "his", "i", "in", "into", "is", "it",
-    "its", "me", "my", "no", "not", "of", "off", "on", "onto", "or", "our", "out", "over", "she", "so",
-    "some", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those",
-    "to", "up", "us", "was", "we", "were", "what", "when", "where", "which", "while", "who", "whose",
-    "will", "with", "you", "your", "photo", "photos", "picture", "pictures", "image", "images", "pic",
-    "pics",
-})  # fmt: skip
 # Captions use other words than names, and other words are rare in them. So the two are matched separately.
 NAMES = tuple(field for field in FIELDS if field != "captions")
 CAPTIONS = ("captions",)
@@ -73,6 +64,7 @@ class WordMatches:
     lone: NDArray[np.int64]  # (n,) the key in `everyday` if the names have that word alone, else -1
     everyday: Mapping[int, _Rows]  # the photos with each everyday word of the sentence in their names
     forms: tuple[str, ...] = ()  # the words of the sentence, with their other forms
+    known: float = 1.0  # the share of the sentence's words that any photo has
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -97,12 +89,17 @@ class WrittenWords:
         return self.reader.words_among(words)
 
 
-def content_words(text: str) -> list[str]:
+def content_words(text: str, language: str = ENGLISH) -> list[str]:
     """Return the words of a sentence without stop words.
 
-    They are in lower case, each once. Single letters are left out: the s of "man's" says nothing.
+    They are in lower case, each once. Single letters are left out: the s of "man's" says nothing. Stop words
+    of other languages than English are left out only beside other words: "como" alone is a lake, not "as".
     """
-    return [word for word in dict.fromkeys(runs(text)) if word not in STOP_WORDS and not _is_letter(word)]
+    found = [word for word in dict.fromkeys(runs(text)) if not _is_letter(word)]
+    content = [word for word in found if not is_stop_word(word, language)]
+    if not any(map(str.isalpha, content)):
+        return [word for word in found if not is_stop_word(word, ENGLISH)]
+    return content
 
 
 def match_words(reader: CatalogReader, text: str, n_photos: int, language: str | None = None) -> WordMatches:
@@ -111,10 +108,10 @@ def match_words(reader: CatalogReader, text: str, n_photos: int, language: str |
     ``n_photos`` is the number of photos in the library. ``language`` is told from the text if it is None.
     Raises ``LibraryError``.
     """
-    words = content_words(text)
+    language = language or language_of(text)
+    words = content_words(text, language)
     if not words or not reader.has_words():
         return combined(shares([], n_photos), shares([], n_photos), {})
-    language = language or language_of(text)
     count = cache(reader.count_word)  # takes 1 ms for 20,000 photos
     forms = [_forms(reader, count, word, language) for word in words]
     names = [_photos_with(reader, count, some, NAMES) for some in forms]
@@ -126,7 +123,11 @@ def match_words(reader: CatalogReader, text: str, n_photos: int, language: str |
         shares(captions, n_photos, len(forms) - len(rare)),
         everyday,
     )
-    return replace(found, forms=tuple(form for some in forms for form in some))
+    known = sum(
+        len(ids) > 0 or any(count(form, CAPTIONS) for form in some)
+        for ids, some in zip(names, forms, strict=True)
+    )
+    return replace(found, forms=tuple(form for some in forms for form in some), known=known / len(forms))
 
 
 def shares(

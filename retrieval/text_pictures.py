@@ -8,6 +8,7 @@ of sentences about them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twobranch.common.atomic import replacing
+from twobranch.common.errors import LibraryError, ModelError
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.vectors.codec import DTYPE, as_bytes
@@ -45,13 +47,20 @@ class TextPictures:
     loads no text tower, and would wait for it.
     """
 
-    def __init__(self, encoder: Encoder, library: Path) -> None:
-        self._encoder = encoder
+    def __init__(self, load: Callable[[], Encoder], fingerprint: str, library: Path) -> None:
+        self._load = load  # returns the encoder; it is needed once
+        self._fingerprint = fingerprint
         self._file = library / _FILE
 
     def find(self, vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return (n,) True for pictures of text, from (n, D) vectors."""
-        return np.asarray(vectors @ self._direction >= TEXT)
+        """Return (n,) True for pictures of text, from (n, D) vectors.
+
+        Without the model none is known to be one.
+        """
+        try:
+            return np.asarray(vectors @ self._direction >= TEXT)
+        except (LibraryError, ModelError):
+            return np.zeros(len(vectors), dtype=bool)
 
     @cached_property
     def _direction(self) -> NDArray[np.float32]:
@@ -60,7 +69,7 @@ class TextPictures:
             checksum, vector = stored[:_CHECKSUM], stored[_CHECKSUM:]
             if checksum == self._checksum(vector):
                 return np.frombuffer(vector, DTYPE)
-        direction = self._encoder.encode_texts(SENTENCES, ENGLISH).mean(axis=0)
+        direction = self._load().encode_texts(SENTENCES, ENGLISH).mean(axis=0)
         vector = as_bytes(direction)
         with suppress(OSError), replacing(self._file, durable=False) as partial:
             partial.write_bytes(self._checksum(vector) + vector)
@@ -71,5 +80,5 @@ class TextPictures:
 
         It covers the model and the sentences, too.
         """
-        key = "\n".join((self._encoder.fingerprint, *SENTENCES)).encode()
+        key = "\n".join((self._fingerprint, *SENTENCES)).encode()
         return sha256(key + vector).digest()

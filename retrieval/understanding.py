@@ -13,22 +13,20 @@ from typing import Any, Literal
 from twobranch.embedding.language import (
     ENGLISH,
     LANGUAGES,
-    frequency,
-    is_function_word,
+    is_compound,
     is_gibberish,
     is_word,
     words,
 )
+from twobranch.embedding.stop_words import is_stop_word
 from twobranch.retrieval.spelling import is_frequent
-from twobranch.retrieval.text_match import STOP_WORDS
 
-Reason = Literal["no_words", "function_words", "unknown_words", "unknown_script"]
-_ENGLISH_TOO = 2e-4  # share of English words that function words of other languages do not reach
-_SHORTEST = 4  # letters of a part of a compound
+Reason = Literal["no_words", "function_words", "gibberish", "unknown_language", "unknown_script"]
 _FACTS: dict[Reason, str] = {
     "no_words": "has no words",
     "function_words": "has only words that no photo shows",
-    "unknown_words": "has no word of a language that is known here",
+    "gibberish": "has no word of any language",
+    "unknown_language": "has no word of a language that is known here",
     "unknown_script": "is in a script that is not known here",
 }
 
@@ -40,8 +38,19 @@ class NotUnderstood:
     text: str
     reason: Reason
 
+    @property
+    def is_for_words(self) -> bool:
+        """True if the sentence is searched for in names and captions only.
+
+        In an unknown language a rare word of a known one may be meant, so pixels are searched too.
+        """
+        return self.reason != "unknown_language"
+
     def __str__(self) -> str:
-        return f"{self.text!r} {_FACTS[self.reason]}; only names, folders, keywords and captions are searched"
+        then = "what is found is a guess"
+        if self.is_for_words:
+            then = "only names, folders, keywords and captions are searched"
+        return f"{self.text!r} {_FACTS[self.reason]}; {then}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the reason as JSON data."""
@@ -58,14 +67,14 @@ def not_understood(text: str, language: str | None) -> NotUnderstood | None:
         return NotUnderstood(text, "no_words")
     if not any(_is_latin(word) for word in found):
         return NotUnderstood(text, "unknown_script")
-    if all(_is_function_word(word, language or ENGLISH) for word in found):
+    if all(is_stop_word(word, language or ENGLISH) for word in found):
         return NotUnderstood(text, "function_words")
     if any(is_known(word, language or ENGLISH) for word in found):
         return None
+    if all(is_gibberish(word) for word in found):
+        return NotUnderstood(text, "gibberish")
     # A single word may be a rare one, such as "wombat". Several that nobody knows are of another language.
-    if len(found) == 1 and not is_gibberish(found[0]):
-        return None
-    return NotUnderstood(text, "unknown_words")
+    return None if len(found) == 1 else NotUnderstood(text, "unknown_language")
 
 
 def is_known(word: str, language: str) -> bool:
@@ -73,17 +82,9 @@ def is_known(word: str, language: str) -> bool:
 
     Compounds of two words of ``language`` are known as well. The word is in lower case.
     """
-    if is_frequent(word) or any(is_word(word, other) for other in LANGUAGES):
-        return True
-    halves = ((word[:i], word[i:]) for i in range(_SHORTEST, len(word) - _SHORTEST + 1))
-    return any(is_word(first, language) and is_word(second, language) for first, second in halves)
-
-
-def _is_function_word(word: str, language: str) -> bool:
-    """Return True for a word that no photo shows. "hat" is an English thing, whatever the language."""
-    if language == ENGLISH or word in STOP_WORDS:
-        return word in STOP_WORDS
-    return is_function_word(word, language) and frequency(word, ENGLISH) < _ENGLISH_TOO
+    return (
+        is_frequent(word) or any(is_word(word, other) for other in LANGUAGES) or is_compound(word, language)
+    )
 
 
 def _is_latin(word: str) -> bool:

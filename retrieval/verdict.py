@@ -13,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twobranch.common.errors import UserError
+from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.confidence import Calibration, QueryKind, SearchedGallery
 from twobranch.retrieval.hits import TIERS, Hit, Tier
 from twobranch.retrieval.query import Query
 from twobranch.retrieval.understanding import NotUnderstood
+
+# The limit for hits that perhaps match was fitted on English. Single nouns score lower in other languages. To
+# call a photo that is there no match is worse than to show one that is not.
+_OTHER_LANGUAGES = 0.5
 
 
 def kind_of(query: Query, gallery: Gallery) -> QueryKind | None:
@@ -37,7 +42,7 @@ class Verdict:
     """Confidences and tiers of hits, best hit first."""
 
     confidences: tuple[float, ...]
-    tiers: tuple[Tier, ...]
+    tiers: tuple[Tier | None, ...]  # None for a sentence among captions
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,8 @@ class Judge:
     ) -> Verdict | None:
         """Judge hits with these scores, and what words add to them. None if they have no confidence.
 
-        ``vector`` is the (D,) vector of the query. Hits are ordered by score + words, and so are their
-        confidences. If the query is not understood, only words make a hit match.
+        ``vector`` is the (D,) vector of the query. Where hits are ordered by score + words, so are
+        their confidences. If the query is not understood, only words make a hit match.
         """
         if self.calibration is None or self.kind is None or self.kind not in self.calibration.fits:
             return None
@@ -90,8 +95,13 @@ class Judge:
         assert found is not None
         if self.not_understood is not None:
             found = np.where(np.asarray(words) > 0, found, 0.0)
+        if self.kind == "text_to_captions":
+            # This confidence is that both are of one photo. A caption with "dog" matches "dog" anyway.
+            return Verdict(tuple(found.tolist()), (None,) * len(found))
         likely = self.calibration.least_likely(self.kind, sentence)
         possible = self.calibration.least_possible(self.kind, sentence, self.searched.size)
+        if self.query.language not in (None, ENGLISH):
+            possible *= _OTHER_LANGUAGES
         tiers: list[Tier] = [
             "likely" if one >= likely else "perhaps" if one >= possible else "rest" for one in found
         ]
@@ -117,7 +127,7 @@ def matching(hits: Sequence[Hit]) -> list[Hit]:
 
 def matches_well(hits: Sequence[Hit], judge: Judge) -> bool | None:
     """Judge whether any hit may match. None if this is unknown, because hits have no confidence."""
-    if judge.query.terms and not hits and judge.calibration is not None and judge.searched.size:
+    if judge.query.terms and not hits and judge.has_confidence and judge.searched.size:
         return False
     best = best_tier(hits)
     return None if best is None else best != "rest"

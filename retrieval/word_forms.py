@@ -7,9 +7,10 @@ no stems. There are stemmers for the ten languages of ``embedding.language``.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import takewhile
+
+from twobranch.embedding.language import without_accents
 
 # The names of the stemmers.
 STEMMERS = {
@@ -38,7 +39,7 @@ def word_forms(word: str, language: str, written: Callable[[str], Sequence[str]]
     from Stemmer import Stemmer  # takes 1 ms
 
     stemmer = Stemmer(STEMMERS[language])
-    plain = _without_accents(word)
+    plain = without_accents(word)
     stem = stemmer.stemWord(plain)
     n_common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(plain, stem, strict=False)))
     if n_common < _SHORTEST:
@@ -48,9 +49,3 @@ def word_forms(word: str, language: str, written: Callable[[str], Sequence[str]]
     stems = stemmer.stemWords(candidates)
     forms = (form for form, of in zip(candidates, stems, strict=True) if of == stem and form != plain)
     return (word, *forms)
-
-
-def _without_accents(word: str) -> str:
-    """Return the word as the full-text table keeps it."""
-    parts = unicodedata.normalize("NFD", word)
-    return "".join(part for part in parts if not unicodedata.combining(part))

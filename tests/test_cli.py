@@ -132,8 +132,8 @@ def test_words_find_captions_without_a_photo(place: Path) -> None:
 def test_the_table_and_the_bare_paths(place: Path) -> None:
     header, first, *_ = run("search", "a motorcycle", "--visual-only", cwd=place).stdout.splitlines()
     assert header.split() == ["rank", "score", "confidence", "date", "path"]
-    rank, score, confidence, _, of_file, path = first.split()
-    assert of_file == "(file)"
+    rank, score, confidence, tier, _, of_file, path = first.split()
+    assert (tier, of_file) == ("likely", "(file)")
     assert (rank, len(score), Path(path).name) == ("1", 5, "motorcycle_left.png")
     assert confidence.endswith("%")
     paths = run("search", "a motorcycle", "--paths", cwd=place).stdout.splitlines()

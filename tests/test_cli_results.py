@@ -58,7 +58,7 @@ def test_hits_have_the_date_of_their_photo(place: Path) -> None:
     assert {hit["date_from"] for hit in hits if hit["date"] != "2020-02-03T04:05:06"} == {"file"}
     header, *lines = raw(cwd=place).decode(errors="surrogateescape").splitlines()
     assert header.split() == ["rank", "score", "confidence", "date", "path"]
-    assert [line.split()[3] for line in lines if line.endswith("dated.jpg")] == ["2020-02-03"]
+    assert [line.split()[3:5] for line in lines if line.endswith("dated.jpg")] == [["likely", "2020-02-03"]]
     captions = run("search", "blue", "--in", "captions", cwd=place).stdout.splitlines()
     assert captions[0].split()[-2:] == ["caption", "path"]
 
@@ -100,6 +100,9 @@ def test_html_is_one_page(place: Path, tmp_path: Path) -> None:
     assert "<img src=x" not in html
     assert "caf%E9.png" in html
     assert "2020-02-03" in html
+    for words in ("red 2020", "february 2020"):
+        dated = run("search", words, "--html", "-", cwd=place).stdout
+        assert f"<title>{words}</title>" in dated
     error = run("search", "red", "--html", tmp_path / "no" / "hits.html", cwd=place, code=1).stderr
     assert "hits.html: cannot be written (No such file or directory)" in error
 

@@ -54,7 +54,7 @@ def test_arithmetic(album: Path) -> None:
 def test_a_byte_that_is_not_utf_8_and_a_word_without_end(album: Path) -> None:
     answer = run_json("search", "a motorcycle \udce9", cwd=album)
     assert (answer["query"], Path(answer["hits"][0]["path"]).stem) == ("a motorcycle \ufffd", "bike")
-    assert "knows no word" in run("search", "\udce9", cwd=album, code=1).stderr
+    assert "has no words" in run("search", "\udce9", cwd=album).stderr
     scores = run("similarity", "home/bike.png", "a motorcycle \udce9", "~nobody has this name", cwd=album)
     assert scores.stdout.startswith("a motorcycle \ufffd:\n")
     result = run("search", "a" * 100_000, cwd=album, code=1)
@@ -123,6 +123,14 @@ def test_words_for_dates_are_a_filter_that_is_said(album: Path) -> None:
     assert len(found("a cup of coffee in summer 2023", "--no-dates", cwd=album)) == 3
     assert "no photo is of these dates" in run("search", "coffee 1999", cwd=album).stderr
     assert len(found("coffee 1999", cwd=album)) == 3
+
+
+def test_the_last_search_keeps_its_dates(album: Path) -> None:
+    assert found("a cup of coffee in summer 2023", cwd=album) == ["coffee"]
+    again = run_json("search", "--like", "1", "--path", "home", cwd=album)
+    assert (len(again["hits"]), again["dates"]["words"]) == (1, "in summer 2023")
+    without = run_json("search", "--last", "--no-dates", cwd=album)
+    assert (without["query"], without["dates"]) == ("a cup of coffee in summer 2023", None)
 
 
 def test_the_table_marks_the_dates_of_files(album: Path) -> None:

@@ -97,6 +97,7 @@ KNOWN = {
     "indexer.catalog.photo_facts": {"DATE", "_FILE", "_FROM", "condition"},
     "indexer.catalog.reader": {
         "TABLES[kind]",
+        "table",  # one of TABLES
         "_WITH_PHOTO[kind]",
         "DATE",
         "_PHOTO_FACTS",

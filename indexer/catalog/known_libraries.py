@@ -62,6 +62,6 @@ def _roots(library: Path) -> list[Path]:
     """Return the roots of a library. There are none if its catalogue cannot be read."""
     try:
         with closing(connect(library / CATALOG, write=False)) as connection:
-            return [Path(path) for (path,) in connection.execute("SELECT path FROM roots")]
+            return [Path(os.fsdecode(path)) for (path,) in connection.execute("SELECT path FROM roots")]
     except (OSError, ValueError, sqlite3.Error):
         return []

@@ -24,6 +24,7 @@ from twobranch.common.atomic import replacing, sync, sync_folder
 from twobranch.common.errors import LibraryError
 from twobranch.indexer.catalog.connection import library_error
 from twobranch.indexer.catalog.migrations import check_not_newer, schema_version, upgrade
+from twobranch.indexer.catalog.repeats import refresh_repeats
 from twobranch.indexer.catalog.vector_states import note_states
 from twobranch.indexer.catalog.write_ahead import fold_log
 from twobranch.indexer.maintenance.integrity import (
@@ -103,6 +104,7 @@ def salvage(path: Path) -> Salvage:
                 _copy(source, target, _STATES)  # the states of existing index files
                 mend_values(target)
                 mend_references(target)
+                refresh_repeats(target)
                 note_states(target)
                 target.execute("COMMIT")
                 target.execute("PRAGMA journal_mode = DELETE")  # moves all data into the main file

@@ -66,10 +66,13 @@ class VectorIndex:
         """Return the (n, D) float32 vectors with these ids, in order. Raises ``KeyError``."""
         return self.rows[self.positions(ids)]
 
-    def sample(self, n: int) -> NDArray[np.float32]:
-        """Return (m, D) float32 vectors spread evenly over all, m <= n."""
-        rows = np.linspace(0, len(self) - 1, min(n, len(self))).astype(np.int64)
-        return np.asarray(self.rows[rows])
+    def sample(self, n: int, among: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Return (m, D) float32 vectors spread evenly over all, m <= n.
+
+        With ``among`` only those with these ids; ids that are newer than the index are left out.
+        """
+        rows = np.arange(len(self)) if among is None else np.flatnonzero(np.isin(self.ids, among))
+        return np.asarray(self.rows[spread(rows, n)])
 
     def search(
         self, queries: ArrayLike, k: int, among: ArrayLike | None = None
@@ -104,6 +107,11 @@ class VectorIndex:
         numbers = ids[at]
         order = np.lexsort((numbers, -scores), axis=1)
         return np.take_along_axis(scores, order, axis=1), np.take_along_axis(numbers, order, axis=1)
+
+
+def spread(values: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return up to ``n`` of the values, spread evenly over them."""
+    return values[np.linspace(0, len(values) - 1, min(n, len(values))).astype(np.int64)]
 
 
 def best_of(

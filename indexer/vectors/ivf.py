@@ -30,7 +30,7 @@ from twobranch.common.atomic import replacing
 from twobranch.common.progress import Progress, showing
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery
 from twobranch.indexer.vectors.codec import as_matrix
-from twobranch.indexer.vectors.exact import BLOCK, VectorIndex, best_of
+from twobranch.indexer.vectors.exact import BLOCK, VectorIndex, best_of, spread
 
 _FORMAT = 3  # format 2 had no state of the catalogue, format 1 no checksum over the facts
 ENOUGH = 0.995  # of the ten best of exact search, on average over the trial queries
@@ -130,9 +130,11 @@ class LargeIndex:
         there = self.catalog.vectors(self.kind, numbers)
         return as_matrix([there[id_] for id_ in numbers], self.dim)
 
-    def sample(self, n: int) -> NDArray[np.float32]:
-        """Return (m, D) float32 vectors spread over all, m <= n."""
-        return self.vectors(self.catalog.spread_ids(self.kind, self.model_id, n))
+    def sample(self, n: int, among: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Return vectors spread over all; see ``VectorIndex.sample``."""
+        spread_ids = self.catalog.spread_ids
+        ids = spread_ids(self.kind, self.model_id, n) if among is None else spread(among, n).tolist()
+        return as_matrix(list(self.catalog.vectors(self.kind, ids).values()), self.dim)
 
     def search(
         self, queries: ArrayLike, k: int, among: ArrayLike | None = None

@@ -107,7 +107,8 @@ def compare(
         own = rows[block]
         ranks[0, block] = _ranks(scores, own)
         for row, (caption, without) in enumerate(zip(texts[block], near[block], strict=True)):
-            words, language = content_words(caption), language_of(caption)
+            language = language_of(caption)
+            words = content_words(caption, language)
             named = [by_name.photos(word, language=language) for word in words]
             captioned = [by_caption.photos(word, without, language=language) for word in words]
             everyday = everyday_rows(words, named, language)

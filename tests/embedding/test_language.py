@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from twobranch.embedding import language
-from twobranch.embedding.language import LANGUAGES, frequency, is_word, language_of, trigrams, words
+from twobranch.embedding.language import (
+    LANGUAGES,
+    frequency,
+    is_compound,
+    is_word,
+    language_of,
+    trigrams,
+    without_accents,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +71,17 @@ def test_words_and_trigrams() -> None:
     # Three for a word of three letters: with its beginning, the whole of it, with its end.
     assert len(trigrams("dog")) == 3
     assert trigrams("dog")[1].endswith("dog")
+
+
+def test_compounds_are_two_words_of_at_least_four_letters() -> None:
+    assert is_compound("straßenhund", "de")
+    assert not is_compound("straßenhund", "fr")
+    assert not is_compound("hund", "de")  # one word
+    assert is_word("an", "de")
+    assert not is_compound("anhund", "de")  # "an" is too short: nearly all letters would be compounds
+
+
+def test_accents_are_removed_however_they_are_encoded() -> None:
+    assert (
+        without_accents("Fêtes à Łódź") == without_accents("Fe\u0302tes a\u0300 Łódz\u0301") == "Fetes a Łodz"
+    )

@@ -11,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from tests.fakes import FakeEncoder, write_photo
+from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Filters, NamedDates
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.answer import Answer
@@ -138,13 +139,55 @@ def test_searches_that_keep_the_words(engine: SearchEngine, request_: SearchRequ
     assert (answer.query.sentence, answer.dates) == ("red 2019", None)
 
 
+def test_dates_are_not_blamed_for_what_other_filters_exclude(engine: SearchEngine) -> None:
+    """No photo is by this camera, of whatever date."""
+    answer = search(engine, "red 1999", filters=Filters(cameras=("nikon",)))
+    assert (answer.hits, answer.filters_exclude_all) == ([], True)
+    assert answer.dates is not None and answer.dates.used
+
+
+LIKE_FIRST = LastSearchFeedback(liked=(1,))
+
+
+def refine(engine: SearchEngine, last: Answer, feedback: LastSearchFeedback, **options: object) -> Answer:
+    """Refine a search as the next command does."""
+    ids = [hit.id for hit in last.hits]
+    LastSearch.of(last.typed, last.gallery, ids, engine.catalog, engine.model).save(engine.library)
+    return search(engine, feedback=feedback, **options)
+
+
 def test_the_search_is_refined_among_the_same_dates(engine: SearchEngine) -> None:
     first = search(engine, "red summer 2019")
-    LastSearch(first.query, "images", tuple(hit.id for hit in first.hits)).save(engine.library)
-    again = engine.answer(SearchRequest(feedback=LastSearchFeedback((1,))))
+    again = refine(engine, first, LIKE_FIRST)
     assert (names(again), again.dates) == (["summer.png"], first.dates)
-    without = engine.answer(SearchRequest(feedback=LastSearchFeedback((1,)), dates=False, collapse=False))
-    assert (len(without.hits), without.dates) == (7, None)
+    twice = refine(engine, again, LIKE_FIRST)
+    assert (names(twice), twice.dates, len(twice.query.items)) == (["summer.png"], first.dates, 2)
+
+
+def test_a_refined_search_without_dates_has_all_words(engine: SearchEngine) -> None:
+    without = refine(engine, search(engine, "red summer 2019"), LIKE_FIRST, dates=False)
+    assert (without.query.texts, without.dates, len(without.hits)) == (("red summer 2019",), None, 7)
+
+
+def test_another_filter_keeps_the_dates(engine: SearchEngine) -> None:
+    """Of 2019 are summer.png and winter.png, whatever the path."""
+    first = search(engine, "red 2019")
+    again = refine(engine, first, LIKE_FIRST, filters=Filters(not_paths=("winter.png",)))
+    assert (names(again), again.query.texts, again.dates) == (["summer.png"], ("red",), first.dates)
+
+
+def test_captions_are_searched_for_the_words_of_dates(engine: SearchEngine) -> None:
+    captions = refine(engine, search(engine, "red summer 2019"), LIKE_FIRST, gallery="captions")
+    assert (captions.query.texts, captions.query.filters) == (("red summer 2019",), Filters())
+    assert ([hit.caption for hit in captions.hits], captions.dates) == (["red in 2005"], None)
+
+
+def test_dates_alone_cannot_only_lead_away_from_hits(engine: SearchEngine) -> None:
+    first = search(engine, "2019")
+    with pytest.raises(UserError, match="cannot have only disliked hits"):
+        refine(engine, first, LastSearchFeedback(disliked=(1,)))
+    both = refine(engine, first, LastSearchFeedback(liked=(1,), disliked=(2,)))
+    assert (both.query.texts, both.dates) == ((), first.dates)
 
 
 def test_a_query_with_dates_is_read_back_from_json() -> None:

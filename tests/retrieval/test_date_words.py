@@ -101,6 +101,10 @@ def as_text(text: str, language: str | None = None) -> tuple[str, str, str] | No
         # A number beside a date is none, unless it goes with another one.
         ("iphone 12 2019", "iphone 12", "2019", "2019-01-01 to 2020-01-01"),
         ("F-16 2019", "F-16", "2019", "2019-01-01 to 2020-01-01"),
+        ("dogs (2019)", "dogs", "2019", "2019-01-01 to 2020-01-01"),
+        ("dogs [in june 2020] beach", "dogs beach", "in june 2020", "2020-06-01 to 2020-07-01"),
+        ('dogs "2019" party', "dogs party", "2019", "2019-01-01 to 2020-01-01"),
+        ("(dogs 2019)", "(dogs )", "2019", "2019-01-01 to 2020-01-01"),
     ],
 )
 def test_words_that_are_a_date(text: str, rest: str, words: str, span: str) -> None:

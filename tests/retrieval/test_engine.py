@@ -253,10 +253,54 @@ def test_words_raise_confidence_as_they_raise_the_rank(
 ) -> None:
     calibrate(encoder, tmp_path / "model")
     with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
-        for query in ("green blue", "blue", "red green"):
-            for ranking in ("fused", "visual"):
-                confidences = [hit.confidence or 0 for hit in later.search(query, ranking=ranking)]
-                assert confidences == sorted(confidences, reverse=True)
+        (visual,), (fused,) = (
+            [hit for hit in later.search("red", ranking=ranking) if hit.path and hit.path.name == "red.png"]
+            for ranking in ("visual", "fused")
+        )
+        assert visual.confidence == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)  # score 1: logit 8 - 4
+        assert fused.words is not None
+        assert fused.words > 0.3  # its name and its captions
+        assert fused.confidence == pytest.approx(1 / (1 + np.exp(-4 - 8 * fused.words)), abs=1e-3)
+
+
+def test_names_with_some_of_the_words_make_a_match_less_likely_than_names_with_all(
+    photos: Path, library: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    """The folder has one of "norway" and "kayak": only a part of what it adds to the rank counts."""
+    write_photo(photos / "Norway" / "red.png", "red")
+    update_library(library, [photos], encoder)
+    calibrate(encoder, tmp_path / "model")
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        for query, share in (("norway red", 1.0), ("norway kayak red", 2 / 3)):
+            best = next(hit for hit in engine.search(query) if "Norway" in str(hit.path))
+            assert best.words is not None and best.score is not None
+            logit = 8 * (best.score + share * best.words) - 4
+            assert best.confidence == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-3)
+
+
+def test_words_that_no_picture_shows_find_the_photos_that_have_them(
+    photos: Path, library: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    write_photo(photos / "家族" / "red.png", "red")
+    update_library(library, [photos], encoder)
+    calibrate(encoder, tmp_path / "model")
+    with SearchEngine.open(library, load=lambda model: encoder) as engine:
+        (hit,) = engine.search("家族")
+        assert "家族" in str(hit.path)
+        assert hit.words == pytest.approx(0.3)  # its folder, in full
+        assert hit.score == 0
+
+
+def test_a_filter_passes_photos_that_are_newer_than_the_open_index(
+    engine: SearchEngine, photos: Path, library: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    calibrate(encoder, tmp_path / "model")
+    with SearchEngine.open(library, load=lambda model: encoder) as later:
+        later.search("red")
+        write_photo(photos / "rose.png", (200, 0, 0))
+        update_library(library, [photos], encoder)
+        hits = later.search(parse_query(["red"], filters=Filters(formats=("png",))))
+        assert "red.png" in names(hits)  # the filter lets rose.png pass, which the index lacks yet
 
 
 def test_a_filter_makes_the_gallery_smaller(
@@ -283,14 +327,19 @@ def test_what_pixels_cannot_answer_has_no_confidence(
     with SearchEngine.open(engine.library, load=lambda model: encoder) as later:
         for words, reason in {
             "the of": "function_words",
-            "xqzzt": "unknown_words",
+            "xqzzt": "gibberish",
             "собака": "unknown_script",
             "?!": "no_words",
         }.items():
             answer = later.answer(SearchRequest(words=(words,)))
             assert answer.not_understood is not None
             assert answer.not_understood.reason == reason
-            assert {hit.confidence for hit in answer.hits} <= {0.0}
+            assert list(answer.hits) == []  # no name has these words
             assert answer.matches_well is False
-            assert answer.n_matching == 0
+        guess = later.answer(SearchRequest(words=("koira rannalla",)))
+        assert guess.not_understood is not None
+        assert {hit.confidence for hit in guess.hits} == {0.0}
+        assert (guess.matches_well, guess.n_matching) == (False, 0)
         assert later.answer(SearchRequest(words=("red",))).not_understood is None
+        captions = later.answer(SearchRequest(words=("собака",), gallery="captions"))
+        assert captions.not_understood is None  # captions are searched by their meaning, and have no names

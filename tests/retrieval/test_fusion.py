@@ -14,7 +14,7 @@ from twobranch.common.errors import LibraryError
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.retrieval.fusion import SURE, Ranking, SearchedPhotos, agreement, bonus, fused
+from twobranch.retrieval.fusion import WEIGHT, FusedRanking, Ranking, SearchedPhotos, agreement, bonus, fused
 from twobranch.retrieval.hits import Hit
 from twobranch.retrieval.text_match import WordMatches, match_words
 
@@ -204,7 +204,7 @@ def test_names_that_say_nothing_leave_everyday_queries_alone(nasty: SearchEngine
     # Ten of the 40 photos are the visually best ones; a folder has four photos, so one of these by chance.
     # One is there: the lift is (1 + 1) / (1 + 1) = 1, and the agreement 0.
     assert names(nasty.search(query)) == names(nasty.search(query, ranking="visual"))
-    assert all((hit.words or 0) < SURE for hit in nasty.search(query))
+    assert all((hit.words or 0) < WEIGHT / 2 for hit in nasty.search(query))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_names_that_say_nothing_leave_everyday_queries_alone(nasty: SearchEngine
 def test_names_years_and_two_words_still_decide(nasty: SearchEngine, query: str, folder: str) -> None:
     first = nasty.search(query)[0]
     assert first.path is not None and first.path.parent.name == folder
-    assert (first.words or 0) >= SURE
+    assert (first.words or 0) >= WEIGHT / 2
 
 
 def test_a_folder_that_shows_its_name_lifts_its_photos(
@@ -230,6 +230,36 @@ def test_a_folder_that_shows_its_name_lifts_its_photos(
     first = nasty.search("sunny", top=3)[0]
     assert first.path is not None and first.path.parent.name == "Sunny side"
     assert first.matched == ("folder",)
+
+
+def among_folders(engine: SearchEngine, encoder: FakeEncoder, text: str, *folders: str) -> FusedRanking:
+    """Rank the photos of some folders, each named by a word of its name."""
+    reader, index = engine.catalog, engine.index("images")
+    ids = np.concatenate([reader.images_with_word(word, ("folder",)) for word in folders]).tolist()
+    among = np.array(sorted(reader.vectors_of_images(ids, 1).values()))
+    return fused(text, SearchedPhotos(index, encoder.encode_texts([text])[0], reader, 1, among), 40)
+
+
+@pytest.mark.parametrize(("query", "folder"), [("an apple", "apple"), ("kids", "kids")])
+def test_a_folder_that_a_filter_selects_does_not_show_its_name(
+    nasty: SearchEngine, encoder: FakeEncoder, query: str, folder: str
+) -> None:
+    # All four searched photos have the word, and so has the visually best one: the lift is
+    # (1 + 1) / (1 * 4 / 4 + 1) = 1.
+    found = among_folders(nasty, encoder, query, folder)
+    assert (len(found.ids), found.words) == (4, {})
+
+
+def test_the_best_photos_and_chance_are_of_the_searched_photos(
+    nasty: SearchEngine, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    write_photos(tmp_path / "all", {f"Sunny/{i}.png": (200, i, 0) for i in range(4)})
+    update_library(nasty.library, [tmp_path / "all"], encoder)
+    nasty.refresh()
+    found = among_folders(nasty, encoder, "sunny", "sunny", "dcim", "roll")
+    # A quarter of the 12 searched photos are the best ones, three of the four of Sunny: a lift of
+    # (3 + 1) / (3 * 4 / 12 + 1) = 2, so half of the bonus for the first of them.
+    assert found.words[int(found.ids[0])] == pytest.approx(WEIGHT / 2)
 
 
 def test_agreement_by_hand() -> None:

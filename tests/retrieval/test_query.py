@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from twobranch.common.errors import UserError
-from twobranch.indexer.catalog.filters import Filters, Place
+from twobranch.indexer.catalog.filters import Filters, NamedDates, Place
 from twobranch.retrieval.query import MOST_CHARACTERS, Query, parse_query, with_feedback
 from twobranch.retrieval.terms import Item, ItemTerm, PhotoTerm, PictureTerm, TextTerm
 
@@ -242,3 +242,10 @@ def test_what_is_no_saved_term_is_refused(term: dict[str, object]) -> None:
 def test_feedback_cannot_only_lead_away() -> None:
     with pytest.raises(UserError, match="cannot have only disliked hits"):
         with_feedback(Query(), [], [Item("images", 1)])
+
+
+def test_only_a_sentence_is_matched_with_the_words_of_its_dates() -> None:
+    dated = Filters(dates=NamedDates("june 2020", texts=(("june",), ("2020",))))
+    assert Query((TextTerm("lake"),), dated).wording == "lake june 2020"
+    assert Query((PhotoTerm(Path("lake.jpg")),), dated).wording == ""
+    assert Query((), dated).wording == ""

@@ -16,7 +16,7 @@ FOUND = [True, True, False]
 
 
 def find(encoder: FakeEncoder, library: Path) -> list[bool]:
-    return TextPictures(encoder, library).find(ROWS).tolist()  # type: ignore[arg-type]
+    return TextPictures(lambda: encoder, encoder.fingerprint, library).find(ROWS).tolist()  # type: ignore[arg-type]
 
 
 def test_pictures_near_to_the_sentences_are_of_text(tmp_path: Path, encoder: FakeEncoder) -> None:

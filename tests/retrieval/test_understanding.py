@@ -14,9 +14,9 @@ from twobranch.retrieval.understanding import not_understood
         ("the", "en", "function_words"),
         ("with of the", "en", "function_words"),
         ("der die und", "de", "function_words"),
-        ("xqzzt", "en", "unknown_words"),
-        ("asdfgh qwertz", "en", "unknown_words"),
-        ("koira rannalla", "en", "unknown_words"),  # Finnish: a dog on the beach
+        ("xqzzt", "en", "gibberish"),
+        ("asdfgh qwertz", "en", "gibberish"),
+        ("koira rannalla", "en", "unknown_language"),  # Finnish: a dog on the beach
         ("собака", "en", "unknown_script"),
         ("犬", "en", "unknown_script"),
         ("?!", "en", "no_words"),
@@ -38,6 +38,7 @@ def test_what_no_photo_can_answer(text: str, language: str, reason: str) -> None
         ("quesadilla", "en"),  # rare: in no list, but its letters are those of a word
         ("hourse", "en"),  # mistyped: the spelling asks
         ("man in hat", "de"),  # three function words of German, but a hat is a thing
+        ("hat", "de"),
         ("weißer Straßenhund", "de"),
         ("xqzzt dog", "en"),  # one word that is known
         ("perro en la playa", "es"),

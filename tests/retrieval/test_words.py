@@ -41,6 +41,31 @@ def test_words_that_only_hold_a_sentence_together_are_left_out() -> None:
     assert content_words("A photo of the Dog and the dog on a beach") == ["dog", "beach"]
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "content"),
+    [
+        ("ein Hund und der Ball", "de", ["hund", "ball"]),
+        ("un chien sur la plage", "fr", ["chien", "plage"]),
+        ("la paz", "es", ["paz"]),
+        ("a photo of un perro", "es", ["perro"]),  # English ones are left out as well
+        ("man mit Hat", "de", ["man", "hat"]),  # "one" and "has" in German, but things in English
+        ("ein Hund", "en", ["ein", "hund"]),
+        ("como 2019", "pt", ["como", "2019"]),  # "as", unless it is the only word
+    ],
+)
+def test_function_words_of_the_language_are_left_out(text: str, language: str, content: list[str]) -> None:
+    assert content_words(text, language) == content
+
+
+def test_function_words_do_not_find_photos(library: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    photos = {"Ein Haus und die See/a.png": "red", "Hund/b.png": "red", "x/c.png": "red", "y/d.png": "red"}
+    write_photos(tmp_path / "photos", photos)
+    update_library(library, [tmp_path / "photos"], encoder)
+    with closing(CatalogReader.open(library)) as reader:
+        dogs = reader.images_with_word("hund", ["folder"]).tolist()
+        assert match_words(reader, "ein Hund und die Katze", 4).image_ids.tolist() == dogs
+
+
 def test_a_share_is_of_the_words_that_occur_at_all(albums: Path) -> None:
     found = matches(albums, "germany 2019 castle")
     # No name says castle. Germany is in two of five names, with the weight ln(1 + 3.5 / 2.5) = 0.875;
@@ -131,6 +156,35 @@ def test_both_sides_together() -> None:
 def test_single_letters_say_nothing() -> None:
     assert content_words("child on a man's shoulders") == ["child", "man", "shoulders"]
     assert content_words("It\u2019s 5 o'clock, 山") == ["5", "clock", "山"]
+
+
+@pytest.mark.parametrize(
+    ("letters", "found"),
+    [("and", ["andes", "andy"]), ("the", ["theatre"]), ("theo", []), ("area", ["area", "areas"])],
+)
+def test_words_beginning_with_some_letters_are_without_stop_words(
+    library: Path, tmp_path: Path, encoder: FakeEncoder, letters: str, found: list[str]
+) -> None:
+    write_photos(tmp_path / "photos", {"the Andes and Andy/their area.png": "red"})
+    write_photos(tmp_path / "photos", {"are these areas/the theatre.png": "red"})
+    update_library(library, [tmp_path / "photos"], encoder)
+    with closing(CatalogReader.open(library)) as reader:
+        assert reader.words_beginning(letters) == found
+
+
+def test_forms_of_a_word_in_very_many_photos_are_not_looked_for(
+    library: Path, tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_photos(tmp_path / "photos", {f"beach/{i}.png": (i, 0, 0) for i in range(3)})
+    write_photos(tmp_path / "photos", {f"beaches/{i}.png": (0, i, 0) for i in range(1, 3)})
+    write_photos(tmp_path / "photos", {f"x/{i}.png": (0, 0, i) for i in range(1, 6)})
+    update_library(library, [tmp_path / "photos"], encoder)
+    with closing(CatalogReader.open(library)) as reader:
+        monkeypatch.setattr("twobranch.retrieval.text_match._MOST_WITH_FORMS", 2)
+        assert match_words(reader, "beach", 10).forms == ("beach",)  # three photos
+        assert match_words(reader, "beaches", 10).forms == ("beaches", "beach")  # two
+        monkeypatch.setattr("twobranch.retrieval.text_match._MOST_WITH_FORMS", 3)
+        assert match_words(reader, "beach", 10).forms == ("beach", "beaches")
 
 
 @pytest.mark.parametrize(

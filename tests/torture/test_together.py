@@ -68,7 +68,7 @@ def test_searches_beside_an_index(
     fake = FakeEncoder()
     (red,) = fake.encode_texts(["red"])
     counts = set()
-    zygote.run("index", "photos/damaged.png", cwd=tmp_path).check()
+    zygote.run("index", "photos/damaged.png", cwd=tmp_path).check(code=1)  # nothing else was named
     for number in range(rounds(short=1, long=25)):
         running = zygote.start(*INDEX, cwd=tmp_path, slow=0.03)
         searches = 0

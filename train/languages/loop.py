@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from twobranch.common.progress import Progress
+from twobranch.embedding.language import without_accents
 from twobranch.train.checkpoint import (
     Checkpoint,
     Epoch,
@@ -73,10 +73,7 @@ def typed(text: str, rng: np.random.Generator) -> str:
     It is in lower case and, every other time, without accents.
     """
     text = text.lower()
-    if rng.random() < 0.5:
-        return text
-    decomposed = unicodedata.normalize("NFD", text)
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return text if rng.random() < 0.5 else without_accents(text)
 
 
 def train_student(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import unicodedata
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +26,7 @@ from twobranch.embedding.language import (
     STEPS,
     hashed,
     trigrams,
+    without_accents,
     words,
 )
 
@@ -67,7 +67,7 @@ def _keys(language: str) -> dict[str, float]:
         for key in trigrams(word):  # a rare word says as much about the letters of unknown ones
             letters[key] = letters.get(key, 0) + math.sqrt(share)
     for word, share in list(frequent.items()):
-        plain = "".join(s for s in unicodedata.normalize("NFD", word) if not unicodedata.combining(s))
+        plain = without_accents(word)
         if plain != word and plain not in frequent:
             frequent[plain] = _WITHOUT_ACCENTS * share
     total = sum(letters.values())

@@ -17,7 +17,7 @@ export function details(facts, hit, { open, copy, copied }) {
       ? html`<ul class="said">${facts.captions.map((one) => html`<li>${one.text}</li>`)}</ul>`
       : nothing}
     <dl>
-      ${hit?.confidence != null ? fact("Looks", `${percent(hit.confidence)} likely to match`) : nothing}
+      ${hit?.confidence != null ? fact("Match", `${percent(hit.confidence)} probable`) : nothing}
       ${hit?.matched.length ? fact("Words", `in its ${hit.matched.join(", ")}`) : nothing}
       ${hit?.score != null ? fact("Score", hit.score.toFixed(3) + (hit.words ? ` + ${hit.words.toFixed(3)} for words` : "")) : nothing}
       ${facts.date ? fact(facts.date_from === "file" ? "File of" : "Taken", momentOf(facts.date)) : nothing}

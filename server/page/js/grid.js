@@ -211,7 +211,7 @@ function badge(tile, hit) {
 function labelOf(hit) {
   const parts = [nameOf(hit.path)];
   if (hit.date) parts.push((hit.date_from === "file" ? "file of " : "") + momentOf(hit.date));
-  if (hit.confidence !== null) parts.push(`${percent(hit.confidence)} likely`);
+  if (hit.confidence !== null) parts.push(`${percent(hit.confidence)} probable`);
   if (hit.alike.length) parts.push(`and ${hit.alike.length} almost the same`);
   return parts.join(", ");
 }

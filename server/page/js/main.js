@@ -171,7 +171,7 @@ function showTrouble(error) {
 function showAnswer() {
   const { state } = page;
   const inCaptions = answer.in === "captions";
-  const sections = sectionsOf(answer.hits, matching(answer, state));
+  const sections = sectionsOf(answer.hits, matching(answer));
   $("found").classList.remove("stale");
   $("count").textContent = countOf(answer, state);
   render(notes(answer, state, change), $("notes"));

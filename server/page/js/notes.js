@@ -14,7 +14,7 @@ export function countOf(answer, state) {
   const of = `of ${count(answer.gallery, thing)}`;
   const isDatesAlone = answer.dates?.used && !answer.query && !state.picture && !state.like.length;
   if (!isQuery(state) || isDatesAlone) return n < answer.gallery ? `The newest ${number(n)} ${of}` : `All ${count(n, thing)}`;
-  const good = matching(answer, state);
+  const good = matching(answer);
   if (good === null || good === n) return `The best ${number(n)} ${of}`; // how many more match, nobody knows
   if (!good) return `None ${of} matches well`;
   if (!answer.hits.some((hit) => hit.tier === "likely")) {
@@ -23,11 +23,8 @@ export function countOf(answer, state) {
   return `${number(good)} ${of} match${good === 1 ? "es" : ""} well`;
 }
 
-/**
- * After so many hits none matches well; null if nobody can tell. Of captions for words nobody can: their confidence is
- * how likely they are of one photo, and of two that say the same that is not likely.
- */
-export const matching = (answer, state) => (answer.in === "captions" && state.q.trim() ? null : answer.n_matching);
+/** After so many hits none matches well; null if nobody can tell. */
+export const matching = (answer) => answer.n_matching;
 
 /** The notes under the field. `change(changes)` is what their buttons do. */
 export function notes(answer, state, change) {
