@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import Literal
 
 from twobranch.embedding.language import ENGLISH
-from twobranch.retrieval.date_names import Name, english_month, find_foreign_name, find_name, particles, plain
+from twobranch.retrieval.date_names import Name, english_month, find_foreign_name, find_name, plain
+from twobranch.retrieval.date_particles import particles
 from twobranch.retrieval.date_spans import (
     Span,
     a_day,
