@@ -108,7 +108,7 @@ def without_accents(text: str) -> str:
 
 def trigrams(word: str) -> list[str]:
     """Return the table keys of a word's trigrams. The word's ends are marked, so no word has such a key."""
-    marked = f"{_BEGIN}{word}{_END}"
+    marked = f"{_BEGIN}{word.replace('ß', 'ss')}{_END}"  # as the table spells German words
     return [_BEGIN + marked[i : i + 3] for i in range(len(marked) - 2)]
 
 

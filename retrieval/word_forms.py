@@ -32,10 +32,18 @@ def word_forms(word: str, language: str, written: Callable[[str], Sequence[str]]
     """Return the word, and its other forms that a library has.
 
     ``written`` returns the words of the library that begin with some letters, in lower case and without
-    accents. A word with a digit, or of another language than those in ``STEMMERS``, has no other forms.
+    accents. A word with a digit, or of another language than those in ``STEMMERS``, has no other forms. ß and
+    ss are the same: people have keyboards without ß.
     """
     if language not in STEMMERS or not word.isalpha():
         return (word,)
+    other = word.replace("ß", "ss") if "ß" in word else word.replace("ss", "ß")
+    spelt = [] if other == word else [one for one in written(other) if one == other]
+    return tuple(dict.fromkeys(form for one in (word, *spelt) for form in _same_stem(one, language, written)))
+
+
+def _same_stem(word: str, language: str, written: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
+    """Return the word, and words of the library with its stem."""
     from Stemmer import Stemmer  # takes 1 ms
 
     stemmer = Stemmer(STEMMERS[language])

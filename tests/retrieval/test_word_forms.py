@@ -48,3 +48,13 @@ def test_numbers_short_words_and_other_languages_have_no_forms() -> None:
 
 def test_each_language_of_the_table_has_a_stemmer() -> None:
     assert set(STEMMERS) == set(LANGUAGES)
+
+
+def test_both_spellings_of_a_german_word_find_each_other() -> None:
+    assert forms("strassenfest", "de", "straßenfest", "straßen") == ("strassenfest", "straßenfest")
+    assert forms("straßenfest", "de", "strassenfest", "strassenfeste") == (
+        "straßenfest",
+        "strassenfest",
+        "strassenfeste",
+    )
+    assert forms("glass", "en", "glass", "glasses") == ("glass", "glasses")  # nobody writes "glaß"
