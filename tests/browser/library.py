@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.calibrations import calibrated
+from tests.calibrations import calibrated, line
 from tests.fakes import FakeEncoder, write_photo
 from twobranch.indexer.update.library import update_library
 
@@ -14,10 +14,11 @@ HTML_NAME = "<img src=x onerror=alert(1)>.png"
 HTML_CAPTION = "<b onclick=alert(2)> red </b> & <script>alert(3)</script>"
 
 
-def odd_library(place: Path) -> tuple[Path, FakeEncoder]:
+def odd_library(place: Path, weak: float = 0.5) -> tuple[Path, FakeEncoder]:
     """Five photos in ``place/photos``: two reds that are alike, a red with captions, a green in ``holiday``
     that knows its camera, its date and Paris, and a blue. Their library, and an encoder with a calibration
-    under which only what scores 0.5 or more matches."""
+    under which only what scores 0.5 or more is likely to match, and hits with the confidence ``weak`` or more
+    perhaps match."""
     photos = place / "photos"
     write_photo(photos / HTML_NAME, (250, 90, 0), (300, 200))
     write_photo(photos / "red.png", "red", (300, 200))
@@ -29,7 +30,7 @@ def odd_library(place: Path) -> tuple[Path, FakeEncoder]:
     encoder = FakeEncoder()
     encoder.folder = place / "model"
     encoder.folder.mkdir()
-    calibrated().save(encoder.folder)
+    calibrated(line(weak=weak)).save(encoder.folder)
     library = place / ".twobranch"
     update_library(library, [photos], encoder, captions=captions)
     return library, encoder

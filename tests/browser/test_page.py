@@ -347,6 +347,18 @@ def test_the_weak_hits_are_below_a_line(page: Page, odd: str) -> None:
     expect(rows.nth(0)).to_have_text("Nothing below here matches well")
 
 
+def test_what_perhaps_matches_is_between_both(page: Page, tmp_path: Path) -> None:
+    # Green and blue score 0, so their confidence is 1 / (1 + e^4) = 1.8%: enough for `perhaps` here
+    library, encoder = odd_library(tmp_path, weak=0.01)
+    with serving(Settings(library), lambda model: encoder) as url:
+        page.goto(f"{url}?q=red")
+        rows = page.locator("#grid > div")
+        expect(page.locator("#count")).to_have_text("2 of 5 photos match well")
+        expect(rows.nth(0).locator("a")).to_have_count(2)
+        expect(rows.nth(1)).to_have_text("These perhaps match")
+        expect(rows.nth(2).locator("a")).to_have_count(2)
+
+
 def test_what_was_mistyped(page: Page, odd: str) -> None:
     page.goto(f"{odd}?q=red+motorcylce")
     expect(page.locator("#notes")).to_contain_text("Showing red motorcycle.")

@@ -14,6 +14,7 @@ import { address, filtersOf, isQuery, openHistory, question } from "./state.js";
 
 const STEPS = [50, 200, 500]; // hits, as one scrolls
 const DEBOUNCE_MS = 25; // a search takes a few milliseconds; this is for keys that come in bursts
+const PERHAPS = "These perhaps match";
 const WEAK = "Nothing below here matches well";
 
 const $ = (id) => document.getElementById(id);
@@ -186,11 +187,15 @@ function showAnswer() {
   });
 }
 
-/** The hits above and below the line under which nothing matches well. */
+/** The first `n` hits, those that perhaps match, and the rest, each under its line. */
 function sectionsOf(hits, n) {
   if (n === null || n >= hits.length) return [{ hits, line: null }];
-  const weak = { hits: hits.slice(n), line: WEAK };
-  return n ? [{ hits: hits.slice(0, n), line: null }, weak] : [weak];
+  const end = Math.max(n, hits.findLastIndex((hit) => hit.tier === "perhaps") + 1);
+  return [
+    { hits: hits.slice(0, n), line: null },
+    { hits: hits.slice(n, end), line: PERHAPS },
+    { hits: hits.slice(end), line: WEAK },
+  ].filter((section) => section.hits.length);
 }
 
 // More hits, as one comes near the end of those that there are.
