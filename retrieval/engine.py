@@ -39,7 +39,7 @@ from twobranch.retrieval.terms import Item, PhotoTerm
 from twobranch.retrieval.text_match import WrittenWords, content_words
 from twobranch.retrieval.text_pictures import TextPictures
 from twobranch.retrieval.understanding import not_understood
-from twobranch.retrieval.verdict import Judge, matches_well, matching, n_matching
+from twobranch.retrieval.verdict import Judge, kind_of, matches_well, matching, n_matching
 
 Engine = TypeVar("Engine", bound="SearchEngine")
 
@@ -276,11 +276,11 @@ class SearchEngine:
         scope = scope or self.scope(query, gallery)
         of_photos = query.sentence is not None and gallery == "images"
         reason = not_understood(query.sentence or "", query.language) if of_photos else None
-        if not (query.terms and scope.size):
-            empty = np.empty((0, scope.index.dim), np.float32)
-            return Judge(query, gallery, None, SearchedGallery(scope.size, empty), reason)
-        searched = SearchedGallery(scope.size, self._sample(scope, gallery))
-        return Judge(query, gallery, self.calibration, searched, reason)
+        calibration = self.calibration if query.terms and scope.size else None
+        sample = np.empty((0, scope.index.dim), np.float32)
+        if calibration is not None and kind_of(query, gallery) in calibration.fits:
+            sample = self._sample(scope, gallery)  # up to 500 rows are read: not for hits without confidence
+        return Judge(query, gallery, calibration, SearchedGallery(scope.size, sample), reason)
 
     def _sample(self, scope: Scope, gallery: Gallery) -> NDArray[np.float32]:
         """Return (m, D) vectors spread over the searched items. Those of a whole gallery are kept."""
