@@ -15,7 +15,7 @@ from PIL import Image
 
 from twobranch.embedding.encoder import mean_over_views
 from twobranch.embedding.model_folder import Variant
-from twobranch.embedding.preprocess import TTA, WHOLE, load_views
+from twobranch.embedding.preprocess import TTA, WHOLE, load_photo, load_views
 
 # Red, green and blue have an axis each; the fourth is for everything else.
 WORDS = {"red": 0, "green": 1, "blue": 2}
@@ -74,6 +74,12 @@ class FakeEncoder:
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         colors = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
         return _unit(np.hstack([colors, np.full((len(pixels), 1), 0.01)]))
+
+    def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
+        """A grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels."""
+        pixels = np.stack([load_photo(image, self.image_size).pixels for image in images])
+        cells = pixels.reshape(-1, 4, 2, 4, 2, 3).mean(axis=(2, 4)).reshape(-1, 3) / 255
+        return _unit(np.hstack([cells, np.full((len(cells), 1), 0.01)])).reshape(-1, 4, 4, 4)
 
     languages = ()
 
