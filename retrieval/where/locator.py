@@ -109,9 +109,9 @@ class Locator:
     ) -> Located:
         """Find each phrase in a photo.
 
-        The photo is a path or a file's bytes. ``name`` is the name in errors of a photo given as bytes. Raises ``ImageError`` for a photo that
-        cannot be read, ``ModelError`` for a model without cells, and ``UserError`` for a phrase without a
-        known word.
+        The photo is a path or a file's bytes. ``name`` is the name in errors of a photo given as bytes.
+        Raises ``ImageError`` for a photo that cannot be read, ``ModelError`` for a model without cells, and
+        ``UserError`` for a phrase without a known word.
         """
         for phrase in phrases:
             check_known(self._encoder, phrase, language)

@@ -49,3 +49,93 @@ def test_the_box_is_around_the_red_quarter(tmp_path: Path, encoder: FakeEncoder)
     assert abs(left - 40) <= 5 and top == 0 and right == 80 and abs(bottom - 40) <= 5
     assert region.score > 0.9  # the part alone is red, while the photo is a quarter red
     assert found.score < 0.5
+
+
+def test_the_box_is_in_pixels_of_the_upright_original(tmp_path: Path, encoder: FakeEncoder) -> None:
+    # Stored lying, 120 x 80, red at its left end. Orientation 6 turns it clockwise: 80 x 120, red on top.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = Image.new("RGB", (120, 80), "blue")
+    ImageDraw.Draw(lying).rectangle((0, 0, 29, 79), fill="red")
+    lying.save(tmp_path / "a.png", exif=exif)
+    located = Locator(encoder).locate(tmp_path / "a.png", ["red"])
+    assert (located.width, located.height) == (80, 120)
+    left, top, right, bottom = located.phrases[0].regions[0].box
+    assert (left, top, right) == (0, 0, 80) and abs(bottom - 30) <= 8
+
+
+def test_a_photo_without_red_has_a_cold_map_and_no_box(tmp_path: Path, encoder: FakeEncoder) -> None:
+    blue = Image.new("RGB", (8, 8), "blue")
+    blue.save(tmp_path / "a.png")
+    (found,) = Locator(encoder).locate(tmp_path / "a.png", ["red"]).phrases
+    assert found.heat_map.heat.max() == 0 and found.regions == ()
+
+
+def test_each_phrase_has_its_own_map(tmp_path: Path, encoder: FakeEncoder) -> None:
+    photo = red_square(tmp_path / "a.png", (0, 0, 39, 79))  # the left half
+    red, blue = Locator(encoder).locate(photo, ["red", "blue"]).phrases
+    assert red.phrase == "red" and red.heat_map.heat[:, 0].min() == 1 and red.heat_map.heat[:, 3].max() == 0
+    assert (
+        blue.phrase == "blue" and blue.heat_map.heat[:, 3].min() == 1 and blue.heat_map.heat[:, 0].max() == 0
+    )
+
+
+def test_two_parts_have_a_box_each(tmp_path: Path, encoder: FakeEncoder) -> None:
+    photo = Image.open(
+        red_square(tmp_path / "a.png", (0, 0, 19, 19))
+    )  # the first and the last of 4 x 4 cells
+    ImageDraw.Draw(photo).rectangle((60, 60, 79, 79), fill="red")
+    photo.save(tmp_path / "b.png")
+    (found,) = Locator(encoder).locate(tmp_path / "b.png", ["red"]).phrases
+    assert sorted(region.box[0] < 40 for region in found.regions) == [False, True]
+
+
+def test_a_photo_opened_again_is_not_encoded_again(tmp_path: Path, encoder: FakeEncoder) -> None:
+    photo = red_square(tmp_path / "a.png", (0, 0, 39, 79)).read_bytes()
+    locator = Locator(encoder)
+    first = locator.locate(photo, ["red"])
+    encoder.encode_cells = None  # type: ignore[assignment, method-assign]
+    assert locator.locate(photo, ["red"]).as_json() == first.as_json()
+
+
+def test_errors_name_the_photo_or_the_phrase(tmp_path: Path, encoder: FakeEncoder) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no photo")
+    locator = Locator(encoder)
+    with pytest.raises(ImageError, match=r"a\.jpg: not an image"):
+        locator.locate(tmp_path / "a.jpg", ["red"])
+    with pytest.raises(ImageError, match=r"b\.jpg: no such file"):
+        locator.locate(tmp_path / "b.jpg", ["red"])
+    with pytest.raises(UserError, match="knows no word of this query: xyzzy"):
+        locator.locate(tmp_path / "a.jpg", ["xyzzy"])
+
+
+def test_json_has_boxes_and_heat(tmp_path: Path, encoder: FakeEncoder) -> None:
+    photo = red_square(tmp_path / "a.png", (40, 0, 79, 79))
+    data = Locator(encoder).locate(photo, ["red"]).as_json()
+    assert (data["width"], data["height"]) == (80, 80)
+    (phrase,) = data["phrases"]
+    assert phrase["heat"] == [[0, 0, 1, 1]] * 4
+    assert phrase["regions"][0]["box"][1:] == [0, 80, 80] and phrase["regions"][0]["confidence"] is None
+
+
+@pytest.mark.parametrize("change", ["missing", "cut", "other size"])
+def test_a_damaged_background_is_named(tmp_path: Path, encoder: FakeEncoder, change: str) -> None:
+    file = encoder.folder / "cells.npz"
+    if change == "missing":
+        file.unlink()
+    elif change == "cut":
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ModelError, match=r"cells\.npz: .*copy the model folder again"):
+        load_background(encoder.folder, 5 if change == "other size" else 4)
+
+
+def test_heat_is_the_distance_from_the_background_in_deviations() -> None:
+    # Background scores 0 and 2: mean 1, standard deviation 1. Heat begins at 1 + 1 and is full at 1 + 6.
+    scores = np.array([[0.0, 2.0, 4.5, 7.0, 9.0]], dtype=np.float32)
+    heat = HeatMap.of(scores, np.array([0.0, 2.0], dtype=np.float32)).heat
+    assert heat.tolist() == [[0, 0, 0.5, 1, 1]]
+
+
+def test_a_lukewarm_map_has_no_box() -> None:
+    heat = np.full((4, 4), 0.1, dtype=np.float32)
+    assert boxes(HeatMap(heat, heat)) == []

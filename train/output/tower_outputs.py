@@ -5,7 +5,6 @@ A finished tower has no PyTorch network beside it, so cells are added to the gra
 
 from __future__ import annotations
 
-import onnx
 from onnx import ModelProto, NodeProto, TensorProto, compose, helper
 
 from twobranch.common.errors import ModelError
