@@ -83,6 +83,31 @@ def image_tower(
     )
 
 
+def cells(folder: Path) -> None:
+    """Give the image tower a grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels; ``seal`` it then.
+
+    The background cells are greys, with which each colour scores about 1/sqrt(3) = 0.577.
+    """
+    from twobranch.retrieval.confidence import Bank
+    from twobranch.retrieval.where.background import save_background
+
+    model = onnx.load(folder / "image.onnx")
+    model.graph.node.extend(
+        [
+            helper.make_node("Transpose", ["numbers"], ["planes"], perm=(0, 3, 1, 2)),
+            helper.make_node("AveragePool", ["planes"], ["means"], kernel_shape=(2, 2), strides=(2, 2)),
+            helper.make_node("Transpose", ["means"], ["grid"], perm=(0, 2, 3, 1)),
+            helper.make_node("MatMul", ["grid", "weights"], ["weighted"]),
+            helper.make_node("Add", ["weighted", "bias"], ["long"]),
+            helper.make_node("LpNormalization", ["long"], ["cells"], axis=-1, p=2),
+        ]
+    )
+    model.graph.output.append(helper.make_tensor_value_info("cells", TensorProto.FLOAT, ("batch", 4, 4, DIM)))
+    (folder / "image.onnx").write_bytes(model.SerializeToString())
+    greys = np.array([[1, 1, 1, 0], [1.1, 1, 1, 0], [0.9, 1, 1, 0]], dtype=np.float32)
+    save_background(folder, Bank.of(greys / np.linalg.norm(greys, axis=1, keepdims=True)))
+
+
 def text_tower(
     folder: Path,
     file: str = "text.onnx",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from twobranch.indexer.update.plan import Estimate
     from twobranch.indexer.update.run import Effort
     from twobranch.retrieval.duplicates.find import Duplicates
+    from twobranch.retrieval.hit_places import HitPlaces
     from twobranch.retrieval.hits import Hit
+    from twobranch.retrieval.where.locator import Edges, Located, PhraseMap
 
 _SHOWN = 5  # photos without a vector that are listed
+NOTHING_FITS = "nothing in this photo fits"
 
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
@@ -36,12 +39,13 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
     )
 
 
-def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
+def hit_table(hits: Sequence[Hit], *, captions: bool, places: Mapping[int, HitPlaces] | None = None) -> str:
     """Format hits as a table.
 
     Columns: rank, score with three decimals, confidence in percent with its tier, date, fields with words of
-    the query, caption with ``captions``, and path. Confidence, date and fields are left out if no hit has
-    them. The path is followed by the number of near-duplicates under the hit, if any.
+    the query, caption with ``captions``, places in the photo if ``places`` has them by rank, and path.
+    Confidence, date and fields are left out if no hit has them. The path is followed by the number of
+    near-duplicates under the hit, if any.
     """
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
@@ -55,6 +59,8 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
         columns["matched"] = [", ".join(hit.matched) for hit in hits]
     if captions:
         columns["caption"] = [hit.caption for hit in hits]
+    if places:
+        columns["where"] = [hit_places_text(places[hit.rank]) for hit in hits]
     alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
     columns["path"] = [f"{hit.path or ''}{more}" for hit, more in zip(hits, alike, strict=True)]
     return table([list(columns), *zip(*columns.values(), strict=True)])
@@ -110,6 +116,63 @@ def percent(confidence: float | None) -> str:
     if confidence is None:
         return ""
     return "<1%" if confidence < 0.01 else f"{min(99, round(100 * confidence))}%"
+
+
+def hit_places_text(places: HitPlaces) -> str:
+    """Format the best place of each phrase in a hit's photo.
+
+    A single phrase is not named. Without places it is the reason why there are none.
+    """
+    if places.located is None:
+        return places.reason
+    texts = []
+    for found in places.located.phrases:
+        text = "nothing fits"
+        if found.regions:
+            best = found.regions[0]
+            text = f"{box_text(best.box)}  {percent(best.confidence)}".rstrip()
+        texts.append(text if len(places.located.phrases) == 1 else f"{found.phrase}: {text}")
+    return "; ".join(texts)
+
+
+def places_found(found: PhraseMap) -> str:
+    """Format the number of a phrase's places, with their confidences."""
+    if not found.regions:
+        return NOTHING_FITS
+    sure = [percent(region.confidence) for region in found.regions if region.confidence is not None]
+    return counted(len(found.regions), "place") + (f": {', '.join(sure)}" if sure else "")
+
+
+def where_text(located: Located) -> str:
+    """Format the places of each phrase in a photo, the best first.
+
+    A phrase has its score with the whole photo, and a table of boxes with their scores and confidences.
+    """
+    parts = []
+    for found in located.phrases:
+        whole = f"{found.score:.3f} with the whole photo"
+        if not found.regions:
+            parts.append(one_line(f"{found.phrase}: {NOTHING_FITS}; {whole}"))
+            continue
+        columns: dict[str, list[Any]] = {
+            "score": [f"{region.score:.3f}" for region in found.regions],
+            "confidence": [percent(region.confidence) for region in found.regions],
+            "box": [box_text(region.box) for region in found.regions],
+        }
+        if not any(columns["confidence"]):
+            del columns["confidence"]
+        rows = table([list(columns), *zip(*columns.values(), strict=True)])
+        parts.append(f"{one_line(found.phrase)}: {whole}\n{rows}")
+    return "\n".join(parts)
+
+
+def box_text(box: Edges) -> str:
+    """Format a box by its corners, as in "12,30 to 400,250".
+
+    They are the upper left and the lower right one.
+    """
+    left, top, right, bottom = box
+    return f"{left},{top} to {right},{bottom}"
 
 
 def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
