@@ -91,10 +91,12 @@ def where(
 
 
 def _warn(found: LocatedPhoto, language: str | None) -> None:
-    """Print a warning for each phrase that says nothing about pictures."""
+    """Warn of unknown words, and of phrases that no picture shows."""
     from twobranch.embedding.language import language_of
     from twobranch.retrieval.understanding import not_understood
 
+    for word in found.unknown_words:
+        print(one_line(f"warning: the model does not know {word!r}"), file=sys.stderr)
     for phrase in (one.phrase for one in found.phrases):
         if reason := not_understood(phrase, language or language_of(phrase)):
             print(one_line(f"warning: {reason.fact}; what is found is a guess"), file=sys.stderr)

@@ -21,6 +21,7 @@ class LocatedPhoto(Located):
     """The phrases that were looked for in one photo, and the photo. A notebook shows it as pictures."""
 
     photo: Path | bytes = field(repr=False)  # an absolute path, or a file's bytes
+    unknown_words: tuple[str, ...] = ()  # of the phrases, without a meaning to the model
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON data of ``where --json``. ``path`` is None for a photo given as bytes."""
@@ -51,14 +52,16 @@ def where(
     wanted = [well_formed(" ".join(phrase.split())) for phrase in phrases]
     if not all(wanted) or not wanted:
         raise UserError('no phrase to look for; as in: where photo.jpg "a dog" "a red ball"')
-    encoder = Encoder.load(model)
+    asked = Encoder.load(model)
+    encoder, locator = _loaded(asked.folder, tuple(sorted(asked.config.files.items())))
     check_cells(encoder)
     if language is not None:
         check_language(encoder, language)
     source = photo if isinstance(photo, bytes) else expanded(photo).absolute()
-    locator = _locator(encoder.folder, tuple(sorted(encoder.config.files.items())))
     located = locator.locate(source, wanted, language=language)
-    return LocatedPhoto(located.width, located.height, located.phrases, source)
+    unknown = [word for phrase in wanted for word in encoder.unknown_words(phrase, language)]
+    words = tuple(dict.fromkeys(unknown))
+    return LocatedPhoto(located.width, located.height, located.phrases, source, words)
 
 
 def check_cells(encoder: Encoder) -> None:
@@ -72,7 +75,7 @@ def check_cells(encoder: Encoder) -> None:
 
 
 @lru_cache(maxsize=1)
-def _locator(folder: Path, files: tuple[tuple[str, str], ...]) -> Locator:
-    """Return a locator with the model in a folder. Its files' checksums tell when it has changed."""
+def _loaded(folder: Path, files: tuple[tuple[str, str], ...]) -> tuple[Encoder, Locator]:
+    """Load the model in a folder. The checksums of its ``files`` tell when it has changed."""
     encoder = Encoder.load(folder)
-    return Locator(encoder, Calibration.load(folder, encoder.dim))
+    return encoder, Locator(encoder, Calibration.load(encoder.folder, encoder.dim))

@@ -45,6 +45,8 @@ def test_where_is_a_public_name(photo: Path, model: Path) -> None:
     left, top, right, bottom = red.regions[0].box
     assert (left, top, bottom) == (0, 0, 40) and abs(right - 40) <= 8
     assert red.regions[0].confidence is not None and dog.regions == ()
+    assert found.unknown_words == () and "unknown_words" not in found.as_json()
+    assert twobranch.where(photo, "red xyzzy", model=model).unknown_words == ("xyzzy",)
 
 
 def test_a_photo_may_be_given_as_text_or_bytes(
@@ -59,10 +61,10 @@ def test_a_photo_may_be_given_as_text_or_bytes(
 
 
 def test_the_model_is_loaded_once_until_it_changes(photo: Path, model: Path, tmp_path: Path) -> None:
-    located_photo._locator.cache_clear()
+    located_photo._loaded.cache_clear()
     for _ in range(2):
         twobranch.where(photo, "red", model=model)
-    assert located_photo._locator.cache_info().misses == 1
+    assert located_photo._loaded.cache_info().misses == 1
     copy = write_model(tmp_path / "model")
     cells(copy)
     seal(copy, cells={"image.onnx": "0" * 64})
@@ -70,7 +72,7 @@ def test_the_model_is_loaded_once_until_it_changes(photo: Path, model: Path, tmp
     (copy / "cells.npz").write_bytes((copy / "cells.npz").read_bytes() + b"\0")
     seal(copy)
     twobranch.where(photo, "red", model=copy)
-    assert located_photo._locator.cache_info().misses == 3
+    assert located_photo._loaded.cache_info().misses == 3
 
 
 def test_mistakes_are_named(photo: Path, model: Path, tmp_path: Path) -> None:
