@@ -1,4 +1,4 @@
-"""Pictures to train cells on: photos alone and in mosaics, with texts about their tiles."""
+"""Photos alone and in mosaics, with texts about their tiles."""
 
 from __future__ import annotations
 
@@ -31,9 +31,6 @@ class Texts:
     @classmethod
     def of(cls, part: CaptionedPhotos, encode: Callable[[Sequence[str]], NDArray[np.float32]]) -> Texts:
         """Collect and encode the texts of ``part``."""
-        rows: list[list[int]] = [[] for _ in part.photos]
-        for row, item in enumerate(part.items.tolist()):
-            rows[item].append(row)
         lists = part.objects or (None,) * len(part.photos)
         names = sorted({name for some in lists for name in some or ()})
         columns = {name: column for column, name in enumerate(names)}
@@ -42,21 +39,35 @@ class Texts:
             present[row, [columns[name] for name in some or ()]] = True
         listed = np.array([some is not None for some in lists])
         vectors = encode([*part.texts, *names])
-        return cls(tuple(map(tuple, rows)), vectors, len(part.texts), present, listed)
+        return cls(texts_of_photos(part), vectors, len(part.texts), present, listed)
 
     def draw(self, photo: int, rng: np.random.Generator) -> int:
-        """Return the row of a text about a photo, or of the name of an object in it."""
+        """Draw the row of a text about a photo.
+
+        It may be the name of an object in it.
+        """
         if self.present[photo].any() and rng.random() < _NAMES:
             return self.n_texts + int(rng.choice(np.flatnonzero(self.present[photo])))
         return int(rng.choice(self.of_photo[photo]))
 
     def may_show(self, photo: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return True for each of (Q,) texts that name an object which a photo may show."""
+        """Return True for texts that name an object a photo may show.
+
+        ``rows`` are (Q,) rows of texts; the result is (Q,).
+        """
         named = rows >= self.n_texts
         columns = np.where(named, rows - self.n_texts, 0)
         if not self.present.shape[1]:
             return np.zeros(len(rows), dtype=bool)
         return named & (self.present[photo, columns] | ~self.listed[photo])
+
+
+def texts_of_photos(part: CaptionedPhotos) -> tuple[tuple[int, ...], ...]:
+    """Return the rows of the texts of each photo."""
+    rows: list[list[int]] = [[] for _ in part.photos]
+    for row, item in enumerate(part.items.tolist()):
+        rows[item].append(row)
+    return tuple(map(tuple, rows))
 
 
 @dataclass(frozen=True)

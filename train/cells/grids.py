@@ -1,4 +1,4 @@
-"""Grids: the features of an image tower before they are pooled, for many pictures.
+"""The features of pictures before an image tower pools them.
 
 They are computed once and read in every epoch. A file keeps them in float16, 256 kB a picture at 320 pixels.
 """
@@ -23,9 +23,9 @@ _AHEAD = 256  # pictures between two notes of how far the file is
 
 
 def grid_reader(tower: Path) -> Reader:
-    """Return a function from (N, S, S, 3) uint8 pixels to (N, C, h, w) grids.
+    """Return a function from pixels to grids.
 
-    Each thread that calls it uses one core. Raises ``ModelError`` for a tower that pools no grid.
+    It maps (N, S, S, 3) uint8 to (N, C, h, w) float32. Each thread that calls it uses one core. Raises ``ModelError`` for a tower that pools no grid.
     """
     model = onnx.load(tower)
     options = onnxruntime.SessionOptions()

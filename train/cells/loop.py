@@ -126,7 +126,7 @@ def _run_epoch(
 
 
 def _batch(data: CellData, settings: CellSettings, seed: Sequence[int]) -> tuple[Tensor, Tensor, Places]:
-    """Return the (B, C, h, w) grids of random pictures, their texts and places."""
+    """Draw pictures: (B, C, h, w) grids, texts and places."""
     rng = np.random.default_rng(seed)
     rows = data.pictures.batch(settings.batch_size, settings.whole_share, rng)
     height, width = data.grids.shape[2:]

@@ -1,4 +1,4 @@
-"""The loss that gives cells a meaning: a text belongs to the cells of its tile.
+"""The loss of cells: texts belong to cells of their tiles.
 
 Scores of a text with the cells of a tile are pooled by log-sum-exp, so a tile is as good as its best cells:
 the sky above a dog need not look like "a dog". Three terms, each a cross-entropy at one temperature:
@@ -22,7 +22,10 @@ _NOTHING = -1e4  # in place of -inf, whose gradient is not a number where nothin
 
 @dataclass(frozen=True)
 class Places:
-    """The cells that Q texts belong to, in a batch of B pictures with T cells each."""
+    """The cells that Q texts belong to.
+
+    The batch has B pictures with T cells each.
+    """
 
     picture: Tensor  # (Q,) int64, the picture that shows the text
     own: Tensor  # (Q, B, T) bool, the cells of the text's tile
@@ -30,9 +33,9 @@ class Places:
 
 
 def place_loss(cells: Tensor, texts: Tensor, places: Places, temperature: float, own_weight: float) -> Tensor:
-    """Return the loss of (B, T, D) cells and (Q, D) texts, a scalar.
+    """Return the loss of cells and texts, a scalar.
 
-    ``own_weight`` is the weight of the second term; the others have 1.
+    ``cells`` are (B, T, D) and ``texts`` (Q, D) unit vectors. ``own_weight`` is the weight of the second term; the others have 1.
     """
     scores = torch.einsum("qd,btd->qbt", texts, cells) / temperature
     own = torch.where(places.own, scores, _NOTHING)
@@ -47,7 +50,7 @@ def place_loss(cells: Tensor, texts: Tensor, places: Places, temperature: float,
 
 
 def _tile_scores(scores: Tensor, places: Places) -> Tensor:
-    """Return the pooled scores of the tile of each text with each text.
+    """Return the pooled scores of tiles with texts.
 
     The result is (Q, Q), tiles in rows. Texts that the tile may show are left out.
     """

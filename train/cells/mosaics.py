@@ -1,4 +1,4 @@
-"""Mosaics: several photos in one picture, so that it is known where each of them is.
+"""Mosaics of photos, in which the place of each photo is known.
 
 No boxes of things are needed to learn from them, nor to measure with them. A tile shows a whole photo,
 so its caption is true of its cells and of no other cells of the mosaic.
@@ -44,14 +44,20 @@ def grid_tiles(n: int, side: int) -> tuple[Edges, ...]:
 
 
 def pasted_tiles(share: float, side: int, rng: np.random.Generator) -> tuple[Edges, Edges]:
-    """Return the whole picture, and a square of ``share`` of its side somewhere on it."""
+    """Return the whole picture, and a small square somewhere on it.
+
+    Its side is ``share`` of the picture's.
+    """
     small = int(share * side)
     left, top = (int(edge) for edge in rng.integers(0, side - small + 1, 2))
     return (0, 0, side, side), (left, top, left + small, top + small)
 
 
 def uneven_tiles(n: int, side: int, rng: np.random.Generator) -> tuple[Edges, ...]:
-    """Cut a square into n tiles, a large one in two each time."""
+    """Cut a square into n tiles, one in two each time.
+
+    Large tiles are cut more often.
+    """
     tiles: list[Edges] = [(0, 0, side, side)]
     while len(tiles) < n:
         areas = [(right - left) * (bottom - top) for left, top, right, bottom in tiles]
@@ -102,7 +108,10 @@ def compose(
 def _part(
     photo: tuple[int, int], tile: tuple[int, int], rng: np.random.Generator | None
 ) -> tuple[float, float, float, float]:
-    """Return the part of a photo that a tile shows: all without ``rng``."""
+    """Return the part of a photo that a tile shows.
+
+    Without ``rng`` it is all of it.
+    """
     width, height = photo
     if rng is None:
         return 0, 0, width, height

@@ -1,4 +1,4 @@
-"""Cells for a finished model: a second output of the image tower that tells where in a photo.
+"""Cells for a finished model: the place of things in photos.
 
     python -m twobranch.train.output.cells MODEL --captions FILE --images DIR
 
@@ -20,22 +20,21 @@ from numpy.typing import NDArray
 
 from twobranch.common.atomic import replacing
 from twobranch.common.progress import Progress
+from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.language import ENGLISH
 from twobranch.embedding.model_folder import (
-    CELL_BACKGROUND,
     IMAGE_TOWER,
     ModelConfig,
     sha256_file,
     write_config,
 )
-from twobranch.retrieval.confidence import Bank
-from twobranch.retrieval.where.background import save_background
+from twobranch.embedding.preprocess import load_photo
 from twobranch.train.cells.branch import CellBranch
-from twobranch.train.cells.examples import Pictures, Texts
+from twobranch.train.cells.examples import Pictures, Texts, texts_of_photos
 from twobranch.train.cells.grids import Reader, grid_reader, write_grids
 from twobranch.train.cells.loop import CellData, CellSettings, cells_of, train_cells
-from twobranch.train.cells.measure import peak_accuracy
+from twobranch.train.cells.measure import fitted_scale, peak_accuracy
 from twobranch.train.cells.mosaics import MOSAICS_VERSION, Mosaic, compose, grid_tiles
 from twobranch.train.checkpoint import TrainingContext
 from twobranch.train.data import CaptionedPhotos, data_fingerprint
@@ -45,7 +44,7 @@ from twobranch.train.output.export import store_float16, store_int8, write_onnx
 from twobranch.train.output.finished import run_on_model
 from twobranch.train.output.tower_outputs import with_cells
 
-_BACKGROUND = 512  # cells of training photos
+_DEV_PHOTOS = 1000  # to fit the scale
 _DEV_MOSAICS = 250  # of each kind
 
 
@@ -97,22 +96,20 @@ def write_cells(
     branch = train_cells(CellData(pictures, grids, texts), settings, context)
     measured = _dev_accuracy(branch, encoder, reader, dev, seed)
     progress.note(", ".join(f"{name} {value:.1f}%" for name, value in measured.items()))
-    background = _background(branch, grids[: pictures.n_whole], seed)
+    scale = _scale(branch, encoder, reader, dev, seed)
     graph = _graph(branch, grids.shape[1:])
-    _write(encoder, graph, background, {"training": record, "dev": measured})
+    _write(encoder, graph, {"scale": scale.as_json(), "training": record, "dev": measured})
     return folder
 
 
-def _write(encoder: Encoder, graph: onnx.ModelProto, background: Bank, facts: dict[str, Any]) -> None:
-    """Write the tower with cells, their background and the configuration."""
+def _write(encoder: Encoder, graph: onnx.ModelProto, facts: dict[str, Any]) -> None:
+    """Write the tower with cells, and the configuration."""
     folder, config = encoder.folder, encoder.config
     with replacing(folder / IMAGE_TOWER) as partial:
         onnx.save(with_cells(onnx.load(folder / IMAGE_TOWER), graph), partial)
-    save_background(folder, background)
-    files = {name: sha256_file(folder / name) for name in (IMAGE_TOWER, CELL_BACKGROUND)}
     config = replace(
         config,
-        files=dict(sorted({**config.files, **files}.items())),
+        files={**config.files, IMAGE_TOWER: sha256_file(folder / IMAGE_TOWER)},
         cells={IMAGE_TOWER: _plain_tower(config), **facts},
     )
     write_card(folder, config)
@@ -124,12 +121,15 @@ def _short_digest(record: dict[str, Any]) -> str:
 
 
 def _plain_tower(config: ModelConfig) -> str:
-    """Return the checksum of the image tower as it was before it had cells."""
+    """Return the checksum of the image tower without cells."""
     return config.cells.get(IMAGE_TOWER) or config.files[IMAGE_TOWER]
 
 
 def _graph(branch: CellBranch, grid: tuple[int, ...]) -> onnx.ModelProto:
-    """Export the branch for (C, h, w) grids, with 8-bit matrices and 16-bit kernels."""
+    """Export the branch for (C, h, w) grids.
+
+    Its matrices have 8 bits, its kernels 16.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary, "branch.onnx")
         example = torch.zeros(2, *grid)
@@ -139,26 +139,31 @@ def _graph(branch: CellBranch, grid: tuple[int, ...]) -> onnx.ModelProto:
         return onnx.load(path)
 
 
-def _background(branch: CellBranch, grids: NDArray[np.float16], seed: int) -> Bank:
-    """Return a random cell of each of some whole photos."""
+def _scale(
+    branch: CellBranch, encoder: Encoder, reader: Reader, dev: CaptionedPhotos, seed: int
+) -> CellScale:
+    """Fit the scale of the cells' scores on dev photos.
+
+    A text of each photo is compared with that photo, and with another one.
+    """
     rng = np.random.default_rng(seed)
-    photos = np.sort(rng.choice(len(grids), min(_BACKGROUND, len(grids)), replace=False))
-    cells = np.concatenate([cells_of(branch, grids[photo][None]) for photo in photos])  # (n, h, w, D)
-    rows = cells.reshape(len(photos), -1, cells.shape[-1])
-    return Bank.of(rows[np.arange(len(photos)), rng.integers(rows.shape[1], size=len(photos))])
+    of_photo = texts_of_photos(dev)
+    photos = rng.choice(len(dev.photos), min(_DEV_PHOTOS, len(dev.photos)), replace=False)
+    vectors = encoder.encode_texts([dev.texts[rng.choice(of_photo[photo])] for photo in photos], ENGLISH)
+    pixels = (load_photo(dev.photos[photo], encoder.image_size).pixels[None] for photo in photos)
+    best = np.stack([(cells_of(branch, reader(one)) @ vectors.T).max(axis=(0, 1, 2)) for one in pixels])
+    return fitted_scale(best.diagonal(), np.roll(best, 1, axis=1).diagonal())
 
 
 def _dev_accuracy(
     branch: CellBranch, encoder: Encoder, reader: Reader, dev: CaptionedPhotos, seed: int
 ) -> dict[str, float]:
-    """Return the share of captions whose hottest cell is in their tile, in percent.
+    """Return how often a text's hottest cell is in its tile.
 
-    Each mosaic of dev photos, 2 x 2 and 3 x 3, is asked for one text of each of its photos.
+    The result is in percent. Each mosaic of dev photos, 2 x 2 and 3 x 3, is asked for one text of each of its photos.
     """
     rng, side = np.random.default_rng(seed), encoder.image_size
-    of_photo: list[list[int]] = [[] for _ in dev.photos]
-    for row, item in enumerate(dev.items.tolist()):
-        of_photo[item].append(row)
+    of_photo = texts_of_photos(dev)
     measured = {}
     for n in (2, 3):
         if len(dev.photos) < n * n:
