@@ -20,6 +20,7 @@ from PIL import Image
 
 from twobranch.common.cpu import usable_cores
 from twobranch.common.errors import ModelError
+from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.language import ENGLISH, language_of
 from twobranch.embedding.model_folder import (
     ADVICE,
@@ -218,6 +219,12 @@ class Encoder:
         """True if the model gives the cells of photos."""
         return bool(self.config.cells)
 
+    @property
+    def cell_scale(self) -> CellScale:
+        """The meaning of the scores of cells. Raises ``ModelError`` for a model without cells."""
+        self._check_cells()
+        return CellScale.of(self.config.cells["scale"])
+
     def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
         """Encode the cells of the grid of each photo.
 
@@ -227,17 +234,30 @@ class Encoder:
         ``encode_images`` does.
         """
         _check_list("images", images, (str, bytes, PathLike, Image.Image), "photos")
-        if not self.has_cells:
-            raise ModelError(f"{self.name}: this model gives no cells, so it cannot tell where in a photo")
-        tower = self._float_image_tower
+        self._check_cells()
 
         def encode(start: int) -> NDArray[np.float32]:
             some = images[start : start + self._at_a_time]
-            return tower.cells(
-                {"pixels": np.stack([load_photo(one, self.image_size).pixels for one in some])}
-            )
+            pixels = [load_photo(one, self.image_size).pixels for one in some]
+            return self.encode_cell_pixels(np.stack(pixels))
 
         return self._in_parallel(encode, len(images))
+
+    def encode_cell_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode the cells of square pixels on the calling thread.
+
+        Maps (N, S, S, 3) uint8 RGB to (N, h, w, D) as ``encode_cells`` does. Raises ``ModelError`` for a model without cells.
+        """
+        self._check_cells()
+        return self._float_image_tower.cells({"pixels": pixels})
+
+    def _check_cells(self) -> None:
+        """Raise ``ModelError`` for a model without cells."""
+        if not self.has_cells:
+            raise ModelError(
+                f"{self.name}: this model gives no cells, so it cannot tell where in a photo; use the "
+                "default model, or add them with `python -m twobranch.train.output.cells`"
+            )
 
     def prepare(self) -> None:
         """Load the image tower now rather than with the first photo. Raises ``ModelError``."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import ModelError
 from twobranch.common.paths import expanded
+from twobranch.embedding.cell_scale import CellScale
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -29,7 +30,6 @@ _VIEWS = "+mirrored-centre-0.85"
 _INT8 = "+int8-"
 RSUM_INT8 = "rsum_int8"  # a key of the dev metrics
 CALIBRATION = "calibration.npz"  # from scores to probabilities, optional (retrieval.confidence)
-CELL_BACKGROUND = "cells.npz"  # cells of other photos, of a model with cells (retrieval.where.background)
 SHIPPED_MODELS = Path(__file__).parent / "models"
 
 ADVICE = "copy the model folder again, or make the model anew"  # ends each message about a bad model file
@@ -75,7 +75,7 @@ class ModelConfig:
     format: int = FORMAT
     languages: list[str] = field(default_factory=list)  # codes that the second text tower was trained on
     # Facts about the image tower's second output, if it has one (`train.output.cells`). `IMAGE_TOWER` is the
-    # checksum of the tower without it.
+    # checksum of the tower without it, "scale" a `CellScale`.
     cells: dict[str, Any] = field(default_factory=dict)
 
 
@@ -169,6 +169,11 @@ def _check_contents(config: ModelConfig) -> None:
     checksums = [*config.files.values(), *([config.cells.get(IMAGE_TOWER)] if config.cells else [])]
     if not all(isinstance(digest, str) for digest in checksums):
         raise TypeError("a checksum is not text")
+    if config.cells:
+        try:
+            CellScale.of(config.cells["scale"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise TypeError(f"cells has no scale ({error})") from None
 
 
 def write_config(folder: Path, config: ModelConfig) -> None:
@@ -209,7 +214,7 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
         files = {
             name: digest
             for name, digest in config.files.items()
-            if name not in (CALIBRATION, IMAGE_TOWER_INT8, CELL_BACKGROUND)
+            if name not in (CALIBRATION, IMAGE_TOWER_INT8)
         }
         if config.cells:
             files[IMAGE_TOWER] = config.cells[IMAGE_TOWER]

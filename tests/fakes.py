@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.encoder import mean_over_views
 from twobranch.embedding.model_folder import Variant
 from twobranch.embedding.preprocess import TTA, WHOLE, load_photo, load_views
@@ -76,9 +77,14 @@ class FakeEncoder:
         colors = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
         return _unit(np.hstack([colors, np.full((len(pixels), 1), 0.01)]))
 
+    has_cells = True
+    cell_scale = CellScale(middle=0.8, slope=40)  # 0.5 at 0.8; 0.98 at 0.9 and 0.02 at 0.7
+
     def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
+        return self.encode_cell_pixels(np.stack([load_photo(one, self.image_size).pixels for one in images]))
+
+    def encode_cell_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """A grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels."""
-        pixels = np.stack([load_photo(image, self.image_size).pixels for image in images])
         cells = pixels.reshape(-1, 4, 2, 4, 2, 3).mean(axis=(2, 4)).reshape(-1, 3) / 255
         return _unit(np.hstack([cells, np.full((len(cells), 1), 0.01)])).reshape(-1, 4, 4, 4)
 

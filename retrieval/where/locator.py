@@ -12,34 +12,34 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from twobranch.embedding.encoder import Encoder
-from twobranch.embedding.preprocess import load_photo, load_thumbnail
+from twobranch.embedding.preprocess import load_photo
 from twobranch.indexer.disk.open import read_file
-from twobranch.retrieval.confidence import Bank, Calibration, SearchedGallery
 from twobranch.retrieval.encoders import check_known
-from twobranch.retrieval.where.background import load_background
-from twobranch.retrieval.where.boxes import boxes
+from twobranch.retrieval.where.boxes import hot_parts
 from twobranch.retrieval.where.heat_map import HeatMap
 
-_SIDE = 960  # pixels of the longer side of the picture that boxes are cut from
-_KEPT = 16  # photos that are kept open, 3 MB each
+_KEPT = 64  # photos whose cells are kept, 0.2 MB each
+
 Edges: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright photo
 
 
 @dataclass(frozen=True)
 class Region:
-    """A box in a photo, with the score of what it shows."""
+    """A box in a photo, with the score of its best cell."""
 
     box: Edges
-    score: float  # of the phrase with the part in the box, as if it were a photo
-    confidence: float | None  # that this part matches; None if the model is not calibrated
+    score: float  # inner product of the phrase and the cell
+    confidence: float  # the probability that the phrase is there (``CellScale``)
 
     def as_json(self) -> dict[str, Any]:
         """Return the region as JSON data."""
-        confidence = None if self.confidence is None else round(self.confidence, 4)
-        return {"box": list(self.box), "score": round(self.score, 6), "confidence": confidence}
+        return {
+            "box": list(self.box),
+            "score": round(self.score, 6),
+            "confidence": round(self.confidence, 4),
+        }
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,25 @@ class PhraseMap:
     """The places of a phrase in a photo."""
 
     phrase: str
-    score: float  # of the phrase with the whole photo
     heat_map: HeatMap
     regions: tuple[Region, ...]  # the best first; none where nothing in the photo fits
+
+    @property
+    def score(self) -> float:
+        """The score of the best cell."""
+        return float(self.heat_map.scores.max())
+
+    @property
+    def confidence(self) -> float:
+        """The probability that the photo shows the phrase anywhere."""
+        return float(self.heat_map.heat.max())
 
     def as_json(self) -> dict[str, Any]:
         """Return the map as JSON data. The heat is rounded to two decimals."""
         return {
             "phrase": self.phrase,
             "score": round(self.score, 6),
+            "confidence": round(self.confidence, 4),
             "regions": [region.as_json() for region in self.regions],
             "heat": [[round(float(value), 2) for value in row] for row in self.heat_map.heat],
         }
@@ -84,20 +94,16 @@ class _Opened:
 
     width: int  # of the upright photo, in pixels
     height: int
-    picture: Image.Image  # upright, at most ``_SIDE`` pixels a side
     cells: NDArray[np.float32]  # (h, w, D) unit vectors
-    whole: NDArray[np.float32]  # (D,)
 
 
 class Locator:
     """Finds phrases in photos with the cells of a model. Threads may share it."""
 
-    def __init__(self, encoder: Encoder, calibration: Calibration | None = None) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._calibration = calibration
         self._recent: OrderedDict[bytes, _Opened] = OrderedDict()
         self._lock = Lock()
-        self._cells: Bank | None = None  # of other photos
 
     def locate(
         self,
@@ -132,59 +138,18 @@ class Locator:
                 self._recent.move_to_end(key)
                 return self._recent[key]
         square = load_photo(data, self._encoder.image_size, name=name)
-        opened = _Opened(
-            square.width,
-            square.height,
-            load_thumbnail(data, _SIDE, name=name),
-            self._encoder.encode_cells([Image.fromarray(square.pixels)])[0],
-            self._encoder.encode_pixels(square.pixels[None])[0],
-        )
+        cells = self._encoder.encode_cell_pixels(square.pixels[None])[0]
+        opened = _Opened(square.width, square.height, cells)
         with self._lock:
             self._recent[key] = opened
             while len(self._recent) > _KEPT:
                 self._recent.popitem(last=False)
         return opened
 
-    def _background(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of a (D,) phrase with cells of other photos."""
-        if self._cells is None:
-            self._cells = load_background(self._encoder.folder, self._encoder.dim)
-        return self._cells.scores(vector[None])[0]
-
-    def _confidence(self, phrase: str, vector: NDArray[np.float32], score: float) -> float | None:
-        """Return the probability that a photo with this score matches."""
-        if self._calibration is None:
-            return None
-        alone = SearchedGallery(1, np.empty((0, len(vector)), np.float32))
-        found = self._calibration.confidences("text_to_images", vector, phrase, [score], alone)
-        return None if found is None else float(found[0])
-
     def _phrase_map(self, opened: _Opened, phrase: str, vector: NDArray[np.float32]) -> PhraseMap:
-        heat_map = HeatMap.of(opened.cells @ vector, self._background(vector))
-        found = [box.in_pixels(opened.width, opened.height) for box in boxes(heat_map)]
-        regions = self._regions(opened, found, phrase, vector)
-        return PhraseMap(phrase, float(opened.whole @ vector), heat_map, regions)
-
-    def _regions(
-        self,
-        opened: _Opened,
-        found: Sequence[Edges],
-        phrase: str,
-        vector: NDArray[np.float32],
-    ) -> tuple[Region, ...]:
-        """Encode the parts in boxes as photos, the best first."""
-        if not found:
-            return ()
-        scale = opened.picture.width / opened.width
-        parts = [opened.picture.crop(_scaled(box, scale)) for box in found]
-        scores = self._encoder.encode_images(parts) @ vector
-        order = np.argsort(-scores, kind="stable")
-        return tuple(
-            Region(found[at], float(scores[at]), self._confidence(phrase, vector, float(scores[at])))
-            for at in order
+        heat_map = HeatMap.of(opened.cells @ vector, self._encoder.cell_scale)
+        regions = (
+            Region(part.box.in_pixels(opened.width, opened.height), part.score, part.heat)
+            for part in hot_parts(heat_map)
         )
-
-
-def _scaled(box: Edges, scale: float) -> Edges:
-    left, top, right, bottom = (round(edge * scale) for edge in box)
-    return left, top, max(right, left + 1), max(bottom, top + 1)
+        return PhraseMap(phrase, heat_map, tuple(regions))

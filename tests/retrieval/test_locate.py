@@ -9,23 +9,16 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.fakes import FakeEncoder
-from twobranch.common.errors import ImageError, ModelError, UserError
-from twobranch.retrieval.confidence import Bank
-from twobranch.retrieval.where.background import load_background, save_background
-from twobranch.retrieval.where.boxes import boxes
+from twobranch.common.errors import ImageError, UserError
+from twobranch.embedding.cell_scale import CellScale
+from twobranch.retrieval.where.boxes import hot_parts
 from twobranch.retrieval.where.heat_map import HeatMap
 from twobranch.retrieval.where.locator import Locator
 
 
 @pytest.fixture
-def encoder(tmp_path: Path) -> FakeEncoder:
-    """A model whose background cells are grey: "red" scores 1/sqrt(3) = 0.577 with each, more or less."""
-    fake = FakeEncoder()
-    fake.folder = tmp_path / "model"
-    fake.folder.mkdir()
-    greys = np.array([[1, 1, 1, 0], [1.1, 1, 1, 0], [0.9, 1, 1, 0]], dtype=np.float32)
-    save_background(fake.folder, Bank.of(greys / np.linalg.norm(greys, axis=1, keepdims=True)))
-    return fake
+def encoder() -> FakeEncoder:
+    return FakeEncoder()
 
 
 def red_square(path: Path, box: tuple[int, int, int, int], size: tuple[int, int] = (80, 80)) -> Path:
@@ -42,13 +35,13 @@ def test_the_box_is_around_the_red_quarter(tmp_path: Path, encoder: FakeEncoder)
     (found,) = located.phrases
     assert (located.width, located.height) == (80, 80)
     heat = found.heat_map.heat  # 4 x 4 cells: two rows and two columns are red
-    assert (heat[:2, 2:] == 1).all() and heat[2:].max() == 0 and heat[:, :2].max() == 0
+    assert heat[:2, 2:].min() > 0.99 and heat[2:].max() < 0.01 and heat[:, :2].max() < 0.01
     (region,) = found.regions
     left, top, right, bottom = region.box
-    # The heat falls from 1 to 0 between the centres of neighbouring cells, so the half is at the edge.
+    # The score falls from 1 to 0 between the centres of neighbouring cells: the half is at the edge.
     assert abs(left - 40) <= 5 and top == 0 and right == 80 and abs(bottom - 40) <= 5
-    assert region.score > 0.9  # the part alone is red, while the photo is a quarter red
-    assert found.score < 0.5
+    assert region.score == pytest.approx(1, abs=0.01) and region.confidence > 0.99
+    assert (found.score, found.confidence) == (region.score, region.confidence)
 
 
 def test_the_box_is_in_pixels_of_the_upright_original(tmp_path: Path, encoder: FakeEncoder) -> None:
@@ -68,16 +61,15 @@ def test_a_photo_without_red_has_a_cold_map_and_no_box(tmp_path: Path, encoder: 
     blue = Image.new("RGB", (8, 8), "blue")
     blue.save(tmp_path / "a.png")
     (found,) = Locator(encoder).locate(tmp_path / "a.png", ["red"]).phrases
-    assert found.heat_map.heat.max() == 0 and found.regions == ()
+    assert found.confidence < 0.01 and found.regions == ()
 
 
 def test_each_phrase_has_its_own_map(tmp_path: Path, encoder: FakeEncoder) -> None:
     photo = red_square(tmp_path / "a.png", (0, 0, 39, 79))  # the left half
     red, blue = Locator(encoder).locate(photo, ["red", "blue"]).phrases
-    assert red.phrase == "red" and red.heat_map.heat[:, 0].min() == 1 and red.heat_map.heat[:, 3].max() == 0
-    assert (
-        blue.phrase == "blue" and blue.heat_map.heat[:, 3].min() == 1 and blue.heat_map.heat[:, 0].max() == 0
-    )
+    assert (red.phrase, blue.phrase) == ("red", "blue")
+    for heat in (red.heat_map.heat, blue.heat_map.heat[:, ::-1]):  # the blue half mirrors the red one
+        assert heat[:, :2].min() > 0.99 and heat[:, 2:].max() < 0.01
 
 
 def test_two_parts_have_a_box_each(tmp_path: Path, encoder: FakeEncoder) -> None:
@@ -94,7 +86,7 @@ def test_a_photo_opened_again_is_not_encoded_again(tmp_path: Path, encoder: Fake
     photo = red_square(tmp_path / "a.png", (0, 0, 39, 79)).read_bytes()
     locator = Locator(encoder)
     first = locator.locate(photo, ["red"])
-    encoder.encode_cells = None  # type: ignore[assignment, method-assign]
+    encoder.encode_cell_pixels = None  # type: ignore[assignment, method-assign]
     assert locator.locate(photo, ["red"]).as_json() == first.as_json()
 
 
@@ -115,27 +107,23 @@ def test_json_has_boxes_and_heat(tmp_path: Path, encoder: FakeEncoder) -> None:
     assert (data["width"], data["height"]) == (80, 80)
     (phrase,) = data["phrases"]
     assert phrase["heat"] == [[0, 0, 1, 1]] * 4
-    assert phrase["regions"][0]["box"][1:] == [0, 80, 80] and phrase["regions"][0]["confidence"] is None
+    assert phrase["regions"][0]["box"][1:] == [0, 80, 80] and phrase["confidence"] > 0.99
 
 
-@pytest.mark.parametrize("change", ["missing", "cut", "other size"])
-def test_a_damaged_background_is_named(tmp_path: Path, encoder: FakeEncoder, change: str) -> None:
-    file = encoder.folder / "cells.npz"
-    if change == "missing":
-        file.unlink()
-    elif change == "cut":
-        file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ModelError, match=r"cells\.npz: .*copy the model folder again"):
-        load_background(encoder.folder, 5 if change == "other size" else 4)
-
-
-def test_heat_is_the_distance_from_the_background_in_deviations() -> None:
-    # Background scores 0 and 2: mean 1, standard deviation 1. Heat begins at 1 + 1 and is full at 1 + 6.
-    scores = np.array([[0.0, 2.0, 4.5, 7.0, 9.0]], dtype=np.float32)
-    heat = HeatMap.of(scores, np.array([0.0, 2.0], dtype=np.float32)).heat
-    assert heat.tolist() == [[0, 0, 0.5, 1, 1]]
+def test_heat_is_the_probability_of_a_score() -> None:
+    # A logit of 10 a unit of the score, 0 at 0.5: -5, 0 and 5, and the logistic of these.
+    heat = HeatMap.of(np.array([[0.0, 0.5, 1.0]], dtype=np.float32), CellScale(0.5, 10)).heat
+    assert heat.ravel().tolist() == pytest.approx([0.0067, 0.5, 0.9933], abs=1e-4)
 
 
 def test_a_lukewarm_map_has_no_box() -> None:
-    heat = np.full((4, 4), 0.1, dtype=np.float32)
-    assert boxes(HeatMap(heat, heat)) == []
+    scores = np.zeros((4, 4), dtype=np.float32)
+    scores[1, 1] = 0.3
+    assert hot_parts(HeatMap.of(scores, CellScale(0.5, 10))) == []  # logit -2: 0.12
+    assert len(hot_parts(HeatMap.of(scores, CellScale(0.2, 10)))) == 1  # logit 1: 0.73
+
+
+@pytest.mark.parametrize("scale", [(float("nan"), 1), (0, 0), (0, -1), (0, float("inf"))])
+def test_a_scale_that_is_none_is_refused(scale: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="a scale of middle"):
+        CellScale(*scale)

@@ -21,13 +21,41 @@ def grid_output(model: ModelProto) -> str:
     They have shape (N, C, h, w). Raises ``ModelError`` for a graph that does not end in a mean over a grid.
     """
     made_by = {name: node for node in model.graph.node for name in node.output}
-    pooling = next((node for node in model.graph.node if node.op_type in _POOLING), None)
-    if pooling is None:
-        raise ModelError("the image tower does not end in a mean over a grid, so it can give no cells")
-    name = pooling.input[0]
+    name = _pooling(model).input[0]
     while name in made_by and made_by[name].op_type in _MOVES:
         name = made_by[name].input[0]
     return str(name)
+
+
+def head_of(model: ModelProto) -> ModelProto:
+    """Return the part of the tower behind its pooling.
+
+    It maps (N, C) pooled features to the tower's output. Raises ``ModelError`` as ``grid_output`` does.
+    """
+    pooled = str(_pooling(model).output[0])
+    head = ModelProto()
+    head.CopyFrom(model)
+    for node in head.graph.node:
+        if node.op_type == "Shape":  # of the pixels: only the number of photos is taken from it
+            node.input[0] = pooled
+    pixels = head.graph.input[0].name
+    del head.graph.input[:]
+    head.graph.input.append(helper.make_tensor_value_info(pooled, TensorProto.FLOAT, None))
+    nodes = [node for node in head.graph.node if pooled not in node.output]
+    del head.graph.node[:]
+    head.graph.node.extend(nodes)
+    head = pruned(head)
+    if any(pixels in node.input for node in head.graph.node):
+        raise ModelError("the image tower uses its pixels behind the pooling, so it cannot be cut there")
+    return head
+
+
+def _pooling(model: ModelProto) -> NodeProto:
+    """Return the node that takes the mean over the grid."""
+    found = next((node for node in model.graph.node if node.op_type in _POOLING), None)
+    if found is None:
+        raise ModelError("the image tower does not end in a mean over a grid, so it can give no cells")
+    return found
 
 
 def with_output(model: ModelProto, name: str) -> ModelProto:
