@@ -23,12 +23,10 @@ def find_places(engine: SearchEngine, answer: Answer, progress: Progress) -> Map
     Raises ``UserError`` for a search without words for photos, and for a model without cells.
     """
     from twobranch.retrieval.hit_places import locate_hits, phrases_of
-    from twobranch.retrieval.located_photo import check_cells
     from twobranch.retrieval.where.locator import Locator
 
     phrases = phrases_of(answer)
-    check_cells(engine.encoder)
-    locator = Locator(engine.encoder, engine.calibration)
+    locator = Locator(engine.encoder)
     language = answer.query.language
     return locate_hits(
         answer.hits,

@@ -7,11 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from twobranch.common.errors import ModelError, UserError
+from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.sif import well_formed
-from twobranch.retrieval.confidence import Calibration
 from twobranch.retrieval.encoders import check_language
 from twobranch.retrieval.where.locator import Located, Locator
 
@@ -54,7 +53,6 @@ def where(
         raise UserError('no phrase to look for; as in: where photo.jpg "a dog" "a red ball"')
     asked = Encoder.load(model)
     encoder, locator = _loaded(asked.folder, tuple(sorted(asked.config.files.items())))
-    check_cells(encoder)
     if language is not None:
         check_language(encoder, language)
     source = photo if isinstance(photo, bytes) else expanded(photo).absolute()
@@ -64,18 +62,8 @@ def where(
     return LocatedPhoto(located.width, located.height, located.phrases, source, words)
 
 
-def check_cells(encoder: Encoder) -> None:
-    """Raise ``ModelError`` for a model that gives no cells."""
-    if not encoder.has_cells:
-        raise ModelError(
-            f"{encoder.name}: this model gives no cells, so it cannot tell where in a photo; use the default "
-            "model, or make them with `python -m twobranch.train.output.cells MODEL --captions FILE "
-            "--images DIR`"
-        )
-
-
 @lru_cache(maxsize=1)
 def _loaded(folder: Path, files: tuple[tuple[str, str], ...]) -> tuple[Encoder, Locator]:
     """Load the model in a folder. The checksums of its ``files`` tell when it has changed."""
     encoder = Encoder.load(folder)
-    return encoder, Locator(encoder, Calibration.load(encoder.folder, encoder.dim))
+    return encoder, Locator(encoder)

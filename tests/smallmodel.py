@@ -84,13 +84,10 @@ def image_tower(
 
 
 def cells(folder: Path) -> None:
-    """Give the image tower a grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels; ``seal`` it then.
+    """Give the image tower a grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels, and seal the model.
 
-    The background cells are greys, with which each colour scores about 1/sqrt(3) = 0.577.
+    A score of 0.5 is even; 0 is under 1% and 1 over 99%.
     """
-    from twobranch.retrieval.confidence import Bank
-    from twobranch.retrieval.where.background import save_background
-
     model = onnx.load(folder / "image.onnx")
     model.graph.node.extend(
         [
@@ -104,8 +101,7 @@ def cells(folder: Path) -> None:
     )
     model.graph.output.append(helper.make_tensor_value_info("cells", TensorProto.FLOAT, ("batch", 4, 4, DIM)))
     (folder / "image.onnx").write_bytes(model.SerializeToString())
-    greys = np.array([[1, 1, 1, 0], [1.1, 1, 1, 0], [0.9, 1, 1, 0]], dtype=np.float32)
-    save_background(folder, Bank.of(greys / np.linalg.norm(greys, axis=1, keepdims=True)))
+    seal(folder, cells={"image.onnx": "0" * 64, "scale": {"middle": 0.5, "slope": 20.0}})
 
 
 def text_tower(

@@ -92,7 +92,7 @@ def _draw_boxes(image: Image.Image, regions: Sequence[Region], scale: float, *, 
             box = (left + inset, top + inset, right - 1 - inset, bottom - 1 - inset)
             if box[2] - box[0] >= 2 * width and box[3] - box[1] >= 2 * width:
                 draw.rectangle(box, outline=colour, width=width)
-        if labels and region.confidence is not None:
+        if labels:
             height = min(max(longer // _LETTERS, _LEAST_LETTERS), _MOST_LETTERS)
             _draw_label(draw, edges, percent(region.confidence), height, line)
 
@@ -107,16 +107,19 @@ def _on_image(box: Edges, scale: float, size: tuple[int, int]) -> Edges:
 def _draw_label(draw: ImageDraw.ImageDraw, edges: Edges, text: str, height: int, line: int) -> None:
     """Write a label into the upper left corner of a box.
 
-    A box that is too small for it has none.
+    A box that is too small has it above or, at the upper edge of the image, below.
     """
     letters = font(height)
     left, top, right, bottom = edges
     pad = max(2, height // 3)
     # The plate is as high for "8%" as for "<1%".
     wide, high = round(letters.getlength(text)) + 2 * pad, height + pad
-    if wide > right - left - 2 * line or high > bottom - top - 2 * line:
-        return
-    corner = (left + 2 * line, top + 2 * line)
-    draw.rectangle((*corner, corner[0] + wide, corner[1] + high), fill=_PAPER)
-    middle = (corner[0] + wide / 2, corner[1] + high / 2)
-    draw.text(middle, text, fill=_INK, font=letters, anchor="mm")
+    width, depth = draw.im.size
+    if wide <= right - left - 4 * line and high <= bottom - top - 4 * line:
+        x, y = left + 2 * line, top + 2 * line
+    else:
+        x, y = max(0, min(left, width - wide - 1)), top - high - 1 if top > high else bottom
+    if x + wide >= width or y + high >= depth:
+        return  # the image itself is too small
+    draw.rectangle((x, y, x + wide, y + high), fill=_PAPER)
+    draw.text((x + wide / 2, y + high / 2), text, fill=_INK, font=letters, anchor="mm")

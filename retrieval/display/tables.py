@@ -130,7 +130,7 @@ def hit_places_text(places: HitPlaces) -> str:
         text = "nothing fits"
         if found.regions:
             best = found.regions[0]
-            text = f"{box_text(best.box)}  {percent(best.confidence)}".rstrip()
+            text = f"{box_text(best.box)}  {percent(best.confidence)}"
         texts.append(text if len(places.located.phrases) == 1 else f"{found.phrase}: {text}")
     return "; ".join(texts)
 
@@ -139,30 +139,22 @@ def places_found(found: PhraseMap) -> str:
     """Format the number of a phrase's places, with their confidences."""
     if not found.regions:
         return NOTHING_FITS
-    sure = [percent(region.confidence) for region in found.regions if region.confidence is not None]
-    return counted(len(found.regions), "place") + (f": {', '.join(sure)}" if sure else "")
+    sure = ", ".join(percent(region.confidence) for region in found.regions)
+    return f"{counted(len(found.regions), 'place')}: {sure}"
 
 
 def where_text(located: Located) -> str:
     """Format the places of each phrase in a photo, the best first.
 
-    A phrase has its score with the whole photo, and a table of boxes with their scores and confidences.
+    A phrase has a table of boxes with their scores and confidences, or the highest confidence of any part.
     """
     parts = []
     for found in located.phrases:
-        whole = f"{found.score:.3f} with the whole photo"
         if not found.regions:
-            parts.append(one_line(f"{found.phrase}: {NOTHING_FITS}; {whole}"))
+            parts.append(one_line(f"{found.phrase}: {NOTHING_FITS} ({percent(found.confidence)} at most)"))
             continue
-        columns: dict[str, list[Any]] = {
-            "score": [f"{region.score:.3f}" for region in found.regions],
-            "confidence": [percent(region.confidence) for region in found.regions],
-            "box": [box_text(region.box) for region in found.regions],
-        }
-        if not any(columns["confidence"]):
-            del columns["confidence"]
-        rows = table([list(columns), *zip(*columns.values(), strict=True)])
-        parts.append(f"{one_line(found.phrase)}: {whole}\n{rows}")
+        rows = [(f"{one.score:.3f}", percent(one.confidence), box_text(one.box)) for one in found.regions]
+        parts.append(f"{one_line(found.phrase)}:\n{table([('score', 'confidence', 'box'), *rows])}")
     return "\n".join(parts)
 
 

@@ -21,11 +21,11 @@ from twobranch.retrieval.where.locator import Edges, Located, PhraseMap, Region
 
 
 def phrase_map(
-    heat: Sequence[Sequence[float]], *boxes: Edges, phrase: str = "red", confidence: float | None = 0.9
+    heat: Sequence[Sequence[float]], *boxes: Edges, phrase: str = "red", confidence: float = 0.9
 ) -> PhraseMap:
     values = np.array(heat, dtype=np.float32)
     regions = tuple(Region(box, 0.5, confidence) for box in boxes)
-    return PhraseMap(phrase, 0.4, HeatMap(values, values), regions)
+    return PhraseMap(phrase, HeatMap(values, values), regions)
 
 
 COLD, HOT = phrase_map([[0.0] * 4] * 4), phrase_map([[1.0] * 4] * 4)
@@ -84,19 +84,30 @@ def test_boxes_at_the_edge_and_of_one_pixel_stay_inside() -> None:
     over_photo(photo, [phrase_map([[0.5]], (7999, 7999, 8000, 8000))], 8000)
 
 
-def test_a_label_is_in_its_box_if_there_is_room() -> None:
+@pytest.mark.parametrize(
+    ("box", "lowest", "highest"),
+    [
+        ((20, 20, 180, 180), 20, 50),  # in its upper left corner
+        ((60, 60, 80, 80), 40, 60),  # above it
+        ((0, 0, 20, 20), 20, 40),  # below it: there is no room above
+        ((185, 60, 200, 80), 40, 60),  # above it, moved to the left
+    ],
+)
+def test_a_label_is_in_its_box_or_beside_it(box: Edges, lowest: int, highest: int) -> None:
     photo = Image.new("RGB", (200, 200), (100, 100, 100))
+    with_label, without = (
+        np.asarray(over_photo(photo, [phrase_map([[0.0]], box)], 200, labels=labels))
+        for labels in (True, False)
+    )
+    rows, columns = (with_label != without).any(axis=-1).nonzero()
+    assert lowest <= rows.min() and rows.max() < highest
+    assert columns.max() - columns.min() < 40
 
-    def drawn(box: Edges, confidence: float | None) -> NDArray[np.uint8]:
-        return np.asarray(over_photo(photo, [phrase_map([[0.0]], box, confidence=confidence)], 200))
 
-    large: Edges = (20, 20, 180, 180)
-    changed = np.argwhere((drawn(large, 0.9) != drawn(large, None)).any(axis=-1))
-    assert len(changed) and changed.min() >= 20 and changed.max() < 70  # the upper left corner
-    small: Edges = (20, 20, 40, 40)
-    assert (drawn(small, 0.9) == drawn(small, None)).all()
-    quiet = over_photo(photo, [phrase_map([[0.0]], large)], 200, labels=False)
-    assert (np.asarray(quiet) == drawn(large, None)).all()
+def test_an_image_smaller_than_a_label_has_none() -> None:
+    photo = Image.new("RGB", (8, 8), "white")
+    found = phrase_map([[0.0]], (2, 2, 4, 4))
+    assert over_photo(photo, [found], 8).tobytes() == over_photo(photo, [found], 8, labels=False).tobytes()
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,11 @@ from twobranch.retrieval.where.locator import Located, PhraseMap, Region
 HEAT = np.array([[1, 0], [0, 0]], dtype=np.float32)
 
 
-def located(*phrases: str, confidence: float | None = 0.97, fits: bool = True) -> Located:
+def located(*phrases: str, fits: bool = True) -> Located:
     """A photo of 80 x 40 pixels, hot in its upper left quarter."""
-    region = Region((0, 0, 40, 20), 0.5, confidence)
+    region = Region((0, 0, 40, 20), 0.5, 0.97)
     heat = HEAT if fits else 0 * HEAT
-    found = (PhraseMap(one, 0.25, HeatMap(heat, heat), (region,) * fits) for one in phrases)
+    found = (PhraseMap(one, HeatMap(heat, heat), (region,) * fits) for one in phrases)
     return Located(80, 40, tuple(found))
 
 
@@ -119,23 +119,18 @@ def test_other_errors_end_the_search(tmp_path: Path) -> None:
 
 def test_places_as_text() -> None:
     assert hit_places_text(HitPlaces(located("dog"))) == "0,0 to 40,20  97%"
-    assert hit_places_text(HitPlaces(located("dog", confidence=None))) == "0,0 to 40,20"
     assert hit_places_text(HitPlaces(located("dog", fits=False))) == "nothing fits"
     assert hit_places_text(HitPlaces(None, "no such file")) == "no such file"
     two = Located(80, 40, (*located("dog").phrases, *located("ball", fits=False).phrases))
     assert hit_places_text(HitPlaces(two)) == "dog: 0,0 to 40,20  97%; ball: nothing fits"
     assert places_found(two.phrases[0]) == "1 place: 97%"
-    assert places_found(located("dog", confidence=None).phrases[0]) == "1 place"
     assert where_text(two).splitlines() == [
-        "dog: 0.250 with the whole photo",
+        "dog:",
         "score  confidence  box",
         "0.500  97%         0,0 to 40,20",
-        "ball: nothing in this photo fits; 0.250 with the whole photo",
+        "ball: nothing in this photo fits (<1% at most)",
     ]
-    assert where_text(located("a\x1bb", confidence=None)).splitlines()[:2] == [
-        "a?b: 0.250 with the whole photo",
-        "score  box",
-    ]
+    assert where_text(located("a\x1bb")).startswith("a?b:\n")
 
 
 def test_the_table_has_a_column_of_places(tmp_path: Path) -> None:
@@ -146,10 +141,10 @@ def test_the_table_has_a_column_of_places(tmp_path: Path) -> None:
 
 
 def test_a_sheet_has_a_second_picture_where_something_fits(tmp_path: Path) -> None:
-    photo = write_photo(tmp_path / "a.png", "black", (80, 40))
+    photo = write_photo(tmp_path / "a.png", "black", (320, 160))
     hits = [Hit(rank, 0.5, photo, None) for rank in (1, 2, 3)] + [Hit(4, 0.5, tmp_path / "no.png", None)]
     places = {
-        1: HitPlaces(located("<b>", "ball", confidence=None)),  # no label hides the heat
+        1: HitPlaces(located("<b>", "ball")),
         2: HitPlaces(located("dog", fits=False)),
         4: HitPlaces(None, "no such file"),
     }
@@ -158,12 +153,12 @@ def test_a_sheet_has_a_second_picture_where_something_fits(tmp_path: Path) -> No
     cards = page.split("<figure")[1:]
     assert [card.count("<img") for card in cards] == [2, 1, 1, 0]
     assert [card.count("<input") for card in cards] == [1, 0, 0, 0]
-    assert "&lt;b&gt;: 1 place<" in cards[0] and "ball: 1 place<" in cards[0]
+    assert "&lt;b&gt;: 1 place: 97%" in cards[0] and "ball: 1 place: 97%" in cards[0]
     assert "nothing in this photo fits" in cards[1]
     assert cards[3].count("no such file") == 1
     (heated,) = re.findall(r'base64,([^"]*)" [^>]* class="map"', page)
     image = Image.open(io.BytesIO(base64.b64decode(heated))).convert("L")
-    bright, dark = image.getpixel((10, 8)), image.getpixel((70, 35))
+    bright, dark = image.getpixel((80, 50)), image.getpixel((280, 140))
     assert isinstance(bright, int) and isinstance(dark, int) and bright > 100 and dark < 20
 
 

@@ -7,13 +7,14 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 pytest.importorskip("onnx")
 
 import twobranch
-from tests.smallmodel import cells, seal, write_model
+from tests.smallmodel import calibration, cells, seal, write_model
 from twobranch.common.errors import ImageError, ModelError, UserError
 from twobranch.retrieval import located_photo
 
@@ -23,7 +24,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos are their mean colour, and so are the 4 x 4 cells of them."""
     folder = write_model(tmp_path_factory.mktemp("models") / "small")
     cells(folder)
-    seal(folder, cells={"image.onnx": "0" * 64})
     return folder
 
 
@@ -44,7 +44,7 @@ def test_where_is_a_public_name(photo: Path, model: Path) -> None:
     assert (red.phrase, dog.phrase) == ("red", "a dog")
     left, top, right, bottom = red.regions[0].box
     assert (left, top, bottom) == (0, 0, 40) and abs(right - 40) <= 8
-    assert red.regions[0].confidence is not None and dog.regions == ()
+    assert red.regions[0].confidence > 0.9 and dog.regions == ()
     assert found.unknown_words == () and "unknown_words" not in found.as_json()
     assert twobranch.where(photo, "red xyzzy", model=model).unknown_words == ("xyzzy",)
 
@@ -67,9 +67,8 @@ def test_the_model_is_loaded_once_until_it_changes(photo: Path, model: Path, tmp
     assert located_photo._loaded.cache_info().misses == 1
     copy = write_model(tmp_path / "model")
     cells(copy)
-    seal(copy, cells={"image.onnx": "0" * 64})
     twobranch.where(photo, "red", model=copy)
-    (copy / "cells.npz").write_bytes((copy / "cells.npz").read_bytes() + b"\0")
+    calibration(copy, images__rows=np.zeros((4, 4), np.int8))
     seal(copy)
     twobranch.where(photo, "red", model=copy)
     assert located_photo._loaded.cache_info().misses == 3
@@ -88,9 +87,7 @@ def test_mistakes_are_named(photo: Path, model: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"none: no such model"):
         twobranch.where(photo, "red", model="none")
     plain = write_model(tmp_path / "plain")
-    with pytest.raises(
-        ModelError, match=r"plain: this model gives no cells, so .* use the default model, or"
-    ):
+    with pytest.raises(ModelError, match=r"plain: this model gives no cells, so .* use the default model"):
         twobranch.where(photo, "red", model=plain)
 
 
