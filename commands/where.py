@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _STDOUT = Path("-")  # in place of a file
 _COLUMNS = 64  # of the terminal, at most, for the longer side of the picture
+_MARGIN = 48  # pixels beside a single panel, so that it is shown pixel by pixel
 
 
 @command
@@ -131,8 +132,8 @@ def _show_picture(found: LocatedPhoto, *, forced: bool) -> None:
     protocol = terminal_graphics(os.environ, forced=forced)
     if protocol is not None:
         cell = cell_width(sys.stdout.fileno())
-        columns = min(shutil.get_terminal_size().columns, _COLUMNS)
-        drawn = where_picture(found.photo, found, columns * cell)
-        if drawn.width > columns * cell:  # several panels
-            drawn.thumbnail((columns * cell, drawn.height))
+        width = min(shutil.get_terminal_size().columns, _COLUMNS) * cell
+        drawn = where_picture(found.photo, found, width - _MARGIN)
+        if drawn.width > width:  # several panels
+            drawn.thumbnail((width, drawn.height))
         print(picture_sequence(drawn, protocol, cell), flush=True)

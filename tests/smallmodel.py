@@ -83,27 +83,6 @@ def image_tower(
     )
 
 
-def cells(folder: Path) -> None:
-    """Give the image tower a grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels, and seal the model.
-
-    A score of 0.5 is even; 0 is under 1% and 1 over 99%.
-    """
-    model = onnx.load(folder / "image.onnx")
-    model.graph.node.extend(
-        [
-            helper.make_node("Transpose", ["numbers"], ["planes"], perm=(0, 3, 1, 2)),
-            helper.make_node("AveragePool", ["planes"], ["means"], kernel_shape=(2, 2), strides=(2, 2)),
-            helper.make_node("Transpose", ["means"], ["grid"], perm=(0, 2, 3, 1)),
-            helper.make_node("MatMul", ["grid", "weights"], ["weighted"]),
-            helper.make_node("Add", ["weighted", "bias"], ["long"]),
-            helper.make_node("LpNormalization", ["long"], ["cells"], axis=-1, p=2),
-        ]
-    )
-    model.graph.output.append(helper.make_tensor_value_info("cells", TensorProto.FLOAT, ("batch", 4, 4, DIM)))
-    (folder / "image.onnx").write_bytes(model.SerializeToString())
-    seal(folder, cells={"image.onnx": "0" * 64, "scale": {"middle": 0.5, "slope": 20.0}})
-
-
 def text_tower(
     folder: Path,
     file: str = "text.onnx",

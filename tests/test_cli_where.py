@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 pytest.importorskip("onnx")
 
 from tests.fakes import write_photo
-from tests.smallmodel import cells, write_model
+from tests.smallmodel import add_cells, write_model
 from tests.test_cli import ROOT, run, run_json
 from tests.test_cli_results import in_a_terminal
 
@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("place")
     write_model(place / "plain")
     folder = write_model(place / "small")
-    cells(folder)
+    add_cells(folder)
     photos = place / "photos"
     half = Image.new("RGB", (80, 40), "blue")
     ImageDraw.Draw(half).rectangle((0, 0, 39, 39), fill="red")
@@ -64,7 +64,7 @@ def test_json_has_the_path_and_each_phrase(place: Path) -> None:
     found = json.loads(where(place, "red", "dog", "--json").stdout)
     assert (found["path"], found["width"], found["height"]) == (str(place / "photos" / "half.png"), 80, 40)
     red, dog = found["phrases"]
-    assert (red["phrase"], red["heat"]) == ("red", [[1, 1, 0, 0]] * 4)
+    assert (red["phrase"], red["heat"]) == ("red", [[1] * 4 + [0] * 4] * 8)
     assert red["regions"][0]["box"][:2] == [0, 0]
     assert dog["regions"] == []
 

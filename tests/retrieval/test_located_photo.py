@@ -14,16 +14,16 @@ from PIL import Image, ImageDraw
 pytest.importorskip("onnx")
 
 import twobranch
-from tests.smallmodel import calibration, cells, seal, write_model
+from tests.smallmodel import add_cells, calibration, seal, write_model
 from twobranch.common.errors import ImageError, ModelError, UserError
 from twobranch.retrieval import located_photo
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos are their mean colour, and so are the 4 x 4 cells of them."""
+    """Photos are their mean colour, and so are their 8 x 8 pixels as cells."""
     folder = write_model(tmp_path_factory.mktemp("models") / "small")
-    cells(folder)
+    add_cells(folder)
     return folder
 
 
@@ -66,7 +66,7 @@ def test_the_model_is_loaded_once_until_it_changes(photo: Path, model: Path, tmp
         twobranch.where(photo, "red", model=model)
     assert located_photo._loaded.cache_info().misses == 1
     copy = write_model(tmp_path / "model")
-    cells(copy)
+    add_cells(copy)
     twobranch.where(photo, "red", model=copy)
     calibration(copy, images__rows=np.zeros((4, 4), np.int8))
     seal(copy)
