@@ -299,7 +299,7 @@ def faithful(network: Network, dev: CaptionedPhotos) -> None:
                 left = np.concatenate(
                     [encoder.encode_pixels(one[None]) for one in greyed(pixels, heat, game)]
                 )
-                curves[game, way].append(np.stack(left) @ vector)
+                curves[game, way].append(np.array(left) @ vector)
     table("game", "map", *(f"{100 * step // STEPS}%" for step in range(STEPS + 1)), "mean")
     for (game, way), lines in sorted(curves.items()):
         mean = np.mean(lines, axis=0)
