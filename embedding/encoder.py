@@ -246,7 +246,8 @@ class Encoder:
     def encode_cell_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode the cells of square pixels on the calling thread.
 
-        Maps (N, S, S, 3) uint8 RGB to (N, h, w, D) as ``encode_cells`` does. Raises ``ModelError`` for a model without cells.
+        Maps (N, S, S, 3) uint8 RGB to (N, h, w, D) as ``encode_cells`` does. Raises ``ModelError`` for a
+        model without cells.
         """
         self._check_cells()
         return self._float_image_tower.cells({"pixels": pixels})

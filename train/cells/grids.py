@@ -25,7 +25,8 @@ _AHEAD = 256  # pictures between two notes of how far the file is
 def grid_reader(tower: Path) -> Reader:
     """Return a function from pixels to grids.
 
-    It maps (N, S, S, 3) uint8 to (N, C, h, w) float32. Each thread that calls it uses one core. Raises ``ModelError`` for a tower that pools no grid.
+    It maps (N, S, S, 3) uint8 to (N, C, h, w) float32. Each thread that calls it uses one core. Raises
+    ``ModelError`` for a tower that pools no grid.
     """
     model = onnx.load(tower)
     options = onnxruntime.SessionOptions()

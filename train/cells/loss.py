@@ -35,7 +35,8 @@ class Places:
 def place_loss(cells: Tensor, texts: Tensor, places: Places, temperature: float, own_weight: float) -> Tensor:
     """Return the loss of cells and texts, a scalar.
 
-    ``cells`` are (B, T, D) and ``texts`` (Q, D) unit vectors. ``own_weight`` is the weight of the second term; the others have 1.
+    ``cells`` are (B, T, D) and ``texts`` (Q, D) unit vectors. ``own_weight`` is the weight of the
+    second term; the others have 1.
     """
     scores = torch.einsum("qd,btd->qbt", texts, cells) / temperature
     own = torch.where(places.own, scores, _NOTHING)

@@ -160,7 +160,8 @@ def _dev_accuracy(
 ) -> dict[str, float]:
     """Return how often a text's hottest cell is in its tile.
 
-    The result is in percent. Each mosaic of dev photos, 2 x 2 and 3 x 3, is asked for one text of each of its photos.
+    The result is in percent. Each mosaic of dev photos, 2 x 2 and 3 x 3, is asked for one text of each of its
+    photos.
     """
     rng, side = np.random.default_rng(seed), encoder.image_size
     of_photo = texts_of_photos(dev)
