@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from twobranch.common.errors import ImageError
 from twobranch.embedding.preprocess import load_thumbnail
 from twobranch.indexer.disk.open import read_file
 from twobranch.retrieval.display.contact_sheet import embedded
@@ -19,10 +20,13 @@ _TEXT = "font:13px/1.4 system-ui,sans-serif;overflow-wrap:anywhere"
 def notebook_maps(photo: Path | bytes, located: Located) -> str:
     """Return the photo with the map of each phrase as HTML.
 
-    Raises ``ImageError`` for a photo that cannot be read any more.
+    For a photo that cannot be read any more, return the reason.
     """
-    data = photo if isinstance(photo, bytes) else read_file(photo)
-    shown = load_thumbnail(data, _SIDE, name="" if isinstance(photo, bytes) else photo)
+    try:
+        data = photo if isinstance(photo, bytes) else read_file(photo)
+        shown = load_thumbnail(data, _SIDE)
+    except ImageError as error:
+        return f"<p>{escape(error.reason)}</p>"
     figures = []
     for found in located.phrases:
         drawn = over_photo(shown, [found], located.width)
