@@ -24,7 +24,7 @@ def notebook_maps(photo: Path | bytes, located: Located) -> str:
     """
     try:
         data = photo if isinstance(photo, bytes) else read_file(photo)
-        shown = load_thumbnail(data, _SIDE)
+        shown = load_thumbnail(data, _SIDE, name="" if isinstance(photo, bytes) else photo)
     except ImageError as error:
         return f"<p>{escape(error.reason)}</p>"
     figures = []
