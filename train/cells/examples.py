@@ -79,7 +79,7 @@ class Pictures:
     side: int  # S, in pixels
 
     def tiles_of_cells(self, grid: tuple[int, int]) -> NDArray[np.int16]:
-        """Return the number of the tile of each cell of each picture, (P, h * w)."""
+        """Return (P, h * w) numbers of tiles, one for each cell."""
         found = [tile_of_cells(mosaic.tiles, self.side, grid).ravel() for mosaic in self.mosaics]
         return np.array(found, dtype=np.int16)
 
