@@ -78,6 +78,11 @@ class Pictures:
     n_whole: int
     side: int  # S, in pixels
 
+    def tiles_of_cells(self, grid: tuple[int, int]) -> NDArray[np.int16]:
+        """Return (P, h * w) numbers of tiles, one for each cell."""
+        found = [tile_of_cells(mosaic.tiles, self.side, grid).ravel() for mosaic in self.mosaics]
+        return np.array(found, dtype=np.int16)
+
     @classmethod
     def draw(cls, n_photos: int, n_whole: int, n_mosaics: int, side: int, seed: int) -> Pictures:
         """Draw photos, and mosaics of photos."""
@@ -102,21 +107,19 @@ class Pictures:
 
 
 def asked(
-    mosaics: Sequence[Mosaic], side: int, grid: tuple[int, int], texts: Texts, rng: np.random.Generator
+    mosaics: Sequence[Mosaic], owner: NDArray[np.integer], texts: Texts, rng: np.random.Generator
 ) -> tuple[Tensor, Places]:
     """Draw a text for each tile of B pictures.
 
-    Returns (Q, D) vectors and their places.
+    ``owner`` (B, T) has the tile of each cell, or -1. Returns (Q, D) vectors and their places.
     """
-    tiles = [tile_of_cells(mosaic.tiles, side, grid).ravel() for mosaic in mosaics]
     shown = [
         (picture, number, photo)
         for picture, mosaic in enumerate(mosaics)
         for number, photo in enumerate(mosaic.photos)
-        if (tiles[picture] == number).sum() >= _FEW
+        if (owner[picture] == number).sum() >= _FEW
     ]
     rows = np.array([texts.draw(photo, rng) for _, _, photo in shown])
-    owner = np.stack(tiles)  # (B, T)
     own = np.zeros((len(shown), *owner.shape), dtype=bool)
     compared = np.broadcast_to(owner >= 0, own.shape).copy()
     for at, (picture, number, photo) in enumerate(shown):

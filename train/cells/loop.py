@@ -25,7 +25,6 @@ from twobranch.train.checkpoint import (
     save_checkpoint,
 )
 from twobranch.train.loop import root_mean_square, warm_cosine
-from twobranch.train.sides.joint import fast_arithmetic
 
 _SCALED_BY = 200  # pictures whose grids tell the root mean square of a feature
 
@@ -38,7 +37,7 @@ class CellSettings:
     dropout: float = 0.2
     mosaics: float = 0.75  # as a share of the number of photos
     whole: float = 0.5  # share of the photos that are also shown alone
-    epochs: int = 5  # over the mosaics
+    epochs: int = 3  # over the mosaics
     batch_size: int = 48  # pictures
     whole_share: float = 0.25  # of a batch: photos alone
     rate: float = 0.001
@@ -54,6 +53,7 @@ class CellData:
 
     pictures: Pictures
     grids: NDArray[np.float16]  # (P, C, h, w), memory-mapped
+    tiles: NDArray[np.int16]  # (P, h * w) the tile of each cell, or -1
     texts: Texts
 
 
@@ -113,8 +113,7 @@ def _run_epoch(
             done = (number - 1 + step / steps) / settings.epochs
             for group in optimizer.param_groups:
                 group["lr"] = settings.rate * warm_cosine(done, settings.warm_up)
-            with fast_arithmetic():
-                cells = branch(grids)
+            cells = branch(grids)
             loss = place_loss(cells.flatten(1, 2), texts, places, settings.temperature, settings.own_weight)
             optimizer.zero_grad()
             loss.backward()
@@ -129,8 +128,7 @@ def _batch(data: CellData, settings: CellSettings, seed: Sequence[int]) -> tuple
     """Draw pictures: (B, C, h, w) grids, texts and places."""
     rng = np.random.default_rng(seed)
     rows = data.pictures.batch(settings.batch_size, settings.whole_share, rng)
-    height, width = data.grids.shape[2:]
     mosaics = [data.pictures.mosaics[row] for row in rows]
-    texts, places = asked(mosaics, data.pictures.side, (height, width), data.texts, rng)
+    texts, places = asked(mosaics, data.tiles[rows], data.texts, rng)
     grids = np.stack([data.grids[row] for row in rows]).astype(np.float32)
     return torch.from_numpy(grids), texts, places

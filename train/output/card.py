@@ -116,7 +116,7 @@ def _facts(config: ModelConfig) -> str:
 
 
 def _cells(config: ModelConfig) -> str:
-    """Return the row of the table on the tower's cells, if it gives any."""
+    """Return the table's row on cells, if the model gives any."""
     if not config.cells:
         return ""
     n_whole, n_mosaics = config.cells["training"]["pictures"]

@@ -93,7 +93,8 @@ def write_cells(
     record = {**shown, **asdict(settings)}
     checkpoint = work / f"{_short_digest(record)}.safetensors"
     context = TrainingContext(seed, checkpoint, record, checkpoint.is_file(), progress)
-    branch = train_cells(CellData(pictures, grids, texts), settings, context)
+    data = CellData(pictures, grids, pictures.tiles_of_cells(grids.shape[2:]), texts)
+    branch = train_cells(data, settings, context)
     measured = _dev_accuracy(branch, encoder, reader, dev, seed)
     progress.note(", ".join(f"{name} {value:.1f}%" for name, value in measured.items()))
     scale = _scale(branch, encoder, reader, dev, seed)
