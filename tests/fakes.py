@@ -35,6 +35,7 @@ class FakeEncoder:
 
     dim = 4
     image_size = 8
+    has_cells = True
 
     def __init__(
         self,
