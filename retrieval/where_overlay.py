@@ -9,10 +9,11 @@ from twobranch.retrieval.where.heat_map import HeatMap
 
 # Heat, and its red, green, blue and opacity. Nothing is laid over what is cold.
 COLOURS = (
-    (0.0, (255, 221, 87, 0)),
-    (0.1, (255, 221, 87, 20)),
-    (0.4, (255, 170, 30, 125)),
-    (0.7, (250, 90, 30, 165)),
+    (0.0, (255, 225, 90, 0)),
+    (0.05, (255, 225, 90, 0)),
+    (0.15, (255, 215, 70, 60)),
+    (0.4, (255, 160, 30, 135)),
+    (0.7, (250, 85, 30, 165)),
     (1.0, (215, 25, 70, 190)),
 )
 

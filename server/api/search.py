@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/api", tags=["search"])
 MOST = 1000  # hits of one search
+# English words of place, time and number, which nobody looks for in a photo by themselves.
+_RELATIONS = frozenset({
+    "above", "across", "against", "all", "along", "another", "any", "around", "before", "behind", "below",
+    "beneath", "beside", "between", "beyond", "both", "down", "during", "each", "few", "inside", "just",
+    "like", "many", "near", "next", "other", "others", "outside", "several", "through", "together",
+    "toward", "towards", "two", "three", "under", "very", "while", "within",
+})  # fmt: skip
 PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
 
 
@@ -348,13 +355,16 @@ def _search(
 
 
 def _phrases(answer: Answer) -> list[dict[str, Any]]:
-    """Return the phrases that photos should show, with their words. None if pixels say nothing about them."""
+    """Return the phrases that photos should show, with their words.
+
+    There are none if pixels say nothing about them.
+    """
     if answer.not_understood is not None:
         return []
-    unknown = {word.lower() for word in answer.unknown_words}
+    left_out = _RELATIONS | {word.lower() for word in answer.unknown_words}
     phrases = []
     for text in answer.query.phrases:
-        words = [word for word in content_words(text, answer.language or ENGLISH) if word not in unknown]
+        words = [word for word in content_words(text, answer.language or ENGLISH) if word not in left_out]
         phrases.append({"text": text, "words": [] if words == [text.lower()] else words})
     return phrases
 

@@ -14,24 +14,15 @@ import pytest
 from PIL import ExifTags, Image, ImageDraw
 from starlette.testclient import TestClient
 
+from tests.cells import grey_background
 from tests.fakes import Bilingual, FakeEncoder
 from tests.indexing import images
 from tests.server.serving import receive, request, serving
 from tests.waiting import PATIENCE, wait_for
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.confidence import Bank
-from twobranch.retrieval.where.background import save_background
 from twobranch.server.api.where import WhereAnswer
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
-
-
-def grey_background(encoder: FakeEncoder, folder: Path) -> None:
-    """Cells of other photos are grey: "red" scores 1/sqrt(3) = 0.577 with each, more or less."""
-    encoder.folder = folder
-    folder.mkdir()
-    greys = np.array([[1, 1, 1, 0], [1.1, 1, 1, 0], [0.9, 1, 1, 0]], dtype=np.float32)
-    save_background(folder, Bank.of(greys / np.linalg.norm(greys, axis=1, keepdims=True)))
 
 
 def half_red(path: Path) -> None:
@@ -228,6 +219,7 @@ def test_a_search_says_what_can_be_asked_for(client: TestClient) -> None:
         return client.get("/api/search", params=parameters).json()["phrases"]
 
     assert phrases(q="the red and the blue") == [{"text": "the red and the blue", "words": ["red", "blue"]}]
+    assert phrases(q="red near blue")[0]["words"] == ["red", "blue"]
     assert phrases(q="Red") == [{"text": "Red", "words": []}]  # the word is all there is
     assert phrases(q="red + blue - green") == [{"text": "red", "words": []}, {"text": "blue", "words": []}]
     assert phrases(q="red xyzzy")[0]["words"] == ["red"]  # the other means nothing to the model
