@@ -39,9 +39,9 @@ router = APIRouter(prefix="/api", tags=["search"])
 MOST = 1000  # hits of one search
 # English words of place, time and number, which nobody looks for in a photo by themselves.
 _RELATIONS = frozenset({
-    "above", "across", "against", "all", "along", "another", "any", "around", "before", "behind", "below",
-    "beneath", "beside", "between", "beyond", "both", "down", "during", "each", "few", "inside", "just",
-    "like", "many", "near", "next", "other", "others", "outside", "several", "through", "together",
+    "about", "above", "across", "against", "all", "along", "another", "any", "around", "before", "behind",
+    "below", "beneath", "beside", "between", "beyond", "both", "down", "during", "each", "few", "inside",
+    "just", "like", "many", "near", "next", "other", "others", "outside", "several", "through", "together",
     "toward", "towards", "two", "three", "under", "very", "while", "within",
 })  # fmt: skip
 PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers

@@ -98,7 +98,7 @@ export function mountPart({ changed, search, left }) {
     },
     bar() {
       if (!size) return nothing;
-      return html`<div class="bar"><p>Drag a box around what you look for</p>
+      return html`<div class="bar"><p>Drag a box around what you look for<span class="keys">; arrow keys move it, with Shift they resize it</span></p>
         <button class="button strong" @click=${decide}>Search for this part</button>
         <button class="button" @click=${leave}>Cancel</button>
         <span class="visually-hidden" role="status">${said}</span></div>`;

@@ -23,7 +23,7 @@ export function mountWhere(changed) {
   let asking = null; // {key, control} of the map that is on its way
   const maps = new Map(); // key -> {regions, element} or {problem}
 
-  const texts = () => subject.phrases.flatMap(({ text, words }) => [text, ...words]);
+  const texts = () => [...new Set(subject.phrases.flatMap(({ text, words }) => [text, ...words]))];
   const shown = () => pointed ?? chosen;
   const keyOf = (text) => JSON.stringify([subject.photo, subject.content, subject.language, text]);
   const isPossible = () => Boolean(able && subject?.phrases.length);
@@ -137,7 +137,7 @@ export function mountWhere(changed) {
     bar() {
       if (!on || !isPossible()) return nothing;
       return html`${note()}<div class="bar" role="group" aria-label="Show where">
-          ${subject.phrases.map(({ text, words }) => [text, ...words].map(chip))}</div>`;
+          ${texts().map(chip)}</div>`;
     },
   };
 }
