@@ -23,10 +23,9 @@ def find_places(engine: SearchEngine, answer: Answer, progress: Progress) -> Map
     Raises ``UserError`` for a search without words for photos, and for a model without cells.
     """
     from twobranch.retrieval.hit_places import locate_hits, phrases_of
-    from twobranch.retrieval.where.locator import Locator
 
     phrases = phrases_of(answer)
-    locator = Locator(engine.encoder)
+    locator = engine.locator
     language = answer.query.language
     return locate_hits(
         answer.hits,

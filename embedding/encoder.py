@@ -222,7 +222,7 @@ class Encoder:
     @property
     def cell_scale(self) -> CellScale:
         """The meaning of the scores of cells. Raises ``ModelError`` for a model without cells."""
-        self._check_cells()
+        self.check_cells()
         return CellScale.of(self.config.cells["scale"])
 
     def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
@@ -234,7 +234,7 @@ class Encoder:
         ``encode_images`` does.
         """
         _check_list("images", images, (str, bytes, PathLike, Image.Image), "photos")
-        self._check_cells()
+        self.check_cells()
 
         def encode(start: int) -> NDArray[np.float32]:
             some = images[start : start + self._at_a_time]
@@ -249,15 +249,16 @@ class Encoder:
         Maps (N, S, S, 3) uint8 RGB to (N, h, w, D) as ``encode_cells`` does. Raises ``ModelError`` for a
         model without cells.
         """
-        self._check_cells()
+        self.check_cells()
         return self._float_image_tower.cells({"pixels": pixels})
 
-    def _check_cells(self) -> None:
+    def check_cells(self) -> None:
         """Raise ``ModelError`` for a model without cells."""
         if not self.has_cells:
             raise ModelError(
                 f"{self.name}: this model gives no cells, so it cannot tell where in a photo; use the "
-                "default model, or add them with `python -m twobranch.train.output.cells`"
+                "default model, or add them with "
+                "`python -m twobranch.train.output.cells MODEL --captions FILE --images DIR`"
             )
 
     def prepare(self) -> None:

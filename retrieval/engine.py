@@ -174,10 +174,10 @@ class SearchEngine:
 
     @cached_property
     def locator(self) -> Locator:
-        """The locator of phrases in photos, for the library's model. Raises as ``calibration`` does."""
+        """The locator of phrases in photos, for the library's model. Raises as ``encoder`` does."""
         from twobranch.retrieval.where.locator import Locator  # searches do without it
 
-        return Locator(self.encoder, self.calibration)
+        return Locator(self.encoder)
 
     def index(self, gallery: Gallery) -> Index:
         """Open the vector index over photos or captions.

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from twobranch.common.errors import ModelError
 from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.encoder import mean_over_views
 from twobranch.embedding.model_folder import Variant
@@ -36,7 +37,6 @@ class FakeEncoder:
 
     dim = 4
     image_size = 8
-    has_cells = True
 
     def __init__(
         self,
@@ -79,6 +79,12 @@ class FakeEncoder:
 
     has_cells = True
     cell_scale = CellScale(middle=0.8, slope=40)  # 0.5 at 0.8; 0.98 at 0.9 and 0.02 at 0.7
+
+    def check_cells(self) -> None:
+        if not self.has_cells:
+            raise ModelError(
+                f"{self.name}: this model gives no cells, so it cannot tell where in a photo; use"
+            )
 
     def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
         return self.encode_cell_pixels(np.stack([load_photo(one, self.image_size).pixels for one in images]))

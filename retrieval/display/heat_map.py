@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from twobranch.retrieval.display.lettering import font
 from twobranch.retrieval.display.tables import percent
+from twobranch.retrieval.where.heat_map import HeatMap
 from twobranch.retrieval.where.locator import Edges, PhraseMap, Region
 
 if TYPE_CHECKING:
@@ -69,14 +70,28 @@ def with_places(photo: Image.Image, places: HitPlaces | None, *, labels: bool = 
     return over_photo(photo, places.drawn.phrases, places.drawn.width, labels=labels)
 
 
+def overlay(heat_map: HeatMap, width: int, height: int) -> Image.Image:
+    """Draw the heat as an RGBA image to lay over a photo.
+
+    ``width`` and ``height`` are in pixels.
+    """
+    heat = heat_map.enlarged(height, width)
+    opacity = np.rint(255 * _OPACITY * np.sqrt(heat)).astype(np.uint8)  # the photo is not dimmed under it
+    return Image.fromarray(np.dstack([_colours(heat), opacity]), "RGBA")
+
+
+def _colours(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the (H, W, 3) colours of (H, W) heat."""
+    return colour_table()[np.rint(heat * (_SHADES - 1)).astype(np.intp)]
+
+
 def heated(photo: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
     """Return the dimmed RGB photo under its heat.
 
     ``heat`` has a value from 0 to 1 for each pixel, (height, width).
     """
-    colours = colour_table()[np.rint(heat * (_SHADES - 1)).astype(np.intp)]
     opacity = (_OPACITY * heat)[..., None]
-    pixels = (1 - opacity) * (_DIMMED * np.asarray(photo, dtype=np.float32)) + opacity * colours
+    pixels = (1 - opacity) * (_DIMMED * np.asarray(photo, dtype=np.float32)) + opacity * _colours(heat)
     return Image.fromarray(np.rint(pixels).astype(np.uint8))
 
 

@@ -13,9 +13,9 @@ from pydantic_core import PydanticCustomError
 
 from twobranch.common.errors import ImageError
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.retrieval.display.heat_map import overlay
 from twobranch.retrieval.query import MOST_CHARACTERS
 from twobranch.retrieval.where.locator import Located
-from twobranch.retrieval.where_overlay import overlay
 from twobranch.server.api.boxes import BoxText, edges_of
 from twobranch.server.api.originals import matches
 from twobranch.server.api.photos import GONE, PhotoId, Shared
@@ -75,15 +75,16 @@ class RegionModel(BaseModel):
     """A box in the photo that fits the phrase."""
 
     box: tuple[int, int, int, int] = Field(description="Left, top, right and bottom, in pixels.")
-    score: float = Field(description="Of the phrase with this part alone.")
-    confidence: float | None = Field(description="Probability that this part matches.")
+    score: float = Field(description="Of the phrase with the best cell of this part.")
+    confidence: float = Field(description="Probability that the phrase is there.")
 
 
 class PhraseModel(BaseModel):
     """The places of a phrase."""
 
     phrase: str
-    score: float = Field(description="Of the phrase with the whole photo.")
+    score: float = Field(description="Of the phrase with the best cell.")
+    confidence: float = Field(description="Probability that the phrase is anywhere in the photo.")
     regions: list[RegionModel] = Field(description="The best first; none where nothing fits.")
     heat: list[list[float]] = Field(description="From 0 to 1, for each cell of a grid, row by row.")
 

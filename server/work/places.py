@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from twobranch.common.errors import ModelError
 from twobranch.embedding.preprocess import thumbnail_bytes
 from twobranch.indexer.catalog.photo_file import ProvenFiles
 from twobranch.indexer.disk.memory import Memory
@@ -98,14 +99,10 @@ class Places:
 
 def check_cells(engine: SearchEngine) -> None:
     """Raise ``Refused`` if the model gives no cells."""
-    encoder = engine.encoder
-    if not encoder.has_cells:
-        raise Refused(
-            409,
-            f"{encoder.name}: this model gives no cells, so it cannot tell where in a photo; "
-            "use the default model, or make them with "
-            "`python -m twobranch.train.output.cells MODEL --captions FILE --images DIR`",
-        )
+    try:
+        engine.encoder.check_cells()
+    except ModelError as error:
+        raise Refused(409, str(error)) from None
 
 
 class _Latest(Generic[Value]):

@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.serving import serving
-from tests.cells import grey_background
 from tests.fakes import FakeEncoder, write_photo
 from twobranch.indexer.update.library import update_library
 from twobranch.server.settings import Settings
@@ -28,7 +27,6 @@ def flags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     flag = Image.new("RGB", (300, 200), "blue")
     ImageDraw.Draw(flag).rectangle((0, 0, 149, 199), fill="red")
     flag.save(photos / "flag.png")
-    grey_background(encoder, place / "model")
     update_library(place / ".twobranch", [photos], encoder)
     with serving(Settings(place / ".twobranch"), lambda model: encoder) as url:
         yield url

@@ -9,10 +9,10 @@ import pytest
 from PIL import ExifTags, Image, ImageDraw
 
 from twobranch.common.errors import ImageError, UserError
+from twobranch.retrieval.display.heat_map import overlay
 from twobranch.retrieval.photo_parts import cut
 from twobranch.retrieval.terms import PartTerm, as_typed, term_as_json, term_from_json
 from twobranch.retrieval.where.heat_map import HeatMap
-from twobranch.retrieval.where_overlay import overlay
 
 
 def quarters(path: Path, size: tuple[int, int], **how: object) -> bytes:
