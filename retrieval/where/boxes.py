@@ -13,6 +13,7 @@ _FINER = 4  # cells are divided so often along each side before boxes are drawn
 _SHARE = 0.55  # of the way from the middle score of a map to its highest: a box is around what is above
 _LEAST_HEAT = 0.25  # a part that is nowhere hotter has no box
 _MOST = 3  # boxes of a map
+_LEAST_AREA = 0.5  # cells that a part after the first covers: smaller ones are the edges of something else
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def hot_parts(heat_map: HeatMap) -> list[HotPart]:
         start = int(np.where(left_over, scores, -np.inf).argmax())
         part = _connected(left_over, divmod(start, columns))
         left_over &= ~part
+        if found and part.sum() < _LEAST_AREA * _FINER**2:
+            continue
         hottest = _hottest_cell(heat_map, part)
         if heat_map.heat[hottest] < _LEAST_HEAT:
             break

@@ -127,3 +127,12 @@ def test_a_lukewarm_map_has_no_box() -> None:
 def test_a_scale_that_is_none_is_refused(scale: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="a scale of middle"):
         CellScale(*scale)
+
+
+def test_a_speck_beside_a_hot_part_has_no_box() -> None:
+    # Of 16 parts of the lone cell at the right, few are above the limit: 0.55 of the way from 0 to 1.
+    scores = np.zeros((6, 6), dtype=np.float32)
+    scores[1:4, 0:3] = 1
+    scores[5, 5] = 0.57
+    (part,) = hot_parts(HeatMap.of(scores, CellScale(0.3, 20)))
+    assert part.box.right <= 4 / 6

@@ -84,12 +84,6 @@ def train_cells(data: CellData, settings: CellSettings, context: TrainingContext
     return branch.eval()
 
 
-def cells_of(branch: CellBranch, grids: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return (N, h, w, D) cells of (N, C, h, w) grids."""
-    with torch.inference_mode():
-        return np.asarray(branch(torch.from_numpy(np.asarray(grids, dtype=np.float32))).numpy())
-
-
 def _run_epoch(
     number: int,
     branch: CellBranch,

@@ -32,8 +32,8 @@ from twobranch.embedding.model_folder import (
 from twobranch.embedding.preprocess import load_photo
 from twobranch.train.cells.branch import CellBranch
 from twobranch.train.cells.examples import Pictures, Texts, texts_of_photos
-from twobranch.train.cells.grids import Reader, grid_reader, write_grids
-from twobranch.train.cells.loop import CellData, CellSettings, cells_of, train_cells
+from twobranch.train.cells.grids import grid_reader, write_grids
+from twobranch.train.cells.loop import CellData, CellSettings, train_cells
 from twobranch.train.cells.measure import fitted_scale, peak_accuracy
 from twobranch.train.cells.mosaics import MOSAICS_VERSION, Mosaic, compose, grid_tiles
 from twobranch.train.checkpoint import TrainingContext
@@ -95,10 +95,12 @@ def write_cells(
     context = TrainingContext(seed, checkpoint, record, checkpoint.is_file(), progress)
     data = CellData(pictures, grids, pictures.tiles_of_cells(grids.shape[2:]), texts)
     branch = train_cells(data, settings, context)
-    measured = _dev_accuracy(branch, encoder, reader, dev, seed)
+    graph = with_cells(onnx.load(folder / IMAGE_TOWER), _graph(branch, grids.shape[1:]))
+    with tempfile.TemporaryDirectory() as temporary:
+        trial = _with_tower(encoder, graph, Path(temporary))
+        measured = _dev_accuracy(trial, encoder, dev, seed)
+        scale = _scale(trial, encoder, dev, seed)
     progress.note(", ".join(f"{name} {value:.1f}%" for name, value in measured.items()))
-    scale = _scale(branch, encoder, reader, dev, seed)
-    graph = _graph(branch, grids.shape[1:])
     _write(encoder, graph, {"scale": scale.as_json(), "training": record, "dev": measured})
     return folder
 
@@ -107,7 +109,7 @@ def _write(encoder: Encoder, graph: onnx.ModelProto, facts: dict[str, Any]) -> N
     """Write the tower with cells, and the configuration."""
     folder, config = encoder.folder, encoder.config
     with replacing(folder / IMAGE_TOWER) as partial:
-        onnx.save(with_cells(onnx.load(folder / IMAGE_TOWER), graph), partial)
+        onnx.save(graph, partial)
     config = replace(
         config,
         files={**config.files, IMAGE_TOWER: sha256_file(folder / IMAGE_TOWER)},
@@ -115,6 +117,13 @@ def _write(encoder: Encoder, graph: onnx.ModelProto, facts: dict[str, Any]) -> N
     )
     write_card(folder, config)
     write_config(folder, config)
+
+
+def _with_tower(encoder: Encoder, graph: onnx.ModelProto, folder: Path) -> Encoder:
+    """Return an encoder of photos with another tower, kept in an empty folder."""
+    onnx.save(graph, folder / IMAGE_TOWER)
+    unfitted = {IMAGE_TOWER: "", "scale": CellScale(0, 1).as_json()}
+    return Encoder(folder, replace(encoder.config, cells=unfitted))
 
 
 def _short_digest(record: dict[str, Any]) -> str:
@@ -140,31 +149,28 @@ def _graph(branch: CellBranch, grid: tuple[int, ...]) -> onnx.ModelProto:
         return onnx.load(path)
 
 
-def _scale(
-    branch: CellBranch, encoder: Encoder, reader: Reader, dev: CaptionedPhotos, seed: int
-) -> CellScale:
+def _scale(cells: Encoder, texts: Encoder, dev: CaptionedPhotos, seed: int) -> CellScale:
     """Fit the scale of the cells' scores on dev photos.
 
-    A text of each photo is compared with that photo, and with another one.
+    A text of each photo is compared with that photo, and with another one. ``cells`` encodes the photos,
+    ``texts`` the texts.
     """
     rng = np.random.default_rng(seed)
     of_photo = texts_of_photos(dev)
     photos = rng.choice(len(dev.photos), min(_DEV_PHOTOS, len(dev.photos)), replace=False)
-    vectors = encoder.encode_texts([dev.texts[rng.choice(of_photo[photo])] for photo in photos], ENGLISH)
-    pixels = (load_photo(dev.photos[photo], encoder.image_size).pixels[None] for photo in photos)
-    best = np.stack([(cells_of(branch, reader(one)) @ vectors.T).max(axis=(0, 1, 2)) for one in pixels])
+    vectors = texts.encode_texts([dev.texts[rng.choice(of_photo[photo])] for photo in photos], ENGLISH)
+    pixels = (load_photo(dev.photos[photo], cells.image_size).pixels[None] for photo in photos)
+    best = np.stack([(cells.encode_cell_pixels(one) @ vectors.T).max(axis=(0, 1, 2)) for one in pixels])
     return fitted_scale(best.diagonal(), np.roll(best, 1, axis=1).diagonal())
 
 
-def _dev_accuracy(
-    branch: CellBranch, encoder: Encoder, reader: Reader, dev: CaptionedPhotos, seed: int
-) -> dict[str, float]:
+def _dev_accuracy(cells: Encoder, texts: Encoder, dev: CaptionedPhotos, seed: int) -> dict[str, float]:
     """Return how often a text's hottest cell is in its tile.
 
     The result is in percent. Each mosaic of dev photos, 2 x 2 and 3 x 3, is asked for one text of each of its
     photos.
     """
-    rng, side = np.random.default_rng(seed), encoder.image_size
+    rng, side = np.random.default_rng(seed), cells.image_size
     of_photo = texts_of_photos(dev)
     measured = {}
     for n in (2, 3):
@@ -176,14 +182,14 @@ def _dev_accuracy(
             for _ in range(min(_DEV_MOSAICS, len(dev.photos)))
         ]
         pictures = (compose([dev.photos[at] for at in one.photos], tiles, side) for one in mosaics)
-        cells = np.concatenate([cells_of(branch, reader(picture[None])) for picture in pictures])
+        found = np.concatenate([cells.encode_cell_pixels(picture[None]) for picture in pictures])
         places = [
             (at, tile, photo) for at, one in enumerate(mosaics) for tile, photo in enumerate(one.photos)
         ]
         chosen = [dev.texts[rng.choice(of_photo[photo])] for _, _, photo in places]
-        vectors = encoder.encode_texts(chosen, ENGLISH)
+        vectors = texts.encode_texts(chosen, ENGLISH)
         asked = [(at, tile, vector) for (at, tile, _), vector in zip(places, vectors, strict=True)]
-        measured[f"mosaics {n} x {n}"] = round(peak_accuracy(cells, mosaics, asked, side), 1)
+        measured[f"mosaics {n} x {n}"] = round(peak_accuracy(found, mosaics, asked, side), 1)
     return measured
 
 
