@@ -59,8 +59,8 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 class View:
     """A part of a photo to encode.
 
-    It covers ``share`` of each side and may be mirrored. ``left`` and ``top`` are its corner, in shares of the
-    sides of the upright photo; None: it lies about the centre.
+    It covers ``share`` of each side and may be mirrored. ``left`` and ``top`` are its corner, in shares of
+    the sides of the upright photo; None: it lies about the centre.
     """
 
     share: float = 1.0

@@ -1,0 +1,47 @@
+"""The windows of photos that ``index --regions`` encodes as well."""
+
+from __future__ import annotations
+
+from twobranch.embedding.preprocess import REGIONS
+from twobranch.indexer.catalog.settings import REGIONS as SETTING
+from twobranch.indexer.catalog.settings import load_regions, store_setting
+from twobranch.indexer.catalog.tables import Catalog
+from twobranch.indexer.catalog.vectors import delete_regions
+from twobranch.indexer.update.run import Run
+
+_COPIES = 2  # of a vector on disk: in the catalogue and in the index file
+
+
+def choose_regions(catalog: Catalog, chosen: bool | None) -> bool:
+    """Store the choice of a run, and return the one that holds now.
+
+    None keeps the choice of earlier runs. Without windows, those that there are go at once.
+    """
+    with catalog.session() as session:
+        known = load_regions(session)
+    if chosen is None or chosen == known:
+        return known
+    with catalog.session(write=True) as session:
+        store_setting(session, SETTING, chosen)
+        if not chosen:
+            delete_regions(session)
+    return chosen
+
+
+def say_cost(run: Run, n_photos: int) -> None:
+    """Note what the windows of photos to read take, in time and space."""
+    if not (run.regions and n_photos):
+        return
+    windows = len(run.regions)
+    times = 1 + windows / len(run.encoder.views)
+    kilobytes = region_bytes(run.encoder.dim) / 1000
+    total = f"{kilobytes * n_photos / 1000:,.1f} MB for {n_photos:,}"
+    run.progress.note(
+        f"regions: {windows} windows of each photo are encoded as well, which takes about {times:.0f} times "
+        f"as long and {kilobytes:,.0f} KB a photo on disk: {total}"
+    )
+
+
+def region_bytes(dim: int) -> int:
+    """Return the bytes on disk of the vectors of a photo's windows."""
+    return _COPIES * len(REGIONS) * 4 * dim
