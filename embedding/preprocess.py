@@ -281,7 +281,10 @@ def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArra
 
 
 def _as_stored(box: Box, orientation: int) -> Box:
-    """Return the box of an upright photo in the pixels as they are stored, before they are turned."""
+    """Return the box of an upright photo in the stored pixels.
+
+    These are turned only later.
+    """
     left, top, right, bottom = box
     if orientation in range(5, 9):  # the stored photo lies on its side
         left, top, right, bottom = top, left, bottom, right

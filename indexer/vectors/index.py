@@ -1,6 +1,6 @@
-"""The index of one kind of vectors: of photos, captions, or windows of photos.
+"""The index of one kind of vectors.
 
-It is exact or, for a large gallery, made of inverted lists. Vectors that are newer than the lists are in an
+The kinds are photos, captions, and windows of photos. An index is exact or, for a large gallery, made of inverted lists. Vectors that are newer than the lists are in an
 exact index beside them, the tail.
 """
 
@@ -120,7 +120,7 @@ def kinds_with_index(catalog: CatalogReader, model_id: int) -> tuple[VectorKind,
 
 
 def remove_index_files(folder: Path, model_id: int, kinds: Sequence[VectorKind] = VECTOR_KINDS) -> None:
-    """Delete the cache files of a model, or those of some kinds of its vectors."""
+    """Delete the cache files of some kinds of a model's vectors."""
     for kind in kinds:
         for file in folder.glob(f"{kind}-{model_id}.*"):
             with suppress(OSError):

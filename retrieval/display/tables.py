@@ -41,7 +41,8 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
 
     Columns: rank, score with three decimals, confidence in percent with its tier, date, fields with words of
     the query, caption with ``captions``, and path. Confidence, date and fields are left out if no hit has
-    them. The path is followed by the number of near-duplicates under the hit, if any.
+    them. The path is followed by the place of the window that matches better than the whole photo, and by
+    the number of near-duplicates under the hit, if any.
     """
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
@@ -56,8 +57,17 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
     if captions:
         columns["caption"] = [hit.caption for hit in hits]
     alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
-    columns["path"] = [f"{hit.path or ''}{more}" for hit, more in zip(hits, alike, strict=True)]
+    columns["path"] = [f"{hit.path or ''}{_place(hit)}{more}" for hit, more in zip(hits, alike, strict=True)]
     return table([list(columns), *zip(*columns.values(), strict=True)])
+
+
+def _place(hit: Hit) -> str:
+    """Format the place of a hit's window in the photo, as in "  (top left)"."""
+    if hit.region is None or hit.width is None or hit.height is None:
+        return ""
+    from twobranch.retrieval.regions import place_name
+
+    return f"  ({place_name(hit.region, hit.width, hit.height)})"
 
 
 def _judged(hit: Hit) -> str:

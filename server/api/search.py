@@ -135,6 +135,9 @@ class HitModel(BaseModel):
     width: int | None
     height: int | None
     content: str | None = Field(description="Changes with what is in the file.")
+    region: tuple[int, int, int, int] | None = Field(
+        description="Left, top, right and bottom, in pixels, of the part that matches better than the whole."
+    )
 
 
 class Correction(BaseModel):
