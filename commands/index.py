@@ -20,6 +20,7 @@ from twobranch.commands.index_options import (
     Model,
     Paths,
     Plan,
+    Regions,
     Split,
     Tta,
     Workers,
@@ -47,6 +48,7 @@ def index(
     model: Model = None,
     tta: Tta = None,
     int8: Int8 = None,
+    regions: Regions = None,
     exclude: Exclude = None,
     include_hidden: IncludeHidden = None,
     device: DeviceOption = Device.cpu,
@@ -70,6 +72,7 @@ def index(
       twobranch index photos --captions captions.csv     sentences too
       twobranch index ~/Pictures --exclude 'raw/*'       remembered for the next time
       twobranch index ~/Pictures --int8                  1.7 times as fast, nearly the same hits
+      twobranch index ~/Pictures --regions               small things in large photos too
       twobranch index ~/Pictures --plan 1000000          what a million of them would take
     """
     from twobranch.indexer.catalog.known_libraries import remember_library
@@ -84,7 +87,10 @@ def index(
     chosen_for, encoder = _encoder(library, model, tta, int8, device)
     effort = _effort(workers, memory, batch_size, max_megapixels)
     if plan is not None:
-        _print_plan(plan, library, paths or [], encoder, effort, options.progress(), as_json=as_json)
+        from twobranch.indexer.update.regions import with_regions
+
+        wanted = with_regions(library, regions)
+        _print_plan(plan, library, paths or [], encoder, effort, options.progress(), wanted, as_json=as_json)
         return
     if paths and library_above(options.library) is not None:
         advice = f"for one of its own, index with `--library {LIBRARY}`"
@@ -98,6 +104,7 @@ def index(
             split=_well_formed(split),
             exclude=exclude or None,
             include_hidden=include_hidden,
+            regions=regions,
             chosen_for=chosen_for,
             effort=effort,
             progress=options.progress(),
@@ -142,6 +149,7 @@ def _print_plan(
     encoder: Encoder,
     effort: Effort,
     progress: Progress,
+    regions: bool,
     *,
     as_json: bool,
 ) -> None:
@@ -149,7 +157,7 @@ def _print_plan(
     from twobranch.indexer.update.plan import plan
     from twobranch.retrieval.display.tables import plan_text
 
-    planned = plan(n_photos, library, paths, encoder, effort, progress)
+    planned = plan(n_photos, library, paths, encoder, effort, progress, regions=regions)
     if as_json:
         print_json(planned.as_json())
     else:

@@ -245,10 +245,10 @@ class Encoder:
         return mean_over_views(self._run_image_tower, pixels)
 
     def encode_each_view(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode views of photos one by one, on the calling thread's core alone.
+        """Encode each view of photos by itself.
 
-        Maps (N, V, S, S, 3) uint8 RGB, any views, to (N, V, D) float32, unit rows. May be called from many
-        threads.
+        Maps (N, V, S, S, 3) uint8 RGB, any views, to (N, V, D) float32, unit rows, on the calling thread's
+        core alone. May be called from many threads.
         """
         return each_view(self._run_image_tower, pixels)
 

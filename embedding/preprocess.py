@@ -70,7 +70,7 @@ class View:
 
     @property
     def box(self) -> Box:
-        """The left, top, right and bottom edge, in shares of the upright photo's sides."""
+        """The edges, in shares of the upright photo's sides."""
         middle = (1 - self.share) / 2
         left = middle if self.left is None else self.left
         top = middle if self.top is None else self.top

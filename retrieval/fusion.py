@@ -108,7 +108,7 @@ class SearchedPhotos:
         return np.concatenate(scores), there, added[np.searchsorted(ids, there)]
 
     def _lifted(self, scores: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the (n,) scores of photos, with their windows where these are better."""
+        """Return the (n,) scores of photos or of their windows."""
         if self.regions is None:
             return scores
         images = self.reader.images_of_vectors(ids.tolist())

@@ -47,10 +47,10 @@ class SearchedRegions:
     def folded(
         self, vector: NDArray[np.float32], scores: NDArray[np.float32], ids: NDArray[np.int64], k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return the k best photos by themselves or by a window, best first.
+        """Return the k best photos, as a whole or by a window.
 
-        ``scores`` and ``ids`` are those of the k best whole photos, or of all where there are fewer, for the
-        (D,) query. The result has the same shapes, (k',). Raises ``LibraryError``.
+        The best comes first. ``scores`` and ``ids`` are those of the k best whole photos for the (D,) query,
+        or of all where there are fewer. The result has the same shapes, (k',). Raises ``LibraryError``.
         """
         if not len(ids):
             return scores, ids
@@ -105,18 +105,21 @@ def _best_of_each(windows: Mapping[int, float], regions: Mapping[int, tuple[int,
 
 
 def lifting(window: Window | None, score: float) -> int | None:
-    """Return the part of the window that gave a photo its score, if any did."""
+    """Return the part of the window that gave a photo this score.
+
+    None if the photo as a whole did.
+    """
     return None if window is None or window.score < score - _EQUAL else window.part
 
 
 def pixel_box(part: int, width: int, height: int) -> PixelBox:
-    """Return the place of a window in an upright photo of this size."""
+    """Return the place of a window in an upright photo."""
     left, top, right, bottom = REGIONS[part].box
     return round(left * width), round(top * height), round(right * width), round(bottom * height)
 
 
 def place_name(box: Iterable[int], width: int, height: int) -> str:
-    """Name the place of a box in a photo, such as "top left"."""
+    """Name the place of a box, such as "top left"."""
     left, top, right, bottom = box
     row = _PLACES[0][min(2, 3 * (top + bottom) // max(1, 2 * height))]
     column = _PLACES[1][min(2, 3 * (left + right) // max(1, 2 * width))]

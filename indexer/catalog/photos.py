@@ -121,7 +121,10 @@ def photos_without_regions(session: Session, model_id: int, n_regions: int) -> l
 
 
 def n_windows(model_id: int) -> Any:
-    """Return the number of vectors of a photo's windows, as a part of a statement about ``Image``."""
+    """Return the number of a photo's windows, as SQL.
+
+    It is for statements about ``Image``.
+    """
     counted = select(func.count()).select_from(RegionVector)
     counted = counted.where(RegionVector.image_id == Image.id, RegionVector.model_id == model_id)
     return counted.correlate(Image).scalar_subquery()

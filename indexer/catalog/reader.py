@@ -373,12 +373,12 @@ class CatalogReader:
         return bool(self._all("SELECT 1 FROM region_vectors WHERE model_id = ? LIMIT 1", [model_id]))
 
     def regions(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Return vector id -> (photo id, part) of windows, of those that exist."""
+        """Return vector id -> (photo id, part) of existing windows."""
         rows = self._by_ids("SELECT id, image_id, part FROM region_vectors WHERE id IN", ids)
         return {id_: (image, part) for id_, image, part in rows}
 
     def regions_of_images(self, ids: Sequence[int], model_id: int) -> dict[int, tuple[int, int]]:
-        """Return vector id -> (photo id, part) of the windows of photos under a model.
+        """Return vector id -> (photo id, part) of photos' windows.
 
         An index of SQLite has these columns; no vector is read.
         """

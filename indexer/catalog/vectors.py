@@ -94,7 +94,7 @@ def add_photo_vectors(session: Session, model_id: int, vectors: Sequence[tuple[i
 def regions_with_content(
     session: Session, digests: Collection[bytes], model_id: int, n_regions: int
 ) -> dict[bytes, tuple[bytes, ...]]:
-    """Return content -> the vectors of the windows of a photo with it, in their order.
+    """Return content -> the vectors of its windows, in order.
 
     Contents without a photo that has all ``n_regions`` are missing.
     """
@@ -110,7 +110,7 @@ def regions_with_content(
 
 
 def set_regions(session: Session, model_id: int, regions: Sequence[tuple[int, Sequence[bytes]]]) -> None:
-    """Store the vectors of all windows of photos under a model, in place of earlier ones.
+    """Replace the vectors of photos' windows under a model.
 
     ``regions`` has (photo id, vectors in the order of their windows) of each.
     """

@@ -99,7 +99,10 @@ def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
 
 @dataclass(frozen=True)
 class _Vectors:
-    """The vectors of a content: of the whole photo and, in a library with regions, of its windows."""
+    """The vectors of a content.
+
+    They are those of the whole photo and, in a library with regions, of its windows.
+    """
 
     whole: bytes
     regions: Sequence[bytes] = ()
@@ -159,13 +162,19 @@ def _known_vectors(run: Run, whole: Mapping[bytes, bytes]) -> dict[bytes, _Vecto
 
 
 def _encode(run: Run, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Encode photos and their windows: (N, V + W, S, S, 3) to (N, 1 + W, D)."""
+    """Encode photos and their windows.
+
+    Maps (N, V + W, S, S, 3) to (N, 1 + W, D).
+    """
     rows = run.encoder.encode_views(pixels[:, : len(run.encoder.views)])[:, None]
     return np.concatenate([rows, _encode_regions(run, pixels)], axis=1) if run.regions else rows
 
 
 def _encode_regions(run: Run, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Encode the windows of photos: (N, V + W, S, S, 3) to (N, W, D)."""
+    """Encode the windows of photos.
+
+    Maps (N, V + W, S, S, 3) to (N, W, D).
+    """
     return run.encoder.encode_each_view(pixels[:, len(run.encoder.views) :])
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 from twobranch.embedding.preprocess import REGIONS
+from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.settings import REGIONS as SETTING
 from twobranch.indexer.catalog.settings import load_regions, store_setting
 from twobranch.indexer.catalog.tables import Catalog
@@ -13,7 +17,7 @@ _COPIES = 2  # of a vector on disk: in the catalogue and in the index file
 
 
 def choose_regions(catalog: Catalog, chosen: bool | None) -> bool:
-    """Store the choice of a run, and return the one that holds now.
+    """Store the choice of a run, and return the current one.
 
     None keeps the choice of earlier runs. Without windows, those that there are go at once.
     """
@@ -28,8 +32,16 @@ def choose_regions(catalog: Catalog, chosen: bool | None) -> bool:
     return chosen
 
 
+def with_regions(library: Path, chosen: bool | None) -> bool:
+    """Return the choice that a run would follow. Raises ``LibraryError``."""
+    if chosen is not None or not (library / CATALOG).is_file():
+        return bool(chosen)
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        return load_regions(session)
+
+
 def say_cost(run: Run, n_photos: int) -> None:
-    """Note what the windows of photos to read take, in time and space."""
+    """Note the time and space for the windows of photos to read."""
     if not (run.regions and n_photos):
         return
     windows = len(run.regions)

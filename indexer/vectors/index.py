@@ -1,7 +1,7 @@
 """The index of one kind of vectors.
 
-The kinds are photos, captions, and windows of photos. An index is exact or, for a large gallery, made of inverted lists. Vectors that are newer than the lists are in an
-exact index beside them, the tail.
+The kinds are photos, captions, and windows of photos. An index is exact or, for a large gallery, made of
+inverted lists. Vectors that are newer than the lists are in an exact index beside them, the tail.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
 
 
 def _place(hit: Hit) -> str:
-    """Format the place of a hit's window in the photo, as in "  (top left)"."""
+    """Format the place of a hit's window, as in "  (top left)"."""
     if hit.region is None or hit.width is None or hit.height is None:
         return ""
     from twobranch.retrieval.regions import place_name
@@ -249,6 +249,8 @@ def status_text(facts: dict[str, Any]) -> str:
     counts = ["photos", "searchable_photos", "captions", "captions_with_photo", "evaluations"]
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
+    if facts["regions"]:
+        rows.append(("regions", "windows of photos are searched too"))
     if facts["repeated_captions"]:
         counts.insert(3, "repeated_captions")
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]

@@ -89,6 +89,7 @@ class LibraryStatus(BaseModel):
     model: str | None = Field(description="Null if nothing is encoded yet.")
     tta: bool = Field(description="True if the photos were encoded in two views.")
     int8: bool = Field(description="True if they were encoded in 8 bits.")
+    regions: bool = Field(description="True if windows of photos are searched too.")
     photos: int
     searchable_photos: int
     captions: int = Field(description="Equal captions of a photo count once.")
