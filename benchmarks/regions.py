@@ -3,13 +3,13 @@
     python -m benchmarks.regions quality SHARED --cache DIR
     python -m benchmarks.regions cost PHOTOS --photos 10000
 
-`quality` takes the dev photos in the folder SHARED (`flickr8k` and `wider`) and encodes them and their windows
-with the default model. It puts these questions without windows and with those of the program, and then to
-other layouts of windows and other penalties:
+`quality` takes the dev photos in the folder SHARED (`flickr8k` and `wider`) and encodes them and their
+windows with the default model. It puts these questions without windows and with those of the program, and
+then to other layouts of windows and other penalties:
 
 * Flickr8k's captions (rsum), captions and typed queries of the other collections (R@1, R@5, R@10).
 * Names of the 80 kinds of objects over the COCO photos (mAP), those of small things by themselves.
-* Mosaics: 250 squares of four photos of Flickr8k among the COCO photos; the query is a caption of one of four.
+* Mosaics: 250 squares of four photos of Flickr8k among the COCO photos; the query describes one of four.
 * Confidence of first hits, where half of the questions have no answer: calibration error and Brier score.
 
 The photos of SHARED are small (224 pixels), so a window of them is blurred; those of a camera gain more.
@@ -353,9 +353,8 @@ def quality(shared: Path, cache: Path | None) -> None:
 def cost(photos: Path, n: int) -> None:
     encoder = Encoder.load("default")
     encoder.prepare()
-    print(
-        f"{usable_cores()} cores\n\n| | images/s | catalogue, bytes a photo | index files |\n|---|---|---|---|"
-    )
+    print(f"{usable_cores()} cores\n")
+    print("| | images/s | catalogue, bytes a photo | index files |\n|---|---|---|---|")
     for title, regions in (("without", False), ("with", True)):
         with tempfile.TemporaryDirectory() as temporary:
             library = Path(temporary, "library")
