@@ -10,6 +10,7 @@ then to other layouts of windows and other penalties:
 * Flickr8k's captions (rsum), captions and typed queries of the other collections (R@1, R@5, R@10).
 * Names of the 80 kinds of objects over the COCO photos (mAP), those of small things by themselves.
 * Mosaics: 250 squares of four photos of Flickr8k among the COCO photos; the query describes one of four.
+* Insets: 250 photos of Unsplash with a photo of Flickr8k in a ninth of them, anywhere, among the COCO photos.
 * Confidence of first hits, where half of the questions have no answer: calibration error and Brier score.
 
 The photos of SHARED are small (224 pixels), so a window of them is blurred; those of a camera gain more.
@@ -20,6 +21,7 @@ The photos of SHARED are small (224 pixels), so a window of them is blurred; tho
 from __future__ import annotations
 
 import argparse
+import random
 import sqlite3
 import statistics
 import tempfile
@@ -30,6 +32,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +67,9 @@ LAYOUTS = {
     "9 of 0.5": NINE,
 }
 PENALTIES = (0.0, 0.02, 0.04, 0.05, 0.06, 0.08, 0.1)
-N_MOSAICS = 250
+N_MADE = 250  # mosaics and insets
 FEWEST = 100  # questions of a row
-MOSAIC_SIDE = 448
+SIDE = 224  # of a photo in them, in pixels
 # Kinds of objects that are mostly small in COCO's photos, as people would say: there are no boxes here.
 SMALL = frozenset(
     (
@@ -78,28 +81,39 @@ SMALL = frozenset(
 )  # fmt: skip
 WINDOW_NOISE = 0.9  # of made-up windows against their photo: a cosine of about 0.75
 
+Made = Literal["mosaics", "insets"]
 _Vectors = NDArray[np.float32]
 _Scores = NDArray[np.float32]
 
 # --- vectors ----------------------------------------------------------------------------------------
 
 
-def squares(source: str, photos: Sequence[Photo]) -> Iterator[Image.Image | Path]:
-    """Yield the photos, or the mosaics of four of them each."""
-    if source != "mosaics":
-        yield from (photo.path for photo in photos)
-        return
-    half = MOSAIC_SIDE // 2
-    for start in range(0, 4 * N_MOSAICS, 4):
-        mosaic = Image.new("RGB", (MOSAIC_SIDE, MOSAIC_SIDE))
+def mosaics(photos: Sequence[Photo]) -> Iterator[Image.Image]:
+    """Yield squares of four photos each."""
+    for start in range(0, 4 * N_MADE, 4):
+        mosaic = Image.new("RGB", (2 * SIDE, 2 * SIDE))
         for corner, photo in enumerate(photos[start : start + 4]):
-            with Image.open(photo.path) as image:
-                place = half * (corner % 2), half * (corner // 2)
-                mosaic.paste(image.convert("RGB").resize((half, half)), place)
+            mosaic.paste(square(photo, SIDE), (SIDE * (corner % 2), SIDE * (corner // 2)))
         yield mosaic
 
 
-def encoded(encoder: Encoder, source: str, photos: Sequence[Photo], cache: Path | None) -> _Vectors:
+def insets(photos: Sequence[Photo], backgrounds: Sequence[Photo]) -> Iterator[Image.Image]:
+    """Yield photos with another one in a ninth of them, at a random place."""
+    rng = random.Random(0)
+    for photo, background in zip(photos[:N_MADE], backgrounds, strict=False):
+        large = square(background, 3 * SIDE)
+        large.paste(square(photo, SIDE), (rng.randint(0, 2 * SIDE), rng.randint(0, 2 * SIDE)))
+        yield large
+
+
+def square(photo: Photo, side: int) -> Image.Image:
+    with Image.open(photo.path) as image:
+        return image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+
+
+def encoded(
+    encoder: Encoder, source: str, images: Iterable[Image.Image | Path], cache: Path | None
+) -> _Vectors:
     """Return the (N, V, D) vectors of ``VIEWS``, from the cache where that has them."""
     file = None if cache is None else cache / f"{source}.npy"
     if file is not None and file.is_file():
@@ -109,7 +123,7 @@ def encoded(encoder: Encoder, source: str, photos: Sequence[Photo], cache: Path 
         return encoder.encode_each_view(load_views(image, encoder.image_size, VIEWS).pixels[None])[0]
 
     with ThreadPoolExecutor(usable_cores()) as threads:
-        rows = np.stack(list(threads.map(encode, squares(source, photos))))
+        rows = np.stack(list(threads.map(encode, images)))
     if file is not None:
         np.save(file, rows)
     return rows
@@ -151,14 +165,18 @@ class Dev:
     """All dev photos with their vectors, and the vectors of texts."""
 
     photos: dict[str, list[Photo]]
-    rows: dict[str, _Vectors]  # and of "mosaics"
+    rows: dict[str, _Vectors]  # and of "mosaics" and "insets"
     texts: dict[str, _Vectors]
 
     @classmethod
     def read(cls, shared: Path, encoder: Encoder, cache: Path | None) -> Dev:
         photos = {source: read_photos(shared, [source]) for source in SOURCES}
-        rows = {source: encoded(encoder, source, some, cache) for source, some in photos.items()}
-        rows["mosaics"] = encoded(encoder, "mosaics", photos["flickr8k"], cache)
+        images: dict[str, Iterable[Image.Image | Path]] = {
+            **{source: [photo.path for photo in some] for source, some in photos.items()},
+            "mosaics": mosaics(photos["flickr8k"]),
+            "insets": insets(photos["flickr8k"], photos["unsplash"]),
+        }
+        rows = {source: encoded(encoder, source, some, cache) for source, some in images.items()}
         texts = sorted(
             {text for some in photos.values() for photo in some for text in (*photo.texts, *photo.objects)}
         )
@@ -194,12 +212,13 @@ def rsum(dev: Dev, layout: Sequence[View], penalty: float) -> float:
     return sum(recalls(ranks(scores, questions.own))) + sum(recalls(1 + others))
 
 
-def of_mosaics(dev: Dev, layout: Sequence[View], penalty: float) -> list[float]:
-    """Recall of mosaics among the photos of COCO, by captions of one of their four photos."""
-    questions = asked(dev.photos["flickr8k"], "captions")
-    rows = np.concatenate([dev.rows["mosaics"], dev.rows["coco"]])
+def of_made(dev: Dev, made: Made, layout: Sequence[View], penalty: float) -> list[float]:
+    """Recall of mosaics or insets among the photos of COCO, by captions of a photo in them."""
+    each = 4 if made == "mosaics" else 1
+    questions = asked(dev.photos["flickr8k"][: each * N_MADE], "captions")
+    rows = np.concatenate([dev.rows[made], dev.rows["coco"]])
     scores = scored(dev.vectors(questions.texts), rows, layout, penalty)
-    return recalls(ranks(scores, questions.own // 4))
+    return recalls(ranks(scores, questions.own // each))
 
 
 def precision_of_objects(dev: Dev, layout: Sequence[View], penalty: float) -> dict[str, float]:
@@ -267,8 +286,8 @@ def cells(values: Iterable[float]) -> str:
 
 def layouts_table(dev: Dev) -> Iterator[str]:
     """Yield the lines of the comparison of layouts and penalties."""
-    yield "| windows | penalty | Flickr8k rsum | COCO typed | objects mAP | small ones | mosaics |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| windows | penalty | Flickr8k rsum | COCO typed | objects mAP | small ones | mosaics | insets |"
+    yield "|---|---|---|---|---|---|---|---|"
     for name, layout in {"none": (), **LAYOUTS}.items():
         for penalty in PENALTIES if layout else (0.0,):
             found = precision_of_objects(dev, layout, penalty)
@@ -279,7 +298,8 @@ def layouts_table(dev: Dev) -> Iterator[str]:
                 cells(of_photos(dev, "coco", "typed", layout, penalty)),
                 f"{mean_precision(found):.1f}",
                 f"{mean_precision(found, small=True):.1f}",
-                cells(of_mosaics(dev, layout, penalty)),
+                cells(of_made(dev, "mosaics", layout, penalty)),
+                cells(of_made(dev, "insets", layout, penalty)),
             ]
             yield f"| {' | '.join(row)} |"
 
@@ -302,8 +322,10 @@ def questions_table(dev: Dev) -> Iterator[str]:
         number = sum(small in (None, name in SMALL) for name in found[0])
         row = [f"{mean_precision(one, small=small):.1f}" for one in found]
         yield f"| {title} | {number} | {' | '.join(row)} |"
-    row = [cells(of_mosaics(dev, layout, PENALTY)) for layout in ways]
-    yield f"| mosaics, captions of one of four | 5,000 | {' | '.join(row)} |"
+    counts: dict[Made, int] = {"mosaics": 5 * 4 * N_MADE, "insets": 5 * N_MADE}
+    for made, number in counts.items():
+        row = [cells(of_made(dev, made, layout, PENALTY)) for layout in ways]
+        yield f"| {made} | {number:,} | {' | '.join(row)} |"
 
 
 def objects_table(dev: Dev) -> Iterator[str]:

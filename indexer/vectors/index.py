@@ -121,9 +121,9 @@ def kinds_with_index(catalog: CatalogReader, model_id: int) -> tuple[VectorKind,
 
 def remove_index_files(folder: Path, model_id: int, kinds: Sequence[VectorKind] = VECTOR_KINDS) -> None:
     """Delete the cache files of some kinds of a model's vectors."""
-    for kind in kinds:
-        for file in folder.glob(f"{kind}-{model_id}.*"):
-            with suppress(OSError):
+    with suppress(OSError):  # they are caches: what cannot be listed or deleted stays
+        for kind in kinds:
+            for file in folder.glob(f"{kind}-{model_id}.*"):
                 file.unlink()
 
 
