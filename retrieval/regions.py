@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index
 
 PENALTY = 0.06  # in units of the score
-_FIRST = 4  # windows that are looked at for each wanted photo; more where all of them lift their photo
 _EQUAL = 1e-6  # the same product, computed in blocks of different size
 _PLACES = (("top", "middle", "bottom"), ("left", "centre", "right"))
 
@@ -73,7 +73,9 @@ class SearchedRegions:
 
         The best comes first. They are all, or so many that they are of at least k photos.
         """
-        wanted, enough = _FIRST * k, len(REGIONS) * k
+        enough = len(REGIONS) * k
+        # An exact index compares all vectors, whatever number is wanted; inverted lists read each candidate.
+        wanted = enough if isinstance(self.index, VectorIndex) else k
         while True:
             scores, ids = (rows[0] for rows in self.index.search(vector[None], wanted, self.among))
             if len(ids) < wanted or scores[-1] <= bound or wanted >= enough:

@@ -212,6 +212,7 @@ class SearchAnswer(BaseModel):
                             "width": 600,
                             "height": 400,
                             "content": "cc02f8ca188b167c",
+                            "region": None,
                         }
                     ],
                     "corrections": [],
