@@ -71,7 +71,16 @@ class SearchedPhotos:
         Both have shape (k',), k' <= k. A photo may have the score of one of its windows.
         """
         scores, ids = (rows[0] for rows in self.index.search(self.vector[None], k, self.among))
-        return (scores, ids) if self.regions is None else self.regions.folded(self.vector, scores, ids, k)
+        if self.regions is None:
+            return scores, ids
+        lifted, photos = self.regions.folded(self.vector, scores, ids, k)
+        added = np.setdiff1d(photos, ids)
+        if not len(added):
+            return lifted, photos
+        # Windows may be of photos that are newer than the index of photos. They wait until it is opened anew.
+        known = self.index.search(self.vector[None], len(added), added)[1][0]
+        there = np.isin(photos, np.concatenate([ids, known]))
+        return lifted[there], photos[there]
 
     def having(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the searched ones of (n,) photos, in any order.

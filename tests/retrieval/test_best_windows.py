@@ -157,6 +157,17 @@ def test_an_open_library_follows_the_choice(library: Path, folder: Path) -> None
     assert not list(library.glob("regions-*"))
 
 
+def test_windows_of_photos_that_are_newer_than_the_index_wait_for_it(
+    engine: SearchEngine, folder: Path
+) -> None:
+    engine.index("images")
+    write_corner(folder / "late.png", 32)
+    update_library(engine.library, [], FakeEncoder())
+    assert "late" not in names(engine.search("blue", collapse=True))  # its windows are opened only now
+    engine.refresh()
+    assert "late" in names(engine.search("blue"))
+
+
 def test_the_place_of_a_window_has_a_name() -> None:
     assert place_name((0, 0, 50, 50), 100, 100) == "top left"
     assert place_name((50, 25, 100, 75), 100, 100) == "middle right"
