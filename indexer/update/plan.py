@@ -27,6 +27,7 @@ from twobranch.common.progress import SILENT, Progress, showing
 from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.disk.walk import scan
 from twobranch.indexer.update.library import update_library
+from twobranch.indexer.update.regions import WINDOW_BYTES
 from twobranch.indexer.update.run import AnyEncoder, Effort
 from twobranch.indexer.vectors.index import LARGE
 from twobranch.indexer.vectors.ivf import TRAINING_A_LIST, number_of_lists, scan_seconds
@@ -37,7 +38,6 @@ _ROWS = 65_536  # of the measured matrix, which is larger than the CPU caches
 _RUNS = 5
 # Measured on libraries of 100,000 to 10 million (benchmarks/scale.md):
 _ROW_BYTES = 500  # per photo in the catalogue, beside its vector
-_WINDOW_BYTES = 350  # per window, beside its vector (benchmarks/regions.md)
 _ID_BYTES = 8
 _SEARCH_MB = 170  # memory of a searching process, without its matrix
 _KMEANS_ITERATIONS = 10  # FAISS's for inverted lists
@@ -152,7 +152,7 @@ def extrapolate(
         encoding_s=photos / rates.photos,
         building_s=sum(cost.building_s for cost in costs),
         query_s=sum(cost.query_s for cost in costs),
-        catalog_bytes=photos * (4 * dim + _ROW_BYTES) + windows * photos * (4 * dim + _WINDOW_BYTES),
+        catalog_bytes=photos * (4 * dim + _ROW_BYTES) + windows * photos * (4 * dim + WINDOW_BYTES),
         index_bytes=sum(cost.index_bytes for cost in costs),
         indexing_memory=effort.memory_mb * 1_000_000,
         building_memory=max(cost.building_memory for cost in costs),

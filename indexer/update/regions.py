@@ -14,6 +14,7 @@ from twobranch.indexer.catalog.vectors import delete_regions
 from twobranch.indexer.update.run import Run
 
 _COPIES = 2  # of a vector on disk: in the catalogue and in the index file
+WINDOW_BYTES = 320  # of a window in the catalogue, beside its vector (benchmarks/regions.md)
 
 
 def choose_regions(catalog: Catalog, chosen: bool | None) -> bool:
@@ -56,4 +57,4 @@ def say_cost(run: Run, n_photos: int) -> None:
 
 def region_bytes(dim: int) -> int:
     """Return the bytes on disk of the vectors of a photo's windows."""
-    return _COPIES * len(REGIONS) * 4 * dim
+    return len(REGIONS) * (_COPIES * 4 * dim + WINDOW_BYTES)
