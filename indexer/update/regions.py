@@ -50,7 +50,7 @@ def say_cost(run: Run, n_photos: int) -> None:
     kilobytes = region_bytes(run.encoder.dim) / 1000
     total = f"{kilobytes * n_photos / 1000:,.1f} MB for {n_photos:,}"
     run.progress.note(
-        f"regions: {windows} windows of each photo are encoded as well, which takes about {times:.0f} times "
+        f"regions: {windows} windows of each photo are encoded as well, which takes up to {times:.0f} times "
         f"as long and {kilobytes:,.0f} KB a photo on disk ({total}); a search looks at half of that"
     )
 
