@@ -31,9 +31,9 @@ from twobranch.common.paths import LIBRARY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from twobranch.common.progress import Progress
     from twobranch.embedding.encoder import Encoder
     from twobranch.indexer.update.library import IndexReport
+    from twobranch.indexer.update.plan import Estimate
     from twobranch.indexer.update.run import Effort
 
 _FAILED_SHOWN = 5
@@ -87,10 +87,12 @@ def index(
     chosen_for, encoder = _encoder(library, model, tta, int8, device)
     effort = _effort(workers, memory, batch_size, max_megapixels)
     if plan is not None:
+        from twobranch.indexer.update.plan import plan as estimated
         from twobranch.indexer.update.regions import with_regions
 
-        wanted = with_regions(library, regions)
-        _print_plan(plan, library, paths or [], encoder, effort, options.progress(), wanted, as_json=as_json)
+        wanted, progress = with_regions(library, regions), options.progress()
+        planned = estimated(plan, library, paths or [], encoder, effort, progress, regions=wanted)
+        _print_plan(planned, effort, as_json=as_json)
         return
     if paths and library_above(options.library) is not None:
         advice = f"for one of its own, index with `--library {LIBRARY}`"
@@ -142,22 +144,10 @@ def _well_formed(split: str | None) -> str | None:
     return None if split is None else well_formed(split)
 
 
-def _print_plan(
-    n_photos: int,
-    library: Path,
-    paths: list[Path],
-    encoder: Encoder,
-    effort: Effort,
-    progress: Progress,
-    regions: bool,
-    *,
-    as_json: bool,
-) -> None:
-    """Print the time and space that indexing ``n_photos`` photos would take."""
-    from twobranch.indexer.update.plan import plan
+def _print_plan(planned: Estimate, effort: Effort, *, as_json: bool) -> None:
+    """Print the time and space that indexing would take."""
     from twobranch.retrieval.display.tables import plan_text
 
-    planned = plan(n_photos, library, paths, encoder, effort, progress, regions=regions)
     if as_json:
         print_json(planned.as_json())
     else:
