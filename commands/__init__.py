@@ -14,6 +14,7 @@ MODULES = {
     "duplicates": "duplicates",
     "eval": "evaluate",
     "similarity": "similarity",
+    "where": "where",
     "train": "train",
     "status": "status",
     "models": "status",

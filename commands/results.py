@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +25,7 @@ from twobranch.retrieval.display.tables import counted
 
 if TYPE_CHECKING:
     from twobranch.retrieval.answer import Answer
+    from twobranch.retrieval.hit_places import HitPlaces
     from twobranch.retrieval.hits import Hit
 
 _STDOUT = Path("-")  # in place of a file
@@ -71,6 +72,7 @@ class Output:
     copy_to: Path | None
     open_: bool
     thumbnails: bool | None  # None: where the terminal can
+    where: bool  # with the places in each photo
 
     def __post_init__(self) -> None:
         given = {
@@ -83,22 +85,27 @@ class Output:
         formats = [option for option, is_given in given.items() if is_given]
         if len(formats) > 1:
             raise typer.BadParameter(f"{formats[0]} and {formats[1]} exclude each other")
+        if self.where and (self.paths or self.null) and self.html is None:
+            raise typer.BadParameter(f"{formats[0]} shows no places; leave out --where")
         if self.open_:
             from twobranch.retrieval.display.open_photos import find_viewer
 
             find_viewer()
 
-    def show(self, answer: Answer, progress: Progress) -> None:
-        """Write files, print, open, in this order. Raises ``UserError`` when a photo was not copied."""
+    def show(self, answer: Answer, progress: Progress, places: Mapping[int, HitPlaces]) -> None:
+        """Write files, print, open, in this order.
+
+        ``places`` are those in the photos of hits, by rank. Raises ``UserError`` when a photo was not copied.
+        """
         not_copied = 0
         if self.html is not None and self.html != _STDOUT:
             from twobranch.retrieval.display.contact_sheet import write_sheet
 
-            write_sheet(self.html, _title(answer), answer.hits, progress)
+            write_sheet(self.html, _title(answer), answer.hits, progress, places)
             progress.note(f"{self.html}: {counted(len(answer.hits), 'hit')}")
         if self.copy_to is not None:
             not_copied = _copy(answer.hits, self.copy_to, progress)
-        self._print(answer, progress)
+        self._print(answer, progress, places)
         sys.stdout.flush()
         if self.open_:
             from twobranch.retrieval.display.open_photos import MOST_OPENED, hit_photos, open_photos
@@ -110,18 +117,21 @@ class Output:
         if not_copied:
             raise UserError(f"{self.copy_to}: {counted(not_copied, 'photo')} not copied")
 
-    def _print(self, answer: Answer, progress: Progress) -> None:
+    def _print(self, answer: Answer, progress: Progress, places: Mapping[int, HitPlaces]) -> None:
         if self.as_json:
-            print_json(answer.as_json())
+            data = answer.as_json()
+            for hit in data["hits"] if places else ():
+                hit |= places[hit["rank"]].as_json()
+            print_json(data)
             return
         if answer.matches_well is False:  # on stderr, so that stdout holds only results
             print("nothing here matches well", file=sys.stderr, flush=True)
         if self.html == _STDOUT:
             from twobranch.retrieval.display.contact_sheet import print_sheet
 
-            print_sheet(sys.stdout.buffer, _title(answer), answer.hits, progress)
+            print_sheet(sys.stdout.buffer, _title(answer), answer.hits, progress, places)
         elif self.as_csv:
-            _print_csv(answer.hits)
+            _print_csv(answer.hits, places)
         elif self.paths or self.null:
             from twobranch.retrieval.display.open_photos import hit_photos
 
@@ -131,8 +141,8 @@ class Output:
             from twobranch.retrieval.display.tables import hit_table
 
             if self.thumbnails is not False:
-                _print_thumbnails(answer.hits, forced=self.thumbnails is True)
-            print(hit_table(answer.hits, captions=answer.gallery == "captions"))
+                _print_thumbnails(answer.hits, places, forced=self.thumbnails is True)
+            print(hit_table(answer.hits, captions=answer.gallery == "captions", places=places))
 
 
 def _title(answer: Answer) -> str:
@@ -152,27 +162,40 @@ def _copy(hits: Sequence[Hit], folder: Path, progress: Progress) -> int:
     return len(copies.failed)
 
 
-def _print_csv(hits: Sequence[Hit]) -> None:
+def _print_csv(hits: Sequence[Hit], places: Mapping[int, HitPlaces]) -> None:
     import csv
 
-    columns = ("rank", "score", "confidence", "date", "path", "caption", "date_from")
+    from twobranch.retrieval.display.tables import hit_places_text
+
+    columns = [
+        "rank",
+        "score",
+        "confidence",
+        "date",
+        "path",
+        "caption",
+        "date_from",
+        *["where"] * bool(places),
+    ]
     writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(hit.as_json() for hit in hits)
+    for hit in hits:
+        where = {"where": hit_places_text(places[hit.rank])} if places else {}
+        writer.writerow(hit.as_json() | where)
 
 
-def _print_thumbnails(hits: Sequence[Hit], *, forced: bool) -> None:
+def _print_thumbnails(hits: Sequence[Hit], places: Mapping[int, HitPlaces], *, forced: bool) -> None:
     """Print thumbnails if the terminal is known to show them.
 
     If ``forced``, Sixel is used on any other terminal.
     """
     if not (forced or sys.stdout.isatty()):
         return
-    from twobranch.retrieval.display.terminal import Graphics, cell_width, graphics, thumbnail_rows
+    from twobranch.retrieval.display.terminal import cell_width, terminal_graphics, thumbnail_rows
 
-    protocol = graphics(os.environ) or (Graphics.SIXEL if forced else None)
+    protocol = terminal_graphics(os.environ, forced=forced)
     if protocol is None:
         return
     columns = shutil.get_terminal_size().columns
-    for row in thumbnail_rows(hits, protocol, columns, cell_width(sys.stdout.fileno())):
+    for row in thumbnail_rows(hits, protocol, columns, cell_width(sys.stdout.fileno()), places):
         print(row, end="", flush=True)

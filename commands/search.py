@@ -40,6 +40,7 @@ from twobranch.commands.search_options import (
     WordsOnly,
 )
 from twobranch.commands.shared import Json, Options, command
+from twobranch.commands.where_hits import Where, find_places
 from twobranch.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def search(
     no_fold: NoFold = False,
     visual_only: VisualOnly = False,
     words_only: WordsOnly = False,
+    where: Where = False,
     as_json: Json = False,
     as_csv: Csv = False,
     paths: Paths = False,
@@ -106,6 +108,7 @@ def search(
       twobranch search --like 3 --unlike 1               the last search, refined
       twobranch search "two dogs run" --in captions
       twobranch search "a cat" --html cats.html --copy-to cats
+      twobranch search "a cat" --where                   with boxes
       twobranch search "a cat" -0 | xargs -0 ls -l
     """
     from twobranch.retrieval.engine import SearchEngine
@@ -113,7 +116,7 @@ def search(
     from twobranch.retrieval.last_search import LastSearch
     from twobranch.retrieval.request import LastSearchFeedback, SearchRequest
 
-    output = Output(as_json, as_csv, paths, null, html, copy_to, open_, thumbnails)
+    output = Output(as_json, as_csv, paths, null, html, copy_to, open_, thumbnails, where)
     feedback = LastSearchFeedback(tuple(like or ()), tuple(unlike or ()))
     shapes = {"portrait": portrait, "landscape": landscape, "square": square}
     request = SearchRequest(
@@ -149,10 +152,11 @@ def search(
         answer = engine.answer(request)
         if words_only and not answer.is_of_words:
             raise UserError("--words-only finds photos by a sentence; leave it out here")
+        places = find_places(engine, answer, options.progress()) if where else {}
         ids = [hit.id for hit in answer.hits]
         LastSearch.of(answer.typed, answer.gallery, ids, engine.catalog, engine.model).save(engine.library)
     _print_remarks(answer)
-    output.show(answer, options.progress())
+    output.show(answer, options.progress(), places)
 
 
 def _ranking(visual_only: bool, words_only: bool) -> Ranking:

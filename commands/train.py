@@ -124,3 +124,5 @@ def _print_report(report: TrainReport, *, as_json: bool) -> None:
     print(f"{report.epochs} epochs in {report.seconds:.0f} s, the best is no. {report.best_epoch}; dev:")
     print(evaluation_table(report.dev, [1, 5, 10]))
     print(f"model {report.out}; use it with: cli.py index PHOTOS --model {report.out}")
+    cells = f"python -m twobranch.train.output.cells {report.out} --captions FILE --images DIR"
+    print(f"`where` also needs its cells; add them with: {cells}")

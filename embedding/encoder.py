@@ -20,6 +20,7 @@ from PIL import Image
 
 from twobranch.common.cpu import usable_cores
 from twobranch.common.errors import ModelError
+from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.language import ENGLISH, language_of
 from twobranch.embedding.model_folder import (
     ADVICE,
@@ -39,7 +40,7 @@ from twobranch.embedding.model_folder import (
     read_config,
     resolve_model,
 )
-from twobranch.embedding.preprocess import TTA, WHOLE, View, load_views
+from twobranch.embedding.preprocess import TTA, WHOLE, View, load_photo, load_views
 from twobranch.embedding.sif import WORD_VECTORS, SifEncoder, well_formed
 from twobranch.embedding.tower import PROVIDERS, Device, Input, Tower
 
@@ -213,6 +214,53 @@ class Encoder:
 
         return self._in_parallel(encode, len(images))
 
+    @property
+    def has_cells(self) -> bool:
+        """True if the model gives the cells of photos."""
+        return bool(self.config.cells)
+
+    @property
+    def cell_scale(self) -> CellScale:
+        """The meaning of the scores of cells. Raises ``ModelError`` for a model without cells."""
+        self.check_cells()
+        return CellScale.of(self.config.cells["scale"])
+
+    def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
+        """Encode the cells of the grid of each photo.
+
+        Returns (N, h, w, D) float32, unit vectors in the space of sentences, row by row from the top left. A
+        cell covers S / h by S / w pixels of the square photo. An item may also be a file's bytes. The 8-bit
+        tower and further views are not used. Raises ``ModelError`` for a model without cells, and as
+        ``encode_images`` does.
+        """
+        _check_list("images", images, (str, bytes, PathLike, Image.Image), "photos")
+        self.check_cells()
+
+        def encode(start: int) -> NDArray[np.float32]:
+            some = images[start : start + self._at_a_time]
+            pixels = [load_photo(one, self.image_size).pixels for one in some]
+            return self.encode_cell_pixels(np.stack(pixels))
+
+        return self._in_parallel(encode, len(images))
+
+    def encode_cell_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode the cells of square pixels on the calling thread.
+
+        Maps (N, S, S, 3) uint8 RGB to (N, h, w, D) as ``encode_cells`` does. Raises ``ModelError`` for a
+        model without cells.
+        """
+        self.check_cells()
+        return self._float_image_tower.cells({"pixels": pixels})
+
+    def check_cells(self) -> None:
+        """Raise ``ModelError`` for a model without cells."""
+        if not self.has_cells:
+            raise ModelError(
+                f"{self.name}: this model gives no cells, so it cannot tell where in a photo; use the "
+                "default model, or add them with "
+                "`python -m twobranch.train.output.cells MODEL --captions FILE --images DIR`"
+            )
+
     def prepare(self) -> None:
         """Load the image tower now rather than with the first photo. Raises ``ModelError``."""
         _ = self._image_tower
@@ -256,7 +304,7 @@ class Encoder:
         return self._image_tower.run({"pixels": pixels})
 
     def _in_parallel(self, encode: Callable[[int], NDArray[np.float32]], n: int) -> NDArray[np.float32]:
-        """Encode ``n`` photos in batches on all cores, to (n, D).
+        """Encode ``n`` photos in batches on all cores, to (n, …, D).
 
         ``encode`` takes the index at which a batch starts.
         """
@@ -310,9 +358,18 @@ class Encoder:
 
     @property
     def _image_tower(self) -> Tower:
+        if not self.variant.int8:
+            return self._float_image_tower
+        return self._tower(IMAGE_TOWER_INT8, self._image_inputs, self.device)
+
+    @property
+    def _float_image_tower(self) -> Tower:
+        return self._tower(IMAGE_TOWER, self._image_inputs, self.device)
+
+    @property
+    def _image_inputs(self) -> tuple[Input, ...]:
         side = self.image_size
-        pixels = Input("pixels", "tensor(uint8)", (None, side, side, 3), f"image_size {side} in {CONFIG}")
-        return self._tower(IMAGE_TOWER_INT8 if self.variant.int8 else IMAGE_TOWER, (pixels,), self.device)
+        return (Input("pixels", "tensor(uint8)", (None, side, side, 3), f"image_size {side} in {CONFIG}"),)
 
     def _text_side(self, english: bool) -> tuple[TextInput, Tower]:
         text_input = self._text_input(english)

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import ModelError
 from twobranch.common.paths import expanded
+from twobranch.embedding.cell_scale import CellScale
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -73,6 +74,9 @@ class ModelConfig:
     files: dict[str, str] = field(default_factory=dict)  # name -> sha256
     format: int = FORMAT
     languages: list[str] = field(default_factory=list)  # codes that the second text tower was trained on
+    # Facts about the image tower's second output, if it has one (`train.output.cells`). `IMAGE_TOWER` is the
+    # checksum of the tower without it, "scale" a `CellScale`.
+    cells: dict[str, Any] = field(default_factory=dict)
 
 
 def resolve_model(name_or_dir: str | Path) -> Path:
@@ -134,7 +138,7 @@ def _check_values(config: ModelConfig) -> None:
     for kind, names in {
         str: ("preset", "backbone", "text_kind"),
         int: ("image_size", "dim", "max_tokens"),
-        dict: ("training", "dev", "files"),
+        dict: ("training", "dev", "files", "cells"),
     }.items():
         for name in names:
             value = getattr(config, name)
@@ -147,18 +151,29 @@ def _check_values(config: ModelConfig) -> None:
     for name, most in _MOST.items():
         if not least[name] <= getattr(config, name) <= most:
             raise TypeError(f"{name} is {getattr(config, name)!r:.40}, not from {least[name]} to {most:,}")
+    if config.languages and config.text_kind != "wordpiece":
+        raise TypeError("languages beside a text tower over word vectors")
+    if not isinstance(config.languages, list) or not all(isinstance(one, str) for one in config.languages):
+        raise TypeError(f"languages is {config.languages!r:.40}")
+    _check_contents(config)
+
+
+def _check_contents(config: ModelConfig) -> None:
+    """Raise ``TypeError`` for a wrong value in one of the tables."""
     recalls = [config.dev.get(name, {}) for name in ("text_to_image", "image_to_text")]
     if not all(isinstance(recall, dict) for recall in recalls):
         raise TypeError("a recall in dev is not a table")
     for figure in (config.dev.get("rsum", 0), *(recall.get("R@1", 0) for recall in recalls)):
         if not isinstance(figure, (int, float)):
             raise TypeError(f"a figure in dev is {figure!r:.40}")
-    if not all(isinstance(digest, str) for digest in config.files.values()):
+    checksums = [*config.files.values(), *([config.cells.get(IMAGE_TOWER)] if config.cells else [])]
+    if not all(isinstance(digest, str) for digest in checksums):
         raise TypeError("a checksum is not text")
-    if config.languages and config.text_kind != "wordpiece":
-        raise TypeError("languages beside a text tower over word vectors")
-    if not isinstance(config.languages, list) or not all(isinstance(one, str) for one in config.languages):
-        raise TypeError(f"languages is {config.languages!r:.40}")
+    if config.cells:
+        try:
+            CellScale.of(config.cells["scale"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise TypeError(f"cells has no scale ({error})") from None
 
 
 def write_config(folder: Path, config: ModelConfig) -> None:
@@ -175,8 +190,9 @@ def write_config(folder: Path, config: ModelConfig) -> None:
 
 def _config_text(config: ModelConfig) -> str:
     fields = asdict(config)
-    if not config.languages:  # older models lack the field; leaving it out keeps their fingerprints
-        del fields["languages"]
+    for name in ("languages", "cells"):  # older models lack them; leaving them out keeps their fingerprints
+        if not fields[name]:
+            del fields[name]
     return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -186,11 +202,11 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
     It is the sha256 of the configuration, which holds the checksums of the model's files, then the checksum
     of the int8 tower (if used), then the mark of the views that are averaged (if any).
 
-    The first part leaves out the calibration and the int8 tower, which the other vectors do not depend on: a
-    library stays valid when those are made again.
+    The first part leaves out the calibration, the int8 tower and the cells, which the other vectors do not
+    depend on: a library stays valid when those are made again.
     """
     text = (folder / CONFIG).read_bytes()
-    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8)):
+    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8, '"cells"')):
         weights, int8 = hashlib.sha256(text).hexdigest(), "none"
     else:
         config = read_config(folder)
@@ -200,8 +216,11 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
             for name, digest in config.files.items()
             if name not in (CALIBRATION, IMAGE_TOWER_INT8)
         }
+        if config.cells:
+            files[IMAGE_TOWER] = config.cells[IMAGE_TOWER]
         dev = {name: figure for name, figure in config.dev.items() if name != RSUM_INT8}
-        weights = hashlib.sha256(_config_text(replace(config, files=files, dev=dev)).encode()).hexdigest()
+        plain = replace(config, files=files, dev=dev, cells={})
+        weights = hashlib.sha256(_config_text(plain).encode()).hexdigest()
     return weights + (_INT8 + int8) * variant.int8 + _VIEWS * variant.tta
 
 

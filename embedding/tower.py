@@ -1,6 +1,7 @@
 """One ONNX file as a function to unit rows.
 
-A file that does not fit is reported in one line, when it is loaded or when it runs.
+The image tower may have a second output, the unit vectors of the cells of its grid. A file that does not fit
+is reported in one line, when it is loaded or when it runs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from twobranch.embedding.model_folder import ADVICE, CONFIG, first_line
 Device = Literal["cpu", "cuda"]
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
+CELLS = "cells"  # the name of the second output
 _OUTPUT = "tensor(float)"
 
 
@@ -46,6 +48,7 @@ class Tower:
         self._dim = dim
         self._sources = {one.name: one.source for one in inputs}
         self._session = _session(path, device)
+        self._run_options = _only_needed_nodes()
         self._check_inputs(inputs)
         self._check_output()
 
@@ -56,8 +59,37 @@ class Tower:
         takes some microseconds, and keeps vectors that could not be searched out of a library.
         """
         n = len(next(iter(inputs.values())))
+        rows = self._run(self._rows_output, inputs)
+        if rows.shape != (n, self._dim):
+            raise self._wrong(
+                f"gives {_sizes(rows.shape)} numbers for {n} rows, and {CONFIG} says dim {self._dim}"
+            )
+        self._check_lengths(rows)
+        return rows
+
+    def cells(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Compute the cells of N photos, without their rows.
+
+        Returns (N, h, w, D) float32, unit vectors. Raises ``ModelError`` as ``run`` does, and for a tower
+        that gives no cells.
+        """
+        if not self.has_cells:
+            raise self._wrong("gives no cells")
+        n = len(next(iter(inputs.values())))
+        cells = self._run(CELLS, inputs)
+        if cells.ndim != 4 or (cells.shape[0], cells.shape[3]) != (n, self._dim):
+            raise self._wrong(
+                f"gives {_sizes(cells.shape)} numbers as the cells of {n} photos, and {CONFIG} says dim "
+                f"{self._dim}"
+            )
+        self._check_lengths(cells.reshape(-1, self._dim))
+        return cells
+
+    def _run(self, output: str, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Return one output. Nodes that it does not need are not run."""
         try:
-            (rows,) = self._session.run(None, dict(inputs))
+            (result,) = self._session.run([output], dict(inputs), self._run_options)
+            return np.asarray(result)
         except Exception as error:  # onnxruntime's own exception types share no public base
             taken = ", ".join(
                 f"{name} of {_sizes(array.shape)} ({self._sources[name]})" for name, array in inputs.items()
@@ -67,15 +99,13 @@ class Tower:
                     f"{self._path}: not enough memory for {taken}; close other programs"
                 ) from None
             raise self._wrong(f"fails on {taken}: {first_line(error)}") from None
-        if rows.shape != (n, self._dim):
-            raise self._wrong(
-                f"gives {_sizes(rows.shape)} numbers for {n} rows, and {CONFIG} says dim {self._dim}"
-            )
+
+    def _check_lengths(self, rows: NDArray[np.float32]) -> None:
+        """Raise ``ModelError`` unless all (n, D) rows are unit vectors."""
         squares = np.einsum("ij,ij->i", rows, rows)
         off = np.abs(squares - 1)
         if not (off < 0.01).all():  # also true for NaN
             raise self._wrong(f"gives vectors of length {np.sqrt(squares[off.argmax()]):g} rather than 1")
-        return np.asarray(rows)
 
     def _check_inputs(self, inputs: Sequence[Input]) -> None:
         there = {one.name: one for one in self._session.get_inputs()}
@@ -93,8 +123,15 @@ class Tower:
                 )
 
     def _check_output(self) -> None:
+        """Find the two outputs. The rows come first; cells are optional."""
         outputs = self._session.get_outputs()
-        if len(outputs) != 1 or outputs[0].type != _OUTPUT or len(outputs[0].shape) not in (0, 2):
+        self.has_cells = len(outputs) == 2 and outputs[1].name == CELLS
+        self._rows_output = outputs[0].name
+        if (
+            len(outputs) != 1 + self.has_cells
+            or outputs[0].type != _OUTPUT
+            or len(outputs[0].shape) not in (0, 2)
+        ):
             given = _listed(f"{one.name} ({one.type}, {len(one.shape)} axes)" for one in outputs)
             raise self._wrong(f"gives {given} rather than one {_OUTPUT} of 2 axes")
         size = outputs[0].shape[-1] if outputs[0].shape else None
@@ -122,6 +159,15 @@ def _session(path: Path, device: Device) -> Any:
     if PROVIDERS[device] not in session.get_providers():  # ONNX Runtime falls back silently
         raise ModelError(f"{path}: the tower does not run on {device} here; use --device cpu")
     return session
+
+
+def _only_needed_nodes() -> Any:
+    """Return run options that skip nodes that no output needs."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.only_execute_path_to_fetches = True
+    return options
 
 
 def _differ(found: int | str | None, wanted: int | None) -> bool:

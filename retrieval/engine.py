@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,9 @@ from twobranch.retrieval.text_match import WrittenWords, content_words
 from twobranch.retrieval.text_pictures import TextPictures
 from twobranch.retrieval.understanding import not_understood
 from twobranch.retrieval.verdict import Judge, kind_of, matches_well, matching, n_matching
+
+if TYPE_CHECKING:
+    from twobranch.retrieval.where.locator import Locator
 
 Engine = TypeVar("Engine", bound="SearchEngine")
 
@@ -134,7 +137,7 @@ class SearchEngine:
             return
         model = self.catalog.active_model()
         if model != self.model:
-            for loaded in ("encoder", "calibration", "text_pictures"):
+            for loaded in ("encoder", "calibration", "text_pictures", "locator"):
                 vars(self).pop(loaded, None)
         self.model = model
         opened = list(self._indexes)
@@ -171,6 +174,13 @@ class SearchEngine:
         return TextPictures(
             lambda: self.encoder, "" if self.model is None else self.model.fingerprint, self.library
         )
+
+    @cached_property
+    def locator(self) -> Locator:
+        """The locator of phrases in photos, for the library's model. Raises as ``encoder`` does."""
+        from twobranch.retrieval.where.locator import Locator  # searches do without it
+
+        return Locator(self.encoder)
 
     def index(self, kind: VectorKind) -> Index:
         """Open the vector index over photos, captions or windows of photos.

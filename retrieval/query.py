@@ -20,6 +20,7 @@ from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.terms import (
     Item,
     ItemTerm,
+    PartTerm,
     PhotoTerm,
     PictureTerm,
     Term,
@@ -76,9 +77,9 @@ class Query:
 
     @property
     def is_photo(self) -> bool:
-        """True if the query is a single external photo."""
+        """True if the query is an external photo or a part."""
         match self.terms:
-            case (PhotoTerm() | PictureTerm() as term,):
+            case (PhotoTerm() | PictureTerm() | PartTerm() as term,):
                 return term.weight > 0
         return False
 
@@ -88,9 +89,14 @@ class Query:
         return tuple(term.text for term in self.terms if isinstance(term, TextTerm))
 
     @property
+    def phrases(self) -> tuple[str, ...]:
+        """The sentences that photos should show: those with a positive weight."""
+        return tuple(term.text for term in self.terms if isinstance(term, TextTerm) and term.weight > 0)
+
+    @property
     def photos(self) -> tuple[Path, ...]:
         """All photos of the query that have a path."""
-        return tuple(term.path for term in self.terms if isinstance(term, PhotoTerm))
+        return tuple(term.path for term in self.terms if isinstance(term, PhotoTerm | PartTerm))
 
     @property
     def items(self) -> tuple[Item, ...]:

@@ -11,7 +11,7 @@ from twobranch.common.errors import UserError
 from twobranch.embedding.encoder import Encoder
 from twobranch.retrieval.encoders import check_known
 from twobranch.retrieval.query import Query
-from twobranch.retrieval.terms import Item, ItemTerm, PhotoTerm, PictureTerm, Term, TextTerm
+from twobranch.retrieval.terms import Item, ItemTerm, PartTerm, PhotoTerm, PictureTerm, Term, TextTerm
 
 VectorOf = Callable[[Item], NDArray[np.float32]]  # (D,) of length 1; raises KeyError
 
@@ -49,7 +49,7 @@ def _term_vector(
                 return vector_of(item)
             except KeyError:
                 raise UserError(f"{path}: is no longer in the library; search anew") from None
-        case PictureTerm(vector):
+        case PictureTerm(vector) | PartTerm(vector=vector):
             return np.frombuffer(vector, dtype=np.float32)
         case ItemTerm(item):
             try:

@@ -1,8 +1,8 @@
 """The terms of a query.
 
-A term is a text, a photo on disk, an uploaded picture, or an item of the library. It has a weight; a negative
-weight moves the query away from it. Code that handles terms has one ``match`` over all four classes, which
-mypy checks for completeness.
+A term is a text, a photo on disk, an uploaded picture, a part of a photo, or an item of the library. It has
+a weight; a negative weight moves the query away from it. Code that handles terms has one ``match`` over all
+five classes, which mypy checks for completeness.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from twobranch.indexer.catalog.reader import Gallery
+
+Edges: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright photo
 
 
 class Item(NamedTuple):
@@ -54,6 +56,16 @@ class PictureTerm:
 
 
 @dataclass(frozen=True)
+class PartTerm:
+    """A part of a photo, as its embedding."""
+
+    path: Path
+    box: Edges
+    vector: bytes  # (D,) float32, of length 1
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class ItemTerm:
     """An item of the library."""
 
@@ -61,7 +73,7 @@ class ItemTerm:
     weight: float = 1.0
 
 
-Term: TypeAlias = TextTerm | PhotoTerm | PictureTerm | ItemTerm
+Term: TypeAlias = TextTerm | PhotoTerm | PictureTerm | PartTerm | ItemTerm
 
 
 def as_typed(term: Term) -> str | None:
@@ -74,7 +86,7 @@ def as_typed(term: Term) -> str | None:
             typed = text
         case PhotoTerm(path):
             typed = str(path)
-        case PictureTerm() | ItemTerm():
+        case PictureTerm() | PartTerm() | ItemTerm():
             return None
     return typed if abs(term.weight) == 1 else f"{abs(term.weight):g}:{typed}"
 
@@ -92,6 +104,8 @@ def term_as_json(term: Term) -> dict[str, Any]:
             what = {"photo": str(path.absolute()), "item": None if item is None else list(item)}
         case PictureTerm(vector):
             what = {"picture": vector.hex()}
+        case PartTerm(path, box, vector):
+            what = {"part": str(path.absolute()), "box": list(box), "vector": vector.hex()}
         case ItemTerm(item):
             what = {"item": list(item)}
     return {**what, "weight": term.weight}
@@ -112,6 +126,9 @@ def term_from_json(data: dict[str, Any]) -> Term:
             return PhotoTerm(Path(path), weight)
         case {"picture": str(vector)}:
             return PictureTerm(bytes.fromhex(vector), weight)
+        case {"part": str(path), "box": [left, top, right, bottom], "vector": str(vector)}:
+            box = int(left), int(top), int(right), int(bottom)
+            return PartTerm(Path(path), box, bytes.fromhex(vector), weight)
         case {"item": [("images" | "captions") as gallery, id_]}:
             return ItemTerm(Item(gallery, int(id_)), weight)
     raise ValueError(f"{data} is not a query term")

@@ -46,11 +46,16 @@ class NotUnderstood:
         """
         return self.reason != "unknown_language"
 
+    @property
+    def fact(self) -> str:
+        """The reason without what follows from it."""
+        return f"{self.text!r} {_FACTS[self.reason]}"
+
     def __str__(self) -> str:
         then = "what is found is a guess"
         if self.is_for_words:
             then = "only names, folders, keywords and captions are searched"
-        return f"{self.text!r} {_FACTS[self.reason]}; {then}"
+        return f"{self.fact}; {then}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the reason as JSON data."""

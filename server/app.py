@@ -26,6 +26,7 @@ from twobranch.server.api import (
     pictures,
     search,
     status,
+    where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
 from twobranch.server.api.page_files import PageFiles
@@ -98,6 +99,7 @@ def create_app(
         search,
         pictures,
         photos,
+        where,
         captions,
         facets,
         status,

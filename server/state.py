@@ -19,6 +19,7 @@ from twobranch.server.settings import Settings
 from twobranch.server.work.engines import ServedEngine
 from twobranch.server.work.index_child import library_encoder
 from twobranch.server.work.index_run import Indexing
+from twobranch.server.work.places import Places
 from twobranch.server.work.response_cache import ResponseCache
 from twobranch.server.work.uploaded_pictures import Pictures
 from twobranch.server.work.workers import Workers
@@ -43,13 +44,16 @@ class State:
         self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
         self.indexing = Indexing(settings.library, index_with)
         self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it caches ranks
+        self.locators = Workers(1, self._open_engine, "where")  # for `places`
         self.evaluating = Lock()  # held while an evaluation runs
         self.answers = ResponseCache()
         self.facets = ResponseCache()
+        self.maps = ResponseCache()
         self.pictures = Pictures()
         self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)
         self.proven = ProvenFiles()
+        self.places = Places(self.proven, self.thumbnails.memory)
         self._watcher = CatalogReader.open(settings.library)  # belongs to the event loop's thread
 
     def _open_engine(self) -> ServedEngine:
@@ -66,6 +70,7 @@ class State:
         self.indexing.close()
         self.uploads.close()
         self.engines.close()
+        self.locators.close()
         self.readers.close()
         self.explorers.close()
         self.thumbnails.close()

@@ -13,9 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from twobranch.common.errors import ModelError
+from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.encoder import each_view, mean_over_views
 from twobranch.embedding.model_folder import Variant
-from twobranch.embedding.preprocess import TTA, WHOLE, load_views
+from twobranch.embedding.preprocess import TTA, WHOLE, load_photo, load_views
 
 # Red, green and blue have an axis each; the fourth is for everything else.
 WORDS = {"red": 0, "green": 1, "blue": 2}
@@ -81,6 +83,23 @@ class FakeEncoder:
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         colors = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
         return _unit(np.hstack([colors, np.full((len(pixels), 1), 0.01)]))
+
+    has_cells = True
+    cell_scale = CellScale(middle=0.8, slope=40)  # 0.5 at 0.8; 0.98 at 0.9 and 0.02 at 0.7
+
+    def check_cells(self) -> None:
+        if not self.has_cells:
+            raise ModelError(
+                f"{self.name}: this model gives no cells, so it cannot tell where in a photo; use"
+            )
+
+    def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
+        return self.encode_cell_pixels(np.stack([load_photo(one, self.image_size).pixels for one in images]))
+
+    def encode_cell_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """A grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels."""
+        cells = pixels.reshape(-1, 4, 2, 4, 2, 3).mean(axis=(2, 4)).reshape(-1, 3) / 255
+        return _unit(np.hstack([cells, np.full((len(cells), 1), 0.01)])).reshape(-1, 4, 4, 4)
 
     languages = ()
 

@@ -83,6 +83,30 @@ def image_tower(
     )
 
 
+def add_cells(folder: Path, *, name: str = "cells", dim: int = DIM, is_unit: bool = True) -> None:
+    """Give the image tower a second output, each pixel as a cell, and seal the folder again.
+
+    Cells score 1 with their colour and next to 0 with others; a score of 0.5 is even.
+    """
+    plain = sha256_file(folder / "image.onnx")
+    model = onnx.load(folder / "image.onnx")
+    weights = np.eye(3, dim, dtype=np.float32)
+    constants = {"cell_weights": weights, "cell_bias": np.full(dim, 2.55, dtype=np.float32)}
+    ending = ("LpNormalization", {"axis": 3, "p": 2}) if is_unit else ("Identity", {})
+    model.graph.node.extend(
+        [
+            helper.make_node("MatMul", ["numbers", "cell_weights"], ["coloured"]),
+            helper.make_node("Add", ["coloured", "cell_bias"], ["cell_sums"]),
+            helper.make_node(ending[0], ["cell_sums"], [name], **ending[1]),
+        ]
+    )
+    model.graph.initializer.extend(numpy_helper.from_array(array, key) for key, array in constants.items())
+    shape = ("batch", SIZE, SIZE, dim)
+    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    onnx.save(model, folder / "image.onnx")
+    seal(folder, cells={"image.onnx": plain, "scale": {"middle": 0.5, "slope": 20.0}})
+
+
 def text_tower(
     folder: Path,
     file: str = "text.onnx",

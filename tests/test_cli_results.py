@@ -176,14 +176,14 @@ def test_open_stops_at_ten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert sorted(opened) == sorted(result.stdout.splitlines()[:10])
 
 
-def in_a_terminal(*arguments: str, cwd: Path) -> str:
-    """What ``search red`` sends to a terminal of 80 columns."""
+def in_a_terminal(*arguments: str, cwd: Path, command: str = "search red") -> str:
+    """What ``search red``, or another command, sends to a terminal of 80 columns."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    command = [sys.executable, str(ROOT / "cli.py"), "search", "red", *arguments]
+    words = [sys.executable, str(ROOT / "cli.py"), *command.split(), *arguments]
     environment = {**os.environ, "COLUMNS": "80"}
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, cwd=cwd, env=environment
+        words, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, cwd=cwd, env=environment
     ):
         os.close(theirs)
         sent = b""

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from twobranch.embedding.encoder import Encoder
     from twobranch.retrieval.engine import SearchEngine
     from twobranch.retrieval.hits import Hit
+    from twobranch.retrieval.located_photo import where
 
 __version__ = "0.2.0"
-__all__ = ["Encoder", "Hit", "SearchEngine", "UserError", "__version__"]
+__all__ = ["Encoder", "Hit", "SearchEngine", "UserError", "__version__", "where"]
 
 # ONNX Runtime from 1.29 on keeps a device id and a queue of events under ~/.cache as soon as it is imported,
 # and sends them to its maker. It reads this variable only then. Every module of the program is imported
@@ -28,6 +29,7 @@ _HOMES = {
     "Hit": "twobranch.retrieval.hits",
     "SearchEngine": "twobranch.retrieval.engine",
     "UserError": "twobranch.common.errors",
+    "where": "twobranch.retrieval.located_photo",
 }
 
 

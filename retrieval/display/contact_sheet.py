@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,9 +20,13 @@ from twobranch.common.errors import ImageError, UserError
 from twobranch.common.progress import SILENT, Progress, showing
 from twobranch.embedding.preprocess import load_thumbnail
 from twobranch.indexer.disk.open import read_file
-from twobranch.retrieval.display.tables import hit_day, percent
+from twobranch.retrieval.display.heat_map import with_places
+from twobranch.retrieval.display.tables import hit_day, percent, places_found
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from twobranch.retrieval.hit_places import HitPlaces
     from twobranch.retrieval.hits import Hit
 
 _SIDE = 480  # pixels of the longer side: sharp on screens with two pixels per point; about 30 kB
@@ -48,6 +52,14 @@ figure > a, figure > span { display: flex; align-items: center; justify-content:
 figure > a:focus-visible { outline: 3px solid var(--accent); outline-offset: -3px }
 img { width: 100%; height: 100%; object-fit: contain }
 a { color: inherit; text-decoration: none }
+.places > input { position: absolute; opacity: 0 }
+.places > a { position: relative }
+.map { position: absolute; inset: 0 }
+.places > input:not(:checked) ~ a > .map { display: none }
+.found { display: flex; flex-wrap: wrap; gap: 0 8px; align-items: baseline; color: var(--soft) }
+label { padding: 0 9px; border: 1px solid; border-radius: 99px; font-size: 13px; cursor: pointer }
+.places > input:checked ~ figcaption label { background: var(--accent); color: var(--card) }
+.places > input:focus-visible ~ figcaption label { outline: 3px solid var(--accent); outline-offset: 1px }
 .none { padding: 16px; overflow-wrap: anywhere }
 figcaption { padding: 10px 12px 12px }
 figcaption p { margin: 0 }
@@ -64,9 +76,16 @@ _POLICY = (
 )
 
 
-def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress = SILENT) -> None:
+def write_sheet(
+    path: Path,
+    title: str,
+    hits: Sequence[Hit],
+    progress: Progress = SILENT,
+    places: Mapping[int, HitPlaces] | None = None,
+) -> None:
     """Write the page with these hits to ``path``.
 
+    ``places`` are those in the photos, by rank. Their heat maps can be switched off one by one.
     An existing file is replaced in one step, and stays as it is if writing fails. For a photo that cannot be
     read, the page shows the reason in place of the picture. One photo is in memory at a time. Raises
     ``UserError`` when the file cannot be written.
@@ -76,14 +95,20 @@ def write_sheet(path: Path, title: str, hits: Sequence[Hit], progress: Progress 
         if target.exists() and not target.is_file():
             raise UserError(f"{path}: is a folder or a device; name a file, as in: --html hits.html")
         with replacing(target) as partial, partial.open("wb") as file:
-            print_sheet(file, title, hits, progress)
+            print_sheet(file, title, hits, progress, places)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
-def print_sheet(file: BinaryIO, title: str, hits: Sequence[Hit], progress: Progress = SILENT) -> None:
-    """Write the page with these hits to an open file. Raises ``OSError``."""
-    for part in _page(title, hits, progress):
+def print_sheet(
+    file: BinaryIO,
+    title: str,
+    hits: Sequence[Hit],
+    progress: Progress = SILENT,
+    places: Mapping[int, HitPlaces] | None = None,
+) -> None:
+    """Write the page with these hits to an open file, as ``write_sheet``. Raises ``OSError``."""
+    for part in _page(title, hits, progress, places or {}):
         # Names that are not valid UTF-8 are shown with replacements. Their links stay exact: quoted bytes.
         file.write(part.encode("utf-8", "replace"))
 
@@ -108,7 +133,9 @@ def notebook_row(hits: Sequence[Hit]) -> str:
     return row.encode("utf-8", "replace").decode()  # as in a page: names that are not valid UTF-8
 
 
-def _page(title: str, hits: Sequence[Hit], progress: Progress) -> Iterator[str]:
+def _page(
+    title: str, hits: Sequence[Hit], progress: Progress, places: Mapping[int, HitPlaces]
+) -> Iterator[str]:
     count = f"{len(hits):,} {'hit' if len(hits) == 1 else 'hits'}"
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -119,45 +146,81 @@ def _page(title: str, hits: Sequence[Hit], progress: Progress) -> Iterator[str]:
     )
     with showing(progress, "thumbnails", len(hits)):
         for hit in hits:
-            yield _card(hit)
+            yield _card(hit, places.get(hit.rank))
             progress.advance()
     yield "</main>\n</body>\n</html>\n"
 
 
-def _card(hit: Hit) -> str:
-    picture = _picture(hit, _SIDE)
+def _card(hit: Hit, places: HitPlaces | None) -> str:
+    picture = _picture(hit, _SIDE, places=places)
     if hit.path is not None:
         picture = f'<a href="{_attribute(hit.path.as_uri())}" title="{_attribute(hit.path)}">{picture}</a>'
     facts = "".join(f'<span title="{name}">{fact}</span>' for name, fact in _facts(hit).items())
     return (
-        f"<figure>{picture}<figcaption>"
+        f"{_figure(hit, places)}{picture}<figcaption>"
         + (f'<p class="caption" dir="auto">{escape(hit.caption)}</p>' if hit.caption is not None else "")
         + f'<p class="facts"><b>{hit.rank}</b>{facts}</p>'
+        + _found(hit, places)
         + (f'<p class="name"><bdi>{escape(hit.path.name)}</bdi></p>' if hit.path is not None else "")
         + "</figcaption></figure>\n"
     )
 
 
-def _picture(hit: Hit, side: int, style: str = "") -> str:
+def _figure(hit: Hit, places: HitPlaces | None) -> str:
+    """Return the start of a card, with the heat map's switch.
+
+    The label of the switch is in the caption: styles can follow a switch only to what comes after it.
+    """
+    if places is None or places.drawn is None:
+        return "<figure>"
+    return f'<figure class="places"><input type="checkbox" id="map-{hit.rank}" checked>'
+
+
+def _found(hit: Hit, places: HitPlaces | None) -> str:
+    """Return the label of the switch and what was found."""
+    if places is None or places.located is None:
+        return ""
+    phrases = places.located.phrases
+    texts = [
+        places_found(one) if len(phrases) == 1 else f"{one.phrase}: {places_found(one)}" for one in phrases
+    ]
+    found = "".join(f"<span><bdi>{escape(text)}</bdi></span>" for text in texts)
+    label = "" if places.drawn is None else f'<label for="map-{hit.rank}">heat map</label>'
+    return f'<p class="found">{label}{found}</p>'
+
+
+def _picture(hit: Hit, side: int, style: str = "", places: HitPlaces | None = None) -> str:
     """Return the thumbnail as an ``<img>`` with embedded data.
 
-    For a photo that cannot be read, return the reason.
+    Its heat map is another one, over it. For a photo that cannot be read, return the reason.
     """
-    styled = f' style="{style}"' if style else ""
     try:
         if hit.path is None:
             raise ImageError("", "the photo is not in the library")
         # A file that has replaced the photo is not shown: pages are shared with others.
         image = load_thumbnail(read_file(hit.path, hit.content), side, name=hit.path)
     except ImageError as error:
-        return f'<span class="none"{styled}>{escape(error.reason)}</span>'
+        return f'<span class="none"{_styled(style)}>{escape(error.reason)}</span>'
+    picture = embedded(image, hit.caption or hit.path.name, style=style)
+    if places is None or places.drawn is None:
+        return picture
+    return picture + embedded(with_places(image, places), f"heat map of {hit.path.name}", classes="map")
+
+
+def embedded(image: Image.Image, text: str, *, style: str = "", classes: str = "") -> str:
+    """Return the image as an ``<img>`` with embedded data. ``text`` stands in for it."""
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=_QUALITY, optimize=True)
     data = base64.b64encode(jpeg.getvalue()).decode()
+    classed = f' class="{classes}"' if classes else ""
     return (
         f'<img src="data:image/jpeg;base64,{data}" width="{image.width}" height="{image.height}" '
-        f'alt="{_attribute(hit.caption or hit.path.name)}"{styled}>'
+        f'alt="{_attribute(text)}"{classed}{_styled(style)}>'
     )
+
+
+def _styled(style: str) -> str:
+    return f' style="{style}"' if style else ""
 
 
 def _facts(hit: Hit) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from twobranch.indexer.update.plan import Estimate
     from twobranch.indexer.update.run import Effort
     from twobranch.retrieval.duplicates.find import Duplicates
+    from twobranch.retrieval.hit_places import HitPlaces
     from twobranch.retrieval.hits import Hit
+    from twobranch.retrieval.where.locator import Edges, Located, PhraseMap
 
 _SHOWN = 5  # photos without a vector that are listed
+NOTHING_FITS = "nothing in this photo fits"
 
 
 def table(rows: Iterable[Sequence[Any]]) -> str:
@@ -36,13 +39,14 @@ def table(rows: Iterable[Sequence[Any]]) -> str:
     )
 
 
-def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
+def hit_table(hits: Sequence[Hit], *, captions: bool, places: Mapping[int, HitPlaces] | None = None) -> str:
     """Format hits as a table.
 
     Columns: rank, score with three decimals, confidence in percent with its tier, date, fields with words of
-    the query, caption with ``captions``, and path. Confidence, date and fields are left out if no hit has
-    them. The path is followed by the place of the window that matches better than the whole photo, and by
-    the number of near-duplicates under the hit, if any.
+    the query, caption with ``captions``, places in the photo if ``places`` has them by rank, and path.
+    Confidence, date and fields are left out if no hit has them. The path is followed by the place of the
+    window that matches better than the whole photo, and by the number of near-duplicates under the hit, if
+    any.
     """
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
@@ -56,6 +60,8 @@ def hit_table(hits: Sequence[Hit], *, captions: bool) -> str:
         columns["matched"] = [", ".join(hit.matched) for hit in hits]
     if captions:
         columns["caption"] = [hit.caption for hit in hits]
+    if places:
+        columns["where"] = [hit_places_text(places[hit.rank]) for hit in hits]
     alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
     columns["path"] = [f"{hit.path or ''}{_place(hit)}{more}" for hit, more in zip(hits, alike, strict=True)]
     return table([list(columns), *zip(*columns.values(), strict=True)])
@@ -120,6 +126,55 @@ def percent(confidence: float | None) -> str:
     if confidence is None:
         return ""
     return "<1%" if confidence < 0.01 else f"{min(99, round(100 * confidence))}%"
+
+
+def hit_places_text(places: HitPlaces) -> str:
+    """Format the best place of each phrase in a hit's photo.
+
+    A single phrase is not named. Without places it is the reason why there are none.
+    """
+    if places.located is None:
+        return places.reason
+    texts = []
+    for found in places.located.phrases:
+        text = "nothing fits"
+        if found.regions:
+            best = found.regions[0]
+            text = f"{box_text(best.box)}  {percent(best.confidence)}"
+        texts.append(text if len(places.located.phrases) == 1 else f"{found.phrase}: {text}")
+    return "; ".join(texts)
+
+
+def places_found(found: PhraseMap) -> str:
+    """Format the number of a phrase's places, with their confidences."""
+    if not found.regions:
+        return NOTHING_FITS
+    sure = ", ".join(percent(region.confidence) for region in found.regions)
+    return f"{counted(len(found.regions), 'place')}: {sure}"
+
+
+def where_text(located: Located) -> str:
+    """Format the places of each phrase in a photo, the best first.
+
+    A phrase has a table of boxes with their scores and confidences, or the highest confidence of any part.
+    """
+    parts = []
+    for found in located.phrases:
+        if not found.regions:
+            parts.append(one_line(f"{found.phrase}: {NOTHING_FITS} ({percent(found.confidence)} at most)"))
+            continue
+        rows = [(f"{one.score:.3f}", percent(one.confidence), box_text(one.box)) for one in found.regions]
+        parts.append(f"{one_line(found.phrase)}:\n{table([('score', 'confidence', 'box'), *rows])}")
+    return "\n".join(parts)
+
+
+def box_text(box: Edges) -> str:
+    """Format a box by its corners, as in "12,30 to 400,250".
+
+    They are the upper left and the lower right one.
+    """
+    left, top, right, bottom = box
+    return f"{left},{top} to {right},{bottom}"
 
 
 def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
+    from twobranch.retrieval.hit_places import HitPlaces
     from twobranch.retrieval.hits import Hit
 
 MOST_SHOWN = 20  # thumbnails; the table below them lists all hits
@@ -55,17 +56,36 @@ def graphics(environment: Mapping[str, str]) -> Graphics | None:
     return None
 
 
-def thumbnail_rows(hits: Sequence[Hit], protocol: Graphics, columns: int, cell: int = _CELL) -> Iterator[str]:
+def terminal_graphics(environment: Mapping[str, str], *, forced: bool) -> Graphics | None:
+    """As ``graphics``; if ``forced``, Sixel for a terminal without a known protocol."""
+    return graphics(environment) or (Graphics.SIXEL if forced else None)
+
+
+def picture_sequence(picture: Image.Image, protocol: Graphics, cell: int = _CELL) -> str:
+    """Return an escape sequence that shows a picture in its own size.
+
+    ``cell`` is the width of a column in pixels.
+    """
+    return _sequence(picture.convert("RGBA"), protocol, -(-picture.width // cell))
+
+
+def thumbnail_rows(
+    hits: Sequence[Hit],
+    protocol: Graphics,
+    columns: int,
+    cell: int = _CELL,
+    places: Mapping[int, HitPlaces] | None = None,
+) -> Iterator[str]:
     """Yield escape sequences that show the first hits.
 
     Each shows one row, with as many thumbnails as fit into ``columns``, and leaves the cursor at the start of
-    a new line. ``cell`` is the width of a column in pixels.
+    a new line. ``cell`` is the width of a column in pixels. ``places`` are drawn over the photos, by rank.
     """
     shown, across = hits[:MOST_SHOWN], max(1, columns // _TILE)
     for start in range(0, len(shown), across):
         row = shown[start : start + across]
         width = min(columns, len(row) * _TILE)
-        yield _sequence(_strip(row, _TILE * cell), protocol, width) + "\n"
+        yield _sequence(_strip(row, _TILE * cell, places or {}), protocol, width) + "\n"
 
 
 def cell_width(descriptor: int) -> int:
@@ -85,7 +105,7 @@ def cell_width(descriptor: int) -> int:
     return min(max(pixels // columns, 4), 40) if columns and pixels else _CELL
 
 
-def _strip(hits: Sequence[Hit], side: int) -> Image.Image:
+def _strip(hits: Sequence[Hit], side: int, places: Mapping[int, HitPlaces]) -> Image.Image:
     """Draw thumbnails side by side as an RGBA image.
 
     Each is in a square with its rank. A photo that cannot be read is a grey square.
@@ -95,6 +115,7 @@ def _strip(hits: Sequence[Hit], side: int) -> Image.Image:
     from twobranch.common.errors import ImageError
     from twobranch.embedding.preprocess import load_thumbnail
     from twobranch.indexer.disk.open import read_file
+    from twobranch.retrieval.display.heat_map import with_places
 
     strip = Image.new("RGBA", (len(hits) * side, side))
     draw = ImageDraw.Draw(strip)
@@ -106,6 +127,7 @@ def _strip(hits: Sequence[Hit], side: int) -> Image.Image:
             if hit.path is None:
                 raise ImageError("", "no photo")
             photo = load_thumbnail(read_file(hit.path, hit.content), inner, name=hit.path)
+            photo = with_places(photo, places.get(hit.rank), labels=False)
             left, top = (inner - photo.width) // 2, inner - photo.height
             strip.paste(photo, (i * side + left, top))
         except ImageError:

@@ -16,7 +16,6 @@ from twobranch.indexer.catalog.photo_facts import (
     captions_of,
     format_of,
     photo_facts,
-    photo_file,
 )
 from twobranch.indexer.catalog.photo_file import PhotoFile, open_original
 from twobranch.indexer.catalog.reader import CatalogReader
@@ -29,6 +28,7 @@ from twobranch.server.errors import Problem, Refused, not_found
 from twobranch.server.http.disconnects import Left, unless_left
 from twobranch.server.state import State, state_of
 from twobranch.server.work.engines import ServedEngine
+from twobranch.server.work.photo_files import find_file
 
 router = APIRouter(prefix="/api/photos", tags=["photos"])
 PhotoId = Annotated[int, Path(ge=1, lt=2**63, description="The id of the photo.")]  # SQLite's integers
@@ -47,7 +47,7 @@ class Side(IntEnum):
 
 
 _MOST_ALIKE = 24
-_GONE: dict[int | str, dict[str, Any]] = {
+GONE: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "No such photo, or its file cannot be read any more"},
     503: {"model": Problem, "description": "A library that cannot be read"},
 }
@@ -96,7 +96,7 @@ class PhotoAnswer(BaseModel):
     alike: list[AlikePhoto]
 
 
-@router.get("/{photo}", response_model=PhotoAnswer, responses=_GONE)
+@router.get("/{photo}", response_model=PhotoAnswer, responses=GONE)
 async def photo_answer(photo: PhotoId, state: Shared) -> Response:
     """Return a photo's metadata, captions and near-duplicates."""
 
@@ -121,7 +121,7 @@ async def photo_answer(photo: PhotoId, state: Shared) -> Response:
 @router.get(
     "/{photo}/thumbnail",
     response_class=Response,
-    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "Not modified"}, **_GONE},
+    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "Not modified"}, **GONE},
 )
 async def thumbnail(
     request: Request,
@@ -135,7 +135,7 @@ async def thumbnail(
     """Return an upright thumbnail of the current file, as WebP."""
 
     def look(reader: CatalogReader) -> tuple[PhotoFile, bytes | None, Thumbnail | None]:
-        file = _file(reader, photo)
+        file = find_file(reader, photo)
         known = state.thumbnails.current(file)
         if known is None or matches(_etag(known, size), request.headers.get("if-none-match")):
             return file, known, None
@@ -167,7 +167,7 @@ async def thumbnail(
         206: {"description": "The range that was asked for"},
         304: {"description": "Not modified"},
         416: {"description": "A range that the file does not have"},
-        **_GONE,
+        **GONE,
     },
 )
 async def original_file(request: Request, photo: PhotoId, state: Shared) -> Response:
@@ -177,20 +177,13 @@ async def original_file(request: Request, photo: PhotoId, state: Shared) -> Resp
     """
 
     def look(reader: CatalogReader) -> Response:
-        file = _file(reader, photo)
+        file = find_file(reader, photo)
         return original(open_original(file, state.proven), file.path.name, request.headers)
 
     try:
         return await state.readers.run(look)
     except ImageError as error:
         raise Refused(404, str(error)) from None
-
-
-def _file(reader: CatalogReader, photo: int) -> PhotoFile:
-    file = photo_file(reader, photo)
-    if file is None:
-        raise not_found(f"photo {photo}")
-    return file
 
 
 def _etag(content_hash: bytes, side: int) -> str:

@@ -6,20 +6,26 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from twobranch.common.errors import ImageError
+from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.catalog.filters import DateFrom, Filters, Shape
 from twobranch.indexer.catalog.reader import Gallery
+from twobranch.retrieval.answer import Answer
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.hits import Tier
 from twobranch.retrieval.query import MOST_CHARACTERS
 from twobranch.retrieval.request import PhotoFeedback, SearchRequest
-from twobranch.retrieval.terms import PictureTerm
+from twobranch.retrieval.terms import PartTerm, PictureTerm
+from twobranch.retrieval.text_match import content_words
 from twobranch.retrieval.understanding import Reason
+from twobranch.server.api.boxes import BoxText, edges_of
 from twobranch.server.errors import Problem, Refused
-from twobranch.server.http.disconnects import Left
+from twobranch.server.http.disconnects import Left, unless_left
 from twobranch.server.http.replies import as_json, json_bytes_reply
 from twobranch.server.http.uploads import FORM
 from twobranch.server.state import State, state_of
@@ -31,6 +37,13 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/api", tags=["search"])
 MOST = 1000  # hits of one search
+# English words of place, time and number, which nobody looks for in a photo by themselves.
+_RELATIONS = frozenset({
+    "about", "above", "across", "against", "all", "along", "another", "any", "around", "before", "behind",
+    "below", "beneath", "beside", "between", "beyond", "both", "down", "during", "each", "few", "inside",
+    "just", "like", "many", "near", "next", "other", "others", "outside", "several", "through", "together",
+    "toward", "towards", "two", "three", "under", "very", "while", "within",
+})  # fmt: skip
 PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
 
 
@@ -80,6 +93,11 @@ class SearchParameters(FilterParameters):
     )
     picture: str | None = Field(None, description="A picture that was handed in, by the name it was given.")
     like: list[PhotoId] = Field([], max_length=100, description="More like these photos, by id.")
+    box: BoxText | None = Field(
+        None,
+        description="More like this part of the first photo of `like`: left,top,right,bottom in pixels.",
+        examples=["120,80,360,300"],
+    )
     unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
     in_: Gallery = Field("images", alias="in", description="What to search.")
     top: int = Field(50, ge=1, le=MOST, description="How many hits.")
@@ -93,16 +111,24 @@ class SearchParameters(FilterParameters):
         None, max_length=20, description="Of the words; told from them if not given.", examples=["de"]
     )
 
-    def request(self, picture: PictureTerm | None) -> SearchRequest:
+    @model_validator(mode="after")
+    def _check_box(self) -> SearchParameters:
+        if self.box is not None and not self.like:
+            raise PydanticCustomError("box", "a box without a photo; `like` says of which")
+        return self
+
+    def request(self, picture: PictureTerm | None, part: PartTerm | None) -> SearchRequest:
         """Return the request for the engine. Raises ``UserError``.
 
-        ``picture`` is the uploaded picture, if any.
+        ``picture`` is the uploaded picture and ``part`` the part in ``box``, if any.
         """
-        feedback = PhotoFeedback(tuple(self.like), tuple(self.unlike)) if self.like or self.unlike else None
+        liked = self.like if part is None else self.like[1:]
+        feedback = PhotoFeedback(tuple(liked), tuple(self.unlike)) if liked or self.unlike else None
         return SearchRequest(
             words=(self.q,) if self.q.strip() else (),
             files=False,
             picture=picture,
+            part=part,
             feedback=feedback,
             filters=self.filters(),
             gallery=self.in_,
@@ -168,8 +194,23 @@ class DateWords(BaseModel):
     used: bool = Field(description="False: no photo is of these dates; the words were searched for.")
 
 
+class LikedPart(BaseModel):
+    """The part of a photo that was searched for."""
+
+    photo: int
+    name: str = Field(description="Of the photo's file.")
+    box: tuple[int, int, int, int] = Field(description="Left, top, right and bottom, in pixels.")
+
+
+class Phrase(BaseModel):
+    """A sentence of the query, to look for in photos with `where`."""
+
+    text: str
+    words: list[str] = Field(description="Those of several words that mean something.")
+
+
 class SearchAnswer(BaseModel):
-    """The answer of ``search --json``, with the name of the picture."""
+    """The answer of ``search --json``, with what the page shows besides."""
 
     query: str
     in_: Gallery = Field(alias="in")
@@ -182,6 +223,8 @@ class SearchAnswer(BaseModel):
     dates: DateWords | None
     unknown_words: list[str] = Field(description="They mean nothing to the model.")
     picture: str | None = Field(description="The name of the picture that was handed in.")
+    part: LikedPart | None = Field(description="The part in `box`.")
+    phrases: list[Phrase] = Field(description="The sentences of the query, as they were searched for.")
     gallery: int = Field(description="How many photos or captions can be found at all.")
     took_ms: float = Field(description="Of the search itself; it may have been answered before.")
 
@@ -219,6 +262,8 @@ class SearchAnswer(BaseModel):
                     "dates": None,
                     "unknown_words": [],
                     "picture": None,
+                    "part": None,
+                    "phrases": [{"text": "a cup of coffee", "words": ["cup", "coffee"]}],
                     "gallery": 24,
                     "took_ms": 6.1,
                 }
@@ -252,8 +297,12 @@ async def search(
 
     def work(engine: ServedEngine) -> tuple[bytes, bool]:
         is_current = engine.catch_up()
-        return _search(engine, parameters, state.pictures), is_current
+        return _search(engine, parameters, state.pictures, part), is_current
 
+    try:
+        part = await _part_term(request, parameters, state)
+    except Left:
+        return Response(status_code=499)  # as nginx counts them
     answer, is_current = await state.engines.run(work)
     if is_current:
         state.answers.keep(asked, version, answer)
@@ -280,7 +329,8 @@ async def search_by_picture(
 
     def work(engine: ServedEngine) -> bytes:
         engine.catch_up()
-        return _search(engine, parameters.model_copy(update={"picture": picture.name}), state.pictures)
+        asked = parameters.model_copy(update={"picture": picture.name})
+        return _search(engine, asked, state.pictures, part)
 
     try:
         async with state.uploads.take(request) as file:
@@ -288,16 +338,59 @@ async def search_by_picture(
             picture = await state.uploads.decode(
                 request, file, lambda data, patience: state.pictures.take(data, encoder, patience)
             )
+        part = await _part_term(request, parameters, state)
     except Left:
         return Response(status_code=499)  # as nginx counts them
     return json_bytes_reply(await state.engines.run(work))
 
 
-def _search(engine: SearchEngine, parameters: SearchParameters, pictures: Pictures) -> bytes:
+def _search(
+    engine: SearchEngine, parameters: SearchParameters, pictures: Pictures, part: PartTerm | None
+) -> bytes:
     """Search, with the answer as JSON. Raises ``UserError``, and ``Refused`` for a missing picture."""
     picture = None if parameters.picture is None else _picture_term(engine, parameters.picture, pictures)
-    answer = engine.answer(parameters.request(picture))
-    return as_json({**answer.as_json(), "picture": parameters.picture})
+    answer = engine.answer(parameters.request(picture, part))
+    liked = None
+    if part is not None:
+        liked = {"photo": parameters.like[0], "name": part.path.name, "box": list(part.box)}
+    return as_json(
+        {**answer.as_json(), "picture": parameters.picture, "part": liked, "phrases": _phrases(answer)}
+    )
+
+
+def _phrases(answer: Answer) -> list[dict[str, Any]]:
+    """Return the phrases that photos should show, with their words.
+
+    There are none if pixels say nothing about them.
+    """
+    if answer.not_understood is not None:
+        return []
+    left_out = _RELATIONS | {word.lower() for word in answer.unknown_words}
+    phrases = []
+    for text in answer.query.phrases:
+        words = [word for word in content_words(text, answer.language or ENGLISH) if word not in left_out]
+        phrases.append({"text": text, "words": [] if words == [text.lower()] else words})
+    return phrases
+
+
+async def _part_term(request: Request, parameters: SearchParameters, state: State) -> PartTerm | None:
+    """Cut out the part that is searched for.
+
+    Raises ``Refused`` for a photo that cannot be read, ``UserError`` for a bad box, and ``Left``.
+    """
+    if parameters.box is None:
+        return None
+    photo, box = parameters.like[0], edges_of(parameters.box)
+
+    def work(engine: ServedEngine) -> PartTerm:
+        engine.catch_up()
+        part = state.places.part(engine, photo, box)
+        return PartTerm(part.path, box, part.vector)
+
+    try:
+        return await unless_left(request, state.locators.run(work))
+    except ImageError as error:
+        raise Refused(404, str(error)) from None
 
 
 def _picture_term(engine: SearchEngine, name: str, pictures: Pictures) -> PictureTerm:

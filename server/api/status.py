@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from twobranch import __version__
+from twobranch.common.errors import LibraryError, ModelError
 from twobranch.retrieval.display.status import known_models, library_status
 from twobranch.server.errors import Problem
 from twobranch.server.http.replies import json_reply
 from twobranch.server.state import State, state_of
+from twobranch.server.work.engines import ServedEngine
 
 router = APIRouter(
     prefix="/api",
@@ -83,13 +85,14 @@ class FolderChanges(BaseModel):
 
 
 class LibraryStatus(BaseModel):
-    """The answer of ``status --json``, with version and folders to index."""
+    """The answer of ``status --json``, with ``has_cells``, version and folders to index."""
 
     library: str
     model: str | None = Field(description="Null if nothing is encoded yet.")
     tta: bool = Field(description="True if the photos were encoded in two views.")
     int8: bool = Field(description="True if they were encoded in 8 bits.")
     regions: bool = Field(description="True if windows of photos are searched too.")
+    has_cells: bool = Field(description="True if the model can tell where in a photo something is.")
     photos: int
     searchable_photos: int
     captions: int = Field(description="Equal captions of a photo count once.")
@@ -142,7 +145,17 @@ async def status(
     settings = state.settings
     facts = await run_in_threadpool(library_status, settings.library, scan=scan)
     folders = [str(folder) for folder in settings.folders]
-    return json_reply({**facts, "version": __version__, "folders_to_index": folders})
+    has_cells = await state.engines.run(_has_cells)
+    return json_reply({**facts, "has_cells": has_cells, "version": __version__, "folders_to_index": folders})
+
+
+def _has_cells(engine: ServedEngine) -> bool:
+    """Return True if the library's model gives cells. False for a model that is gone."""
+    try:
+        engine.catch_up()
+        return engine.encoder.has_cells
+    except (LibraryError, ModelError):
+        return False
 
 
 @router.get("/models", response_model=Models)

@@ -18,10 +18,10 @@ from twobranch.embedding.preprocess import load_thumbnail, thumbnail_bytes
 from twobranch.indexer.catalog.photo_file import PhotoFile, open_photo_file
 from twobranch.indexer.catalog.thumbnails import ThumbnailCache
 from twobranch.indexer.disk.memory import Memory
+from twobranch.server.work.photo_files import MAX_BYTES
 
 _QUALITY = 80  # of WebP, 0 to 100
 _NICENESS = 10
-_MAX_BYTES = 1 << 30  # of a file; `index` reads no larger ones
 _DECODING = 1 << 30  # bytes of memory for all photos that are being decoded
 
 
@@ -55,7 +55,7 @@ class Thumbnails:
         self._makers = ThreadPoolExecutor(
             usable_cores(), thread_name_prefix="thumbnail", initializer=_lower_priority
         )
-        self._memory = Memory(_DECODING)
+        self.memory = Memory(_DECODING)  # shared with whoever decodes photos
         self._making: dict[tuple[PhotoFile, int], _Making] = {}
 
     def current(self, photo: PhotoFile) -> bytes | None:
@@ -106,9 +106,9 @@ class Thumbnails:
     def _make(self, photo: PhotoFile, side: int) -> Thumbnail:
         opened = open_photo_file(photo)
         with opened.file as file:
-            if opened.size > _MAX_BYTES:
-                raise ImageError(photo.path, f"larger than {_MAX_BYTES >> 30} GB")
-            data = file.read(_MAX_BYTES)
+            if opened.size > MAX_BYTES:
+                raise ImageError(photo.path, f"larger than {MAX_BYTES >> 30} GB")
+            data = file.read(MAX_BYTES)
         content_hash = hashlib.sha256(data).digest()
         # The indexed file is shown as it is now. Another file in its place is not shown before `index`.
         if content_hash != photo.content_hash and not opened.is_same:
@@ -117,7 +117,7 @@ class Thumbnails:
         if kept is not None:
             return kept
         small = io.BytesIO()
-        with self._memory.room_for(thumbnail_bytes(data, side, photo.path)):
+        with self.memory.room_for(thumbnail_bytes(data, side, photo.path)):
             load_thumbnail(data, side, name=photo.path).save(small, "WEBP", quality=_QUALITY)
         self._cache.put(content_hash, side, small.getvalue())
         return Thumbnail(content_hash, small.getvalue())

@@ -118,3 +118,24 @@ def test_dates_of_an_address_may_be_anything(module: Any) -> None:
     assert module("words", "[m.firstDay('soon'), m.firstDay('')]") == ["", ""]
     assert module("words", "m.spanName('soon', '2024')") == "soon to 2023-12-31"
     assert module("words", "m.spanName('2023-06-30 18:00', 'later')") == "2023-06-30 to later"
+
+
+def test_boxes_stay_inside_the_photo(module: Any) -> None:
+    assert module("frames", "m.between({x: 90, y: -5}, {x: 20.4, y: 70}, 80, 60)") == [20, 0, 80, 60]
+    assert module("frames", "m.moved([10, 10, 30, 30], -15, 45, 80, 60)") == [0, 40, 20, 60]
+    assert module("frames", "m.resized([10, 10, 30, 30], -30, 40, 80, 60, 8)") == [10, 10, 18, 60]
+    assert module("frames", "m.grown([78, 0, 80, 60], 80, 60, 8)") == [72, 0, 80, 60]
+    assert module("frames", "m.middle(81, 60)") == [20, 15, 61, 45]
+
+
+def test_a_box_is_of_the_first_photo_that_is_liked(module: Any) -> None:
+    assert module("state", "m.read('?like=7&like=9&box=1,2,30,40').box") == "1,2,30,40"
+    assert module("state", "m.read('?q=red&box=1,2,30,40').box") == ""
+    whole = module("state", "m.judged(m.read('?like=7&box=1,2,30,40'), 'like', 'unlike', '7')")
+    assert whole == {"like": ["7"], "unlike": [], "box": ""}  # all of the photo, not only that part
+    assert module("state", "m.judged(m.read('?like=7&box=1,2,30,40'), 'like', 'unlike', '9')") == {
+        "like": ["7", "9"],
+        "unlike": [],
+    }
+    state = {"q": "", "picture": "", "like": ["7"], "unlike": [], "box": "1,2,30,40"}
+    assert module("given", "m.withoutLast(x)", state) == {"like": [], "box": "", "unlike": []}

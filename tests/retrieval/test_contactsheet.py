@@ -114,7 +114,7 @@ def test_the_old_page_stays_until_the_new_one_is_whole(
 ) -> None:
     (tmp_path / "sheet.html").write_text("old")
 
-    def interrupted(hit: Hit) -> str:
+    def interrupted(hit: Hit, places: None) -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(contactsheet, "_card", interrupted)

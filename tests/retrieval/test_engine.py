@@ -197,9 +197,12 @@ def test_an_open_engine_changes_to_another_model(library: Path, photos: Path) ->
     update_library(library, [photos], encoders["old"])
     with SearchEngine.open(library, load=lambda model: encoders[model.name]) as engine:
         assert engine.encoder.name == "old"
+        of_old = engine.locator
+        assert engine.locator is of_old
         update_library(library, [photos], encoders["new"])
         engine.refresh()
         assert engine.encoder.name == "new"
+        assert engine.locator is not of_old
         assert names(engine.search("red", top=1)) == ["red.png"]
 
 

@@ -110,9 +110,21 @@ def _facts(config: ModelConfig) -> str:
 | image tower | {_image_tower(config, tuning)} |
 | text tower | {encoder}, trained branch |
 | trained on | {training["corpus"]}: {training["train_images"]:,} photos{_counts(training)}, {training["train_captions"]:,} texts{_classes(settings)} |
-{_start(training) if settings.get("start") else ""}| epochs | {_epochs(training, tuning)} |
+{_cells(config)}{_start(training) if settings.get("start") else ""}| epochs | {_epochs(training, tuning)} |
 | seed | {settings["seed"]} |
 {f"| about this run | {training['note']} |" if "note" in training else ""}"""
+
+
+def _cells(config: ModelConfig) -> str:
+    """Return the table's row on cells, if the model gives any."""
+    if not config.cells:
+        return ""
+    n_whole, n_mosaics = config.cells["training"]["pictures"]
+    right = ", ".join(f"{share} in {name}" for name, share in config.cells["dev"].items())
+    return (
+        f"| cells | a branch of their own, trained on {n_mosaics:,} mosaics and {n_whole:,} photos alone "
+        f"(`train.output.cells`); the hottest cell is in the right photo of dev mosaics, in percent: {right} |\n"
+    )
 
 
 def _image_tower(config: ModelConfig, tuning: dict[str, Any] | None) -> str:

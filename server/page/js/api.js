@@ -53,6 +53,21 @@ export async function reasonOf(address) {
   }
 }
 
+/** Where in a photo a phrase is. */
+export const where = (photo, text, language, signal) => ask(`api/photos/${photo}/where?${looking(text, language)}`, { signal });
+
+/** The picture of that, to be laid over the photo. */
+export const heat = (photo, text, language) => `api/photos/${photo}/where?${looking(text, language)}&format=webp`;
+
+function looking(text, language) {
+  const asked = new URLSearchParams({ q: text });
+  if (language) asked.set("language", language);
+  return asked;
+}
+
+/** A small view of the part of a photo in a box, "left,top,right,bottom". */
+export const partView = (photo, box) => `api/photos/${photo}/part?${new URLSearchParams({ box })}`;
+
 export const original = (id) => `api/photos/${id}/original`;
 export const pictureView = (name) => `api/pictures/${encodeURIComponent(name)}/thumbnail`;
 

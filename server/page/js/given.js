@@ -1,14 +1,22 @@
 // What is searched for beside words, as small chips in the field: a picture, photos liked and not.
 
-import { html, render } from "../vendor/lit-html.js";
-import { pictureView, thumbnail } from "./api.js";
+import { html, nothing, render } from "../vendor/lit-html.js";
+import { partView, pictureView, thumbnail } from "./api.js";
 import { CLOSE, LESS, MORE } from "./icons.js";
 
-/** Chips in `element` for a state; `change(changes)` takes one away. */
-export function showGiven(element, state, change) {
+/**
+ * Chips in `element` for a state; `change(changes)` takes one away. `part` is what the answer says about the part that is
+ * searched for, null before it has come.
+ */
+export function showGiven(element, state, change, part) {
   const chips = [
     ...(state.picture ? [chip(pictureView(state.picture), "Your picture", "", () => change({ picture: "" }))] : []),
-    ...state.like.map((id) => chip(thumbnail(id, 320), "More like this photo", MORE, () => change(without(state, "like", id)))),
+    ...state.like.map((id, at) => {
+      const remove = () => change(without(state, "like", id));
+      if (at || !state.box) return chip(thumbnail(id, 320), "More like this photo", MORE, remove);
+      const isOf = part && String(part.photo) === id && part.box.join() === state.box;
+      return chip(partView(id, state.box), `like a part of ${isOf ? part.name : "a photo"}`, "", remove, true);
+    }),
     ...state.unlike.map((id) =>
       chip(thumbnail(id, 320), "Less like this photo", LESS, () => change(without(state, "unlike", id))),
     ),
@@ -16,9 +24,9 @@ export function showGiven(element, state, change) {
   render(chips, element);
 }
 
-function chip(picture, name, sign, remove) {
+function chip(picture, name, sign, remove, isSaid = false) {
   return html`<span class="given">
-    <img src=${picture} alt=${name} width="28" height="28">${sign}
+    <img src=${picture} alt=${isSaid ? "" : name} width="28" height="28">${sign}${isSaid ? html`<span class="said-name" title=${name}>${name}</span>` : nothing}
     <button aria-label="Remove: ${name}" @click=${remove}>${CLOSE}</button>
   </span>`;
 }
@@ -26,6 +34,7 @@ function chip(picture, name, sign, remove) {
 /** Without what leads towards something there is nothing to lead away from: that goes as well. */
 function without(state, name, id) {
   const rest = { [name]: state[name].filter((one) => one !== id) };
+  if (name === "like" && state.like[0] === id) rest.box = ""; // it was of that photo
   const next = { ...state, ...rest };
   return next.q.trim() || next.picture || next.like.length ? rest : { ...rest, unlike: [] };
 }

@@ -4,13 +4,15 @@ import { html, nothing, render } from "../vendor/lit-html.js";
 import { original, photo as factsOf, reasonOf, thumbnail } from "./api.js";
 import { details } from "./details.js";
 import { CLOSE, LEFT, LESS, MORE, OUT, RIGHT } from "./icons.js";
+import { LEAST, mountPart } from "./part.js";
+import { mountWhere } from "./where.js";
 import { nameOf } from "./words.js";
 
 const SWIPE = 50; // pixels
 
 /**
- * The lightbox in `dialog`. `actions` are what its buttons do: show(id), hide(), more(id), less(id); `mayLess()` tells
- * whether there is anything to lead away from.
+ * The lightbox in `dialog`. `actions` are what its buttons do: show(id), hide(), more(id), less(id), part(id, box);
+ * `mayLess()` tells whether there is anything to lead away from, `asked()` gives the {phrases, language} of the answer.
  */
 export function mountLightbox(dialog, actions) {
   let id = null; // of the photo that is shown, as text
@@ -19,6 +21,13 @@ export function mountLightbox(dialog, actions) {
   let problem = null; // why there is no picture
   let copied = false;
   let asking = null;
+  const where = mountWhere(() => id && draw());
+  const part = mountPart({
+    changed: () => id && draw(),
+    search: (box) => actions.part(id, box),
+    left: () => tool("r")?.focus(),
+  });
+  const tool = (key) => dialog.querySelector(`.tool[aria-keyshortcuts=${key}]`);
 
   const at = () => hits.findIndex((hit) => String(hit.photo) === id);
 
@@ -32,18 +41,20 @@ export function mountLightbox(dialog, actions) {
     const hit = hits[position] ?? null;
     const content = hit?.content ?? facts?.content;
     const name = nameOf(hit?.path ?? facts?.path) || "photo";
+    const isThere = !problem && Boolean(hit || facts);
     render(
       html`
         <div class="stage" @click=${(event) => event.target.classList.contains("stage") && actions.hide()}>
           ${problem
             ? html`<p class="gone-text" role="alert">${problem}</p>`
-            : hit || facts
-              ? picture(content, name)
+            : isThere
+              ? html`${picture(content, name)}${part.isOn ? part.layer() : where.layer()}${part.isOn ? part.bar() : where.bar()}`
               : nothing}
-          ${position > 0
+          ${isThere ? html`<div class="tools">${part.isOn ? nothing : where.button()}${sizeOf(hit) ? part.button(beginPart) : nothing}</div>` : nothing}
+          ${position > 0 && !part.isOn
             ? html`<button class="step left" aria-label="Previous photo" @click=${() => step(-1)}>${LEFT}</button>`
             : nothing}
-          ${position >= 0 && position < hits.length - 1
+          ${position >= 0 && position < hits.length - 1 && !part.isOn
             ? html`<button class="step right" aria-label="Next photo" @click=${() => step(1)}>${RIGHT}</button>`
             : nothing}
         </div>
@@ -60,6 +71,19 @@ export function mountLightbox(dialog, actions) {
       dialog,
     );
     dialog.setAttribute("aria-label", name);
+  }
+
+  /** Width and height of the upright photo; null if it is too small to have parts, or they are not known. */
+  function sizeOf(hit) {
+    const { width, height } = hit ?? facts ?? {};
+    return Math.min(width ?? 0, height ?? 0) >= LEAST ? [width, height] : null;
+  }
+
+  function beginPart() {
+    const size = problem ? null : sizeOf(hits[at()]);
+    if (!size) return;
+    part.begin(...size, where.best);
+    dialog.querySelector(".drawing").focus();
   }
 
   // The small view is there at once, and the large one covers it when it has come. A list of one with a new element
@@ -120,22 +144,32 @@ export function mountLightbox(dialog, actions) {
 
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault(); // the history closes it
-    actions.hide();
+    if (part.isOn) part.leave();
+    else actions.hide();
   });
   dialog.addEventListener("close", () => id && actions.hide()); // browsers let nobody refuse twice
   dialog.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "ArrowRight") step(1);
-    else if (event.key === "ArrowLeft") step(-1);
-    else if (event.key === "Escape") actions.hide();
-    else return;
+    if (!part.key(event) && !follow(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
   });
 
+  /** Do what a key says; false if it says nothing. */
+  function follow(key) {
+    if (part.isOn && key !== "r") return false;
+    if (key === "ArrowRight") step(1);
+    else if (key === "ArrowLeft") step(-1);
+    else if (key === "Escape") actions.hide();
+    else if (key === "w") where.toggle();
+    else if (key === "r") (part.isOn ? part.leave : beginPart)();
+    else return false;
+    return true;
+  }
+
   let touch = null;
   dialog.addEventListener("touchstart", (event) => {
-    const on = event.target.closest(".stage") && event.touches.length === 1 && visualViewport.scale === 1;
+    const on = !part.isOn && event.target.closest(".stage") && event.touches.length === 1 && visualViewport.scale === 1;
     touch = on ? { x: event.touches[0].clientX, y: event.touches[0].clientY } : null;
   }, { passive: true });
   dialog.addEventListener("touchend", (event) => {
@@ -154,6 +188,8 @@ export function mountLightbox(dialog, actions) {
       if (!photo) {
         id = null;
         asking?.abort();
+        part.end();
+        where.look(null);
         dialog.close();
         return;
       }
@@ -162,7 +198,9 @@ export function mountLightbox(dialog, actions) {
         id = photo;
         facts = problem = null;
         copied = false;
+        part.end();
       }
+      where.look({ photo: id, content: hits[at()]?.content ?? null, ...actions.asked() });
       draw();
       if (!dialog.open) {
         dialog.showModal();

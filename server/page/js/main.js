@@ -10,7 +10,7 @@ import { mountIndexing } from "./indexing.js";
 import { mountLightbox } from "./lightbox.js";
 import { countOf, emptiness, matching, notes, trouble } from "./notes.js";
 import { mountPicture } from "./picture.js";
-import { address, filtersOf, isQuery, openHistory, question } from "./state.js";
+import { address, filtersOf, isQuery, judged, openHistory, question } from "./state.js";
 
 const STEPS = [50, 200, 500]; // hits, as one scrolls
 const DEBOUNCE_MS = 25; // a search takes a few milliseconds; this is for keys that come in bursts
@@ -40,7 +40,10 @@ const lightbox = mountLightbox($("lightbox"), {
   hide: () => page.hide(),
   more: (id) => judge("like", "unlike", id),
   less: (id) => judge("unlike", "like", id),
+  part: (id, box) =>
+    change({ q: "", in: "images", picture: "", like: [id], unlike: [], box: box.join(), correct: "true", dates: "true", language: "", photo: "" }),
   mayLess: () => isQuery(page.state),
+  asked: () => ({ phrases: answer?.phrases ?? [], language: answer?.language ?? null }),
 });
 mountPicture({ button: $("choose"), input: $("file"), drop: $("drop"), take });
 
@@ -55,8 +58,7 @@ function changeFromField(changes) {
 }
 
 function judge(name, other, id) {
-  const rest = page.state[other].filter((one) => one !== id);
-  change({ [name]: [...new Set([...page.state[name], id])], [other]: rest, photo: "" });
+  change({ ...judged(page.state, name, other, id), photo: "" });
 }
 
 async function take(file) {
@@ -87,7 +89,7 @@ function changed(state, before, kept) {
 
 function showState(state) {
   if (field.value !== state.q) field.value = state.q;
-  showGiven($("given"), state, changeFromField);
+  showGiven($("given"), state, changeFromField, answer?.part);
   filters.show(state);
   for (const radio of document.querySelectorAll("[name=in]")) radio.checked = radio.value === state.in;
   $("sort").value = state.sort;
@@ -175,6 +177,7 @@ function showAnswer() {
   const sections = sectionsOf(answer.hits, matching(answer));
   $("found").classList.remove("stale");
   $("count").textContent = countOf(answer, state);
+  showGiven($("given"), state, changeFromField, answer.part); // it has the name
   render(notes(answer, state, change), $("notes"));
   render(emptiness(answer, state, change), $("empty"));
   $("grid").hidden = inCaptions || !answer.hits.length;
@@ -183,7 +186,7 @@ function showAnswer() {
   showCaptions($("captions"), inCaptions ? sections : [], {
     addressOf: (changes) => address({ ...state, ...changes }),
     open: (hit) => page.show(hit.photo),
-    lookFor: (q) => change({ q, in: "images", picture: "", like: [], unlike: [], correct: "true", dates: "true", language: "" }),
+    lookFor: (q) => change({ q, in: "images", picture: "", like: [], unlike: [], box: "", correct: "true", dates: "true", language: "" }),
   });
 }
 

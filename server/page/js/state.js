@@ -1,7 +1,7 @@
 // What the page shows, as its address says it: query, filters, collection, open photo.
 // The names are those of /api/search, so that an address of the page reads like one of the API.
 
-const ONE = { q: "", in: "images", picture: "", after: "", before: "", shape: "", sort: "relevance", correct: "true", dates: "true", language: "", photo: "" };
+const ONE = { q: "", in: "images", picture: "", after: "", before: "", shape: "", sort: "relevance", correct: "true", dates: "true", language: "", box: "", photo: "" };
 const MANY = ["like", "unlike", "path", "camera", "format"];
 const FILTERS = ["after", "before", "path", "camera", "shape", "format"];
 const SETTLED_MS = 1500; // a pause in typing after which the next key begins a new entry in the history
@@ -12,6 +12,7 @@ export function read(search) {
   const state = {};
   for (const [name, usual] of Object.entries(ONE)) state[name] = given.get(name) ?? usual;
   for (const name of MANY) state[name] = given.getAll(name).filter(Boolean);
+  if (!state.like.length) state.box = ""; // a part of nothing
   return state;
 }
 
@@ -35,6 +36,13 @@ export function question(state, top) {
   asked.delete("photo");
   if (top) asked.set("top", top);
   return asked;
+}
+
+/** The changes after which a photo is in the list `name`, of those that one likes or not, and not in the `other`. */
+export function judged(state, name, other, id) {
+  const changes = { [name]: [...new Set([...state[name], id])], [other]: state[other].filter((one) => one !== id) };
+  // The box is of the first photo. Whoever judges that means all of it.
+  return state.like[0] === id ? { ...changes, box: "" } : changes;
 }
 
 /** Only the filters of a state, for /api/facets. */

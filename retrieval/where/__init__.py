@@ -1,0 +1,1 @@
+"""Heat maps and boxes that show a phrase in a photo."""

@@ -1,0 +1,1 @@
+"""Training of the branch that makes a photo's cells."""
