@@ -20,6 +20,7 @@ from twobranch.commands.index_options import (
     Model,
     Paths,
     Plan,
+    Regions,
     Split,
     Tta,
     Workers,
@@ -30,9 +31,9 @@ from twobranch.common.paths import LIBRARY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from twobranch.common.progress import Progress
     from twobranch.embedding.encoder import Encoder
     from twobranch.indexer.update.library import IndexReport
+    from twobranch.indexer.update.plan import Estimate
     from twobranch.indexer.update.run import Effort
 
 _FAILED_SHOWN = 5
@@ -47,6 +48,7 @@ def index(
     model: Model = None,
     tta: Tta = None,
     int8: Int8 = None,
+    regions: Regions = None,
     exclude: Exclude = None,
     include_hidden: IncludeHidden = None,
     device: DeviceOption = Device.cpu,
@@ -70,6 +72,7 @@ def index(
       twobranch index photos --captions captions.csv     sentences too
       twobranch index ~/Pictures --exclude 'raw/*'       remembered for the next time
       twobranch index ~/Pictures --int8                  1.7 times as fast, nearly the same hits
+      twobranch index ~/Pictures --regions               small things in large photos too
       twobranch index ~/Pictures --plan 1000000          what a million of them would take
     """
     from twobranch.indexer.catalog.known_libraries import remember_library
@@ -84,7 +87,12 @@ def index(
     chosen_for, encoder = _encoder(library, model, tta, int8, device)
     effort = _effort(workers, memory, batch_size, max_megapixels)
     if plan is not None:
-        _print_plan(plan, library, paths or [], encoder, effort, options.progress(), as_json=as_json)
+        from twobranch.indexer.update.plan import plan as estimated
+        from twobranch.indexer.update.regions import with_regions
+
+        wanted, progress = with_regions(library, regions), options.progress()
+        planned = estimated(plan, library, paths or [], encoder, effort, progress, regions=wanted)
+        _print_plan(planned, effort, as_json=as_json)
         return
     if paths and library_above(options.library) is not None:
         advice = f"for one of its own, index with `--library {LIBRARY}`"
@@ -98,6 +106,7 @@ def index(
             split=_well_formed(split),
             exclude=exclude or None,
             include_hidden=include_hidden,
+            regions=regions,
             chosen_for=chosen_for,
             effort=effort,
             progress=options.progress(),
@@ -135,21 +144,10 @@ def _well_formed(split: str | None) -> str | None:
     return None if split is None else well_formed(split)
 
 
-def _print_plan(
-    n_photos: int,
-    library: Path,
-    paths: list[Path],
-    encoder: Encoder,
-    effort: Effort,
-    progress: Progress,
-    *,
-    as_json: bool,
-) -> None:
-    """Print the time and space that indexing ``n_photos`` photos would take."""
-    from twobranch.indexer.update.plan import plan
+def _print_plan(planned: Estimate, effort: Effort, *, as_json: bool) -> None:
+    """Print the time and space that indexing would take."""
     from twobranch.retrieval.display.tables import plan_text
 
-    planned = plan(n_photos, library, paths, encoder, effort, progress)
     if as_json:
         print_json(planned.as_json())
     else:

@@ -70,6 +70,15 @@ IncludeHidden = Annotated[
     ),
     SETTABLE,
 ]
+Regions = Annotated[
+    bool | None,
+    typer.Option(
+        "--regions/--no-regions",
+        help="Encode windows of each photo too, to find small things; takes several times as long and as "
+        "much space; --no-regions deletes them [default: as in the library, at first --no-regions].",
+    ),
+    SETTABLE,
+]
 DeviceOption = Annotated[
     Device, typer.Option(help="The device that encodes photos; cuda needs onnxruntime-gpu."), SETTABLE
 ]

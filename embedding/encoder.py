@@ -296,6 +296,14 @@ class Encoder:
         """
         return mean_over_views(self._run_image_tower, pixels)
 
+    def encode_each_view(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode each view of photos by itself.
+
+        Maps (N, V, S, S, 3) uint8 RGB, any views, to (N, V, D) float32, unit rows, on the calling thread's
+        core alone. May be called from many threads.
+        """
+        return each_view(self._run_image_tower, pixels)
+
     def _run_image_tower(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._image_tower.run({"pixels": pixels})
 
@@ -411,11 +419,21 @@ def mean_over_views(
     Returns (N, D) float32, unit rows. ``pixels`` is (N, V, S, S, 3). ``encode`` is called with one view of
     all photos at a time, since larger batches are no faster.
     """
-    views = [encode(np.ascontiguousarray(pixels[:, view])) for view in range(pixels.shape[1])]
-    if len(views) == 1:
-        return views[0]
-    total = np.sum(views, axis=0)
+    if pixels.shape[1] == 1:
+        return encode(np.ascontiguousarray(pixels[:, 0]))
+    total = np.sum(each_view(encode, pixels), axis=1)
     return total / np.linalg.norm(total, axis=1, keepdims=True)
+
+
+def each_view(
+    encode: Callable[[NDArray[np.uint8]], NDArray[np.float32]], pixels: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Return the (N, V, D) vectors of each view of each photo.
+
+    ``pixels`` is (N, V, S, S, 3). ``encode`` is called as for ``mean_over_views``.
+    """
+    views = [encode(np.ascontiguousarray(pixels[:, view])) for view in range(pixels.shape[1])]
+    return np.stack(views, axis=1)
 
 
 def _encode_batch(

@@ -52,21 +52,42 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
 @dataclass(frozen=True)
 class View:
     """A part of a photo to encode.
 
-    It covers ``share`` of each side, about the centre, and may be mirrored.
+    It covers ``share`` of each side and may be mirrored. ``left`` and ``top`` are its corner, in shares of
+    the sides of the upright photo; None: it lies about the centre.
     """
 
     share: float = 1.0
     mirrored: bool = False
+    left: float | None = None
+    top: float | None = None
+
+    @property
+    def box(self) -> Box:
+        """The edges, in shares of the upright photo's sides."""
+        middle = (1 - self.share) / 2
+        left = middle if self.left is None else self.left
+        top = middle if self.top is None else self.top
+        return left, top, left + self.share, top + self.share
 
 
 WHOLE = (View(),)
 # For `tta`, chosen by rsum against time (benchmarks/tta.md). Vectors from other views must not be mixed
 # with these: when you change the views, change the mark in `embedding.model_folder` as well.
 TTA = (View(), View(share=0.85, mirrored=True))
+
+# The windows of `index --regions`: quarters and centre, of half the side. Nine of that size find a little
+# more for nearly twice the time (benchmarks/regions.md). The place of a window in this tuple is stored with
+# its vectors: append others, and never change one.
+REGIONS = tuple(
+    View(0.5, left=left, top=top) for left, top in ((0, 0), (0.5, 0), (0.25, 0.25), (0, 0.5), (0.5, 0.5))
+)
 
 
 @dataclass(frozen=True)
@@ -254,12 +275,27 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArray[np.uint8]:
     """Return (size, size, 3) pixels of one view, turned upright."""
     width, height = rgb.size
-    left, top = (side * (1 - view.share) / 2 for side in rgb.size)
-    box = (left, top, width - left, height - top)
+    left, top, right, bottom = _as_stored(view.box, orientation)
+    box = (left * width, top * height, min(right, 1) * width, min(bottom, 1) * height)
     square = rgb.resize((size, size), Image.Resampling.BICUBIC, box)
     # Turning the small square is cheaper than turning the photo, and gives the same result.
     square = _upright(square, orientation)
     return np.asarray(ImageOps.mirror(square) if view.mirrored else square)
+
+
+def _as_stored(box: Box, orientation: int) -> Box:
+    """Return the box of an upright photo in the stored pixels.
+
+    These are turned only later.
+    """
+    left, top, right, bottom = box
+    if orientation in range(5, 9):  # the stored photo lies on its side
+        left, top, right, bottom = top, left, bottom, right
+    if orientation in (2, 3, 7, 8):
+        left, right = 1 - right, 1 - left
+    if orientation in (3, 4, 6, 7):
+        top, bottom = 1 - bottom, 1 - top
+    return left, top, right, bottom
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from twobranch.common.errors import LibraryError
 from twobranch.embedding.encoder import Encoder
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery, LibraryModel
+from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery, LibraryModel, VectorKind
 from twobranch.indexer.catalog.tokens import runs
 from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.vectors.exact import VectorIndex
@@ -34,6 +34,7 @@ from twobranch.retrieval.hits import Hit
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
+from twobranch.retrieval.regions import PixelBox, SearchedRegions, lifting, pixel_box
 from twobranch.retrieval.request import SearchRequest, resolve
 from twobranch.retrieval.terms import Item, PhotoTerm
 from twobranch.retrieval.text_match import WrittenWords, content_words
@@ -53,6 +54,7 @@ class Scope:
 
     index: Index
     among: NDArray[np.int64] | None = None  # (n,) vectors that pass the filters; None: all
+    regions: SearchedRegions | None = None  # windows of the photos, in a library with regions
 
     @property
     def size(self) -> int:
@@ -88,7 +90,7 @@ class SearchEngine:
         self.exact = exact
         self.catalog = catalog
         self._load = load
-        self._indexes: dict[Gallery, Index] = {}
+        self._indexes: dict[VectorKind, Index] = {}
         self._samples: dict[Gallery, NDArray[np.float32]] = {}
         self._version = catalog.version()
         self.model = catalog.active_model()  # None before anything is encoded
@@ -141,8 +143,9 @@ class SearchEngine:
         opened = list(self._indexes)
         self._indexes.clear()
         self._samples.clear()
-        for gallery in opened:
-            self.index(gallery)
+        for kind in opened:
+            if kind != "regions" or self._has_regions:
+                self.index(kind)
         self._version = version
 
     @cached_property
@@ -179,18 +182,23 @@ class SearchEngine:
 
         return Locator(self.encoder)
 
-    def index(self, gallery: Gallery) -> Index:
-        """Open the vector index over photos or captions.
+    def index(self, kind: VectorKind) -> Index:
+        """Open the vector index over photos, captions or windows of photos.
 
         It is first brought up to date with the catalogue, and then kept.
         """
-        if gallery not in self._indexes:
-            self._indexes[gallery] = (
+        if kind not in self._indexes:
+            self._indexes[kind] = (
                 VectorIndex.empty(1)
                 if self.model is None
-                else open_index(self.catalog, gallery, self.model.id, self.model.dim, exact=self.exact)
+                else open_index(self.catalog, kind, self.model.id, self.model.dim, exact=self.exact)
             )
-        return self._indexes[gallery]
+        return self._indexes[kind]
+
+    @property
+    def _has_regions(self) -> bool:
+        """True if photos of the library have vectors of windows."""
+        return self.model is not None and self.catalog.has_regions(self.model.id)
 
     def unknown_words(self, query: Query) -> list[str]:
         """Return the words of a query that the model does not know."""
@@ -273,9 +281,20 @@ class SearchEngine:
     def scope(self, query: Query, gallery: Gallery = "images") -> Scope:
         """Return the items of the gallery that pass the query's filters."""
         index = self.index(gallery)
-        if self.model is None or not query.filters or not len(index):
+        if self.model is None or not len(index):
             return Scope(index)
-        return Scope(index, self.catalog.matching(gallery, self.model.id, query.filters))
+        kinds: list[VectorKind] = [gallery]
+        if gallery == "images" and query.terms and self._has_regions:
+            kinds.append("regions")
+        among = {
+            kind: self.catalog.matching(kind, self.model.id, query.filters) if query.filters else None
+            for kind in kinds
+        }
+        if "regions" not in among:
+            return Scope(index, among[gallery])
+        windows = self.index("regions")
+        regions = SearchedRegions(windows, self.catalog, self.model.id, among["regions"])
+        return Scope(index, among[gallery], regions)
 
     def judge(self, query: Query, gallery: Gallery = "images", scope: Scope | None = None) -> Judge:
         """Return the judge of a query's hits.
@@ -386,7 +405,7 @@ class SearchEngine:
         if collapse:
             wanted += min(top, _MORE_TO_COLLAPSE)
         comparison = Comparison(index.vectors, self.text_pictures.find) if collapse else None
-        searched = SearchedPhotos(index, vector, self.catalog, self.model.id, scope.among)
+        searched = SearchedPhotos(index, vector, self.catalog, self.model.id, scope.among, scope.regions)
         while True:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))
@@ -395,7 +414,7 @@ class SearchEngine:
             selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
-                return self._hits(ranked, selected, vector, judge)
+                return self._hits(ranked, selected, searched, judge)
             wanted *= 2
 
     def _wording(self, query: Query) -> str:
@@ -430,7 +449,7 @@ class SearchEngine:
         self,
         ranked: FusedRanking,
         selected: Selection,
-        vector: NDArray[np.float32],
+        searched: SearchedPhotos,
         judge: Judge,
     ) -> list[Hit]:
         """Make the selected hits.
@@ -443,7 +462,8 @@ class SearchEngine:
         fields = self.catalog.fields_with_words(ranked.forms, [id_ for id_ in worded if id_ is not None])
         # Names with some of the words lift a photo in the ranking as much, but count less as a match.
         worded_scores = [ranked.known * ranked.words.get(id_, 0.0) for id_ in ids]
-        verdict = judge.verdict(vector, scores, worded_scores)
+        verdict = judge.verdict(searched.vector, scores, worded_scores)
+        regions = _regions(searched, [selected.found[id_] for id_ in ids], scores)
         hits = []
         for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):
             item = selected.found[id_]
@@ -455,6 +475,7 @@ class SearchEngine:
                     words=ranked.words.get(id_),
                     matched=fields.get(item.photo or 0, ()),
                     alike=_alike(ranked, selected, group),
+                    region=regions[at],
                 )
             )
         return hits
@@ -475,6 +496,24 @@ def _hit(rank: int, score: float | None, id_: int, item: Found) -> Hit:
         height=item.height,
         content=item.content,
     )
+
+
+def _regions(
+    searched: SearchedPhotos, items: Sequence[Found], scores: Sequence[float]
+) -> list[PixelBox | None]:
+    """Return the windows that gave photos their scores, in pixels."""
+    if searched.regions is None:
+        return [None] * len(items)
+    photos = [item.photo for item in items if item.photo is not None]
+    windows = searched.regions.of_photos(searched.vector, photos)
+    found: list[PixelBox | None] = []
+    for item, score in zip(items, scores, strict=True):
+        part = lifting(windows.get(item.photo or 0), score)
+        if part is None or item.width is None or item.height is None:
+            found.append(None)
+        else:
+            found.append(pixel_box(part, item.width, item.height))
+    return found
 
 
 def _alike(ranked: FusedRanking, selected: Selection, group: Group) -> tuple[Path, ...]:

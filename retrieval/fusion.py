@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.vectors.index import Index
+from twobranch.retrieval.regions import SearchedRegions
 from twobranch.retrieval.text_match import WordMatches, match_words
 
 Ranking = Literal["fused", "visual", "words"]
@@ -62,14 +63,24 @@ class SearchedPhotos:
     reader: CatalogReader
     model_id: int
     among: NDArray[np.int64] | None = None  # (n,) vectors; None: all
+    regions: SearchedRegions | None = None  # their windows, in a library with regions
 
     def best(self, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return the best scores and vector ids, highest score first.
 
-        Both have shape (k',), k' <= k.
+        Both have shape (k',), k' <= k. A photo may have the score of one of its windows.
         """
-        scores, ids = self.index.search(self.vector[None], k, self.among)
-        return scores[0], ids[0]
+        scores, ids = (rows[0] for rows in self.index.search(self.vector[None], k, self.among))
+        if self.regions is None:
+            return scores, ids
+        lifted, photos = self.regions.folded(self.vector, scores, ids, k)
+        added = np.setdiff1d(photos, ids)
+        if not len(added):
+            return lifted, photos
+        # Windows may be of photos that are newer than the index of photos. They wait until it is opened anew.
+        known = self.index.search(self.vector[None], len(added), added)[1][0]
+        there = np.isin(photos, np.concatenate([ids, known]))
+        return lifted[there], photos[there]
 
     def having(self, images: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the searched ones of (n,) photos, in any order.
@@ -100,10 +111,21 @@ class SearchedPhotos:
         for start in range(0, len(wanted), _BLOCK):
             some = wanted[start : start + _BLOCK]
             rows = self.index.search(self.vector[None], len(some), some)
-            scores.append(rows[0][0])
+            scores.append(self._lifted(rows[0][0], rows[1][0]))
             found.append(rows[1][0])
         there = np.concatenate(found)
         return np.concatenate(scores), there, added[np.searchsorted(ids, there)]
+
+    def _lifted(self, scores: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the (n,) scores of photos or of their windows."""
+        if self.regions is None:
+            return scores
+        images = self.reader.images_of_vectors(ids.tolist())
+        windows = self.regions.of_photos(self.vector, list(images.values()))
+        of_windows = [
+            windows[images[id_]].score if images.get(id_) in windows else -np.inf for id_ in ids.tolist()
+        ]
+        return np.maximum(scores, np.asarray(of_windows, dtype=np.float32))
 
 
 def fused(

@@ -19,7 +19,9 @@ class Hit:
     """One search result.
 
     ``rank`` counts from 1. ``score`` is the inner product of two unit vectors: higher is closer. Hits are
-    ordered by score + words, and so are their confidences.
+    ordered by score + words, and so are their confidences. With ``region``, in pixels of the upright photo,
+    a window of the photo matches better than the whole, and the score is of that window
+    (``retrieval.regions``).
     """
 
     rank: int
@@ -38,6 +40,7 @@ class Hit:
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
     content: str | None = None  # identifies the content of the photo's file
+    region: tuple[int, int, int, int] | None = None  # left, top, right, bottom of the window that was found
 
     def as_json(self) -> dict[str, Any]:
         """Return the hit as JSON data."""
@@ -58,4 +61,5 @@ class Hit:
             "width": self.width,
             "height": self.height,
             "content": self.content,
+            "region": None if self.region is None else list(self.region),
         }

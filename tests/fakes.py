@@ -15,7 +15,7 @@ from PIL import Image
 
 from twobranch.common.errors import ModelError
 from twobranch.embedding.cell_scale import CellScale
-from twobranch.embedding.encoder import mean_over_views
+from twobranch.embedding.encoder import each_view, mean_over_views
 from twobranch.embedding.model_folder import Variant
 from twobranch.embedding.preprocess import TTA, WHOLE, load_photo, load_views
 
@@ -55,6 +55,7 @@ class FakeEncoder:
         self._counting = Lock()
         self.encoded_images = 0
         self.encoded_texts = 0
+        self.encoded_windows = 0
 
     def encode_images(self, images: Sequence[Path | str | Image.Image]) -> NDArray[np.float32]:
         pixels = [load_views(image, self.image_size, self.views).pixels for image in images]
@@ -72,6 +73,12 @@ class FakeEncoder:
             self._check_interrupt()
             self.encoded_images += len(pixels)
         return mean_over_views(self.encode_pixels, pixels[:, :, :, :1] if self.tta else pixels)
+
+    def encode_each_view(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with self._counting:
+            self._check_interrupt()
+            self.encoded_windows += pixels.shape[0] * pixels.shape[1]
+        return each_view(self.encode_pixels, pixels)
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         colors = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255

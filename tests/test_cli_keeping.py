@@ -45,6 +45,21 @@ def test_plain_index_without_a_library_is_a_mistake(tmp_path: Path) -> None:
         assert "name the folders of your photos" in run("index", *options, cwd=tmp_path, code=2).stderr
 
 
+def test_regions_are_remembered_until_they_are_switched_off(tmp_path: Path) -> None:
+    write_photo(tmp_path / "p/a.png", "red")
+    assert "windows of each photo" in run("index", "p", "--regions", cwd=tmp_path).stderr
+    write_photo(tmp_path / "p/b.png", "blue")
+    run("index", cwd=tmp_path)
+    assert run_json("status", cwd=tmp_path)["regions"] is True
+    (hit, *_) = run_json("search", "red", cwd=tmp_path)["hits"]
+    assert hit["region"] is None  # it is all red
+    without = run_json("index", "--plan", "1000", "--no-regions", cwd=tmp_path)["catalog_bytes"]
+    assert run_json("index", "--plan", "1000", cwd=tmp_path)["catalog_bytes"] > 4 * without
+    run("index", "--no-regions", cwd=tmp_path)
+    assert run_json("status", cwd=tmp_path)["regions"] is False
+    assert not list((tmp_path / ".twobranch").glob("regions-*"))
+
+
 def test_exclude_and_hidden_are_remembered_until_they_are_cleared(tmp_path: Path) -> None:
     write_photos(tmp_path, {"p/a.png": "red", "p/raw/b.png": "blue", "p/.h/c.png": "green"})
 

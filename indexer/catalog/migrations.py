@@ -26,7 +26,7 @@ class Migration:
 
 
 def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
-    """Return the triggers of version 3, which renew vector states.
+    """Return the triggers on a table of vectors, which renew vector states.
 
     Any change to the vectors of a model gives them a new state, whichever program makes it.
     """
@@ -285,6 +285,25 @@ MIGRATIONS: tuple[Migration, ...] = (
             """,
             # Why a caption file could not be read the last time; its size and time are those of then.
             "ALTER TABLE corpora ADD COLUMN failure TEXT",
+        ),
+    ),
+    # Vectors of windows of photos: `index --regions`.
+    Migration(
+        6,
+        (
+            """
+            CREATE TABLE region_vectors (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                model_id INTEGER NOT NULL REFERENCES models (id) ON DELETE CASCADE,
+                image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+                part INTEGER NOT NULL,
+                vector BLOB NOT NULL,
+                UNIQUE (image_id, model_id, part)
+            )
+            """,
+            "CREATE INDEX ix_region_vectors_model_id ON region_vectors (model_id)",
+            *_vector_triggers("regions", "region_vectors"),
+            "INSERT INTO vector_states SELECT 'regions', id, randomblob(16) FROM models",
         ),
     ),
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, exists, func, select, update
 
-from twobranch.indexer.catalog.tables import Image, ImageVector, Root, Session, id_blocks
+from twobranch.indexer.catalog.tables import Image, ImageVector, RegionVector, Root, Session, id_blocks
 
 
 class KnownPhoto(NamedTuple):
@@ -22,7 +22,7 @@ class KnownPhoto(NamedTuple):
 
 
 class UnencodedPhoto(NamedTuple):
-    """A readable photo that a model has not encoded."""
+    """A readable photo of which a model lacks vectors."""
 
     id: int
     root_id: int
@@ -30,6 +30,7 @@ class UnencodedPhoto(NamedTuple):
     path: str  # relative to the root, with "/"
     size: int  # bytes
     mtime_ns: int
+    content_hash: bytes | None = None  # of a photo that lacks only the vectors of its windows
 
 
 def photos_by_id(session: Session, ids: Collection[int]) -> dict[int, Image]:
@@ -102,7 +103,31 @@ def unencoded_photos(session: Session, model_id: int | None) -> list[UnencodedPh
     has = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == model_id)
     query = select(Image.id, Image.root_id, Root.path, Image.path, Image.size, Image.mtime_ns).join(Root)
     rows = session.execute(query.where(Image.failure.is_(None), ~has).order_by(Image.id))
-    return list(map(UnencodedPhoto._make, rows))
+    return [UnencodedPhoto(*row) for row in rows]
+
+
+def photos_without_regions(session: Session, model_id: int, n_regions: int) -> list[UnencodedPhoto]:
+    """Return the encoded photos with vectors of fewer than ``n_regions`` windows.
+
+    Their ids rise.
+    """
+    query = (
+        select(Image.id, Image.root_id, Root.path, Image.path, Image.size, Image.mtime_ns, Image.content_hash)
+        .join(Root)
+        .join(ImageVector, ImageVector.image_id == Image.id)
+        .where(ImageVector.model_id == model_id, n_windows(model_id) < n_regions)
+    )
+    return [UnencodedPhoto(*row) for row in session.execute(query.order_by(Image.id))]
+
+
+def n_windows(model_id: int) -> Any:
+    """Return the number of a photo's windows, as SQL.
+
+    It is for statements about ``Image``.
+    """
+    counted = select(func.count()).select_from(RegionVector)
+    counted = counted.where(RegionVector.image_id == Image.id, RegionVector.model_id == model_id)
+    return counted.correlate(Image).scalar_subquery()
 
 
 def sample_photos(session: Session, root_ids: Iterable[int], n: int) -> list[tuple[int, str, int]]:

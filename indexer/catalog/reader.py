@@ -27,11 +27,20 @@ from twobranch.indexer.catalog.vector_states import current_state, was_state
 
 Gallery = Literal["images", "captions"]
 GALLERIES: tuple[Gallery, ...] = get_args(Gallery)
-TABLES: dict[Gallery, str] = {"images": "image_vectors", "captions": "caption_vectors"}
-_WITH_PHOTO: dict[Gallery, str] = {
+# Searches for photos also use the vectors of their windows, where there are any (`index --regions`).
+VectorKind = Literal["images", "captions", "regions"]
+VECTOR_KINDS: tuple[VectorKind, ...] = get_args(VectorKind)
+TABLES: dict[VectorKind, str] = {
+    "images": "image_vectors",
+    "captions": "caption_vectors",
+    "regions": "region_vectors",
+}
+_WITH_PHOTO: dict[VectorKind, str] = {
     "images": "image_vectors v JOIN images i ON i.id = v.image_id JOIN roots r ON r.id = i.root_id",
     "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
+    # In this order a condition is tested once for each photo, not for each of its windows.
+    "regions": "images i JOIN roots r ON r.id = i.root_id CROSS JOIN region_vectors v ON v.image_id = i.id",
 }
 # The columns of ``Found``.
 _PHOTO_FACTS = (
@@ -140,7 +149,7 @@ class CatalogReader:
         """
         return bool(self._all("SELECT 1 FROM models LIMIT 1", []))
 
-    def count_vectors(self, kind: Gallery, model_id: int, after: int = 0) -> int:
+    def count_vectors(self, kind: VectorKind, model_id: int, after: int = 0) -> int:
         """Count the vectors of one kind and model with ids above ``after``.
 
         No vector is read.
@@ -149,12 +158,12 @@ class CatalogReader:
         ((count,),) = self._all(statement, [model_id, after])
         return int(count)
 
-    def state(self, kind: Gallery, model_id: int) -> bytes | None:
+    def state(self, kind: VectorKind, model_id: int) -> bytes | None:
         """Return the current token of a kind and model, or None."""
         with self._reading():
             return current_state(self._connection, kind, model_id)
 
-    def was_state(self, kind: Gallery, model_id: int, token: bytes) -> bool:
+    def was_state(self, kind: VectorKind, model_id: int, token: bytes) -> bool:
         """Return True if the token is a current or past state.
 
         A past one belongs to the same kind and model.
@@ -162,7 +171,7 @@ class CatalogReader:
         with self._reading():
             return was_state(self._connection, kind, model_id, token)
 
-    def vector_ids(self, kind: Gallery, model_id: int, after: int = 0) -> NDArray[np.int64]:
+    def vector_ids(self, kind: VectorKind, model_id: int, after: int = 0) -> NDArray[np.int64]:
         """Return (n,) the vector ids of one kind and model, rising.
 
         Only ids above ``after``.
@@ -171,18 +180,18 @@ class CatalogReader:
         rows = self._execute(statement, [model_id, after])
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
-    def vectors_after(self, kind: Gallery, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
+    def vectors_after(self, kind: VectorKind, model_id: int, id_: int, n: int) -> list[tuple[int, bytes]]:
         """Return (id, vector) of at most ``n`` higher ids, rising."""
         return self._all(
             f"SELECT id, vector FROM {TABLES[kind]} WHERE model_id = ? AND id > ? ORDER BY id LIMIT ?",
             [model_id, id_, n],
         )
 
-    def vectors(self, kind: Gallery, ids: Sequence[int]) -> dict[int, bytes]:
+    def vectors(self, kind: VectorKind, ids: Sequence[int]) -> dict[int, bytes]:
         """Return id -> vector, of those that exist."""
         return dict(self._by_ids(f"SELECT id, vector FROM {TABLES[kind]} WHERE id IN", ids))
 
-    def matching(self, kind: Gallery, model_id: int, filters: Filters) -> NDArray[np.int64]:
+    def matching(self, kind: VectorKind, model_id: int, filters: Filters) -> NDArray[np.int64]:
         """Return (n,) the vector ids of photos that match, rising.
 
         For captions, those whose photos match.
@@ -194,7 +203,7 @@ class CatalogReader:
         )
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
 
-    def spread_ids(self, kind: Gallery, model_id: int, n: int) -> list[int]:
+    def spread_ids(self, kind: VectorKind, model_id: int, n: int) -> list[int]:
         """Return up to ``n`` ids of vectors, spread over all.
 
         They are of one kind and model, and rise. Each takes one look into an index; counting through all of
@@ -358,6 +367,26 @@ class CatalogReader:
         """Return photo id -> vector id under a model."""
         statement = f"SELECT image_id, id FROM image_vectors WHERE model_id = {int(model_id)} AND image_id IN"
         return dict(self._by_ids(statement, ids))
+
+    def has_regions(self, model_id: int) -> bool:
+        """Return True if any photo has vectors of windows under a model."""
+        return bool(self._all("SELECT 1 FROM region_vectors WHERE model_id = ? LIMIT 1", [model_id]))
+
+    def regions(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return vector id -> (photo id, part) of existing windows."""
+        rows = self._by_ids("SELECT id, image_id, part FROM region_vectors WHERE id IN", ids)
+        return {id_: (image, part) for id_, image, part in rows}
+
+    def regions_of_images(self, ids: Sequence[int], model_id: int) -> dict[int, tuple[int, int]]:
+        """Return vector id -> (photo id, part) of photos' windows.
+
+        An index of SQLite has these columns; no vector is read.
+        """
+        rows = self._by_ids(
+            f"SELECT id, image_id, part FROM region_vectors WHERE model_id = {int(model_id)} AND image_id IN",
+            ids,
+        )
+        return {id_: (image, part) for id_, image, part in rows}
 
     def rows(self, statement: str, parameters: Sequence[int | str | float] = ()) -> list[Any]:
         """Return the rows of a statement of another catalogue module.

@@ -20,6 +20,7 @@ from twobranch.indexer.disk.rules import Rules, is_hidden_below
 from twobranch.indexer.disk.walk import is_photo_name
 
 CHOICES = "folders"
+REGIONS = "regions"  # True: windows of photos are encoded as well
 T = TypeVar("T")
 
 
@@ -131,6 +132,11 @@ def load_setting(session: Session, key: str) -> Any:
 def store_setting(session: Session, key: str, value: Any) -> None:
     """Store a value that JSON can hold under a key."""
     session.merge(Setting(key=key, value=json.dumps(value)))
+
+
+def load_regions(session: Session) -> bool:
+    """Return True if windows of photos are encoded as well."""
+    return load_setting(session, REGIONS) is True
 
 
 def load_choices(session: Session) -> Choices:

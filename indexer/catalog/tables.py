@@ -251,6 +251,22 @@ class CaptionVector(Base):
     vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class RegionVector(Base):
+    """The embedding of a window of a photo under a model.
+
+    ``dim`` float32, little endian, a unit vector. A library has them after ``index --regions``.
+    """
+
+    __tablename__ = "region_vectors"
+    __table_args__ = (UniqueConstraint("image_id", "model_id", "part"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    part: Mapped[int]  # the place of the window in ``preprocess.REGIONS``
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class VectorState(Base):
     """The current token of the vectors of a kind and model.
 

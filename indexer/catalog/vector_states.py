@@ -23,7 +23,7 @@ def note_states(connection: sqlite3.Connection) -> None:
     A model without a state gets one. A transaction that does not do this costs the next reader a new index
     file, and no more. Writes nothing where nothing has changed. Raises ``sqlite3.DatabaseError``.
     """
-    for kind in ("images", "captions"):
+    for kind in ("images", "captions", "regions"):
         connection.execute(
             "INSERT INTO vector_states (kind, model_id, token) SELECT ?, id, randomblob(16) FROM models"
             " WHERE id NOT IN (SELECT model_id FROM vector_states WHERE kind = ?)",

@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import delete, exists, func, insert, literal, select
 from sqlalchemy.orm import aliased
 
+from twobranch.indexer.catalog.photos import n_windows
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.indexer.catalog.tables import (
     Caption,
     CaptionVector,
     Image,
     ImageVector,
+    RegionVector,
     Root,
     Session,
     id_blocks,
@@ -56,21 +58,27 @@ def photos_with_content(
     return same
 
 
-def encoded_contents(session: Session, model_id: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (id, root id, content hash) of a model's encoded photos."""
+def encoded_contents(session: Session, model_id: int, n_regions: int = 0) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (id, root id, content hash) of a model's encoded photos.
+
+    Only of those with at least ``n_regions`` windows.
+    """
     query = (
         select(Image.id, Image.root_id, Image.content_hash)
         .join(ImageVector, ImageVector.image_id == Image.id)
         .where(ImageVector.model_id == model_id, Image.content_hash.is_not(None))
     )
+    if n_regions:
+        query = query.where(n_windows(model_id) >= n_regions)
     for id, root_id, digest in session.execute(query):
         if digest is not None:  # for the type checker
             yield id, root_id, digest
 
 
 def delete_photo_vectors(session: Session, image_ids: Collection[int]) -> None:
-    """Delete the vectors of photos under every model."""
+    """Delete the vectors of photos and of their windows, under every model."""
     session.execute(delete(ImageVector).where(ImageVector.image_id.in_(image_ids)))
+    session.execute(delete(RegionVector).where(RegionVector.image_id.in_(image_ids)))
 
 
 def add_photo_vectors(session: Session, model_id: int, vectors: Sequence[tuple[int, bytes]]) -> None:
@@ -81,6 +89,46 @@ def add_photo_vectors(session: Session, model_id: int, vectors: Sequence[tuple[i
     if vectors:
         rows = [{"model_id": model_id, "image_id": id, "vector": vector} for id, vector in vectors]
         session.execute(insert(ImageVector), rows)
+
+
+def regions_with_content(
+    session: Session, digests: Collection[bytes], model_id: int, n_regions: int
+) -> dict[bytes, tuple[bytes, ...]]:
+    """Return content -> the vectors of its windows, in order.
+
+    Contents without a photo that has all ``n_regions`` are missing.
+    """
+    photo = select(Image.id).where(n_windows(model_id) >= n_regions).order_by(Image.id).limit(1)
+    rows = select(RegionVector.vector).order_by(RegionVector.part)
+    rows = rows.where(RegionVector.model_id == model_id, RegionVector.part < n_regions)
+    found: dict[bytes, tuple[bytes, ...]] = {}
+    for digest in digests:
+        first = session.scalar(photo.where(Image.content_hash == digest))
+        if first is not None:
+            found[digest] = tuple(session.scalars(rows.where(RegionVector.image_id == first)))
+    return found
+
+
+def set_regions(session: Session, model_id: int, regions: Sequence[tuple[int, Sequence[bytes]]]) -> None:
+    """Replace the vectors of photos' windows under a model.
+
+    ``regions`` has (photo id, vectors in the order of their windows) of each.
+    """
+    for some in id_blocks([id for id, _ in regions]):
+        old = delete(RegionVector).where(RegionVector.model_id == model_id, RegionVector.image_id.in_(some))
+        session.execute(old)
+    rows = [
+        {"model_id": model_id, "image_id": id, "part": part, "vector": vector}
+        for id, vectors in regions
+        for part, vector in enumerate(vectors)
+    ]
+    if rows:
+        session.execute(insert(RegionVector), rows)
+
+
+def delete_regions(session: Session) -> None:
+    """Delete the vectors of all windows under every model."""
+    session.execute(delete(RegionVector))
 
 
 def photos_of_vectors(session: Session, vector_ids: Sequence[int]) -> Iterator[tuple[int, Image]]:

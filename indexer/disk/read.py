@@ -40,6 +40,7 @@ class Job:
     image_id: int | None = None  # None for a file that is not in the catalogue
     known_hash: bytes | None = None  # of content whose vector is already in the catalogue
     scanned: bool = True
+    lacks_regions: bool = False  # content with a vector, but without those of its windows: decode it
 
     @property
     def path(self) -> Path:
@@ -129,7 +130,7 @@ def _decode(
     job: Job, data: bytes, size: int, views: Sequence[View], known: Container[bytes], max_pixels: int
 ) -> Read:
     digest = hashlib.sha256(data).digest()
-    if digest == job.known_hash or digest in known:
+    if not job.lacks_regions and (digest == job.known_hash or digest in known):
         return Read(job, digest)
     try:
         patience = Patience(_SECONDS * max(1.0, max_pixels / MAX_PIXELS))

@@ -22,7 +22,7 @@ from twobranch.indexer.catalog.connection import CATALOG, connect, library_error
 from twobranch.indexer.catalog.fulltext import drop_damaged_words, refresh_words, words_are_sound
 from twobranch.indexer.catalog.lock import LOCK, indexing_lock
 from twobranch.indexer.catalog.migrations import LATEST, check_not_newer, is_possible, schema_version
-from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader, Gallery, LibraryModel
+from twobranch.indexer.catalog.reader import VECTOR_KINDS, CatalogReader, LibraryModel, VectorKind
 from twobranch.indexer.catalog.vector_states import note_states
 from twobranch.indexer.maintenance.integrity import (
     broken_vectors,
@@ -37,6 +37,7 @@ from twobranch.indexer.maintenance.integrity import (
 from twobranch.indexer.maintenance.salvage import salvage
 from twobranch.indexer.vectors.codec import as_bytes
 from twobranch.indexer.vectors.exact import BLOCK, index_file, open_exact, stamp
+from twobranch.indexer.vectors.index import kinds_with_index
 from twobranch.indexer.vectors.ivf import lists_file, load_lists
 from twobranch.indexer.vectors.mapped_file import StoredVectors, read_vectors
 
@@ -101,7 +102,7 @@ def examine(
                 say(_vectors(path.absolute()))
                 with closing(CatalogReader(path.absolute(), write=repair)) as catalog:
                     model = catalog.active_model()
-                    for kind in GALLERIES if model is not None else ():
+                    for kind in () if model is None else kinds_with_index(catalog, model.id):
                         assert model is not None
                         say(_index(catalog, kind, model))
                     if model is not None:
@@ -227,7 +228,7 @@ def _catalogue(path: Path) -> _Diagnosis:
 def _salvage(path: Path) -> str:
     result = salvage(path)
     _remake(path)  # a search needs the table of words
-    for kind in GALLERIES:
+    for kind in VECTOR_KINDS:
         for file in sorted(path.parent.glob(f"{kind}-*")):
             # An intact file shows which vectors were damaged. Then it goes: it has vectors of lost rows.
             _remove_vectors(path, {kind: _differing_from(file, path, kind)})
@@ -281,6 +282,7 @@ def _vectors(path: Path) -> _Diagnosis:
         broken = broken_vectors(connection)
         ((count,),) = connection.execute(
             "SELECT (SELECT COUNT(*) FROM image_vectors) + (SELECT COUNT(*) FROM caption_vectors)"
+            " + (SELECT COUNT(*) FROM region_vectors)"
         )
     wrong = {kind: ids for kind, ids in broken.items() if ids}
     if not wrong:
@@ -294,7 +296,7 @@ def _vectors(path: Path) -> _Diagnosis:
     )
 
 
-def _remove_vectors(path: Path, broken: Mapping[Gallery, Sequence[int]]) -> str:
+def _remove_vectors(path: Path, broken: Mapping[VectorKind, Sequence[int]]) -> str:
     with _writing(path) as connection:
         delete_vectors(connection, broken)
     return f"{sum(map(len, broken.values())):,} removed; run `index`"
@@ -303,7 +305,7 @@ def _remove_vectors(path: Path, broken: Mapping[Gallery, Sequence[int]]) -> str:
 # --- index files ------------------------------------------------------------------------------------
 
 
-def _index(catalog: CatalogReader, kind: Gallery, model: LibraryModel) -> _Diagnosis:
+def _index(catalog: CatalogReader, kind: VectorKind, model: LibraryModel) -> _Diagnosis:
     """Check the index files of one kind.
 
     Their checksums are compared, and their rows with the vectors of the catalogue.
@@ -342,7 +344,7 @@ def _index(catalog: CatalogReader, kind: Gallery, model: LibraryModel) -> _Diagn
 
 
 def _rebuilding(
-    catalog: CatalogReader, kind: Gallery, model: LibraryModel, after: int, path: Path
+    catalog: CatalogReader, kind: VectorKind, model: LibraryModel, after: int, path: Path
 ) -> tuple[str, Callable[[], str]]:
     def rebuild() -> str:
         path.unlink()
@@ -352,7 +354,7 @@ def _rebuilding(
     return "rebuilds it from the catalogue", rebuild
 
 
-def _differing_from(file: Path, path: Path, kind: Gallery) -> list[int]:
+def _differing_from(file: Path, path: Path, kind: VectorKind) -> list[int]:
     """Return the ids of ``_differing`` for a vector file.
 
     The list is empty if the file is damaged or no vector file, or has vectors of a state that this catalogue
@@ -366,7 +368,7 @@ def _differing_from(file: Path, path: Path, kind: Gallery) -> list[int]:
         return list(_differing(catalog, kind, stored)) if ours else []
 
 
-def _differing(catalog: CatalogReader, kind: Gallery, stored: StoredVectors) -> Iterator[int]:
+def _differing(catalog: CatalogReader, kind: VectorKind, stored: StoredVectors) -> Iterator[int]:
     """Yield the ids of vectors that differ between catalogue and file."""
     for start in range(0, len(stored.ids), BLOCK):
         ids = stored.ids[start : start + BLOCK].tolist()

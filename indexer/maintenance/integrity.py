@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL
 from twobranch.indexer.catalog.migrations import LATEST, MIGRATIONS
-from twobranch.indexer.catalog.reader import GALLERIES, TABLES, Gallery
-from twobranch.indexer.catalog.settings import CHOICES
+from twobranch.indexer.catalog.reader import TABLES, VECTOR_KINDS, VectorKind
+from twobranch.indexer.catalog.settings import CHOICES, REGIONS
 from twobranch.indexer.update.changes import LAST_RUN
 from twobranch.indexer.vectors.codec import has_dim, squared_length
 
@@ -31,6 +31,7 @@ _STORED = {
     "DATETIME": ("text",),
     "BLOB": ("blob",),
 }
+_SETTINGS = {CHOICES: dict, LAST_RUN: dict, REGIONS: bool}  # their types
 _DATE = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
 
 
@@ -193,7 +194,7 @@ def _unreadable_settings(connection: sqlite3.Connection) -> list[str]:
                 known = connection.execute("SELECT 1 FROM models WHERE id = ?", [int(value)]).fetchone()
                 if known is None:
                     unreadable.append(key)
-            elif key in (CHOICES, LAST_RUN) and not isinstance(json.loads(value), dict):
+            elif key in _SETTINGS and not isinstance(json.loads(value), _SETTINGS[key]):
                 unreadable.append(key)
         except (ValueError, TypeError, OverflowError):
             unreadable.append(key)
@@ -238,14 +239,14 @@ def mend_references(connection: sqlite3.Connection) -> tuple[int, int]:
 # --- vectors ----------------------------------------------------------------------------------------
 
 
-def broken_vectors(connection: sqlite3.Connection) -> dict[Gallery, list[int]]:
+def broken_vectors(connection: sqlite3.Connection) -> dict[VectorKind, list[int]]:
     """Find vectors of a wrong dimension, or not of length 1.
 
     The result is their ids by kind.
     """
     dims = dict(connection.execute("SELECT id, dim FROM models"))
-    broken: dict[Gallery, list[int]] = {kind: [] for kind in GALLERIES}
-    for kind in GALLERIES:
+    broken: dict[VectorKind, list[int]] = {kind: [] for kind in VECTOR_KINDS}
+    for kind in VECTOR_KINDS:
         newest = 0
         query = f"SELECT id, model_id, vector FROM {TABLES[kind]} WHERE id > ? ORDER BY id LIMIT {_BLOCK}"
         while rows := connection.execute(query, [newest]).fetchall():
@@ -254,7 +255,7 @@ def broken_vectors(connection: sqlite3.Connection) -> dict[Gallery, list[int]]:
     return broken
 
 
-def delete_vectors(connection: sqlite3.Connection, broken: Mapping[Gallery, Sequence[int]]) -> None:
+def delete_vectors(connection: sqlite3.Connection, broken: Mapping[VectorKind, Sequence[int]]) -> None:
     """Delete vectors, so that the next `index` encodes them again."""
     for kind, ids in broken.items():
         connection.executemany(f"DELETE FROM {TABLES[kind]} WHERE id = ?", ((id_,) for id_ in ids))

@@ -17,7 +17,7 @@ from twobranch.common.paths import expanded, is_folder
 from twobranch.indexer.catalog.captions import DeletedCaptions, all_corpora, corpus_at, delete_corpus
 from twobranch.indexer.catalog.lock import indexing_lock
 from twobranch.indexer.catalog.photos import delete_photos, has_photos, photo_paths, sample_photos
-from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
+from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root, delete_roots, move_roots
 from twobranch.indexer.catalog.settings import load_choices, store_choices
 from twobranch.indexer.catalog.tables import Catalog, Root, Session, active_model
@@ -26,7 +26,7 @@ from twobranch.indexer.disk.foreign_paths import is_of_windows, lies_in
 from twobranch.indexer.disk.foreign_paths import moved as moved_path
 from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.disk.relative_paths import covers, relative_to_root
-from twobranch.indexer.vectors.index import open_index
+from twobranch.indexer.vectors.index import kinds_with_index, open_index, remove_unused_files
 
 _SAMPLE = 200  # photos to look for in the new place
 
@@ -66,9 +66,10 @@ def forget(library: Path, paths: Sequence[Path]) -> list[Forgotten]:
             model = active_model(session)
         with closing(CatalogReader.open(library)) as reader:
             remove_orphans(reader)  # the thumbnails of forgotten photos must not stay
-            for kind in GALLERIES:
-                if model is not None:
+            if model is not None:
+                for kind in kinds_with_index(reader, model.id):
                     open_index(reader, kind, model.id, model.dim)  # else the next search would update it
+                remove_unused_files(reader, model.id)
     return forgotten
 
 

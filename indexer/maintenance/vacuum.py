@@ -17,9 +17,9 @@ from twobranch.common.leftovers import LEFT_OVERS
 from twobranch.indexer.catalog.connection import connect, library_error, open_database
 from twobranch.indexer.catalog.fulltext import compact_words
 from twobranch.indexer.catalog.lock import LOCK, indexing_lock
-from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
+from twobranch.indexer.catalog.reader import VECTOR_KINDS, CatalogReader
 from twobranch.indexer.catalog.thumbnails import disk_use, remove_orphans
-from twobranch.indexer.vectors.index import LARGE
+from twobranch.indexer.vectors.index import LARGE, kinds_with_index
 from twobranch.indexer.vectors.ivf import load_lists
 
 # VACUUM writes a second copy, which goes into the write-ahead log before it goes into the file.
@@ -87,7 +87,7 @@ def _unused(library: Path) -> list[Path]:
     with closing(CatalogReader.open(library)) as catalog:
         model = catalog.active_model()
         used: set[str] = set()
-        for kind in GALLERIES if model is not None else ():
+        for kind in () if model is None else kinds_with_index(catalog, model.id):
             assert model is not None
             stem = f"{kind}-{model.id}"
             large = catalog.count_vectors(kind, model.id) >= LARGE
@@ -95,7 +95,7 @@ def _unused(library: Path) -> list[Path]:
                 used |= {f"{stem}.ivf", f"{stem}.ivf.json", f"{stem}.tail"}
             else:
                 used.add(f"{stem}.vectors")
-    patterns = (*(f"{kind}-*" for kind in GALLERIES), LEFT_OVERS)
+    patterns = (*(f"{kind}-*" for kind in VECTOR_KINDS), LEFT_OVERS)
     files = {file for pattern in patterns for file in library.glob(pattern)}
     return sorted(file for file in files if file.is_file() and file.name not in used)
 

@@ -11,7 +11,7 @@ from typing import Any
 from twobranch.common.paths import is_folder
 from twobranch.indexer.catalog import thumbnails as thumbnailcache
 from twobranch.indexer.catalog.connection import CATALOG
-from twobranch.indexer.catalog.reader import GALLERIES
+from twobranch.indexer.catalog.reader import VECTOR_KINDS
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.settings import load_choices, load_setting, store_setting
 from twobranch.indexer.catalog.tables import Catalog, Session
@@ -79,7 +79,7 @@ def disk_use(library: Path) -> dict[str, int]:
             if path.is_file():
                 sizes[path.name] = path.stat().st_size
     thumbnails = thumbnailcache.disk_use(library)
-    prefixes = tuple(f"{gallery}-" for gallery in GALLERIES)
+    prefixes = tuple(f"{kind}-" for kind in VECTOR_KINDS)
     return {
         "catalogue": sum(size for name, size in sizes.items() if name.startswith(CATALOG)),
         "index": sum(size for name, size in sizes.items() if name.startswith(prefixes)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,19 @@ from twobranch.common.extras import install_command
 from twobranch.common.leftovers import remove_left_overs
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.formats import missing_extra
+from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.catalog.captions import count_captions_after, newest_caption
 from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.fulltext import drop_damaged_words
 from twobranch.indexer.catalog.lock import indexing_lock
 from twobranch.indexer.catalog.models import activate_model, delete_namesakes, model_with, store_model
-from twobranch.indexer.catalog.photos import count_photos, unencoded_photos
-from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader
+from twobranch.indexer.catalog.photos import (
+    UnencodedPhoto,
+    count_photos,
+    photos_without_regions,
+    unencoded_photos,
+)
+from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.settings import Choices, Limit, load_choices, store_choices
 from twobranch.indexer.catalog.tables import Catalog, Model, active_model, sqlite_connection
 from twobranch.indexer.disk.read import Job
@@ -38,6 +44,7 @@ from twobranch.indexer.update.changes import remember_run
 from twobranch.indexer.update.compare import Plan
 from twobranch.indexer.update.drives import drives_after, load_drives, store_drives
 from twobranch.indexer.update.photos import index_photos, remove_photos
+from twobranch.indexer.update.regions import choose_regions, say_cost
 from twobranch.indexer.update.remembered import Target, changed_captions, known_roots, known_targets
 from twobranch.indexer.update.run import AnyEncoder, Effort, Failure, Run, RunStats
 from twobranch.indexer.update.scan_scope import ScannedScope, ScanScope, by_root
@@ -52,7 +59,12 @@ from twobranch.indexer.update.targets import (
     scope_of,
     split_targets,
 )
-from twobranch.indexer.vectors.index import remove_index_files, update_index
+from twobranch.indexer.vectors.index import (
+    kinds_with_index,
+    remove_index_files,
+    remove_unused_files,
+    update_index,
+)
 
 # The file types of an extra, for messages.
 _KINDS = {"heic": "HEIC and AVIF", "raw": "raw photos"}
@@ -142,6 +154,7 @@ def update_library(
     split: str | None = None,
     exclude: Sequence[str] | None = None,
     include_hidden: bool | None = None,
+    regions: bool | None = None,
     within: Collection[Path] | None = None,
     chosen_for: str | None = None,
     effort: Effort | None = None,
@@ -151,7 +164,8 @@ def update_library(
 
     Without paths it updates all known folders, or the roots ``within``. Only changes are encoded. Every batch
     is committed, so the next run continues an interrupted one. With ``split`` only the photos of that split
-    count. ``exclude`` and ``include_hidden`` are stored for each path; None leaves them unchanged.
+    count. ``exclude`` and ``include_hidden`` are stored for each path, ``regions`` (encode windows of photos
+    as well) for the library; None leaves them unchanged.
     ``chosen_for`` is the fingerprint of the library's model when the encoder was chosen to match it ("" if it
     had none). It is None if the encoder was requested whatever the library's model.
 
@@ -169,7 +183,7 @@ def update_library(
     chosen = None if captions is None else choose_captions(captions, split)
     if chosen is not None and chosen.note is not None:
         progress.note(f"{chosen.path}: {chosen.note}")
-    order = _Order(not paths, tuple(targets), chosen, split, exclude, include_hidden, within)
+    order = _Order(not paths, tuple(targets), chosen, split, exclude, include_hidden, regions, within)
     stats = RunStats()
     with (
         closing(Catalog.open(library, create=True)) as catalog,
@@ -181,13 +195,15 @@ def update_library(
             drop_damaged_words(sqlite_connection(session))  # made again when the session ends
         deleted = deleted_paths(catalog, missing)
         model_id = _register_model(catalog, encoder)
-        run = Run(catalog, encoder, model_id, effort or Effort(), progress, stats)
+        windows = REGIONS if choose_regions(catalog, regions) else ()
+        run = Run(catalog, encoder, model_id, effort or Effort(), progress, stats, windows)
         _update_photos(run, order, deleted)
         without_image = _update_captions(run, order)
         _activate_model(run)
         with closing(CatalogReader.open(library)) as reader:
-            for kind in GALLERIES:
+            for kind in kinds_with_index(reader, model_id):
                 update_index(reader, kind, model_id, encoder.dim, encoder.encode_texts, progress)
+            remove_unused_files(reader, model_id)
         remember_run(catalog, stats)
     photos_only = bool(targets) and all(folder_of(target) != target for target in targets)
     seconds = time.monotonic() - started
@@ -204,6 +220,7 @@ class _Order:
     split: str | None
     exclude: Sequence[str] | None
     include_hidden: bool | None
+    regions: bool | None
     within: Collection[Path] | None
 
 
@@ -280,8 +297,9 @@ def _index_targets(
     # If hidden photos are no longer wanted, those that were indexed by name are removed too.
     drop_hidden = order.include_hidden is False
     every = scan_scopes(places, choices, drives, not order.is_plain, drop_hidden)
-    lacking = _without_vector(run)
-    _say_what_changes(run, len(lacking))
+    unencoded = _without_vector(run)
+    _say_what_changes(run, len(unencoded))
+    lacking = {**unencoded, **_without_regions(run)}
     jobs: list[Job] = []
     drives_now = dict(drives)
     left_out: Counter[str] = Counter()
@@ -307,6 +325,8 @@ def _index_targets(
         run.progress.note(f"{files} left out; to index {_KINDS[extra]}: {install_command(extra)}")
     covered = {job.image_id for job in jobs} | gone
     jobs += [job for id, job in lacking.items() if id not in covered]
+    if order.regions:
+        say_cost(run, len(jobs))
     index_photos(run, jobs, gone)
     _warn_of_what_stays(run, empty)
 
@@ -345,18 +365,28 @@ def _scan(run: Run, place: ScanScope) -> Scan:
     return found
 
 
-def _jobs(scope: Scope, plan: Plan, lacking: Container[int]) -> Iterator[Job]:
+def _jobs(scope: Scope, plan: Plan, lacking: Mapping[int, Job]) -> Iterator[Job]:
     """Yield the files to read.
 
-    The content of a photo is known if it did not fail and has its vector.
+    The content of a photo is known if it did not fail and has its vector. ``lacking`` are the photos that
+    lack vectors.
     """
     for one in plan.read:
         photo = one.photo
         if photo is None:
             yield Job(scope.root_id, scope.root, one.file)
-        else:
-            known_hash = None if photo.failure is not None or photo.id in lacking else photo.content_hash
-            yield Job(scope.root_id, scope.root, one.file, photo.id, known_hash)
+            continue
+        lacks_regions = photo.id in lacking and lacking[photo.id].lacks_regions
+        is_known = photo.failure is None and (lacks_regions or photo.id not in lacking)
+        known_hash = photo.content_hash if is_known else None
+        yield Job(
+            scope.root_id,
+            scope.root,
+            one.file,
+            photo.id,
+            known_hash,
+            lacks_regions=is_known and lacks_regions,
+        )
 
 
 def _keep_drives(run: Run, before: Mapping[int, frozenset[str]], now: Mapping[int, frozenset[str]]) -> None:
@@ -398,18 +428,32 @@ def _warn_of_what_stays(run: Run, empty: Sequence[Scope]) -> None:
 def _without_vector(run: Run) -> dict[int, Job]:
     """Return the photos without a vector of the model, by id."""
     with run.catalog.session() as session:
-        rows = unencoded_photos(session, run.model_id)
-        return {
-            row.id: Job(
-                row.root_id,
-                Path(row.root),
-                FoundFile(row.path, row.size, row.mtime_ns),
-                row.id,
-                scanned=False,
-            )
-            for row in rows
-            if missing_extra(row.path) is None
-        }
+        return _jobs_of(unencoded_photos(session, run.model_id))
+
+
+def _without_regions(run: Run) -> dict[int, Job]:
+    """Return the photos whose windows lack vectors of the model, by id."""
+    if not run.regions:
+        return {}
+    with run.catalog.session() as session:
+        rows = photos_without_regions(session, run.model_id, len(run.regions))
+    return {id: replace(job, lacks_regions=True) for id, job in _jobs_of(rows).items()}
+
+
+def _jobs_of(rows: Sequence[UnencodedPhoto]) -> dict[int, Job]:
+    """Return the files of photos to read, by photo id."""
+    return {
+        row.id: Job(
+            row.root_id,
+            Path(row.root),
+            FoundFile(row.path, row.size, row.mtime_ns),
+            row.id,
+            row.content_hash,
+            scanned=False,
+        )
+        for row in rows
+        if missing_extra(row.path) is None
+    }
 
 
 # --- models -----------------------------------------------------------------------------------------

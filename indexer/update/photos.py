@@ -26,6 +26,8 @@ from twobranch.indexer.catalog.vectors import (
     delete_photo_vectors,
     encoded_contents,
     photos_with_content,
+    regions_with_content,
+    set_regions,
 )
 from twobranch.indexer.disk.availability import is_there
 from twobranch.indexer.disk.memory import Memory
@@ -51,7 +53,7 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
     read = partial(
         read_photo,
         size=encoder.image_size,
-        views=encoder.views,
+        views=(*encoder.views, *run.regions),
         known=_known_hashes(run, gone),
         memory=Memory(effort.decoding_bytes),
         max_pixels=effort.max_pixels,
@@ -60,9 +62,9 @@ def index_photos(run: Run, jobs: Sequence[Job], gone: set[int]) -> None:
         run.showing("photos", len(jobs)),
         Workers(effort.workers, BatchSize(effort.batch_sizes)) as workers,
     ):
-        results = workers.in_order(read, jobs, ahead=effort.transaction)
+        results = workers.in_order(read, jobs, ahead=run.photos_a_transaction)
         begun: _Batch | None = None
-        while reads := list(islice(results, effort.transaction)):
+        while reads := list(islice(results, run.photos_a_transaction)):
             following = _begin(run, workers, reads, {} if begun is None else begun.encoding)
             if begun is not None:
                 _store(run, begun, gone)
@@ -88,7 +90,7 @@ def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
         vanished = {root.id for root in all_roots(session) if not is_there(Path(root.path))}
         if not gone and not vanished:
             return set()
-        rows = encoded_contents(session, run.model_id)
+        rows = encoded_contents(session, run.model_id, len(run.regions))
         return {digest for id, root_id, digest in rows if id in gone or root_id in vanished}
 
 
@@ -96,44 +98,90 @@ def _known_hashes(run: Run, gone: Collection[int]) -> set[bytes]:
 
 
 @dataclass(frozen=True)
+class _Vectors:
+    """The vectors of a content.
+
+    They are those of the whole photo and, in a library with regions, of its windows.
+    """
+
+    whole: bytes
+    regions: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """The vectors of a content that are being computed."""
+
+    whole: bytes | None  # what the catalogue has; then only the windows are encoded
+    rows: Future[NDArray[np.float32]]  # (1 + W, D), the whole photo first, or (W, D)
+
+    def result(self) -> _Vectors:
+        """Wait for the vectors."""
+        blobs = as_blobs(self.rows.result())
+        return _Vectors(blobs[0], blobs[1:]) if self.whole is None else _Vectors(self.whole, blobs)
+
+
+@dataclass(frozen=True)
 class _Batch:
     """The photos of one transaction, with their vectors by content hash."""
 
     reads: Sequence[Read]
-    known: Mapping[bytes, bytes]  # vectors that the catalogue has
-    encoding: Mapping[bytes, Future[NDArray[np.float32]]]  # the others: (D,) each
+    known: Mapping[bytes, _Vectors]  # that the catalogue has
+    encoding: Mapping[bytes, _Encoding]  # the others
 
 
-def _begin(
-    run: Run,
-    workers: Workers,
-    reads: Sequence[Read],
-    encoding: Mapping[bytes, Future[NDArray[np.float32]]],
-) -> _Batch:
+def _begin(run: Run, workers: Workers, reads: Sequence[Read], encoding: Mapping[bytes, _Encoding]) -> _Batch:
     """Start encoding the photos of a batch.
 
-    Contents that have a vector, or that are already ``encoding``, are skipped.
+    Contents that have their vectors, or that are already ``encoding``, are skipped.
     """
-    known = {digest: same_photos[0].vector for digest, same_photos in _same_content(run, reads).items()}
+    whole = {digest: same_photos[0].vector for digest, same_photos in _same_content(run, reads).items()}
+    known = _known_vectors(run, whole)
     pixels = {
         read.digest: read.decoded.pixels
         for read in reads
         if read.digest is not None and read.decoded is not None and read.digest not in known
     }
     new = {digest: photo for digest, photo in pixels.items() if digest not in encoding}
-    vectors = workers.encode(run.encoder.encode_views, list(new.values()))
     run.stats.encoded += len(new)
-    awaited = {digest: encoding[digest] for digest in pixels if digest not in new}
-    return _Batch(reads, known, awaited | dict(zip(new, vectors, strict=True)))
+    begun = {digest: encoding[digest] for digest in pixels if digest not in new}
+    for has_whole, encode in ((False, _encode), (True, _encode_regions)):
+        some = {digest: photo for digest, photo in new.items() if (digest in whole) == has_whole}
+        rows = workers.encode(partial(encode, run), list(some.values()))
+        begun |= {digest: _Encoding(whole.get(digest), row) for digest, row in zip(some, rows, strict=True)}
+    return _Batch(reads, known, begun)
+
+
+def _known_vectors(run: Run, whole: Mapping[bytes, bytes]) -> dict[bytes, _Vectors]:
+    """Return the contents that need no encoding. ``whole`` has the vectors of whole photos."""
+    if not run.regions:
+        return {digest: _Vectors(vector) for digest, vector in whole.items()}
+    with run.catalog.session() as session:
+        regions = regions_with_content(session, whole, run.model_id, len(run.regions))
+    return {digest: _Vectors(whole[digest], vectors) for digest, vectors in regions.items()}
+
+
+def _encode(run: Run, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Encode photos and their windows.
+
+    Maps (N, V + W, S, S, 3) to (N, 1 + W, D).
+    """
+    rows = run.encoder.encode_views(pixels[:, : len(run.encoder.views)])[:, None]
+    return np.concatenate([rows, _encode_regions(run, pixels)], axis=1) if run.regions else rows
+
+
+def _encode_regions(run: Run, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Encode the windows of photos.
+
+    Maps (N, V + W, S, S, 3) to (N, W, D).
+    """
+    return run.encoder.encode_each_view(pixels[:, len(run.encoder.views) :])
 
 
 def _store(run: Run, batch: _Batch, gone: set[int]) -> None:
     """Wait until a batch is encoded, and commit it."""
-    rows = {digest: vector.result() for digest, vector in batch.encoding.items()}
+    vectors = {**batch.known, **{digest: one.result() for digest, one in batch.encoding.items()}}
     same_photos = _same_content(run, batch.reads)
-    vectors = dict(batch.known)
-    if rows:
-        vectors |= zip(rows, as_blobs(np.stack(list(rows.values()))), strict=True)
     with run.catalog.session(write=True) as session:
         jobs = {read.job.image_id for read in batch.reads if read.job.image_id is not None}
         known = jobs | {other.image_id for same in same_photos.values() for other in same}
@@ -144,9 +192,9 @@ def _store(run: Run, batch: _Batch, gone: set[int]) -> None:
             elif read.failure is not None:
                 writer.store_failure(read, read.failure)
             elif read.digest is not None:
-                writer.store_photo(
-                    read, vectors[read.digest], [other.image_id for other in same_photos.get(read.digest, [])]
-                )
+                others = [other.image_id for other in same_photos.get(read.digest, [])]
+                is_encoded = read.digest in batch.encoding
+                writer.store_photo(read, vectors[read.digest], others, is_encoded=is_encoded)
         writer.store_vectors()
     run.progress.advance(len(batch.reads))
 
@@ -174,14 +222,19 @@ class _BatchWriter:
         self._roots = {root.id: root for root in all_roots(session)}
         self._images = photos_by_id(session, known)
         self._outdated: list[Image] = []
-        self._new: list[tuple[Image, bytes]] = []
+        self._new: list[tuple[Image, _Vectors]] = []
+        self._new_regions: list[tuple[Image, _Vectors]] = []
 
-    def store_photo(self, read: Read, vector: bytes, same_photos: Sequence[int]) -> None:
+    def store_photo(
+        self, read: Read, vectors: _Vectors, same_photos: Sequence[int], *, is_encoded: bool
+    ) -> None:
         """Store a readable photo.
 
-        ``same_photos`` are the ids of photos with the same content and vector.
+        ``same_photos`` are the ids of photos with the same content and vector. ``is_encoded`` tells that this
+        run has encoded the content, or only the windows of it.
         """
         job, stats = read.job, self._run.stats
+        lacks_regions = job.lacks_regions
         if job.image_id is not None:
             image = self._images[job.image_id]
             same = image.failure is None and image.content_hash == read.digest
@@ -190,7 +243,7 @@ class _BatchWriter:
             elif job.scanned:
                 stats.unchanged += 1  # another modification time, the same content
         elif (moved := self._moved(same_photos)) is not None:
-            image, same = moved, True
+            image, same, lacks_regions = moved, True, is_encoded
             self._gone.discard(image.id)
             stats.moved += 1
         else:
@@ -200,7 +253,10 @@ class _BatchWriter:
         if not same:
             self._set_content(image, read, same_photos)
         if not same or (job.image_id is not None and job.known_hash is None):
-            self._new.append((image, vector))
+            self._new.append((image, vectors))
+            self._new_regions.append((image, vectors))
+        elif lacks_regions:
+            self._new_regions.append((image, vectors))
 
     def store_failure(self, read: Read, reason: str) -> None:
         """Store a photo that cannot be read, and clear its data."""
@@ -217,8 +273,11 @@ class _BatchWriter:
         """Replace the vectors of the photos whose content changed."""
         self._session.flush()
         delete_photo_vectors(self._session, [image.id for image in self._outdated])
-        vectors = [(image.id, vector) for image, vector in self._new]
+        vectors = [(image.id, one.whole) for image, one in self._new]
         add_photo_vectors(self._session, self._run.model_id, vectors)
+        if self._run.regions:
+            regions = [(image.id, one.regions) for image, one in self._new_regions]
+            set_regions(self._session, self._run.model_id, regions)
 
     def _add(self) -> Image:
         image = Image()

@@ -90,7 +90,8 @@ class Workers:
     ) -> list[Future[NDArray[np.float32]]]:
         """Start encoding N photos, and return a future for each.
 
-        A photo is (V, S, S, 3) uint8 pixels. Its future gives a (D,) float32 vector.
+        A photo is (V, S, S, 3) uint8 pixels. Its future gives what ``encode_views`` returns for it, such as a
+        (D,) float32 vector.
         """
         vectors: list[Future[NDArray[np.float32]]] = []
         start = 0

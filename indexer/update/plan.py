@@ -24,8 +24,10 @@ from PIL import Image
 from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded
 from twobranch.common.progress import SILENT, Progress, showing
+from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.disk.walk import scan
 from twobranch.indexer.update.library import update_library
+from twobranch.indexer.update.regions import WINDOW_BYTES
 from twobranch.indexer.update.run import AnyEncoder, Effort
 from twobranch.indexer.vectors.index import LARGE
 from twobranch.indexer.vectors.ivf import TRAINING_A_LIST, number_of_lists, scan_seconds
@@ -105,51 +107,80 @@ def plan(
     encoder: AnyEncoder,
     effort: Effort | None = None,
     progress: Progress = SILENT,
+    *,
+    regions: bool = False,
 ) -> Estimate:
     """Estimate a library of ``photos`` photos like those in ``paths``.
 
-    The library itself is not changed. Without paths, photos of 12 megapixels are generated. Raises
-    ``UserError`` if the paths have no photo, or none that can be read.
+    With ``regions`` windows of each photo are encoded as well. The library itself is not changed. Without
+    paths, photos of 12 megapixels are generated. Raises ``UserError`` if the paths have no photo, or none
+    that can be read.
     """
     effort = effort or Effort()
-    return extrapolate(photos, encoder.dim, measure(paths, encoder, effort, progress), effort, library)
+    rates = measure(paths, encoder, effort, progress, regions=regions)
+    return extrapolate(photos, encoder.dim, rates, effort, library, len(REGIONS) if regions else 0)
 
 
-def extrapolate(photos: int, dim: int, rates: Rates, effort: Effort, library: Path) -> Estimate:
-    """Compute an estimate from measured rates."""
-    vector = 4 * dim
-    lists = probes = None
-    building_s, building_memory = 0.0, 0
-    if photos < LARGE:
-        index_bytes = photos * (vector + _ID_BYTES)
-        query_s = photos * vector / rates.exact_bytes
-        search_memory = (_SEARCH_MB << 20) + index_bytes
-    else:
-        lists = number_of_lists(photos)
-        probes = _usual_probes(lists)
-        codes = photos * (dim + _ID_BYTES)
-        index_bytes = codes + lists * vector
-        training = TRAINING_A_LIST * lists
-        products = lists * (photos + _KMEANS_ITERATIONS * training)
-        building_s = 2 * dim * products / rates.multiplications
-        building_memory = int(_BUILDING * codes) + 2 * training * vector
-        query_s = photos * probes / lists / rates.codes + lists * vector / rates.exact_bytes
-        search_memory = (_SEARCH_MB << 20) + photos * probes // lists * (dim + _ID_BYTES)
+@dataclass(frozen=True)
+class _IndexCost:
+    """The index of one kind of vectors, as in ``Estimate``."""
+
+    query_s: float
+    index_bytes: int
+    search_memory: int
+    lists: int | None = None
+    probes: int | None = None
+    building_s: float = 0.0
+    building_memory: int = 0
+
+
+def extrapolate(
+    photos: int, dim: int, rates: Rates, effort: Effort, library: Path, windows: int = 0
+) -> Estimate:
+    """Compute an estimate from measured rates.
+
+    ``windows`` of each photo are encoded as well, which the rates include.
+    """
+    costs = [_index_cost(photos, dim, rates)]
+    if windows:
+        costs.append(_index_cost(windows * photos, dim, rates))
     return Estimate(
         photos=photos,
         rates=rates,
-        lists=lists,
-        probes=probes,
+        lists=costs[0].lists,
+        probes=costs[0].probes,
         encoding_s=photos / rates.photos,
-        building_s=building_s,
-        query_s=query_s,
-        catalog_bytes=photos * (vector + _ROW_BYTES),
-        index_bytes=index_bytes,
+        building_s=sum(cost.building_s for cost in costs),
+        query_s=sum(cost.query_s for cost in costs),
+        catalog_bytes=photos * (4 * dim + _ROW_BYTES) + windows * photos * (4 * dim + WINDOW_BYTES),
+        index_bytes=sum(cost.index_bytes for cost in costs),
         indexing_memory=effort.memory_mb * 1_000_000,
-        building_memory=building_memory,
-        search_memory=search_memory,
+        building_memory=max(cost.building_memory for cost in costs),
+        search_memory=(_SEARCH_MB << 20) + sum(cost.search_memory for cost in costs),
         disk_free=shutil.disk_usage(_existing(library)).free,
         memory_there=_physical_memory(),
+    )
+
+
+def _index_cost(vectors: int, dim: int, rates: Rates) -> _IndexCost:
+    """Compute what an index over so many vectors takes."""
+    vector = 4 * dim
+    if vectors < LARGE:
+        size = vectors * (vector + _ID_BYTES)
+        return _IndexCost(vectors * vector / rates.exact_bytes, size, size)
+    lists = number_of_lists(vectors)
+    probes = _usual_probes(lists)
+    codes = vectors * (dim + _ID_BYTES)
+    training = TRAINING_A_LIST * lists
+    products = lists * (vectors + _KMEANS_ITERATIONS * training)
+    return _IndexCost(
+        query_s=vectors * probes / lists / rates.codes + lists * vector / rates.exact_bytes,
+        index_bytes=codes + lists * vector,
+        search_memory=vectors * probes // lists * (dim + _ID_BYTES),
+        lists=lists,
+        probes=probes,
+        building_s=2 * dim * products / rates.multiplications,
+        building_memory=int(_BUILDING * codes) + 2 * training * vector,
     )
 
 
@@ -161,7 +192,14 @@ def _usual_probes(lists: int) -> int:
     return 1 << round(np.log2(0.7 * np.sqrt(lists)))
 
 
-def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress: Progress = SILENT) -> Rates:
+def measure(
+    paths: Sequence[Path],
+    encoder: AnyEncoder,
+    effort: Effort,
+    progress: Progress = SILENT,
+    *,
+    regions: bool = False,
+) -> Rates:
     """Measure the speeds of this machine. Raises ``UserError`` like ``plan``."""
     with showing(progress, "measuring for some seconds", None):
         rng = np.random.default_rng(0)
@@ -172,7 +210,8 @@ def measure(paths: Sequence[Path], encoder: AnyEncoder, effort: Effort, progress
         encoder.prepare()  # 0.2 s, too much among so few photos
         with tempfile.TemporaryDirectory() as temporary:
             sample = _sample(paths) if paths else _made_up(Path(temporary))
-            report = update_library(Path(temporary, "library"), sample, encoder, effort=effort)
+            library = Path(temporary, "library")
+            report = update_library(library, sample, encoder, regions=regions, effort=effort)
         if report.images_per_s is None:
             first = report.failed[0]
             raise UserError(f"none of {len(sample)} photos can be read; {first.path}: {first.reason}")

@@ -46,6 +46,8 @@ class AnyEncoder(Protocol):
 
     def encode_views(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]: ...
 
+    def encode_each_view(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
@@ -108,6 +110,17 @@ class Run:
     effort: Effort
     progress: Progress
     stats: RunStats
+    regions: tuple[View, ...] = ()  # windows of each photo that are encoded as well
+
+    @property
+    def photos_a_transaction(self) -> int:
+        """The number of photos that are committed together.
+
+        There are fewer with windows, so that a run needs about as much memory for pixels.
+        """
+        whole = len(self.encoder.views)
+        fewer = self.effort.transaction * whole // (whole + len(self.regions))
+        return self.effort.transaction if not self.regions else max(self.effort.workers, fewer)
 
     def warn(self, message: str) -> None:
         """Show a warning, and keep it for the report."""

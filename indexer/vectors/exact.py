@@ -1,7 +1,7 @@
 """Exact vector search over a memory-mapped file.
 
-The file is a cache: the vectors themselves are in the catalogue. The ids are those of ``image_vectors`` and
-``caption_vectors``. An id is never used twice, and a replaced vector gets a new one.
+The file is a cache: the vectors themselves are in the catalogue. The ids are those of ``image_vectors``,
+``caption_vectors`` or ``region_vectors``. An id is never used twice, and a replaced vector gets a new one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twobranch.indexer.catalog.reader import CatalogReader, Gallery
+from twobranch.indexer.catalog.reader import CatalogReader, VectorKind
 from twobranch.indexer.vectors.codec import as_matrix
 from twobranch.indexer.vectors.mapped_file import Stamp, StoredVectors, read_vectors, write_vectors
 
@@ -128,7 +128,7 @@ def best_of(
 
 
 def open_exact(
-    catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, after: int = 0, *, verify: bool = False
+    catalog: CatalogReader, kind: VectorKind, model_id: int, dim: int, after: int = 0, *, verify: bool = False
 ) -> VectorIndex:
     """Open the exact index of one kind and model.
 
@@ -160,7 +160,7 @@ def open_exact(
     )
 
 
-def index_file(folder: Path, kind: Gallery, model_id: int, *, tail: bool = False) -> Path:
+def index_file(folder: Path, kind: VectorKind, model_id: int, *, tail: bool = False) -> Path:
     """Return the path of the cache file of one kind and model.
 
     The file holds all vectors or, with ``tail``, only those newer than the inverted lists.
@@ -169,7 +169,12 @@ def index_file(folder: Path, kind: Gallery, model_id: int, *, tail: bool = False
 
 
 def _blocks(
-    catalog: CatalogReader, stored: StoredVectors | None, kind: Gallery, model_id: int, dim: int, after: int
+    catalog: CatalogReader,
+    stored: StoredVectors | None,
+    kind: VectorKind,
+    model_id: int,
+    dim: int,
+    after: int,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Yield the ids and rows of all vectors. The stored ones come first, then the new ones."""
     newest = after
@@ -186,7 +191,7 @@ def _blocks(
         newest = block[-1][0]
 
 
-def stamp(catalog: CatalogReader, kind: Gallery, model_id: int, after: int = 0) -> Stamp | None:
+def stamp(catalog: CatalogReader, kind: VectorKind, model_id: int, after: int = 0) -> Stamp | None:
     """Return the stamp of the vectors that the catalogue has now.
 
     It covers ids above ``after``. The result is None if the catalogue has no state for this kind and model

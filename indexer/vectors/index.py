@@ -1,7 +1,7 @@
-"""The index of a gallery.
+"""The index of one kind of vectors.
 
-It is exact or, for a large gallery, made of inverted lists. Vectors that are newer than the lists are in an
-exact index beside them, the tail.
+The kinds are photos, captions, and windows of photos. An index is exact or, for a large gallery, made of
+inverted lists. Vectors that are newer than the lists are in an exact index beside them, the tail.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twobranch.common.progress import Progress
-from twobranch.indexer.catalog.reader import GALLERIES, CatalogReader, Gallery
+from twobranch.indexer.catalog.reader import VECTOR_KINDS, CatalogReader, VectorKind
 from twobranch.indexer.vectors.exact import index_file, open_exact
 from twobranch.indexer.vectors.ivf import LargeIndex, build_lists, drifted, load_lists
 
@@ -60,7 +60,7 @@ class Index(Protocol):
 
 def open_index(
     catalog: CatalogReader,
-    kind: Gallery,
+    kind: VectorKind,
     model_id: int,
     dim: int,
     *,
@@ -85,7 +85,7 @@ def open_index(
 
 def update_index(
     catalog: CatalogReader,
-    kind: Gallery,
+    kind: VectorKind,
     model_id: int,
     dim: int,
     encode_texts: Callable[[Sequence[str]], NDArray[np.float32]],
@@ -110,9 +110,25 @@ def update_index(
     open_index(catalog, kind, model_id, dim, verify=True)
 
 
-def remove_index_files(folder: Path, model_id: int) -> None:
-    """Delete the cache files of a removed model."""
-    for kind in GALLERIES:
-        for file in folder.glob(f"{kind}-{model_id}.*"):
-            with suppress(OSError):
+def kinds_with_index(catalog: CatalogReader, model_id: int) -> tuple[VectorKind, ...]:
+    """Return the kinds of vectors that have an index.
+
+    Windows of photos have one only where the library has any.
+    """
+    has_regions = catalog.has_regions(model_id)
+    return tuple(kind for kind in VECTOR_KINDS if kind != "regions" or has_regions)
+
+
+def remove_index_files(folder: Path, model_id: int, kinds: Sequence[VectorKind] = VECTOR_KINDS) -> None:
+    """Delete the cache files of some kinds of a model's vectors."""
+    with suppress(OSError):  # they are caches: what cannot be listed or deleted stays
+        for kind in kinds:
+            for file in folder.glob(f"{kind}-{model_id}.*"):
                 file.unlink()
+
+
+def remove_unused_files(catalog: CatalogReader, model_id: int) -> None:
+    """Delete the cache files of kinds that no longer have an index."""
+    used = kinds_with_index(catalog, model_id)
+    unused = [kind for kind in VECTOR_KINDS if kind not in used]
+    remove_index_files(catalog.path.parent, model_id, unused)

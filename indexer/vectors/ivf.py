@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from twobranch.common.atomic import replacing
 from twobranch.common.progress import Progress, showing
-from twobranch.indexer.catalog.reader import CatalogReader, Gallery
+from twobranch.indexer.catalog.reader import CatalogReader, VectorKind
 from twobranch.indexer.vectors.codec import as_matrix
 from twobranch.indexer.vectors.exact import BLOCK, VectorIndex, best_of, spread
 
@@ -112,7 +112,7 @@ class LargeIndex:
     lists: InvertedLists
     tail: VectorIndex  # the vectors newer than the lists
     catalog: CatalogReader
-    kind: Gallery
+    kind: VectorKind
     model_id: int
     count: int  # of the vectors in the catalogue
 
@@ -204,13 +204,13 @@ def _stacked(
     )
 
 
-def lists_file(folder: Path, kind: Gallery, model_id: int) -> Path:
+def lists_file(folder: Path, kind: VectorKind, model_id: int) -> Path:
     """Return the path of the FAISS file of one kind and model. Its metadata is in a JSON file beside it."""
     return folder / f"{kind}-{model_id}.ivf"
 
 
 def load_lists(
-    catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, *, verify: bool = False
+    catalog: CatalogReader, kind: VectorKind, model_id: int, dim: int, *, verify: bool = False
 ) -> InvertedLists | None:
     """Open the inverted lists of one kind and model.
 
@@ -251,7 +251,7 @@ def drifted(lists: InvertedLists, older: int, newer: int) -> bool:
 
 def build_lists(
     catalog: CatalogReader,
-    kind: Gallery,
+    kind: VectorKind,
     model_id: int,
     dim: int,
     trial: NDArray[np.float32],
@@ -282,7 +282,7 @@ def build_lists(
 
 def _sorted(
     catalog: CatalogReader,
-    kind: Gallery,
+    kind: VectorKind,
     model_id: int,
     dim: int,
     trial: NDArray[np.float32],
@@ -357,7 +357,7 @@ class Best:
         self.ids = np.take_along_axis(numbers, best, axis=1)
 
 
-def _sample(catalog: CatalogReader, kind: Gallery, model_id: int, dim: int, n: int) -> NDArray[np.float32]:
+def _sample(catalog: CatalogReader, kind: VectorKind, model_id: int, dim: int, n: int) -> NDArray[np.float32]:
     """Return a sample of (n, D) vectors, spread evenly over all."""
     ids = catalog.vector_ids(kind, model_id)
     chosen = ids[np.linspace(0, len(ids) - 1, n).astype(np.int64)]

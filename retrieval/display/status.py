@@ -23,7 +23,7 @@ from twobranch.indexer.catalog.library import find_library
 from twobranch.indexer.catalog.models import model_names
 from twobranch.indexer.catalog.photos import failed_photos, unencoded_photos
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
-from twobranch.indexer.catalog.settings import load_choices
+from twobranch.indexer.catalog.settings import load_choices, load_regions
 from twobranch.indexer.catalog.tables import Catalog, Session, active_model, count_items, image_file
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
 
@@ -54,6 +54,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "library": str(library),
         "model": model.name if model is not None else None,
         **asdict(Variant() if model is None else model.variant),
+        "regions": load_regions(session),
         "photos": counts.photos,
         "searchable_photos": counts.searchable_photos,
         "captions": counts.captions,

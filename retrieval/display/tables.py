@@ -44,8 +44,9 @@ def hit_table(hits: Sequence[Hit], *, captions: bool, places: Mapping[int, HitPl
 
     Columns: rank, score with three decimals, confidence in percent with its tier, date, fields with words of
     the query, caption with ``captions``, places in the photo if ``places`` has them by rank, and path.
-    Confidence, date and fields are left out if no hit has them. The path is followed by the number of
-    near-duplicates under the hit, if any.
+    Confidence, date and fields are left out if no hit has them. The path is followed by the place of the
+    window that matches better than the whole photo, and by the number of near-duplicates under the hit, if
+    any.
     """
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
@@ -62,8 +63,17 @@ def hit_table(hits: Sequence[Hit], *, captions: bool, places: Mapping[int, HitPl
     if places:
         columns["where"] = [hit_places_text(places[hit.rank]) for hit in hits]
     alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
-    columns["path"] = [f"{hit.path or ''}{more}" for hit, more in zip(hits, alike, strict=True)]
+    columns["path"] = [f"{hit.path or ''}{_place(hit)}{more}" for hit, more in zip(hits, alike, strict=True)]
     return table([list(columns), *zip(*columns.values(), strict=True)])
+
+
+def _place(hit: Hit) -> str:
+    """Format the place of a hit's window, as in "  (top left)"."""
+    if hit.region is None or hit.width is None or hit.height is None:
+        return ""
+    from twobranch.retrieval.regions import place_name
+
+    return f"  ({place_name(hit.region, hit.width, hit.height)})"
 
 
 def _judged(hit: Hit) -> str:
@@ -294,6 +304,8 @@ def status_text(facts: dict[str, Any]) -> str:
     counts = ["photos", "searchable_photos", "captions", "captions_with_photo", "evaluations"]
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
+    if facts["regions"]:
+        rows.append(("regions", "windows of photos are searched too"))
     if facts["repeated_captions"]:
         counts.insert(3, "repeated_captions")
     rows += [(name.replace("_", " "), f"{facts[name]:,}") for name in counts]

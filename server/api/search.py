@@ -161,6 +161,9 @@ class HitModel(BaseModel):
     width: int | None
     height: int | None
     content: str | None = Field(description="Changes with what is in the file.")
+    region: tuple[int, int, int, int] | None = Field(
+        description="Left, top, right and bottom, in pixels, of the part that matches better than the whole."
+    )
 
 
 class Correction(BaseModel):
@@ -252,6 +255,7 @@ class SearchAnswer(BaseModel):
                             "width": 600,
                             "height": 400,
                             "content": "cc02f8ca188b167c",
+                            "region": None,
                         }
                     ],
                     "corrections": [],

@@ -91,6 +91,7 @@ class LibraryStatus(BaseModel):
     model: str | None = Field(description="Null if nothing is encoded yet.")
     tta: bool = Field(description="True if the photos were encoded in two views.")
     int8: bool = Field(description="True if they were encoded in 8 bits.")
+    regions: bool = Field(description="True if windows of photos are searched too.")
     has_cells: bool = Field(description="True if the model can tell where in a photo something is.")
     photos: int
     searchable_photos: int

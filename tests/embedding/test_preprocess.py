@@ -160,6 +160,17 @@ def test_views_are_mirrored_after_the_photo_was_turned_upright() -> None:
     assert np.array_equal(load_views(stored, 8, views).pixels, load_views(upright, 8, views).pixels)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_window_lies_at_its_place_in_the_upright_photo(orientation: int) -> None:
+    """Half of 40 pixels, from the 10th column and the 20th row on, need no scaling."""
+    rng = np.random.default_rng(0)
+    stored = Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))
+    stored.getexif()[ExifTags.Base.Orientation] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(stored))
+    seen = load_views(stored, 20, (View(share=0.5, left=0.25, top=0.5),)).pixels[0]
+    assert np.array_equal(seen, upright[20:40, 10:30])
+
+
 def test_a_large_jpeg_is_decoded_large_enough_for_a_crop(monkeypatch: pytest.MonkeyPatch) -> None:
     """190 pixels of the whole photo come out of 200, an eighth; of 85 % of it they need 224."""
     data = io.BytesIO()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes import FakeEncoder
 from twobranch.common.errors import UserError
+from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.update.plan import Rates, extrapolate, measure, plan
 from twobranch.indexer.update.run import Effort
 from twobranch.retrieval.display.tables import plan_text
@@ -75,3 +76,18 @@ def test_a_plan_says_what_is_too_much_for_the_machine(tmp_path: Path) -> None:
     assert "warning: not enough memory to sort the vectors into lists: " in text
     assert "231481.5 days at 50.0 images/s" in text
     assert "warning" not in plan_text(extrapolate(1000, 512, RATES, effort, tmp_path), effort)
+
+
+def test_windows_of_photos_are_part_of_a_plan(tmp_path: Path) -> None:
+    """Ten thousand photos and nine windows of each are 100,000 vectors: ten times the bytes of an index."""
+    without = extrapolate(10_000, 512, RATES, Effort(1), tmp_path)
+    planned = extrapolate(10_000, 512, RATES, Effort(1), tmp_path, windows=9)
+    assert planned.index_bytes == 10 * without.index_bytes
+    assert planned.query_s == pytest.approx(10 * without.query_s)
+    assert planned.catalog_bytes > 9 * without.catalog_bytes
+
+
+def test_a_plan_measures_with_windows(photos: Path, library: Path) -> None:
+    encoder = FakeEncoder()
+    plan(10, library, [photos], encoder, regions=True)
+    assert encoder.encoded_windows == 3 * len(REGIONS)

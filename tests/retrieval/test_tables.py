@@ -25,3 +25,8 @@ def test_a_caption_without_a_photo() -> None:
         "rank  score  caption  path",
         "1     0.500  a dog    ",
     ]
+
+
+def test_the_place_of_a_window_stands_behind_the_path() -> None:
+    hit = Hit(1, 0.5, Path("/a.jpg"), None, width=400, height=200, region=(200, 0, 400, 100))
+    assert hit_table([hit], captions=False) == "rank  score  path\n1     0.500  /a.jpg  (top right)"
