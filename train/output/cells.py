@@ -120,7 +120,10 @@ def _write(encoder: Encoder, graph: onnx.ModelProto, facts: dict[str, Any]) -> N
 
 
 def _with_tower(encoder: Encoder, graph: onnx.ModelProto, folder: Path) -> Encoder:
-    """Return an encoder of photos with another tower, kept in an empty folder."""
+    """Return an encoder of photos with another tower.
+
+    The tower is written into ``folder``, which is empty.
+    """
     onnx.save(graph, folder / IMAGE_TOWER)
     unfitted = {IMAGE_TOWER: "", "scale": CellScale(0, 1).as_json()}
     return Encoder(folder, replace(encoder.config, cells=unfitted))
