@@ -37,6 +37,10 @@ class CellScale:
         """Return the JSON data of ``config.json``."""
         return {"middle": self.middle, "slope": self.slope}
 
+    def score(self, probability: float) -> float:
+        """Return the score that has this probability."""
+        return self.middle + float(np.log(probability / (1 - probability))) / self.slope
+
     def probabilities(self, scores: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the probability for each score, in the same shape."""
         logits = self.slope * (np.asarray(scores, dtype=np.float64) - self.middle)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from twobranch.retrieval.where.heat_map import HeatMap, enlarged
 
 _FINER = 4  # cells are divided so often along each side before boxes are drawn
-_SHARE = 0.55  # of the way from the middle score of a map to its highest: a box is around what is above
+_SHARE = 0.55  # of the way from the usual score of a map to its highest: a box is around what is above
 _LEAST_HEAT = 0.25  # a part that is nowhere hotter has no box
 _MOST = 3  # boxes of a map
 _LEAST_AREA = 0.5  # cells that a part after the first covers: smaller ones are the edges of something else
@@ -51,8 +51,9 @@ def hot_parts(heat_map: HeatMap) -> list[HotPart]:
     """Return the hot parts of a map, the hottest first. A cold map has none."""
     rows, columns = (_FINER * side for side in heat_map.scores.shape)
     scores = enlarged(heat_map.scores, rows, columns)
-    middle, highest = float(np.median(heat_map.scores)), float(scores.max())
-    left_over = scores >= middle + _SHARE * (highest - middle)
+    # The middle score is that of the ground, unless the thing fills most of the photo.
+    usual, highest = min(float(np.median(heat_map.scores)), heat_map.cold), float(scores.max())
+    left_over = scores >= usual + _SHARE * (highest - usual)
     found: list[HotPart] = []
     while len(found) < _MOST and left_over.any():
         start = int(np.where(left_over, scores, -np.inf).argmax())

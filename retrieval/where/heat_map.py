@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twobranch.embedding.cell_scale import CellScale
+
+_COLD = 0.05  # the probability at which heat begins
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,12 @@ class HeatMap:
 
     scores: NDArray[np.float32]  # (h, w) inner products
     heat: NDArray[np.float32]  # (h, w) probabilities (``CellScale``)
+    cold: float = math.inf  # the score at which heat begins
 
     @classmethod
     def of(cls, scores: NDArray[np.float32], scale: CellScale) -> HeatMap:
         """Make the map of (h, w) scores."""
-        return cls(scores, scale.probabilities(scores))
+        return cls(scores, scale.probabilities(scores), scale.score(_COLD))
 
     def enlarged(self, height: int, width: int) -> NDArray[np.float32]:
         """Return the heat as (height, width) values, interpolated smoothly."""

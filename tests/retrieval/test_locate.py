@@ -136,3 +136,12 @@ def test_a_speck_beside_a_hot_part_has_no_box() -> None:
     scores[5, 5] = 0.57
     (part,) = hot_parts(HeatMap.of(scores, CellScale(0.3, 20)))
     assert part.box.right <= 4 / 6
+
+
+def test_a_thing_that_fills_the_photo_has_a_box_around_all_of_it() -> None:
+    # Heat begins at 0.28 (0.5 - 2.94 / 13.5), so the limit is 0.28 + 0.55 * (1 - 0.28) = 0.68 for all cells.
+    # From their middle score on, 0.8, it would be 0.91, above all cells but the first.
+    scores = np.full((4, 4), 0.8, dtype=np.float32)
+    scores[0, 0] = 1
+    (part,) = hot_parts(HeatMap.of(scores, CellScale(0.5, 13.5)))
+    assert part.box.in_pixels(100, 100) == (0, 0, 100, 100)
