@@ -76,7 +76,7 @@ def overlay(heat_map: HeatMap, width: int, height: int) -> Image.Image:
     ``width`` and ``height`` are in pixels.
     """
     heat = heat_map.enlarged(height, width)
-    opacity = np.rint(255 * _OPACITY * np.sqrt(heat)).astype(np.uint8)  # the photo is not dimmed under it
+    opacity = np.rint(255 * _OPACITY * heat).astype(np.uint8)
     return Image.fromarray(np.dstack([_colours(heat), opacity]), "RGBA")
 
 
