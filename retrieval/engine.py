@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from twobranch.common.errors import LibraryError
 from twobranch.embedding.encoder import Encoder
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery, LibraryModel, VectorKind
+from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel, VectorKind
 from twobranch.indexer.catalog.tokens import runs
 from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.answer import Answer
-from twobranch.retrieval.collapse import Comparison, Group, Selection, select
+from twobranch.retrieval.collapse import Comparison, select
 from twobranch.retrieval.confidence import SAMPLE, Calibration, SearchedGallery
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.date_filter import DateWords, date_words, with_dates
@@ -31,11 +31,13 @@ from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
 from twobranch.retrieval.fusion import FusedRanking, Ranking, SearchedPhotos, fused
 from twobranch.retrieval.hits import Hit
+from twobranch.retrieval.made_hits import made_hits, plain_hit
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
-from twobranch.retrieval.regions import PixelBox, SearchedRegions, lifting, pixel_box
+from twobranch.retrieval.regions import SearchedRegions
 from twobranch.retrieval.request import SearchRequest, resolve
+from twobranch.retrieval.scope import Scope
 from twobranch.retrieval.terms import Item, PhotoTerm
 from twobranch.retrieval.text_match import WrittenWords, content_words
 from twobranch.retrieval.text_pictures import TextPictures
@@ -46,25 +48,6 @@ if TYPE_CHECKING:
     from twobranch.retrieval.where.locator import Locator
 
 Engine = TypeVar("Engine", bound="SearchEngine")
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The items of a gallery that a query searches."""
-
-    index: Index
-    among: NDArray[np.int64] | None = None  # (n,) vectors that pass the filters; None: all
-    regions: SearchedRegions | None = None  # windows of the photos, in a library with regions
-
-    @property
-    def size(self) -> int:
-        """The number of items."""
-        return len(self.index) if self.among is None else len(self.among)
-
-    @property
-    def is_excluded(self) -> bool:
-        """True if the gallery has items, but none passes the filters."""
-        return len(self.index) > 0 and self.size == 0
 
 
 _MOST_BY_DATE = 1000  # best hits that are sorted by date
@@ -385,7 +368,7 @@ class SearchEngine:
         ids = self.catalog.newest(gallery, model.id, query.filters, top)
         found = self.catalog.found(gallery, ids)
         there = [id_ for id_ in ids if id_ in found]
-        return Hits(_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
+        return Hits(plain_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
 
     def _best(self, judge: Judge, scope: Scope, top: int, collapse: bool, ranking: Ranking) -> list[Hit]:
         """Return the ``top`` best hits of the judge's query, best first.
@@ -414,7 +397,7 @@ class SearchEngine:
             selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
             # Links to the photos of the query are left out too, so further hits may be needed.
             if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
-                return self._hits(ranked, selected, searched, judge)
+                return made_hits(self.catalog, ranked, selected, searched, judge)
             wanted *= 2
 
     def _wording(self, query: Query) -> str:
@@ -444,79 +427,3 @@ class SearchEngine:
         dates = self.catalog.dates(gallery, [hit.id for hit in hits])
         ordered = sorted(hits, key=lambda hit: dates.get(hit.id, ""), reverse=True)
         return [replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1)]
-
-    def _hits(
-        self,
-        ranked: FusedRanking,
-        selected: Selection,
-        searched: SearchedPhotos,
-        judge: Judge,
-    ) -> list[Hit]:
-        """Make the selected hits.
-
-        They have a confidence if the model is calibrated for such queries.
-        """
-        ids = [int(ranked.ids[group.kept]) for group in selected.groups]
-        scores = [float(ranked.scores[group.kept]) for group in selected.groups]
-        worded = [selected.found[id_].photo for id_ in ids if id_ in ranked.words]
-        fields = self.catalog.fields_with_words(ranked.forms, [id_ for id_ in worded if id_ is not None])
-        # Names with some of the words lift a photo in the ranking as much, but count less as a match.
-        worded_scores = [ranked.known * ranked.words.get(id_, 0.0) for id_ in ids]
-        verdict = judge.verdict(searched.vector, scores, worded_scores)
-        regions = _regions(searched, [selected.found[id_] for id_ in ids], scores)
-        hits = []
-        for at, (id_, score, group) in enumerate(zip(ids, scores, selected.groups, strict=True)):
-            item = selected.found[id_]
-            hits.append(
-                replace(
-                    _hit(at + 1, score, id_, item),
-                    confidence=None if verdict is None else verdict.confidences[at],
-                    tier=None if verdict is None else verdict.tiers[at],
-                    words=ranked.words.get(id_),
-                    matched=fields.get(item.photo or 0, ()),
-                    alike=_alike(ranked, selected, group),
-                    region=regions[at],
-                )
-            )
-        return hits
-
-
-def _hit(rank: int, score: float | None, id_: int, item: Found) -> Hit:
-    """Make the hit of a vector from its catalogue row."""
-    return Hit(
-        rank,
-        score,
-        item.path,
-        item.caption,
-        id=id_,
-        date=item.date,
-        date_from=item.date_from,
-        photo=item.photo,
-        width=item.width,
-        height=item.height,
-        content=item.content,
-    )
-
-
-def _regions(
-    searched: SearchedPhotos, items: Sequence[Found], scores: Sequence[float]
-) -> list[PixelBox | None]:
-    """Return the windows that gave photos their scores, in pixels."""
-    if searched.regions is None:
-        return [None] * len(items)
-    photos = [item.photo for item in items if item.photo is not None]
-    windows = searched.regions.of_photos(searched.vector, photos)
-    found: list[PixelBox | None] = []
-    for item, score in zip(items, scores, strict=True):
-        part = lifting(windows.get(item.photo or 0), score)
-        if part is None or item.width is None or item.height is None:
-            found.append(None)
-        else:
-            found.append(pixel_box(part, item.width, item.height))
-    return found
-
-
-def _alike(ranked: FusedRanking, selected: Selection, group: Group) -> tuple[Path, ...]:
-    """Return the paths of a hit's near-duplicates."""
-    paths = (selected.found[int(ranked.ids[at])].path for at in group.duplicates)
-    return tuple(path for path in paths if path is not None)
