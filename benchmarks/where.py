@@ -88,7 +88,7 @@ class Network:
         grid = self._grid(pixels[None])[0]  # (C, h, w)
         channels, height, width = grid.shape
         flat = np.ascontiguousarray(grid.reshape(channels, -1).T)  # (T, C)
-        cells = self.encoder.encode_cell_pixels(pixels[None])[0]
+        cells = self.encoder.mean_cells(pixels[None])[0]
         branch = self._rows(flat).reshape(height, width, -1)
         gradient = self._jacobian(flat.mean(axis=0))  # (C, D)
 
@@ -157,7 +157,7 @@ def pasted(network: Network, dev: CaptionedPhotos, n: int) -> None:
     found: dict[str, list[tuple[bool, float]]] = defaultdict(list)  # peak inside, overlap
     for mosaic, pixels, some in pictures(encoder, dev, mosaics, asked):
         side = len(pixels)
-        cells = encoder.encode_cell_pixels(pixels[None])[0]
+        cells = encoder.mean_cells(pixels[None])[0]
         for question, vector in some:
             heat_map = HeatMap.of(cells @ vector, encoder.cell_scale)
             parts = hot_parts(heat_map)
@@ -242,7 +242,7 @@ def shown(network: Network, dev: CaptionedPhotos) -> None:
     pixels = (load_photo(dev.photos[at], encoder.image_size).pixels[None] for at in rows)
     scores = []
     for one in pixels:
-        best = (encoder.encode_cell_pixels(one) @ texts.T).max(axis=(0, 1, 2))
+        best = (encoder.mean_cells(one) @ texts.T).max(axis=(0, 1, 2))
         scores.append(np.stack([best, encoder.encode_pixels(one)[0] @ texts.T]))
     cells, whole = np.stack(scores, axis=1)  # (photos, names)
     has = np.array([[name in (dev.objects[at] or ()) for name in names] for at in rows])
@@ -325,7 +325,7 @@ def cost(network: Network, dev: CaptionedPhotos) -> None:
     pixels = [load_photo(photo, encoder.image_size).pixels[None] for photo in dev.photos[:PHOTOS]]
     seconds = {"vector": 0.0, "cells": 0.0}
     for one in pixels:
-        for name, encode in (("vector", encoder.encode_pixels), ("cells", encoder.encode_cell_pixels)):
+        for name, encode in (("vector", encoder.encode_pixels), ("cells", encoder.mean_cells)):
             started = time.perf_counter()
             encode(one)
             seconds[name] += time.perf_counter() - started

@@ -246,15 +246,21 @@ class Encoder:
     def encode_cell_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode the cells of square pixels on the calling thread.
 
-        Maps (N, S, S, 3) uint8 RGB to (N, h, w, D), as ``encode_cells`` does: the mean direction of the cells
-        of the photo and of its mirror image. That takes twice the time, and the hottest cell is right more
-        often (benchmarks/where.md). Raises ``ModelError`` for a model without cells.
+        Maps (N, S, S, 3) uint8 RGB to (N, h, w, D), as ``encode_cells`` does. Raises ``ModelError`` for a
+        model without cells.
         """
         self.check_cells()
-        tower = self._float_image_tower
-        mirrored = tower.cells({"pixels": np.ascontiguousarray(pixels[:, :, ::-1])})[:, :, ::-1]
-        total = tower.cells({"pixels": pixels}) + mirrored
-        return np.asarray(total / np.linalg.norm(total, axis=3, keepdims=True))
+        return self._float_image_tower.cells({"pixels": pixels})
+
+    def mean_cells(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the mean cells of photos and their mirror images.
+
+        As ``encode_cell_pixels``, in twice the time. The vectors are shorter than 1 where the two disagree,
+        so the best cell of a phrase is right more often (benchmarks/where.md). ``cell_scale`` is for scores
+        with them.
+        """
+        mirrored = self.encode_cell_pixels(np.ascontiguousarray(pixels[:, :, ::-1]))
+        return np.asarray((self.encode_cell_pixels(pixels) + mirrored[:, :, ::-1]) / 2, dtype=np.float32)
 
     def check_cells(self) -> None:
         """Raise ``ModelError`` for a model without cells."""

@@ -96,6 +96,9 @@ class FakeEncoder:
     def encode_cells(self, images: Sequence[Path | str | bytes | Image.Image]) -> NDArray[np.float32]:
         return self.encode_cell_pixels(np.stack([load_photo(one, self.image_size).pixels for one in images]))
 
+    def mean_cells(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.encode_cell_pixels(pixels)
+
     def encode_cell_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """A grid of 4 x 4 cells, each the mean colour of 2 x 2 pixels."""
         cells = pixels.reshape(-1, 4, 2, 4, 2, 3).mean(axis=(2, 4)).reshape(-1, 3) / 255

@@ -11,7 +11,7 @@ from twobranch.retrieval.where.heat_map import HeatMap, enlarged
 
 _FINER = 4  # cells are divided so often along each side before boxes are drawn
 _SHARE = 0.55  # of the way from the usual score of a map to its highest: a box is around what is above
-_LEAST_HEAT = 0.25  # a part that is nowhere hotter has no box
+_LEAST_HEAT = 0.2  # a part that is nowhere hotter has no box
 _MOST = 3  # boxes of a map
 _LEAST_AREA = 0.5  # cells that a part after the first covers: smaller ones are the edges of something else
 

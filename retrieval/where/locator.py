@@ -94,7 +94,7 @@ class _Opened:
 
     width: int  # of the upright photo, in pixels
     height: int
-    cells: NDArray[np.float32]  # (h, w, D) unit vectors
+    cells: NDArray[np.float32]  # (h, w, D), see ``Encoder.mean_cells``
 
 
 class Locator:
@@ -138,7 +138,7 @@ class Locator:
                 self._recent.move_to_end(key)
                 return self._recent[key]
         square = load_photo(data, self._encoder.image_size, name=name)
-        cells = self._encoder.encode_cell_pixels(square.pixels[None])[0]
+        cells = self._encoder.mean_cells(square.pixels[None])[0]
         opened = _Opened(square.width, square.height, cells)
         with self._lock:
             self._recent[key] = opened

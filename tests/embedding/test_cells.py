@@ -96,3 +96,15 @@ def test_a_configuration_without_a_scale_is_damaged(model: Path, scale: object) 
     path.write_text(json.dumps(data))
     with pytest.raises(ModelError, match=r"config\.json: damaged \(cells has no scale"):
         Encoder.load(model)
+
+
+def test_the_mean_with_the_mirror_image_is_shorter_where_they_disagree(model: Path) -> None:
+    # Each pixel is a cell of this model, whatever its neighbours are, so both have the same cells.
+    pixels = np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)
+    pixels[0, :, :2, 0], pixels[0, :, 2:, 2] = 255, 255  # two red columns, then blue
+    encoder = Encoder.load(model)
+    assert np.allclose(encoder.mean_cells(pixels), encoder.encode_cell_pixels(pixels), atol=1e-6)
+    red, blue = np.eye(2, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 1, 1), np.float32)
+    answers = iter([np.broadcast_to(blue, (1, 2, 2, 2)), np.broadcast_to(red, (1, 2, 2, 2))])
+    encoder.encode_cell_pixels = lambda pixels: next(answers)  # type: ignore[method-assign]
+    assert np.allclose(encoder.mean_cells(pixels), 0.5)  # half red, half blue: of length 0.71

@@ -163,7 +163,7 @@ def _scale(cells: Encoder, texts: Encoder, dev: CaptionedPhotos, seed: int) -> C
     photos = rng.choice(len(dev.photos), min(_DEV_PHOTOS, len(dev.photos)), replace=False)
     vectors = texts.encode_texts([dev.texts[rng.choice(of_photo[photo])] for photo in photos], ENGLISH)
     pixels = (load_photo(dev.photos[photo], cells.image_size).pixels[None] for photo in photos)
-    best = np.stack([(cells.encode_cell_pixels(one) @ vectors.T).max(axis=(0, 1, 2)) for one in pixels])
+    best = np.stack([(cells.mean_cells(one) @ vectors.T).max(axis=(0, 1, 2)) for one in pixels])
     return fitted_scale(best.diagonal(), np.roll(best, 1, axis=1).diagonal())
 
 
@@ -185,7 +185,7 @@ def _dev_accuracy(cells: Encoder, texts: Encoder, dev: CaptionedPhotos, seed: in
             for _ in range(min(_DEV_MOSAICS, len(dev.photos)))
         ]
         pictures = (compose([dev.photos[at] for at in one.photos], tiles, side) for one in mosaics)
-        found = np.concatenate([cells.encode_cell_pixels(picture[None]) for picture in pictures])
+        found = np.concatenate([cells.mean_cells(picture[None]) for picture in pictures])
         places = [
             (at, tile, photo) for at, one in enumerate(mosaics) for tile, photo in enumerate(one.photos)
         ]
