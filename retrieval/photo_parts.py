@@ -27,12 +27,15 @@ def cut(data: bytes, box: Edges, side: int, *, name: Path | str) -> Image.Image:
     wanted = min(1.0, side / min(right - left, bottom - top))
     picture = load_thumbnail(data, max(1, round(longer * wanted)), name=name)
     across, down = picture.width / photo.width, picture.height / photo.height
-    return picture.crop((
+    part = picture.crop((
         int(left * across),
         int(top * down),
         max(round(right * across), int(left * across) + 1),
         max(round(bottom * down), int(top * down) + 1),
     ))  # fmt: skip
+    part.getexif().clear()  # it is upright already: the orientation of the file would turn it again
+    part.info.pop("exif", None)
+    return part
 
 
 def _check_box(box: Edges, width: int, height: int, name: Path | str) -> None:

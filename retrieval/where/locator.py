@@ -6,21 +6,28 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.preprocess import load_photo
 from twobranch.indexer.disk.open import read_file
 from twobranch.retrieval.encoders import check_known
 from twobranch.retrieval.where.boxes import hot_parts
-from twobranch.retrieval.where.heat_map import HeatMap
+from twobranch.retrieval.where.heat_map import HeatMap, enlarged
 
-_KEPT = 64  # photos whose cells are kept, 0.2 MB each
+_KEPT = 16  # photos that are kept, 2 MB each
+# A phrase that is nowhere in the photo is looked for in windows of half its side, enlarged. A window counts
+# from this probability on: with five more chances a thing that is not there would be found more often.
+_IN_A_WINDOW = 0.7
+# Rows and columns of their corners, in quarters of the side: the four quarters of the photo and its centre.
+_WINDOWS = ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))
 
 Edges: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright photo
 
@@ -94,7 +101,23 @@ class _Opened:
 
     width: int  # of the upright photo, in pixels
     height: int
-    cells: NDArray[np.float32]  # (h, w, D), see ``Encoder.mean_cells``
+    square: NDArray[np.uint8]  # (2 S, 2 S, 3)
+    encoder: Encoder
+
+    @cached_property
+    def cells(self) -> NDArray[np.float32]:
+        """The (h, w, D) cells of the whole photo."""
+        side = self.encoder.image_size
+        whole = Image.fromarray(self.square).resize((side, side), Image.Resampling.BICUBIC)
+        return self.encoder.mean_cells(np.asarray(whole)[None])[0]
+
+    @cached_property
+    def windows(self) -> tuple[NDArray[np.float32], ...]:
+        """The (h, w, D) cells of each window."""
+        side = self.encoder.image_size
+        corners = ((row * side // 2, column * side // 2) for row, column in _WINDOWS)
+        parts = (self.square[top : top + side, left : left + side] for top, left in corners)
+        return tuple(self.encoder.mean_cells(np.ascontiguousarray(part)[None])[0] for part in parts)
 
 
 class Locator:
@@ -137,9 +160,8 @@ class Locator:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key]
-        square = load_photo(data, self._encoder.image_size, name=name)
-        cells = self._encoder.mean_cells(square.pixels[None])[0]
-        opened = _Opened(square.width, square.height, cells)
+        decoded = load_photo(data, 2 * self._encoder.image_size, name=name)
+        opened = _Opened(decoded.width, decoded.height, decoded.pixels, self._encoder)
         with self._lock:
             self._recent[key] = opened
             while len(self._recent) > _KEPT:
@@ -148,8 +170,26 @@ class Locator:
 
     def _phrase_map(self, opened: _Opened, phrase: str, vector: NDArray[np.float32]) -> PhraseMap:
         heat_map = HeatMap.of(opened.cells @ vector, self._encoder.cell_scale)
+        if not hot_parts(heat_map):
+            heat_map = self._second_look(opened, heat_map, vector)
         regions = (
             Region(part.box.in_pixels(opened.width, opened.height), part.score, part.heat)
             for part in hot_parts(heat_map)
         )
         return PhraseMap(phrase, heat_map, tuple(regions))
+
+    def _second_look(self, opened: _Opened, whole: HeatMap, vector: NDArray[np.float32]) -> HeatMap:
+        """Look for a small thing in windows of a photo.
+
+        Returns a map of twice as many rows and columns with the best window in it, or ``whole`` if no window
+        shows the phrase.
+        """
+        maps = [HeatMap.of(cells @ vector, self._encoder.cell_scale) for cells in opened.windows]
+        best = max(range(len(maps)), key=lambda at: float(maps[at].scores.max()))
+        if maps[best].heat.max() < _IN_A_WINDOW:
+            return whole
+        height, width = whole.scores.shape
+        scores = enlarged(whole.scores, 2 * height, 2 * width).copy()
+        top, left = _WINDOWS[best][0] * height // 2, _WINDOWS[best][1] * width // 2
+        scores[top : top + height, left : left + width] = maps[best].scores
+        return HeatMap.of(scores, self._encoder.cell_scale)

@@ -145,3 +145,19 @@ def test_a_thing_that_fills_the_photo_has_a_box_around_all_of_it() -> None:
     scores[0, 0] = 1
     (part,) = hot_parts(HeatMap.of(scores, CellScale(0.5, 13.5)))
     assert part.box.in_pixels(100, 100) == (0, 0, 100, 100)
+
+
+def test_a_small_thing_is_found_at_a_second_look(tmp_path: Path, encoder: FakeEncoder) -> None:
+    # A cell of the photo is 40 pixels: a quarter red, so it scores 0.32 with "red". One of the upper left
+    # window is 20 pixels: the second one of its second row is red.
+    photo = red_square(tmp_path / "a.png", (20, 20, 39, 39), size=(160, 160))
+    (found,) = Locator(encoder).locate(photo, ["red"]).phrases
+    assert found.heat_map.heat.shape == (8, 8) and found.heat_map.heat.argmax() == 8 + 1
+    (region,) = found.regions
+    assert np.abs(np.array(region.box) - (20, 20, 40, 40)).max() <= 6 and region.confidence > 0.9
+
+
+def test_what_is_in_no_window_either_stays_cold(tmp_path: Path, encoder: FakeEncoder) -> None:
+    photo = red_square(tmp_path / "a.png", (0, 0, 79, 159), size=(160, 160))
+    (found,) = Locator(encoder).locate(photo, ["green"]).phrases
+    assert found.heat_map.heat.shape == (4, 4) and found.regions == ()

@@ -9,6 +9,7 @@ import pytest
 from PIL import ExifTags, Image, ImageDraw
 
 from twobranch.common.errors import ImageError, UserError
+from twobranch.embedding.preprocess import load_photo
 from twobranch.retrieval.display.heat_map import overlay
 from twobranch.retrieval.photo_parts import cut
 from twobranch.retrieval.terms import PartTerm, as_typed, term_as_json, term_from_json
@@ -78,3 +79,15 @@ def test_an_overlay_is_opaque_where_it_is_hot() -> None:
     pixels = np.asarray(overlay(HeatMap(heat, heat), 40, 20))
     assert pixels.shape == (20, 40, 4)
     assert pixels[1, 1, 3] > 180 and pixels[15, 30, 3] == 0
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_part_is_not_turned_a_second_time(tmp_path: Path, orientation: int) -> None:
+    # An encoder turns what its EXIF data says is turned. The part is upright already.
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = quarters(tmp_path / "a.jpg", (80, 80), exif=exif, quality=95)
+    part = cut(data, (0, 0, 80, 40), 80, name="a.jpg")
+    expected = Image.fromarray(load_photo(data, 80).pixels[:40])
+    seen, wanted = (load_photo(one, 8).pixels.astype(int) for one in (part, expected))
+    assert np.abs(seen - wanted).max() < 40
