@@ -48,6 +48,8 @@ def where(
     missing or gives no cells, and ``UserError`` for no phrase, one without a known word, or a language that
     the model does not read.
     """
+    if not all(isinstance(phrase, str) for phrase in phrases):
+        raise TypeError('phrases are texts, one after another: where(photo, "a dog", "a ball")')
     wanted = [well_formed(" ".join(phrase.split())) for phrase in phrases]
     if not all(wanted) or not wanted:
         raise UserError('no phrase to look for; as in: where photo.jpg "a dog" "a red ball"')

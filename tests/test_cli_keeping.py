@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,7 +52,13 @@ def test_regions_are_remembered_until_they_are_switched_off(tmp_path: Path) -> N
     assert "windows of each photo" in run("index", "p", "--regions", cwd=tmp_path).stderr
     write_photo(tmp_path / "p/b.png", "blue")
     run("index", cwd=tmp_path)
-    assert run_json("status", cwd=tmp_path)["regions"] is True
+    facts = run_json("status", cwd=tmp_path)
+    assert (facts["regions"], facts["without_regions"]) == (True, 0)
+    with closing(sqlite3.connect(tmp_path / ".twobranch/catalog.sqlite")) as db, db:  # as after a kill
+        db.execute("DELETE FROM region_vectors WHERE image_id = (SELECT MIN(image_id) FROM region_vectors)")
+    assert "no: 1 photos without windows; run `index`" in run("status", cwd=tmp_path).stdout
+    run("index", cwd=tmp_path)
+    assert run_json("status", cwd=tmp_path)["without_regions"] == 0
     (hit, *_) = run_json("search", "red", cwd=tmp_path)["hits"]
     assert hit["region"] is None  # it is all red
     without = run_json("index", "--plan", "1000", "--no-regions", cwd=tmp_path)["catalog_bytes"]

@@ -17,14 +17,22 @@ from twobranch.embedding.model_folder import (
     read_config,
     resolve_model,
 )
+from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.catalog.captions import count_captions_by_corpus
 from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
 from twobranch.indexer.catalog.models import model_names
-from twobranch.indexer.catalog.photos import failed_photos, unencoded_photos
+from twobranch.indexer.catalog.photos import failed_photos, photos_without_regions, unencoded_photos
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.settings import load_choices, load_regions
-from twobranch.indexer.catalog.tables import Catalog, Session, active_model, count_items, image_file
+from twobranch.indexer.catalog.tables import (
+    Catalog,
+    Model,
+    Session,
+    active_model,
+    count_items,
+    image_file,
+)
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
 
 
@@ -72,11 +80,19 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
             for path, format_, count, failure in corpora
         ],
         "failed": [{"path": str(image_file(image)), "reason": image.failure} for image in failed],
+        "without_regions": _count_without_regions(session, model),
         "without_vector": [str(Path(photo.root, photo.path)) for photo in lacking],
         "disk": disk_use(library),
         "last_index": last,
         "changes": None if changes is None else asdict(changes),
     }
+
+
+def _count_without_regions(session: Session, model: Model | None) -> int:
+    """Count the photos that lack windows, in a library with regions."""
+    if model is None or not load_regions(session):
+        return 0
+    return len(photos_without_regions(session, model.id, len(REGIONS)))
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:

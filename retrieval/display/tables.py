@@ -358,6 +358,8 @@ def _up_to_date(facts: dict[str, Any]) -> str:
         advice = "run `index` when their folders are back, or `forget` them"
         photos = f"{changes['unreachable']:,}" if changes["unreachable"] else "a folder"
         reasons.append(f"{photos} out of reach; {advice}")
+    if facts["without_regions"]:
+        reasons.append(f"{facts['without_regions']:,} photos without windows; run `index`")
     return f"no: {'; '.join(reasons)}" if reasons else "yes"
 
 

@@ -105,6 +105,7 @@ class LibraryStatus(BaseModel):
     excluded: list[Exclusion]
     caption_files: list[CaptionFile]
     failed: list[UnreadPhoto]
+    without_regions: int = Field(description="Photos that lack windows, in a library with regions.")
     without_vector: list[str]
     disk: Disk
     last_index: LastIndex | None

@@ -16,6 +16,7 @@ export function mountPart({ changed, search, left }) {
   let size = null; // [width, height] of the photo, while a box is drawn
   let box = null; // left, top, right, bottom in its pixels
   let drag = null; // {from: a point, box: what was there, moving}
+  let drawn = false; // the box is the user's, not the one that was offered
   let said = ""; // for screen readers
 
   function say() {
@@ -32,7 +33,7 @@ export function mountPart({ changed, search, left }) {
     if (!event.isPrimary || event.button) return;
     const from = point(event);
     event.currentTarget.setPointerCapture(event.pointerId);
-    drag = { from, box, moving: isInside(from, box) };
+    drag = { from, box, moving: drawn && isInside(from, box) };
   }
 
   function move(event) {
@@ -49,6 +50,7 @@ export function mountPart({ changed, search, left }) {
     const [left, top, right, bottom] = box;
     // A tap draws nothing, and what the system takes away (a gesture, say) was not meant.
     if (event.type === "pointercancel" || Math.min(right - left, bottom - top) < LEAST) box = drag.box;
+    else drawn = true;
     drag = null;
     say();
     changed();
@@ -74,6 +76,7 @@ export function mountPart({ changed, search, left }) {
     begin(width, height, its) {
       if (Math.min(width, height) < LEAST) return;
       size = [width, height];
+      drawn = Boolean(its);
       box = grown(its ?? middle(width, height), width, height, LEAST);
       say();
       changed();
@@ -112,6 +115,7 @@ export function mountPart({ changed, search, left }) {
       else if (arrow) {
         const step = Math.max(1, Math.round(Math.max(...size) * STEP));
         const [x, y] = arrow.map((sign) => sign * step);
+        drawn = true;
         box = event.shiftKey ? resized(box, x, y, ...size, LEAST) : moved(box, x, y, ...size);
         say();
         changed();

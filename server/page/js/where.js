@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html.js";
 import { ask, heat, where } from "./api.js";
 import { frame } from "./frames.js";
 import { WHERE } from "./icons.js";
-import { count } from "./words.js";
+import { count, percent } from "./words.js";
 
 const ON = "twobranch-where"; // in the session: each begins without maps
 const SLOW_MS = 400; // after which one is told that it takes its time
@@ -91,6 +91,8 @@ export function mountWhere(changed) {
       @click=${() => show({ chosen: text })}>${text}</button>`;
   }
 
+  const sure = (map) => map.regions.map((region) => percent(region.confidence)).join(", ");
+
   /** What there is to say about the map. It lies over the picture: chips that move would flee from the mouse. */
   function note() {
     const text = shown();
@@ -98,8 +100,8 @@ export function mountWhere(changed) {
     const found = map?.regions?.length;
     const said = !map
       ? asking?.slow && `Looking for “${text}”…`
-      : (map.problem ?? (found ? `“${text}” is marked in ${count(found, "place")}` : `Nothing here fits “${text}”`));
-    return html`<p class=${found ? "visually-hidden" : said ? "map-note told" : "map-note"} role="status">${said || nothing}</p>`;
+      : (map.problem ?? (found ? `“${text}” in ${count(found, "place")}: ${sure(map)}` : `Nothing here fits “${text}”`));
+    return html`<p class=${said ? "map-note told" : "map-note"} role="status">${said || nothing}</p>`;
   }
 
   return {

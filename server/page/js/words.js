@@ -5,7 +5,8 @@ export const nameOf = (path) => (path ?? "").split(/[/\\]/).at(-1);
 
 export const number = (n) => n.toLocaleString("en");
 
-export const percent = (share) => `${Math.round(share * 100)}%`;
+/** A probability, from "<1%" to "99%": nothing is certain. */
+export const percent = (share) => (share < 0.01 ? "<1%" : `${Math.min(99, Math.round(share * 100))}%`);
 
 /** "1 photo", "7,000 photos". */
 export const count = (n, thing) => `${number(n)} ${thing}${n === 1 ? "" : "s"}`;
