@@ -54,7 +54,7 @@ PASTED = (2, 3, 4, 5, 6, 8)  # one n-th of the side
 OVERLAPS = (0.3, 0.5)  # intersection over union
 GREY = 127
 STEPS = 10  # of deletion and insertion
-PHOTOS = 200  # for deletion and insertion, and for timing
+PHOTOS = 100  # for deletion and insertion, and for timing
 BINS = 10  # of confidence
 FEWEST = 20  # pairs in a bin
 
