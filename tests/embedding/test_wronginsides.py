@@ -340,7 +340,7 @@ def test_a_tokenizer_of_whatever_json(tmp_path: Path) -> None:
 def test_too_little_memory_is_not_the_model_s_fault(tmp_path: Path) -> None:
     encoder = Encoder.load(write_model(tmp_path / "model"))
 
-    def run(outputs: object, inputs: object, options: object) -> object:
+    def run(outputs: object, inputs: object) -> object:
         raise RuntimeError("[ONNXRuntimeError] : Failed to allocate memory for requested buffer of size 7")
 
     encoder.prepare()

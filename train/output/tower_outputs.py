@@ -5,10 +5,11 @@ A finished tower has no PyTorch network beside it, so cells are added to the gra
 
 from __future__ import annotations
 
-from onnx import ModelProto, NodeProto, TensorProto, compose, helper
+import numpy as np
+from onnx import ModelProto, NodeProto, TensorProto, compose, helper, numpy_helper
 
 from twobranch.common.errors import ModelError
-from twobranch.embedding.tower import CELLS
+from twobranch.embedding.tower import CELLS, CELLS_WANTED
 
 _POOLING = ("ReduceMean", "GlobalAveragePool")
 _MOVES = ("Reshape", "Transpose", "Flatten")  # between the grid and the mean over it
@@ -102,7 +103,27 @@ def with_cells(tower: ModelProto, branch: ModelProto) -> ModelProto:
             if name == f"{_PREFIX}{CELLS}":
                 node.output[at] = CELLS
     merged.graph.output[1].name = CELLS
+    _compute_on_demand(merged, grid)
     return merged
+
+
+def _compute_on_demand(model: ModelProto, grid: str) -> None:
+    """Let the branch see as many photos as are wanted.
+
+    The number is an input with the default 0, with which the branch takes no time.
+    """
+    graph, part = model.graph, f"{_PREFIX}grid"
+    start, axis = f"{_PREFIX}start", f"{_PREFIX}axis"
+    for node in graph.node:
+        if node.name.startswith(_PREFIX):
+            for at, name in enumerate(node.input):
+                if name == grid:
+                    node.input[at] = part
+    behind = 1 + next(at for at, node in enumerate(graph.node) if grid in node.output)
+    graph.node.insert(behind, helper.make_node("Slice", [grid, start, CELLS_WANTED, axis], [part]))
+    zero = np.zeros(1, dtype=np.int64)
+    graph.initializer.extend(numpy_helper.from_array(zero, name) for name in (start, CELLS_WANTED, axis))
+    graph.input.append(helper.make_tensor_value_info(CELLS_WANTED, TensorProto.INT64, [1]))
 
 
 def pruned(model: ModelProto) -> ModelProto:
@@ -122,6 +143,9 @@ def pruned(model: ModelProto) -> ModelProto:
     weights = [tensor for tensor in graph.initializer if tensor.name in needed]
     del graph.initializer[:]
     graph.initializer.extend(weights)
+    inputs = [one for one in graph.input if one.name in needed]
+    del graph.input[:]
+    graph.input.extend(inputs)
     values = [value for value in graph.value_info if value.name in needed]
     del graph.value_info[:]
     graph.value_info.extend(values)
