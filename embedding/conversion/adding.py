@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,7 @@ def _config(folder: Path, converted: Converted, origin: Origin) -> ModelConfig:
             for path in sorted(folder.iterdir())
             if path.name.startswith((IMAGE_TOWER, TEXT_TOWER, TOKENIZER))
         },
-        framing=converted.framing.as_json(),
+        framing=replace(converted.framing, detail=2).as_json(),
         tokens=converted.tokens.as_json(),
         source=source | {"checks": dict(converted.checks)},
     )

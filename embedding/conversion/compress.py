@@ -119,7 +119,7 @@ def _int8_then_float16(path: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a tower, and the file of its weights if it has one."""
+    """Copy a tower, and its weights if they have a file."""
     shutil.copyfile(source, target)
     weights = Path(f"{source}{EXTERNAL_SUFFIX}")
     if weights.is_file():
