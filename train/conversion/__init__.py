@@ -1,1 +1,1 @@
-"""Conversion of models that PyTorch is needed for: those of transformers and of open_clip."""
+"""Conversion of models of transformers and open_clip, with PyTorch."""

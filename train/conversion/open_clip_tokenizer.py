@@ -1,4 +1,4 @@
-"""CLIP's byte-pair tokenizer, as open_clip has it, in the form of the tokenizers library."""
+"""CLIP's byte-pair tokenizer, made out of open_clip's vocabulary."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def photos() -> list[Image.Image]:
     """Generated photos: odd sizes, portrait, panorama, small, grey."""
     rng = np.random.default_rng(3)
     pictures = []
-    for width, height in ((97, 61), (45, 83), (331, 37), (20, 23), (64, 64)):
+    for width, height in ((97, 61), (45, 83), (250, 37), (20, 23), (64, 64)):
         coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
         pictures.append(coarse.resize((width, height), Image.Resampling.BICUBIC))
     return [*pictures, pictures[0].convert("L")]
@@ -74,7 +74,7 @@ def write_clip(folder: Path, **vision: Any) -> Path:
 
 def write_siglip(folder: Path, gemma: bool = False) -> Path:
     """A SigLIP of transformers, or a SigLIP2 of a fixed size, whose tokenizer is Gemma's."""
-    tokenizer = gemma_like_tokenizer(folder) if gemma else unigram_tokenizer(folder, "SiglipTokenizer")
+    tokenizer = gemma_like_tokenizer(folder) if gemma else unigram_tokenizer(folder, siglip=True)
     config = transformers.SiglipConfig(
         text_config={**SIDES, "vocab_size": tokenizer.get_vocab_size(), "projection_size": 32},
         vision_config=VISION,
@@ -99,13 +99,9 @@ def write_siglip(folder: Path, gemma: bool = False) -> Path:
 
 def write_chinese_clip(folder: Path) -> Path:
     """A Chinese-CLIP, with a BERT vocabulary alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    letters = sorted({letter for text in CORPUS for letter in text.lower() if letter.strip()})
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
-    (folder / "vocab.txt").write_text("\n".join([*pieces, "dog", "children"]) + "\n", encoding="utf-8")
-    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 52})
+    rows = bert_vocabulary(folder)
     config = transformers.ChineseCLIPConfig(
-        text_config={**SIDES, "vocab_size": len(pieces) + 2},
+        text_config={**SIDES, "vocab_size": rows},
         vision_config=VISION,
         projection_dim=DIM,
     )
@@ -117,9 +113,20 @@ def write_chinese_clip(folder: Path) -> Path:
     return folder
 
 
+def bert_vocabulary(folder: Path) -> int:
+    """Write a vocabulary of BERT's kind. Returns the number of its pieces."""
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = sorted({letter for text in CORPUS for letter in text.lower() if letter.strip()})
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = [*special, *letters, *(f"##{letter}" for letter in letters), "dog", "children"]
+    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_max_length": 52})
+    return len(pieces)
+
+
 def write_altclip(folder: Path) -> Path:
     """An AltCLIP, with XLM-R's kind of tokenizer."""
-    tokenizer = unigram_tokenizer(folder, "XLMRobertaTokenizer")
+    tokenizer = unigram_tokenizer(folder, siglip=False)
     config = transformers.AltCLIPConfig(
         text_config={
             **SIDES,
@@ -202,9 +209,8 @@ def clip_like_tokenizer(folder: Path) -> Any:
     return built
 
 
-def unigram_tokenizer(folder: Path, kind: str) -> Tokenizer:
-    """A SentencePiece-like tokenizer in the layout of SigLIP's (T5's kind) or XLM-R's."""
-    siglip = kind == "SiglipTokenizer"
+def unigram_tokenizer(folder: Path, siglip: bool, kind: str = "PreTrainedTokenizerFast") -> Tokenizer:
+    """A SentencePiece-like tokenizer in the layout of SigLIP's (T5's kind), or else of XLM-R's."""
     tokenizer = Tokenizer(models.Unigram())
     punctuation = normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), "")
     cleaning = [normalizers.Lowercase(), punctuation] if siglip else [normalizers.NFKC()]
@@ -231,8 +237,10 @@ def unigram_tokenizer(folder: Path, kind: str) -> Tokenizer:
     return saved(folder, tokenizer, settings | {"unk_token": "<unk>"})
 
 
-def gemma_like_tokenizer(folder: Path) -> Tokenizer:
-    """A tokenizer in the layout of SigLIP2's, which is Gemma's: its last token is added by settings."""
+def gemma_like_tokenizer(folder: Path, last_in_file: bool = True) -> Tokenizer:
+    """A tokenizer in the layout of SigLIP2's, which is Gemma's.
+
+    Its last token is asked for by the settings, and may be in the file too."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", behavior="merged_with_previous")
@@ -250,6 +258,9 @@ def gemma_like_tokenizer(folder: Path) -> Tokenizer:
         "padding_side": "right",
         **{f"{one}_token": f"<{one}>" for one in ("pad", "eos", "bos", "unk")},
     }
+    if last_in_file:
+        ends = [("<eos>", tokenizer.token_to_id("<eos>"))]
+        tokenizer.post_processor = processors.TemplateProcessing(single="$A <eos>", special_tokens=ends)
     return saved(folder, tokenizer, settings)
 
 
@@ -296,7 +307,7 @@ def write_open_clip_clip(folder: Path) -> Path:
 
 def write_open_clip_siglip(folder: Path) -> Path:
     """A SigLIP of open_clip: T5's kind of tokenizer, texts padded and read to the end, squashed photos."""
-    unigram_tokenizer(folder, "SiglipTokenizer")
+    unigram_tokenizer(folder, siglip=True)
     text = {
         "context_length": 64,
         "vocab_size": Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size(),
@@ -312,11 +323,8 @@ def write_open_clip_siglip(folder: Path) -> Path:
 
 def write_open_clip_roberta(folder: Path) -> Path:
     """A model of open_clip whose text network is XLM-R, as transformers has it."""
-    tokenizer = unigram_tokenizer(folder, "XLMRobertaTokenizer")
-    config = transformers.XLMRobertaConfig(
-        **SIDES, vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=66, type_vocab_size=1
-    )
-    config.save_pretrained(folder)  # stands for the hub while the weights are made
+    unigram_tokenizer(folder, siglip=False)
+    roberta_config(folder).save_pretrained(folder)  # stands for the hub while the weights are made
     text = {
         "hf_model_name": str(folder),
         "hf_tokenizer_name": "xlm-roberta-base",
@@ -332,21 +340,29 @@ def write_open_clip_roberta(folder: Path) -> Path:
     return folder
 
 
-def write_multilingual_clip(folder: Path) -> Path:
-    """An M-CLIP text network, with the CLIP that it fits in ``image``."""
-    from safetensors.torch import save_file
-
-    tokenizer = unigram_tokenizer(folder, "XLMRobertaTokenizer")
-    config = transformers.XLMRobertaConfig(
-        **SIDES | {"num_attention_heads": 1},
-        vocab_size=tokenizer.get_vocab_size(),
+def roberta_config(folder: Path) -> Any:
+    """A small XLM-R for the tokenizer in a folder. As in the real ones, a head has 64 dimensions."""
+    vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
+    return transformers.XLMRobertaConfig(
+        vocab_size=vocabulary,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=1,
         max_position_embeddings=66,
         type_vocab_size=1,
         layer_norm_eps=1e-5,
     )
+
+
+def write_multilingual_clip(folder: Path) -> Path:
+    """An M-CLIP text network, with the CLIP that it fits in ``image``."""
+    from safetensors.torch import save_file
+
+    unigram_tokenizer(folder, siglip=False)
     network = torch.nn.Module()
-    network.transformer = transformers.XLMRobertaModel(config)
-    network.LinearTransformation = torch.nn.Linear(32, DIM)
+    network.transformer = transformers.XLMRobertaModel(roberta_config(folder))
+    network.LinearTransformation = torch.nn.Linear(64, DIM)
     randomise(network)
     save_file(
         {name: tensor.clone() for name, tensor in network.state_dict().items()}, folder / "model.safetensors"
@@ -357,7 +373,7 @@ def write_multilingual_clip(folder: Path) -> Path:
             "model_type": "M-CLIP",
             "modelBase": "xlm-roberta-large",
             "numDims": DIM,
-            "transformerDimensions": 32,
+            "transformerDimensions": 64,
         },
     )
     write_clip(folder / "image")
