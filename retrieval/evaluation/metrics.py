@@ -189,7 +189,10 @@ def _hits_both_ways(ranks: QueryRanks, ks: Sequence[int]) -> NDArray[np.float64]
 
 
 def _recalls(totals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn (..., 1 + K) counts of queries and hits into (..., K) percent."""
+    """Turn counts of queries and hits into percent.
+
+    Maps (..., 1 + K) to (..., K).
+    """
     return 100.0 * totals[..., 1:] / totals[..., :1]
 
 

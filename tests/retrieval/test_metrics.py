@@ -145,7 +145,9 @@ def test_both_models_have_the_same_draws():
         for model in (0, 1)
     )
     difference = metric_differences(ours, theirs).text_to_image[1]
-    assert (difference.value, difference.interval.low, difference.interval.high) == pytest.approx((20, 20, 20))
+    assert (difference.value, difference.interval.low, difference.interval.high) == pytest.approx(
+        (20, 20, 20)
+    )
     alone = retrieval_metrics(theirs.images, items, theirs.captions, theirs.caption_items)
     assert alone.text_to_image.interval[1].high - alone.text_to_image.interval[1].low > 6
 
@@ -158,7 +160,8 @@ def test_differences_are_those_of_the_metrics():
     )
     differences = metric_differences(one, other, ks=(3,))
     ours, theirs = (
-        retrieval_metrics(ranks.images, items, ranks.captions, caption_items, ks=(3,)) for ranks in (one, other)
+        retrieval_metrics(ranks.images, items, ranks.captions, caption_items, ks=(3,))
+        for ranks in (one, other)
     )
     assert differences.rsum.value == pytest.approx(ours.rsum - theirs.rsum)
     assert list(differences.text_to_image) == [3]
