@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,11 @@ def model_names(session: Session) -> list[str]:
     return list(session.scalars(select(Model.name)))
 
 
+def all_models(session: Session) -> list[Model]:
+    """Return every model that the library knows, by rising ids."""
+    return list(session.scalars(select(Model).order_by(Model.id)))
+
+
 def model_fingerprints(session: Session) -> dict[int, str]:
     """Return model id -> fingerprint."""
     rows = session.execute(select(Model.id, Model.fingerprint))
@@ -94,5 +100,10 @@ def delete_namesakes(session: Session, name: str, model_id: int) -> list[int]:
     Returns their ids.
     """
     ids = list(session.scalars(select(Model.id).where(Model.name == name, Model.id != model_id)))
-    session.execute(delete(Model).where(Model.id.in_(ids)))
+    delete_models(session, ids)
     return ids
+
+
+def delete_models(session: Session, ids: Collection[int]) -> None:
+    """Delete models with their vectors. Their evaluations stay."""
+    session.execute(delete(Model).where(Model.id.in_(ids)))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from twobranch.common.errors import ModelError, UserError
 from twobranch.common.paths import expanded
 from twobranch.embedding.encoder import Encoder
-from twobranch.embedding.model_folder import Variant, model_name, resolve_model
+from twobranch.embedding.model_folder import (
+    IMAGE_TOWER_INT8,
+    Variant,
+    model_name,
+    read_config,
+    resolve_model,
+)
 from twobranch.embedding.tower import Device
-from twobranch.indexer.catalog.models import models_with_vectors
-from twobranch.indexer.catalog.tables import Model, Session, active_model, library_model
+from twobranch.indexer.catalog.models import all_models, models_with_vectors
+from twobranch.indexer.catalog.tables import Catalog, Model, Session, active_model, library_model
 
 
 def library_fingerprint(library: Path) -> str:
@@ -32,18 +40,43 @@ def encoder_for(
     """Load the encoder to index a library with.
 
     Its files are compared with their checksums. Arguments that are None keep the library's choice; a new
-    library gets ``default`` without options. Raises ``ModelError``, and ``LibraryError`` for a damaged
-    catalogue.
+    library gets ``default`` without options. A model that the library has vectors of is taken as it was used
+    last. Raises ``ModelError``, and ``LibraryError`` for a damaged catalogue.
     """
     known = library_model(library)
-    was = Variant() if known is None else known.variant
+    own = known.name if known else "default"
+    was = Variant() if known is None else known.variant if name is None else _variant_of(library, name)
     return Encoder.load(
-        name or (known.name if known else "default"),
+        name or own,
         verify=True,
         tta=was.tta if tta is None else tta,
         int8=was.int8 if int8 is None else int8,
         device=device,
     )
+
+
+def _variant_of(library: Path, name: str) -> Variant:
+    """Return the variant in which a library has used a model.
+
+    For a new model it is that of the library's own one, as far as the model has the towers.
+    """
+    with closing(Catalog.open(library)) as catalog, catalog.session() as session:
+        active = active_model(session)
+        matching = models_named(all_models(session), name) or [active]
+        used = active if active in matching else matching[-1]
+    variant = Variant() if used is None else used.variant
+    has_int8 = IMAGE_TOWER_INT8 in read_config(resolve_model(name)).files
+    return replace(variant, int8=variant.int8 and has_int8)
+
+
+def index_command(model: Model) -> str:
+    """Return the command that encodes a library with a model."""
+    return f"index --model {shlex.quote(model.name)}{model.variant.options}"
+
+
+def forget_command(model: Model) -> str:
+    """Return the command that drops the vectors of a model."""
+    return f"forget --model {shlex.quote(model.label)}"
 
 
 def encoded_model(session: Session, wanted: str) -> Model:
@@ -58,7 +91,7 @@ def encoded_model(session: Session, wanted: str) -> Model:
         labels = ", ".join(model.label for model in known) or "none"
         raise UserError(
             f"{wanted}: the library has no vectors of this model (it has those of {labels}); "
-            f"encode its photos with `index --model {wanted}`"
+            f"encode its photos with `index --model {shlex.quote(wanted)}`"
         )
     active = active_model(session)
     return active if active in matching else matching[-1]

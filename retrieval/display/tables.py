@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -340,6 +341,7 @@ def status_text(facts: dict[str, Any]) -> str:
     counts = ["photos", "searchable_photos", "captions", "captions_with_photo", "evaluations"]
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
+    rows += [("vectors", _vectors_text(one)) for one in facts["models"]]
     if facts["regions"]:
         rows.append(("regions", "windows of photos are searched too"))
     if facts["repeated_captions"]:
@@ -371,6 +373,18 @@ def status_text(facts: dict[str, Any]) -> str:
             ("", f"… and {len(facts['without_vector']) - _SHOWN:,} more: `status --json` has them all")
         )
     return table(rows)
+
+
+def _vectors_text(vectors: dict[str, Any]) -> str:
+    """Format the numbers and bytes of a model's vectors."""
+    label = model_label(vectors["model"], Variant(vectors["tta"], vectors["int8"]))
+    counts = [counted(vectors["photos"], "photo"), counted(vectors["captions"], "caption")]
+    if vectors["windows"]:
+        counts.append(counted(vectors["windows"], "window"))
+    facts = f"{', '.join(counts)}, {_bytes(vectors['bytes'])}"
+    if vectors["active"]:
+        return f"{label}, in use: {facts}"
+    return f"{label}: {facts}; `forget --model {shlex.quote(label)}` drops them"
 
 
 def _local(moment: str) -> str:

@@ -36,7 +36,7 @@ from twobranch.indexer.catalog.tables import (
     active_model,
     utcnow,
 )
-from twobranch.indexer.update.models import encoded_model
+from twobranch.indexer.update.models import encoded_model, index_command
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.encoders import changed_model
 from twobranch.retrieval.evaluation.metrics import (
@@ -140,7 +140,7 @@ def evaluate_models(
         if one.missing:
             progress.note(
                 f"{one.model.label} lacks {one.missing:,} of the {one.known:,} captions, or their photos; "
-                f"they are left out for all models; `index --model {one.model.label}` completes it"
+                f"they are left out for all models; `{index_command(one.model)}` completes it"
             )
     results = []
     for one in chosen:

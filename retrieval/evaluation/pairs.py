@@ -15,6 +15,7 @@ from twobranch.indexer.captionfiles.texts import text_key
 from twobranch.indexer.catalog.evaluations import PairRow, count_linked_captions, encoded_pairs
 from twobranch.indexer.catalog.tables import Model, Session
 from twobranch.indexer.catalog.vectors import texts_of_vectors
+from twobranch.indexer.update.models import index_command
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class ModelPairs:
 def pairs_of_models(session: Session, models: Sequence[Model], split: str | None) -> list[ModelPairs]:
     """Return the pairs of a split that every model has encoded.
 
-    Each comes once. Their captions and photos both have a vector under each model. The queries, their items and their order
-    are the same for all. Raises ``UserError`` if there are no such pairs.
+    Each comes once. Their captions and photos both have a vector under each model. The queries, their items
+    and their order are the same for all. Raises ``UserError`` if there are no such pairs.
     """
     name = canonical_split(split) if split is not None else None
     splits = None if name is None else split_members(name)
@@ -63,7 +64,7 @@ def pairs_of_models(session: Session, models: Sequence[Model], split: str | None
         fewest = min(zip(tables, models, strict=True), key=lambda pair: len(pair[0]))[1]
         raise UserError(
             f"no captioned photo has vectors of all of {', '.join(model.label for model in models)}; "
-            f"complete those of {fewest.label} with `index --model {fewest.name}{fewest.variant.options}`"
+            f"complete those of {fewest.label} with `{index_command(fewest)}`"
         )
     return [
         ModelPairs(
