@@ -100,9 +100,11 @@ def encoded_model(session: Session, wanted: str) -> Model:
 def models_named(models: Sequence[Model], wanted: str) -> list[Model]:
     """Return the models of a name or a folder.
 
-    A name may have the options of a variant, as in "default --int8". The folder need not be there any more.
+    A name comes before a folder here of that name. It may have the options of a variant, as in
+    "default --int8". The folder need not be there any more.
     """
-    names = {wanted, str(expanded(wanted).resolve())}
+    names = [wanted, str(expanded(wanted).resolve())]
     with suppress(ModelError):
-        names.add(model_name(resolve_model(wanted)))
-    return [model for model in models if model.name in names or model.label == wanted]
+        names.insert(1, model_name(resolve_model(wanted)))
+    found = ([model for model in models if name in (model.name, model.label)] for name in names)
+    return next(filter(None, found), [])

@@ -12,6 +12,7 @@ from PIL import Image as PillowImage
 from sqlalchemy import select
 
 from tests.fakes import FakeEncoder, RecordedProgress, write_photo, write_photos
+from tests.indexing import captions as captions_of
 from tests.indexing import check, counts, images, in_batches, index, photo_index, vector_ids, write_captions
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.reader import GALLERIES
@@ -212,14 +213,26 @@ def test_photos_out_of_reach_wait_for_the_new_model(library: Path, photos: Path,
 
 
 def test_changes_during_a_switch(library: Path, photos: Path) -> None:
-    index(library, photos, FakeEncoder("one", "1"))
+    captions = write_captions(photos.parent / "c.csv", {"blue.png": "blue"})
+    index(library, photos, FakeEncoder("one", "1"), captions=captions)
     os.utime(photos / "red.png", (1, 1))  # touched
     write_photo(photos / "green.png", "yellow", size=(9, 9))  # changed: the first model's vector is of no use
     (photos / "blue.png").rename(photos / "navy.png")  # moved
     report = index(library, photos, FakeEncoder("two", "2"))
-    assert counts(report)["encoded"] == 3
+    assert counts(report) == {"updated": 1, "moved": 1, "unchanged": 1, "encoded": 3}
     assert sorted(images(library)) == ["photos/green.png", "photos/navy.png", "photos/red.png"]
-    assert counts(index(library, photos, FakeEncoder("one", "1")))["encoded"] == 2
+    assert captions_of(library) == {"blue": "photos/navy.png"}  # it is the same photo
+    assert counts(index(library, photos, FakeEncoder("one", "1")))["encoded"] == 1  # the changed one
+
+
+def test_a_copy_of_a_photo_that_moved_during_a_switch(library: Path, photos: Path) -> None:
+    index(library, photos, FakeEncoder("one", "1"))
+    blue = (photos / "blue.png").read_bytes()
+    (photos / "blue.png").rename(photos / "navy.png")
+    (photos / "navy too.png").write_bytes(blue)
+    report = index(library, photos, FakeEncoder("two", "2"))
+    assert counts(report) == {"added": 1, "moved": 1, "unchanged": 2, "encoded": 3}
+    assert counts(index(library, photos, FakeEncoder("one", "1"))) == {"unchanged": 4}
 
 
 # --- tta ------------------------------------------------------------------------------------------
