@@ -30,7 +30,7 @@ def forget(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Remove photos, caption files or a model's vectors from the library.
+    """Remove photos, caption files or models from the library.
 
     Their rows and vectors are removed. The captions of forgotten photos stay. Those of a forgotten caption
     file go, except the ones that another file has too. A path forgotten inside an indexed folder is skipped

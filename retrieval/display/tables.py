@@ -224,7 +224,8 @@ def comparison_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
 
 def _difference(value: float, bounds: Sequence[float]) -> str:
     """Format a difference with its interval, as in "+3.2 (-0.5 to +6.9)"."""
-    return f"{value:+.1f} ({bounds[0]:+.1f} to {bounds[1]:+.1f})"
+    figures = [f"{round(one, 1) + 0.0:+.1f}" for one in (value, *bounds)]  # -0.04 is +0.0
+    return f"{figures[0]} ({figures[1]} to {figures[2]})"
 
 
 def fused_table(comparison: dict[str, Any], ks: Sequence[int], model: str = "") -> str:
