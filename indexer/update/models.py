@@ -62,8 +62,8 @@ def _variant_of(library: Path, name: str) -> Variant:
     """
     with closing(Catalog.open(library)) as catalog, catalog.session() as session:
         active = active_model(session)
-        matching = models_named(all_models(session), name) or [active]
-        used = active if active in matching else matching[-1]
+        matching = models_named(all_models(session), name)
+        used = active if active in matching or not matching else matching[-1]
     variant = Variant() if used is None else used.variant
     has_int8 = IMAGE_TOWER_INT8 in read_config(resolve_model(name)).files
     return replace(variant, int8=variant.int8 and has_int8)
