@@ -174,10 +174,13 @@ class Encoder:
     def check_cells(self) -> None:
         """Raise ``ModelError`` for a model without cells."""
         if not self.has_cells:
+            trained_here = (
+                ", or add them with "
+                "`python -m twobranch.train.output.cells MODEL --captions FILE --images DIR`"
+            )
             raise ModelError(
                 f"{self.name}: this model gives no cells, so it cannot tell where in a photo; use the "
-                "default model, or add them with "
-                "`python -m twobranch.train.output.cells MODEL --captions FILE --images DIR`"
+                f"default model{'' if self.config.source else trained_here}"
             )
 
     def prepare(self) -> None:
