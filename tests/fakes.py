@@ -17,6 +17,7 @@ from twobranch.common.errors import ModelError
 from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.encoder import each_view, mean_over_views
 from twobranch.embedding.model_folder import Variant
+from twobranch.embedding.preparation import Framing
 from twobranch.embedding.preprocess import TTA, WHOLE, load_photo, load_views
 
 # Red, green and blue have an axis each; the fourth is for everything else.
@@ -37,6 +38,7 @@ class FakeEncoder:
 
     dim = 4
     image_size = 8
+    framing = Framing()
 
     def __init__(
         self,
@@ -105,6 +107,10 @@ class FakeEncoder:
         return _unit(np.hstack([cells, np.full((len(cells), 1), 0.01)])).reshape(-1, 4, 4, 4)
 
     languages = ()
+    reads_only_english = True
+
+    def encode_query(self, text: str, language: str | None = None) -> NDArray[np.float32]:
+        return self.encode_texts([text], language)[0]
 
     def language_of(self, text: str) -> str:
         return "en"
@@ -137,6 +143,7 @@ class Bilingual(FakeEncoder):
     """Also knows three German words, when it is told to read German."""
 
     languages = ("de",)
+    reads_only_english = False
 
     def language_of(self, text: str) -> str:
         return "de" if GERMAN.keys() & set(text.split()) else "en"

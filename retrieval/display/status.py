@@ -10,9 +10,8 @@ from typing import Any
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.common.paths import is_folder
 from twobranch.embedding.model_folder import (
-    CONFIG,
-    SHIPPED_MODELS,
     Variant,
+    known_names,
     model_name,
     read_config,
     resolve_model,
@@ -21,7 +20,7 @@ from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.catalog.captions import count_captions_by_corpus
 from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.models import model_names
+from twobranch.indexer.catalog.models import ModelVectors, model_names, models_with_vectors
 from twobranch.indexer.catalog.photos import failed_photos, photos_without_regions, unencoded_photos
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.settings import load_choices, load_regions
@@ -34,6 +33,7 @@ from twobranch.indexer.catalog.tables import (
     image_file,
 )
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
+from twobranch.indexer.vectors.index import index_bytes
 
 
 def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
@@ -63,6 +63,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "model": model.name if model is not None else None,
         **asdict(Variant() if model is None else model.variant),
         "regions": load_regions(session),
+        "models": [_vectors_json(library, one, model) for one in models_with_vectors(session)],
         "photos": counts.photos,
         "searchable_photos": counts.searchable_photos,
         "captions": counts.captions,
@@ -88,6 +89,22 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
     }
 
 
+def _vectors_json(library: Path, vectors: ModelVectors, active: Model | None) -> dict[str, Any]:
+    """Return a model with the numbers of its vectors.
+
+    Their bytes include those of index files.
+    """
+    return {
+        "model": vectors.model.name,
+        **asdict(vectors.model.variant),
+        "active": active is not None and vectors.model.id == active.id,
+        "photos": vectors.photos,
+        "captions": vectors.captions,
+        "windows": vectors.windows,
+        "bytes": vectors.bytes + index_bytes(library, vectors.model.id),
+    }
+
+
 def _count_without_regions(session: Session, model: Model | None) -> int:
     """Count the photos that lack windows, in a library with regions."""
     if model is None or not load_regions(session):
@@ -96,11 +113,11 @@ def _count_without_regions(session: Session, model: Model | None) -> int:
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:
-    """List the shipped models and the models of the library.
+    """List shipped and added models, and those of the library.
 
     Each has its metrics on the dev split. A model whose folder is gone is listed with its name only.
     """
-    names = {path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}")}
+    names = set(known_names())
     try:
         with closing(Catalog.open(find_library(library))) as catalog, catalog.session() as session:
             names.update(model_names(session))
