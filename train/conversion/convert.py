@@ -27,6 +27,15 @@ def convert(source: Path, folder: Path, progress: Progress) -> Converted:
     return write_towers(folder, read_model(source), layout, progress)
 
 
+def import_packages() -> None:
+    """Import what conversion needs, to know that all is there. Raises ``ImportError``."""
+    import open_clip
+    import safetensors
+    import transformers
+
+    del open_clip, safetensors, transformers
+
+
 def read_model(source: Path) -> SourceModel:
     """Read the model in a folder of transformers or open_clip. Raises ``ModelError``."""
     if layout_of(source) == "open_clip":
