@@ -21,6 +21,8 @@ from twobranch.train.conversion.tokenizer_files import (
     read_tokenizer,
 )
 
+# Kinds of text networks whose positions count from behind the id of the padding token.
+_OFFSET = ("roberta", "camembert", "altclip_text_model")
 _MOST_TOKENS = 8192  # a tokenizer without a limit states a huge one
 
 
@@ -126,8 +128,8 @@ def _text_half(folder: Path, network: Any, family: _Family) -> TextHalf:
 def longest_text(config: Any, settings: dict[str, Any]) -> int:
     """Return the number of tokens that a text network of ``config`` takes."""
     positions = int(config.max_position_embeddings)
-    if "roberta" in config.model_type or config.model_type == "altclip_text_model":
-        positions -= config.pad_token_id + 1  # they count from there
+    if any(name in config.model_type for name in _OFFSET):
+        positions -= config.pad_token_id + 1
     stated = settings.get("model_max_length")
     limit = int(stated) if isinstance(stated, (int, float)) and 0 < stated <= _MOST_TOKENS else _MOST_TOKENS
     return min(positions, limit)
