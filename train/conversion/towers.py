@@ -27,15 +27,14 @@ from twobranch.train.conversion.source_model import ImageTower, SourceModel, Tex
 from twobranch.train.output.export import write_onnx
 
 EXPORT_COSINE = 0.9999  # least cosine of a vector of an exported tower with PyTorch's
-_MOST_BYTES = 2**31 - 2**24  # of weights in float32: the exporter writes one protobuf file
 _EXAMPLE_TOKENS = 9  # any number that is no other size in the network
 
 
 def write_towers(folder: Path, model: SourceModel, layout: Layout, progress: Progress) -> Converted:
     """Write both towers and the tokenizer into ``folder``.
 
-    Each tower is compared with PyTorch, then compressed. Raises ``ModelError`` for a tower that is too large,
-    cannot be exported, or gives other vectors.
+    Each tower is compared with PyTorch, then compressed. Raises ``ModelError`` for a tower that cannot
+    be exported or gives other vectors.
     """
     text = model.text
     text.tokenizer.save(str(folder / TOKENIZER))
@@ -67,12 +66,6 @@ def _write(
 
     Returns the least cosine of its vectors with PyTorch's. Raises ``ModelError``.
     """
-    size = sum(tensor.numel() * tensor.element_size() for tensor in _weights(tower))
-    if size > _MOST_BYTES:
-        raise ModelError(
-            f"{path.name}: the tower has {size / 2**30:.1f} GB of weights in float32, and one ONNX file "
-            "holds 2 GB; add a smaller model of the same family"
-        )
     with torch.no_grad():
         tensors = [torch.from_numpy(array) for array in inputs.values()]
         expected = tower(*tensors).numpy()
@@ -96,10 +89,6 @@ def _write(
             f"least allowed is {EXPORT_COSINE}); the model is not added"
         )
     return cosine
-
-
-def _weights(tower: nn.Module) -> list[Tensor]:
-    return [*tower.parameters(), *tower.buffers()]
 
 
 def _example(tensor: Tensor, axes: Sequence[str]) -> Tensor:

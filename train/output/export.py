@@ -9,11 +9,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor, nn
 
-from twobranch.embedding.conversion.storage import forget_source
+from twobranch.embedding.conversion.storage import forget_source, save_tower
 
 
 def write_onnx(
@@ -44,7 +43,7 @@ def write_onnx(
         assert program is not None
         model = program.model_proto
     forget_source(model)
-    onnx.save(model, path)
+    save_tower(model, path)
 
 
 @contextlib.contextmanager

@@ -18,10 +18,12 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from tests.train.conversion import smallmodels  # noqa: E402
 from twobranch.common.errors import ModelError  # noqa: E402
 from twobranch.common.progress import SILENT  # noqa: E402
+from twobranch.embedding.conversion.storage import EXTERNAL_SUFFIX, save_tower  # noqa: E402
 from twobranch.train.conversion import towers  # noqa: E402
 from twobranch.train.conversion.convert import convert, read_model  # noqa: E402
 from twobranch.train.conversion.open_clip_models import repository_of  # noqa: E402
 from twobranch.train.conversion.source_model import ImageHalf, PixelScaling, SourceModel  # noqa: E402
+from twobranch.train.output import export  # noqa: E402
 
 Change = Callable[[Path], Any]
 
@@ -173,12 +175,25 @@ class Averages(torch.nn.Module):
         return values.mean(dim=(2, 3)) + 0.1
 
 
-def test_towers_that_would_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_towers_of_more_than_two_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One ONNX file cannot hold them in float32: weights go beside it until they are compressed."""
     smallmodels.write_clip(tmp_path / "model")
     (tmp_path / "out").mkdir()
-    monkeypatch.setattr(towers, "_MOST_BYTES", 1000)
-    with pytest.raises(ModelError, match=r"image.onnx: the tower has 0.0 GB of weights in float32"):
-        convert(tmp_path / "model", tmp_path / "out", SILENT)
+    written = []
+
+    def save(model: Any, path: Path) -> None:
+        save_tower(model, path, most_bytes=1000)
+        written.append(f"{path.name}{EXTERNAL_SUFFIX}")
+        assert (path.parent / written[-1]).is_file()
+
+    monkeypatch.setattr(export, "save_tower", save)
+    convert(tmp_path / "model", tmp_path / "out", SILENT)
+    assert written == ["image.onnx.data", "text.onnx.data"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "image.onnx",
+        "text.onnx",
+        "tokenizer.json",
+    }
 
 
 def test_a_tower_that_changes_in_the_export_is_refused(
@@ -188,11 +203,11 @@ def test_a_tower_that_changes_in_the_export_is_refused(
     network = Averages()
     # The export sees another factor than the comparison, as if an operator had been exported wrongly.
     half = ImageHalf(network, network, PixelScaling(1 / 255, (0, 0, 0), (1, 1, 1)), 32, model.image.framing)
-    export = towers.write_onnx
+    right = towers.write_onnx
 
     def wrong(tower: Any, *rest: Any, **options: Any) -> None:
         tower.shift += torch.tensor([3.0, 0.0, 0.0]).view(1, 3, 1, 1)
-        export(tower, *rest, **options)
+        right(tower, *rest, **options)
 
     monkeypatch.setattr(towers, "write_onnx", wrong)
     with pytest.raises(ModelError, match="gives other vectors than PyTorch"):
