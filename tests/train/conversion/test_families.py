@@ -194,3 +194,18 @@ def test_compressed_towers_give_nearly_the_same_vectors(case: Case) -> None:
     compress_towers(case.folder, SIZE, case.text_input())
     np.testing.assert_allclose(case.image_rows(), images, atol=2e-3)  # float16 has 11 bits
     assert np.sum(case.text_rows(case.texts()) * texts, axis=1).min() >= 0.99  # int8
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_reading_a_model_asks_no_network(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FAMILIES[name].write(tmp_path)
+    asked: list[Any] = []
+
+    def refuse(*place: Any, **_: Any) -> Any:
+        asked.append(place)
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    read_model(tmp_path)
+    assert asked == []
