@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from twobranch.common.progress import Progress
@@ -14,6 +15,9 @@ from twobranch.train.conversion.source_files import read_table
 from twobranch.train.conversion.source_model import SourceModel
 from twobranch.train.conversion.towers import write_towers
 from twobranch.train.conversion.transformers_models import read_transformers
+
+# Imported by the functions that use them, since they take seconds.
+_PACKAGES = ("open_clip", "safetensors", "transformers")
 
 
 def convert(source: Path, folder: Path, progress: Progress) -> Converted:
@@ -28,12 +32,9 @@ def convert(source: Path, folder: Path, progress: Progress) -> Converted:
 
 
 def import_packages() -> None:
-    """Import what conversion needs, to know that all is there. Raises ``ImportError``."""
-    import open_clip
-    import safetensors
-    import transformers
-
-    del open_clip, safetensors, transformers
+    """Import what is needed for a conversion. Raises ``ImportError`` for what is not installed."""
+    for name in _PACKAGES:
+        import_module(name)
 
 
 def read_model(source: Path) -> SourceModel:

@@ -16,6 +16,8 @@ pytest.importorskip("open_clip")
 from tests.fakes import write_photo
 from tests.test_cli import run, run_json
 from tests.train.conversion import smallmodels
+from twobranch.commands.models import _converter
+from twobranch.common.errors import ModelError
 from twobranch.embedding.encoder import Encoder
 
 WRITERS = {"transformers": smallmodels.write_multilingual_clip, "open_clip": smallmodels.write_open_clip_clip}
@@ -55,6 +57,14 @@ def test_an_added_model_needs_no_pytorch(place: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(place / "models/small")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "(1, 16)\n"
+
+
+def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(
+        ModelError, match=r"needs an extra \(open_clip is missing\); install it with: .*train"
+    ):
+        _converter("open_clip")
 
 
 def test_a_damaged_model_leaves_nothing_behind(place: Path) -> None:
