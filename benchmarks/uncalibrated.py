@@ -75,7 +75,7 @@ def _rows(kind: QueryKind, model: Tested, fits: dict[str, Fit | None], seed: int
     raw = {(one.source, one.name): one for one in calibrated}
     for one in standard:
         found = fits.get(one.source)
-        if found is None:
+        if found is None or not len(one.hits.right):
             continue
         cells = [model.name, f"{TITLES[kind]}, {one.name}", one.source]
         by_captions = own[one.source]

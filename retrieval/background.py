@@ -47,9 +47,9 @@ class Scale:
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
-        """The (1 + F, 1 + F) map of features, after a 1, to those on the common scale.
+        """The map of features to those on the common scale.
 
-        Features that are not used become 0.
+        It is (1 + F, 1 + F), for features after a 1. Those that are not used become 0.
         """
         at = {name: 1 + column for column, name in enumerate(FEATURES)}
         found = np.zeros((1 + len(FEATURES), 1 + len(FEATURES)))
@@ -71,7 +71,7 @@ class Scale:
         return np.asarray(features @ self.matrix[1:, 1:].T + self.matrix[1:, 0])
 
     def for_scores(self, fit: Fit) -> Fit:
-        """Return a fit on the common scale as one for the features of the model."""
+        """Turn a fit on the common scale into one of raw features."""
         return replace(fit, weights=self.matrix.T @ fit.weights)
 
 
@@ -105,7 +105,10 @@ def background_texts() -> list[str]:
 
 
 def background_of(texts: NDArray[np.float32], photos: NDArray[np.float32]) -> Background:
-    """Return the background of a library: (P, D) photos of it, and (T, D) texts of none of them."""
+    """Return the background of a library.
+
+    ``photos`` are (P, D) of the library, ``texts`` (T, D) that belong to none of them.
+    """
     return Background(Bank.of(photos), Bank.of(texts), np.zeros(len(texts), dtype=np.int64))
 
 

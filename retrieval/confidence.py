@@ -333,7 +333,10 @@ class Calibration:
         return any(fit.weights.shape != (1 + len(FEATURES),) for fit in self.fits.values())
 
     def fault(self, dim: int) -> str | None:
-        """Describe the first fault of it; None for a valid one of ``dim`` numbers a vector."""
+        """Describe the first fault of its arrays; None for valid ones.
+
+        The model's vectors have ``dim`` numbers.
+        """
         faults = (self.background.fault(dim), *(fit.fault() for fit in self.fits.values()))
         return next(filter(None, faults), None)
 

@@ -67,7 +67,7 @@ class Judge:
 
     @property
     def confidence_from(self) -> Basis | None:
-        """The basis of the confidence of the query's hits; None if they have none."""
+        """The basis of the confidence of hits; None without one."""
         return None if self.calibration is None or not self.has_confidence else self.calibration.basis
 
     def check_confidence(self, model: str) -> None:

@@ -1,4 +1,4 @@
-"""Fit confidence on the common scale of models, from one whose right answers are known.
+"""Fit the confidence of models without calibration, on one with captions.
 
     python -m twobranch.train.output.background_fits MODEL --captions FILE --images DIR [--captions … …]
 
@@ -26,7 +26,7 @@ from twobranch.train.output.questions import Embedded, EncodedPhotos, embed
 
 
 def photo_sample(data: Embedded) -> NDArray[np.float32]:
-    """Return (P, D) photos of a collection, as many as `index` takes of a library."""
+    """Return (P, D) photos of a collection, as `index` samples a library."""
     rows = np.unique(np.linspace(0, len(data.photos) - 1, SAMPLE).astype(np.int64))
     return data.photos[rows]
 
@@ -38,7 +38,7 @@ def standard_hits(
     seed: int,
     sizes: Sequence[int] = SIZES,
 ) -> list[Drawn]:
-    """Draw the hits of all questions of one kind, with features on the common scale.
+    """Draw hits of one kind, with features on the common scale.
 
     ``texts`` are the (T, D) vectors of the background texts.
     """
