@@ -5,7 +5,7 @@ texts (``data/background.txt``) with the photos of the library, and its scores b
 belongs to a photo, so this tells how scores are distributed, not which hits are right.
 
 Models differ in the level and the spread of their scores. So scores are put on one scale: 0 is the mean
-score, 1 the mean of the best background text of each photo. On this scale the probability of a hit is that of
+score, 1 the score that one text in a hundred has with a photo. On this scale the probability of a hit is that of
 the shipped model, whose right answers are known (``train.output.background_fits``). Features that need pairs
 of photos and captions are left out, and so are high scores with the photos: right answers are among these.
 
@@ -36,6 +36,10 @@ _LEVELS = ("score", "own low", "own middle", "own high")
 _SPREADS = ("own spread",)
 _PLAIN = ("log n", "log length", "log n * log length")
 _PRODUCTS = tuple((log, level) for log in ("log n", "log length") for level in ("score", "own middle"))
+
+
+_HIGH = 0.99  # a quantile, not the best: near-duplicates of a photo say nothing of others
+_LEAST_UNIT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -84,19 +88,13 @@ def scale_of(kind: QueryKind, texts: NDArray[np.float32], photos: NDArray[np.flo
     if kind == "image_to_images":
         scores = photos @ photos.T
         scores = scores[~np.eye(len(photos), dtype=bool)].reshape(len(photos), len(photos) - 1)
-        best = np.quantile(scores, _BEST_PHOTOS, axis=1).mean()
     else:
         scores = photos @ texts.T
-        best = scores.max(axis=1).mean()
     level = float(scores.mean())
-    unit = float(best) - level
+    unit = float(np.quantile(scores, _HIGH, axis=1).mean()) - level
     if not unit > _LEAST_UNIT:
         raise ValueError(f"scores from {scores.min()} to {scores.max()} have no scale")
     return Scale(level, unit)
-
-
-_BEST_PHOTOS = 0.99  # a quantile, not the best: near-duplicates of a photo say nothing of others
-_LEAST_UNIT = 1e-4
 
 
 def background_texts() -> list[str]:
