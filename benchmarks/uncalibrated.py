@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +36,7 @@ from twobranch.train.output.questions import Embedded, embed
 
 SIZES = (10, 100)  # galleries, in photos; the whole collection comes last
 _LARGE = 100
-_COLUMNS = ("model", "query", "collection", "right", "said", "ECE raw", "background", "captions")
-_COLUMNS += ("likely: hits", "right", "by captions: hits", "right", "right firsts lost", "no answer noticed")
+_PHOTOS = 500  # of a collection: the weight of the data against the ridge of a fit
 
 
 @dataclass(frozen=True)
@@ -50,70 +49,129 @@ class Tested:
     background: Background | None = None  # None: no fit with captions
 
 
-def table(tested: Sequence[Tested], reference: Tested, seed: int) -> Iterator[str]:
-    """Yield the lines of the table."""
-    yield "| " + " | ".join(_COLUMNS) + " |"
-    yield "|" + "---|" * len(_COLUMNS)
+@dataclass(frozen=True)
+class Row:
+    """The figures of one sort of question in one collection, in percent and points.
+
+    NaN where there is nothing to measure, as without a fit with captions.
+    """
+
+    model: str
+    query: str
+    collection: str
+    right: float  # of first hits
+    said: float  # their mean confidence
+    raw: float  # calibration errors of first hits
+    background: float
+    captions: float
+    likely: int  # hits, in galleries of 100 photos and more
+    likely_right: float
+    likely_by_captions: int
+    likely_by_captions_right: float
+    lost: float  # right first hits that "nothing here matches well" is said of
+    noticed: float  # questions without an answer that it is said of
+
+
+def rows(tested: Sequence[Tested], reference: Tested, seed: int) -> Iterator[Row]:
+    """Yield the rows of all models and kinds of query."""
     for kind in KINDS:
         learnt = standard_hits(kind, reference.data, reference.texts, seed, SIZES)
         fits = {one.source: _fit_without(learnt, one.source) for one in reference.data}
         for model in tested:
-            yield from _rows(kind, model, fits, seed)
+            yield from _rows_of(kind, model, fits, seed)
 
 
 def _fit_without(drawn: Sequence[Drawn], source: str) -> Fit | None:
     others = [one for one in drawn if one.source != source]
-    return fit(others, 500 * len({one.source for one in others})) if others else None
+    return fit(others, _PHOTOS * len({one.source for one in others})) if others else None
 
 
-def _rows(kind: QueryKind, model: Tested, fits: dict[str, Fit | None], seed: int) -> Iterator[str]:
-    standard = standard_hits(kind, model.data, model.texts, seed, SIZES)
+def _rows_of(kind: QueryKind, model: Tested, fits: dict[str, Fit | None], seed: int) -> Iterator[Row]:
     calibrated: list[Drawn] = []
     if model.background is not None and len(model.data) > 1:
         calibrated = draw_all(kind, model.data, model.background, seed, SIZES)
-    own = {one.source: _fit_without(calibrated, one.source) for one in model.data}
-    raw = {(one.source, one.name): one for one in calibrated}
-    for one in standard:
-        found = fits.get(one.source)
+    by_captions = {one.source: _fit_without(calibrated, one.source) for one in model.data}
+    plain = {(one.source, one.name): one.hits for one in calibrated}
+    for one in standard_hits(kind, model.data, model.texts, seed, SIZES):
+        found, theirs = fits.get(one.source), by_captions[one.source]
         if found is None or not len(one.hits.right):
             continue
-        cells = [model.name, f"{TITLES[kind]}, {one.name}", one.source]
-        by_captions = own[one.source]
-        captions = None
-        if by_captions is not None:
-            captions = Measured.of(raw[one.source, one.name].hits, by_captions)
-        yield "| " + " | ".join(cells + _figures(Measured.of(one.hits, found), captions)) + " |"
+        captions = None if theirs is None else Measured.of(plain[one.source, one.name], theirs)
+        yield _row(
+            (model.name, f"{TITLES[kind]}, {one.name}", one.source), Measured.of(one.hits, found), captions
+        )
 
 
-def _figures(background: Measured, captions: Measured | None) -> list[str]:
+def _row(names: tuple[str, str, str], background: Measured, captions: Measured | None) -> Row:
     hits = background.hits
     large = hits.size >= min(_LARGE, hits.size.max())
     first = large & (hits.rank == 1)
-    likely = large & background.likely
-    by_captions = ["", "", ""]
-    cosines = ""
+    right, likely = hits.right, large & background.likely
+    raw = by_captions = np.nan
+    theirs = np.zeros_like(likely)
     if captions is not None:
-        cosine = captions.hits.features[first, FEATURES.index("score")].clip(0, 1)
-        cosines = f"{calibration_error(cosine, hits.right[first]):.1f}"
+        cosines = captions.hits.features[first, FEATURES.index("score")].clip(0, 1)
+        raw = calibration_error(cosines, right[first])
+        by_captions = calibration_error(captions.confidence[first], right[first])
         theirs = large & captions.likely
-        error = calibration_error(captions.confidence[first], captions.hits.right[first])
-        by_captions = [f"{error:.1f}", f"{np.count_nonzero(theirs):,}", _percent(captions.hits.right[theirs])]
-    return [
-        _percent(hits.right[first]),
-        _percent(background.confidence[first]),
-        cosines,
-        f"{calibration_error(background.confidence[first], hits.right[first]):.1f}",
-        by_captions[0],
-        f"{np.count_nonzero(likely):,}",
-        _percent(hits.right[likely]),
-        *by_captions[1:],
-        _percent(~background.possible[first & hits.right]),
-        _percent(~background.possible[first & ~hits.answerable]),
-    ]
+    return Row(
+        *names,
+        right=_share(right[first]),
+        said=_share(background.confidence[first]),
+        raw=raw,
+        background=calibration_error(background.confidence[first], right[first]),
+        captions=by_captions,
+        likely=np.count_nonzero(likely),
+        likely_right=_share(right[likely]),
+        likely_by_captions=np.count_nonzero(theirs),
+        likely_by_captions_right=_share(right[theirs]),
+        lost=_share(~background.possible[first & right]),
+        noticed=_share(~background.possible[first & ~hits.answerable]),
+    )
 
 
-def _percent(values: NDArray[np.generic]) -> str:
-    return f"{100 * np.asarray(values, dtype=float).mean():.1f}%" if len(values) else ""
+def _share(values: NDArray[np.generic]) -> float:
+    return 100 * float(np.asarray(values, dtype=float).mean()) if len(values) else np.nan
+
+
+def summary(found: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of a table of means over the rows of each model and kind of query."""
+    errors = "ECE raw | background | largest | captions"
+    yield f"| model | query | rows | {errors} | likely: right | by captions: right |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for name, kind in dict.fromkeys((row.model, row.query.partition(",")[0]) for row in found):
+        some = [row for row in found if row.model == name and row.query.startswith(kind)]
+        cells = [name, kind, str(len(some)), *(_mean(some, column) for column in ("raw", "background"))]
+        cells += [f"{max(row.background for row in some):.1f}", _mean(some, "captions")]
+        cells += [_pooled(some, "likely"), _pooled(some, "likely_by_captions")]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def _mean(some: Sequence[Row], column: str) -> str:
+    values = np.array([getattr(row, column) for row in some])
+    return "" if np.isnan(values).all() else f"{np.nanmean(values):.1f}"
+
+
+def _pooled(some: Sequence[Row], column: str) -> str:
+    counts = np.array([getattr(row, column) for row in some])
+    right = np.nan_to_num([getattr(row, f"{column}_right") for row in some])
+    return f"{(counts * right).sum() / counts.sum():.0f}% of {counts.sum():,}" if counts.sum() else ""
+
+
+def table(found: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of the table of all rows."""
+    names = [field.name for field in fields(Row)]
+    yield "| " + " | ".join(name.replace("_", " ") for name in names) + " |"
+    yield "|" + "---|" * len(names)
+    for row in found:
+        cells = (_cell(getattr(row, name)) for name in names)
+        yield "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if np.isnan(value) else f"{value:,}" if isinstance(value, int) else f"{value:.1f}"
 
 
 def stronger(model: Tested, share: float, seed: int) -> Tested:
@@ -166,8 +224,8 @@ def main() -> None:
     models = [reference if name == options.reference else tested(name) for name in options.models]
     if options.stronger:
         models.append(stronger(reference, options.stronger, options.seed))
-    for line in table(models, reference, options.seed):
-        print(line, flush=True)
+    found = list(rows(models, reference, options.seed))
+    print("\n".join([*summary(found), "", *table(found)]))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ texts (``data/background.txt``) with the photos of the library, and its scores b
 belongs to a photo, so this tells how scores are distributed, not which hits are right.
 
 Models differ in the level and the spread of their scores. So scores are put on one scale: 0 is the mean
-score, 1 the score that one text in a hundred has with a photo. On this scale the probability of a hit is that of
-the shipped model, whose right answers are known (``train.output.background_fits``). Features that need pairs
-of photos and captions are left out, and so are high scores with the photos: right answers are among these.
+score, 1 the score that one text in a hundred has with a photo. On this scale the probability of a hit is that
+of the shipped model, whose right answers are known (``train.output.background_fits``). Features that need
+pairs of photos and captions are left out, and so are high scores with the photos: right answers are among
+these.
 
 ``benchmarks/confidence.md`` has the error of it.
 """

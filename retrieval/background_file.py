@@ -74,9 +74,9 @@ class LibraryConfidence:
 def refresh_confidence(library: Path, encoder: TextEncoder, progress: Progress) -> bool:
     """Make the confidence file if the model needs one.
 
-    Returns True if it was made. It needs one if the model folder has no calibration and the library has 50 searchable photos or more.
-    Encoding the texts takes some seconds. A file that cannot be written is a warning, as searches do without.
-    Raises ``LibraryError``.
+    Returns True if it was made. It needs one if the model folder has no calibration and the library has 50
+    searchable photos or more. Encoding the texts takes some seconds. A file that cannot be written is a
+    warning, as searches do without. Raises ``LibraryError``.
     """
     if (encoder.folder / CALIBRATION).is_file():
         return False
