@@ -21,7 +21,7 @@ from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.catalog.captions import count_captions_by_corpus
 from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.models import model_names
+from twobranch.indexer.catalog.models import ModelVectors, model_names, models_with_vectors
 from twobranch.indexer.catalog.photos import failed_photos, photos_without_regions, unencoded_photos
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
@@ -35,6 +35,7 @@ from twobranch.indexer.catalog.tables import (
     image_file,
 )
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
+from twobranch.indexer.vectors.index import index_bytes
 from twobranch.retrieval.background_file import LibraryConfidence
 from twobranch.retrieval.confidence import Basis
 
@@ -67,6 +68,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         **asdict(Variant() if model is None else model.variant),
         "confidence_from": _confidence_from(library, model),
         "regions": load_regions(session),
+        "models": [_vectors_json(library, one, model) for one in models_with_vectors(session)],
         "photos": counts.photos,
         "searchable_photos": counts.searchable_photos,
         "captions": counts.captions,
@@ -103,6 +105,22 @@ def _confidence_from(library: Path, model: Model | None) -> Basis | None:
         if LibraryConfidence(library).calibration(of) is not None:
             return "background"
     return None
+
+
+def _vectors_json(library: Path, vectors: ModelVectors, active: Model | None) -> dict[str, Any]:
+    """Return a model with the numbers of its vectors.
+
+    Their bytes include those of index files.
+    """
+    return {
+        "model": vectors.model.name,
+        **asdict(vectors.model.variant),
+        "active": active is not None and vectors.model.id == active.id,
+        "photos": vectors.photos,
+        "captions": vectors.captions,
+        "windows": vectors.windows,
+        "bytes": vectors.bytes + index_bytes(library, vectors.model.id),
+    }
 
 
 def _count_without_regions(session: Session, model: Model | None) -> int:
