@@ -82,7 +82,7 @@ def rows(tested: Sequence[Tested], reference: Tested, seed: int) -> Iterator[Row
 
 
 def _fit_without(drawn: Sequence[Drawn], source: str) -> Fit | None:
-    others = [one for one in drawn if one.source != source]
+    others = [one for one in drawn if one.source != source and len(one.hits.right)]
     return fit(others, _PHOTOS * len({one.source for one in others})) if others else None
 
 
