@@ -41,6 +41,8 @@ HEAVY = {
     "torch": ("train", "embedding.branches", "embedding.backbones"),
     "torchvision": ("embedding.backbones", "train.sides.class_names"),
     "transformers": ("train",),
+    "open_clip": ("train",),
+    "timm": ("train",),
     "gensim": ("train",),
     "onnx": ("train", "embedding.conversion"),
     "huggingface_hub": ("embedding.conversion",),
