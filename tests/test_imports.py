@@ -23,6 +23,7 @@ ALLOWED = {
         "common",
         "embedding",
         "indexer.captionfiles",
+        "retrieval.background",
         "retrieval.confidence",
         "retrieval.date_names",
         "retrieval.evaluation.metrics",
