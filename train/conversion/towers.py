@@ -68,8 +68,8 @@ def _write(
     """
     with torch.no_grad():
         tensors = [torch.from_numpy(array) for array in inputs.values()]
-        expected = tower(*tensors).numpy()
         try:
+            expected = tower(*tensors).numpy()
             write_onnx(
                 tower,
                 [_example(one, axes) for one, axes in zip(tensors, dynamic, strict=True)],
@@ -78,7 +78,7 @@ def _write(
                 outputs=["rows"],
                 dynamic=dynamic,
             )
-        except Exception as error:  # of the exporter, which has many
+        except Exception as error:  # of the network or the exporter, which has many
             raise ModelError(
                 f"{path.name}: this architecture cannot be exported ({first_line(error)}); add another model"
             ) from None

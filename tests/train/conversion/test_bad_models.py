@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,17 @@ def test_a_tower_that_changes_in_the_export_is_refused(
     monkeypatch.setattr(towers, "write_onnx", wrong)
     with pytest.raises(ModelError, match="gives other vectors than PyTorch"):
         towers.write_towers(tmp_path, SourceModel(half, model.text, ""), "transformers", SILENT)
+
+
+def test_a_network_that_does_not_run(tmp_path: Path) -> None:
+    model = read_model(smallmodels.write_clip(tmp_path / "model"))
+
+    def features(values: Any) -> Any:
+        raise RuntimeError("no such layer")
+
+    broken = replace(model, image=replace(model.image, features=features))
+    with pytest.raises(ModelError, match=r"image.onnx: .* cannot be exported \(no such layer\)"):
+        towers.write_towers(tmp_path, broken, "transformers", SILENT)
 
 
 def test_names_of_open_clip() -> None:
