@@ -1,0 +1,1 @@
+"""Model folders made out of other projects' models, without PyTorch."""

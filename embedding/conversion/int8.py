@@ -1,0 +1,233 @@
+"""The 8-bit image tower of a converted model: a vision transformer, or a hybrid with convolutions.
+
+Matrices are quantised dynamically: weights once, activations in each run, with the scale of what a layer is
+given. Of the ways that were measured (benchmarks/towers.md) this one is the fastest, the closest to float32,
+and needs no photos. Convolutions are quantised statically, with scales from some photos, because ONNX
+Runtime has no fast dynamic ones. Grouped convolutions stay in float32: in 8 bits they are slower. So does the
+first convolution, which sees the pixels.
+
+A scale in each run would be that of a whole batch, and a photo's vector would depend on the photos beside
+it. Therefore the file has the network inside a loop (ONNX ``Scan``) over the photos. That costs no time.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+
+from twobranch.common.atomic import replacing
+from twobranch.common.errors import ModelError
+from twobranch.embedding.model_folder import IMAGE_TOWER, IMAGE_TOWER_INT8
+
+LEAST_COSINE = 0.99  # between the vectors of a photo in 8 bits and in float32
+
+_MATRICES = ("MatMul", "Gemm")
+_PIXELS, _ROWS = "pixels", "rows"  # the input and output of the written file
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The agreement of an 8-bit tower with the float32 one."""
+
+    cosine: float  # the least of all photos
+    left_out: int  # matrices that stayed in float32 to reach it
+
+
+def write_int8_tower(folder: Path, pixels: NDArray[np.uint8]) -> Agreement:
+    """Write ``image-int8.onnx`` beside the ``image.onnx`` of a folder.
+
+    ``pixels`` is (N, S, S, 3) uint8 RGB, some photos as ``load_photo`` gives them: convolutions get their
+    scales from them, and the vectors of the two towers are compared on them. The matrices that end the MLPs,
+    whose inputs have the widest range, stay in float32 if that is needed. Raises ``ModelError`` and writes
+    nothing if a cosine is below ``LEAST_COSINE`` even so.
+    """
+    expected = _rows(folder / IMAGE_TOWER, pixels)
+    with tempfile.TemporaryDirectory() as temporary, _quiet():
+        folded = Path(temporary, "folded.onnx")
+        _fold(folder / IMAGE_TOWER, folded)
+        with_convolutions = _quantise_convolutions(folded, pixels)
+        best = 0.0
+        for left_out in ([], _contractions(folded)):
+            tower = _quantise_matrices(with_convolutions, left_out)
+            written = Path(temporary, IMAGE_TOWER_INT8)
+            onnx.save(one_by_one(tower), written)
+            best = float(np.min(np.sum(_rows(written, pixels) * expected, axis=1)))
+            if best >= LEAST_COSINE:
+                with replacing(folder / IMAGE_TOWER_INT8) as partial:
+                    partial.write_bytes(written.read_bytes())
+                return Agreement(best, len(left_out))
+    raise ModelError(
+        f"{folder / IMAGE_TOWER}: in 8 bits a photo's vector has a cosine of {best:.3f} with the one in "
+        f"float32, below {LEAST_COSINE}; the model goes without {IMAGE_TOWER_INT8}"
+    )
+
+
+def one_by_one(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a network for one photo as one for N photos, each computed by itself.
+
+    ``model`` maps (1, S, S, 3) uint8 to (1, D) float32, the result (N, S, S, 3) to (N, D).
+    """
+    graph = model.graph
+    (given,), (result,) = graph.input, graph.output
+    photo, row = _sizes(given)[1:], _sizes(result)[1:]
+    # Names inside must differ from those outside.
+    nodes = _renamed(graph.node, {given.name: "one_photo", result.name: "one_row"})
+    axis = helper.make_tensor("first_axis", TensorProto.INT64, [1], [0])
+    body = helper.make_graph(
+        [
+            helper.make_node("Unsqueeze", ["photo", axis.name], ["one_photo"]),
+            *nodes,
+            helper.make_node("Squeeze", ["one_row", axis.name], ["row"]),
+        ],
+        "each_photo",
+        [helper.make_tensor_value_info("photo", TensorProto.UINT8, photo)],
+        [helper.make_tensor_value_info("row", TensorProto.FLOAT, row)],
+        [*graph.initializer, axis],
+    )
+    photos = helper.make_graph(
+        [helper.make_node("Scan", [_PIXELS], [_ROWS], body=body, num_scan_inputs=1)],
+        "photos",
+        [helper.make_tensor_value_info(_PIXELS, TensorProto.UINT8, ["batch", *photo])],
+        [helper.make_tensor_value_info(_ROWS, TensorProto.FLOAT, ["batch", *row])],
+    )
+    return helper.make_model(photos, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def _renamed(nodes: Iterable[onnx.NodeProto], names: Mapping[str, str]) -> list[onnx.NodeProto]:
+    """Return copies of nodes whose inputs and outputs have other names."""
+    copies = []
+    for node in nodes:
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[:] = [names.get(name, name) for name in node.input]
+        copy.output[:] = [names.get(name, name) for name in node.output]
+        copies.append(copy)
+    return copies
+
+
+def _sizes(value: onnx.ValueInfoProto) -> list[int]:
+    return [axis.dim_value for axis in value.type.tensor_type.shape.dim]
+
+
+def _fold(tower: Path, folded: Path) -> None:
+    """Write the tower for one photo, with everything computed that depends on no pixel.
+
+    Weights are stored in float16 with casts at times, and the exporter computes shapes in the graph.
+    """
+    model = onnx.load(tower)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    del model.graph.value_info[:]  # of any number of photos
+    onnx.save(model, folded)
+    options = _options()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(folded)
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def _quantise_convolutions(folded: Path, pixels: NDArray[np.uint8]) -> Path:
+    """Quantise the dense convolutions but the first. Returns the file, which is ``folded`` if it has none."""
+    convolutions = [node for node in onnx.load(folded).graph.node if node.op_type == "Conv"]
+    dense = [node.name for node in convolutions[1:] if _attribute(node, "group", 1) == 1]
+    if not dense:
+        return folded
+    quantised = folded.with_name("convolutions.onnx")
+    quantize_static(
+        folded,
+        quantised,
+        _Pixels(pixels),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv"],
+        nodes_to_quantize=dense,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+    )
+    return quantised
+
+
+def _quantise_matrices(tower: Path, left_out: Collection[str]) -> onnx.ModelProto:
+    """Quantise products with constant matrices, except in the nodes named ``left_out``."""
+    quantised = tower.with_name("matrices.onnx")
+    quantize_dynamic(
+        tower,
+        quantised,
+        op_types_to_quantize=list(_MATRICES),
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=list(left_out),
+    )
+    return onnx.load(quantised)
+
+
+def _contractions(folded: Path) -> Sequence[str]:
+    """Return the names of the products that at least halve the size of a vector."""
+    graph = onnx.load(folded).graph
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer if len(tensor.dims) == 2}
+    names = []
+    for node in graph.node:
+        if node.op_type in _MATRICES and node.input[1] in shapes:
+            rows, columns = shapes[node.input[1]]
+            if _attribute(node, "transB", 0):
+                rows, columns = columns, rows
+            if rows >= 2 * columns:
+                names.append(node.name)
+    return names
+
+
+def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == name), default)
+
+
+class _Pixels(CalibrationDataReader):  # type: ignore[misc]
+    """Photos one by one, as inputs of the tower."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self._photos: Iterator[NDArray[np.uint8]] = iter(pixels)
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        photo = next(self._photos, None)
+        return None if photo is None else {_PIXELS: photo[None]}
+
+
+def _rows(tower: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Encode photos one by one."""
+    session = onnxruntime.InferenceSession(str(tower), _options(), providers=["CPUExecutionProvider"])
+    return np.concatenate([session.run(None, {_PIXELS: photo[None]})[0] for photo in pixels])
+
+
+def _options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are also raised
+    options.enable_mem_pattern = False
+    return options
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the quantiser, which recommends preprocessing that is already done."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(level)
