@@ -1,1 +1,1 @@
-"""Model folders made out of other projects' models, without PyTorch."""
+"""Conversion of other projects' models to model folders, without PyTorch."""

@@ -1,4 +1,6 @@
-"""The 8-bit image tower of a converted model: a vision transformer, or a hybrid with convolutions.
+"""The 8-bit image tower of a converted model.
+
+It is for vision transformers, and for hybrids with convolutions.
 
 Matrices are quantised dynamically: weights once, activations in each run, with the scale of what a layer is
 given. Of the ways that were measured (benchmarks/towers.md) this one is the fastest, the closest to float32,
@@ -6,15 +8,16 @@ and needs no photos. Convolutions are quantised statically, with scales from som
 Runtime has no fast dynamic ones. Grouped convolutions stay in float32: in 8 bits they are slower. So does the
 first convolution, which sees the pixels.
 
-A scale in each run would be that of a whole batch, and a photo's vector would depend on the photos beside
-it. Therefore the file has the network inside a loop (ONNX ``Scan``) over the photos. That costs no time.
+A scale that is found in each run would be that of a whole batch, and a photo's vector would depend on the
+photos beside it. Therefore the file takes one photo at a time, which costs no time: `index` runs it on a
+photo for each core.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +27,6 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -41,7 +43,7 @@ from twobranch.embedding.model_folder import IMAGE_TOWER, IMAGE_TOWER_INT8
 LEAST_COSINE = 0.99  # between the vectors of a photo in 8 bits and in float32
 
 _MATRICES = ("MatMul", "Gemm")
-_PIXELS, _ROWS = "pixels", "rows"  # the input and output of the written file
+_PIXELS = "pixels"  # the input of an image tower
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,8 @@ def write_int8_tower(folder: Path, pixels: NDArray[np.uint8]) -> Agreement:
         with_convolutions = _quantise_convolutions(folded, pixels)
         best = 0.0
         for left_out in ([], _contractions(folded)):
-            tower = _quantise_matrices(with_convolutions, left_out)
             written = Path(temporary, IMAGE_TOWER_INT8)
-            onnx.save(one_by_one(tower), written)
+            onnx.save(_quantise_matrices(with_convolutions, left_out), written)
             best = float(np.min(np.sum(_rows(written, pixels) * expected, axis=1)))
             if best >= LEAST_COSINE:
                 with replacing(folder / IMAGE_TOWER_INT8) as partial:
@@ -81,55 +82,8 @@ def write_int8_tower(folder: Path, pixels: NDArray[np.uint8]) -> Agreement:
     )
 
 
-def one_by_one(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a network for one photo as one for N photos, each computed by itself.
-
-    ``model`` maps (1, S, S, 3) uint8 to (1, D) float32, the result (N, S, S, 3) to (N, D).
-    """
-    graph = model.graph
-    (given,), (result,) = graph.input, graph.output
-    photo, row = _sizes(given)[1:], _sizes(result)[1:]
-    # Names inside must differ from those outside.
-    nodes = _renamed(graph.node, {given.name: "one_photo", result.name: "one_row"})
-    axis = helper.make_tensor("first_axis", TensorProto.INT64, [1], [0])
-    body = helper.make_graph(
-        [
-            helper.make_node("Unsqueeze", ["photo", axis.name], ["one_photo"]),
-            *nodes,
-            helper.make_node("Squeeze", ["one_row", axis.name], ["row"]),
-        ],
-        "each_photo",
-        [helper.make_tensor_value_info("photo", TensorProto.UINT8, photo)],
-        [helper.make_tensor_value_info("row", TensorProto.FLOAT, row)],
-        [*graph.initializer, axis],
-    )
-    photos = helper.make_graph(
-        [helper.make_node("Scan", [_PIXELS], [_ROWS], body=body, num_scan_inputs=1)],
-        "photos",
-        [helper.make_tensor_value_info(_PIXELS, TensorProto.UINT8, ["batch", *photo])],
-        [helper.make_tensor_value_info(_ROWS, TensorProto.FLOAT, ["batch", *row])],
-    )
-    return helper.make_model(photos, opset_imports=model.opset_import, ir_version=model.ir_version)
-
-
-def _renamed(nodes: Iterable[onnx.NodeProto], names: Mapping[str, str]) -> list[onnx.NodeProto]:
-    """Return copies of nodes whose inputs and outputs have other names."""
-    copies = []
-    for node in nodes:
-        copy = onnx.NodeProto()
-        copy.CopyFrom(node)
-        copy.input[:] = [names.get(name, name) for name in node.input]
-        copy.output[:] = [names.get(name, name) for name in node.output]
-        copies.append(copy)
-    return copies
-
-
-def _sizes(value: onnx.ValueInfoProto) -> list[int]:
-    return [axis.dim_value for axis in value.type.tensor_type.shape.dim]
-
-
 def _fold(tower: Path, folded: Path) -> None:
-    """Write the tower for one photo, with everything computed that depends on no pixel.
+    """Write the tower for one photo, with its constants computed.
 
     Weights are stored in float16 with casts at times, and the exporter computes shapes in the graph.
     """
@@ -141,7 +95,11 @@ def _fold(tower: Path, folded: Path) -> None:
     options = _options()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folded)
-    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(str(folded), options, providers=["CPUExecutionProvider"])
+    model = onnx.load(folded)
+    for number, node in enumerate(model.graph.node):
+        node.name = f"{number}"  # the quantiser tells nodes apart by their names, which not all have
+    onnx.save(model, folded)
 
 
 def _quantise_convolutions(folded: Path, pixels: NDArray[np.uint8]) -> Path:
@@ -180,7 +138,7 @@ def _quantise_matrices(tower: Path, left_out: Collection[str]) -> onnx.ModelProt
 
 
 def _contractions(folded: Path) -> Sequence[str]:
-    """Return the names of the products that at least halve the size of a vector."""
+    """Return the names of products that at least halve a vector."""
     graph = onnx.load(folded).graph
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer if len(tensor.dims) == 2}
     names = []
