@@ -10,9 +10,8 @@ from typing import Any
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.common.paths import is_folder
 from twobranch.embedding.model_folder import (
-    CONFIG,
-    SHIPPED_MODELS,
     Variant,
+    known_names,
     model_name,
     read_config,
     resolve_model,
@@ -96,11 +95,12 @@ def _count_without_regions(session: Session, model: Model | None) -> int:
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:
-    """List the shipped models and the models of the library.
+    """List the shipped and added models, and the models of the library.
 
-    Each has its metrics on the dev split. A model whose folder is gone is listed with its name only.
+    Each has its metrics on the dev split, and its speed and memory if they were measured. A model whose
+    folder is gone is listed with its name only.
     """
-    names = {path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}")}
+    names = set(known_names())
     try:
         with closing(Catalog.open(find_library(library))) as catalog, catalog.session() as session:
             names.update(model_names(session))
@@ -116,7 +116,7 @@ def _model_facts(name: str) -> dict[str, Any]:
         config = read_config(folder)
     except ModelError:
         missing = ("preset", "backbone", "rsum", "text_to_image_R@1", "image_to_text_R@1", "corpus", "dim")
-        return {"name": name, "folder": None, **dict.fromkeys(missing)}
+        return {"name": name, "folder": None, **dict.fromkeys(missing), "cost": {}}
     return {
         "name": model_name(folder),
         "folder": str(folder),
@@ -127,4 +127,5 @@ def _model_facts(name: str) -> dict[str, Any]:
         "image_to_text_R@1": config.dev.get("image_to_text", {}).get("R@1"),
         "corpus": config.training.get("corpus"),
         "dim": config.dim,
+        "cost": config.cost,
     }
