@@ -194,6 +194,12 @@ class Encoder:
         for language in (ENGLISH, *self.config.languages[:1]):
             self.encode_texts(["a dog", "dog " * max(1, self.config.max_tokens)], language)
 
+    def check_tokens(self) -> None:
+        """Encode the tokenizer's last token. Raises ``ModelError`` for a text tower that does not know it."""
+        text_input, tower = self._text_side(True)
+        if isinstance(text_input, TokensInput):
+            tower.run(text_input.last_token())
+
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode square pixels on all cores.
 
