@@ -12,8 +12,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 
 from benchmarks.towers import RCLIP_HOME, RCLIP_MODEL, RCLIPS
+from twobranch.embedding.conversion.compress import sample_pixels
 from twobranch.embedding.conversion.int8 import write_int8_tower
-from twobranch.embedding.generated_photos import generated_pixels
 from twobranch.embedding.model_folder import (
     IMAGE_TOWER,
     IMAGE_TOWER_INT8,
@@ -24,8 +24,6 @@ from twobranch.embedding.model_folder import (
     write_config,
 )
 from twobranch.train.output.export import write_onnx
-
-_PHOTOS = 8  # generated, to compare the towers on
 
 
 class _Image(nn.Module):
@@ -74,7 +72,7 @@ def build(architecture: str, folder: Path) -> str:
     size, length = open_clip.get_model_preprocess_cfg(model)["size"][0], model.context_length
     _export(model, folder, size, length)
     _write_tokenizer(folder / TOKENIZER, length)
-    agreement = write_int8_tower(folder, generated_pixels(_PHOTOS, size))
+    agreement = write_int8_tower(folder, sample_pixels(size))
     names = (IMAGE_TOWER, IMAGE_TOWER_INT8, TEXT_TOWER, TOKENIZER)
     with torch.inference_mode():
         dim = model.encode_image(torch.zeros(1, 3, size, size)).shape[1]

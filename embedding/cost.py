@@ -13,17 +13,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import onnxruntime  # noqa: F401 (before the memory is measured: it is not the model's)
 
 from twobranch.common.cpu import usable_cores
 from twobranch.embedding.encoder import Encoder
-from twobranch.embedding.generated_photos import MEGAPIXELS, generated_jpeg, generated_pixels
+from twobranch.embedding.generated_photo import MEGAPIXELS, generated_jpeg
 from twobranch.embedding.language import ENGLISH
-from twobranch.embedding.model_folder import IMAGE_TOWER_INT8, read_config
+from twobranch.embedding.model_folder import IMAGE_TOWER_INT8, read_config, write_config
 
 _SECONDS = 1.5  # of each rate
 _QUERY = "a dog on a beach"
@@ -58,6 +59,11 @@ class ModelCost:
     image_int8: ImageCost | None  # of the 8-bit tower, if the model has one
     text: TextCost
 
+    def in_words(self) -> str:
+        """Return the figures in one line."""
+        int8 = "" if self.image_int8 is None else f" ({self.image_int8.photos_per_s:g} with --int8)"
+        return f"{self.image.photos_per_s:g}{int8} {self.sample} a second; a query {self.text.query_ms:g} ms"
+
     def as_json(self) -> dict[str, Any]:
         """Return the table ``cost`` for ``config.json``."""
         return asdict(self)
@@ -78,6 +84,13 @@ def measure_cost(folder: Path) -> ModelCost:
         )
 
 
+def record_cost(folder: Path) -> ModelCost:
+    """Measure a model folder, and store the result in its configuration."""
+    cost = measure_cost(folder)
+    write_config(folder, replace(read_config(folder), cost=cost.as_json()))
+    return cost
+
+
 def _in_own_process(measure: Callable[..., T], *arguments: object) -> T:
     # "spawn": a forked process would begin with the memory of this one
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
@@ -87,7 +100,8 @@ def _in_own_process(measure: Callable[..., T], *arguments: object) -> T:
 def _measure_image(folder: Path, photo: Path, int8: bool) -> ImageCost:
     before = _memory_now()
     encoder = Encoder.load(folder, int8=int8)
-    pixels = generated_pixels(1, encoder.image_size)[:, None]
+    side = encoder.image_size
+    pixels = np.zeros((1, 1, side, side, 3), dtype=np.uint8)
     images = _rate(lambda: encoder.encode_each_view(pixels))
     photos = _rate(lambda: encoder.encode_images([photo]))  # a single photo stays on the calling thread
     return ImageCost(round(photos, 1), round(images, 1), _added(before))

@@ -16,6 +16,7 @@ photo for each core.
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ from onnxruntime.quantization import (
 
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import ModelError
-from twobranch.embedding.model_folder import IMAGE_TOWER, IMAGE_TOWER_INT8
+from twobranch.embedding.model_folder import IMAGE_TOWER, IMAGE_TOWER_INT8, first_line
 
 LEAST_COSINE = 0.99  # between the vectors of a photo in 8 bits and in float32
 
@@ -60,26 +61,43 @@ def write_int8_tower(folder: Path, pixels: NDArray[np.uint8]) -> Agreement:
     ``pixels`` is (N, S, S, 3) uint8 RGB, some photos as ``load_photo`` gives them: convolutions get their
     scales from them, and the vectors of the two towers are compared on them. The matrices that end the MLPs,
     whose inputs have the widest range, stay in float32 if that is needed. Raises ``ModelError`` and writes
-    nothing if a cosine is below ``LEAST_COSINE`` even so.
+    nothing if a cosine is below ``LEAST_COSINE`` even so, or if the tower cannot be quantised at all.
     """
-    expected = _rows(folder / IMAGE_TOWER, pixels)
     with tempfile.TemporaryDirectory() as temporary, _quiet():
-        folded = Path(temporary, "folded.onnx")
-        _fold(folder / IMAGE_TOWER, folded)
-        with_convolutions = _quantise_convolutions(folded, pixels)
-        best = 0.0
-        for left_out in ([], _contractions(folded)):
-            written = Path(temporary, IMAGE_TOWER_INT8)
-            onnx.save(_quantise_matrices(with_convolutions, left_out), written)
-            best = float(np.min(np.sum(_rows(written, pixels) * expected, axis=1)))
-            if best >= LEAST_COSINE:
-                with replacing(folder / IMAGE_TOWER_INT8) as partial:
-                    partial.write_bytes(written.read_bytes())
-                return Agreement(best, len(left_out))
-    raise ModelError(
-        f"{folder / IMAGE_TOWER}: in 8 bits a photo's vector has a cosine of {best:.3f} with the one in "
-        f"float32, below {LEAST_COSINE}; the model goes without {IMAGE_TOWER_INT8}"
-    )
+        try:
+            agreement, written = _closest(folder / IMAGE_TOWER, pixels, Path(temporary))
+        except Exception as error:  # whatever the quantiser meets in a graph that it does not know
+            raise ModelError(
+                f"{folder / IMAGE_TOWER}: cannot be computed in 8 bits ({first_line(error)}); the model goes "
+                f"without {IMAGE_TOWER_INT8}"
+            ) from None
+        if not agreement.cosine >= LEAST_COSINE:  # also true for NaN
+            raise ModelError(
+                f"{folder / IMAGE_TOWER}: in 8 bits a photo's vector has a cosine of {agreement.cosine:.3f} "
+                f"with the one in float32, below {LEAST_COSINE}; the model goes without {IMAGE_TOWER_INT8}"
+            )
+        with replacing(folder / IMAGE_TOWER_INT8) as partial:
+            shutil.copyfile(written, partial)
+    return agreement
+
+
+def _closest(tower: Path, pixels: NDArray[np.uint8], temporary: Path) -> tuple[Agreement, Path]:
+    """Quantise a tower.
+
+    Returns the first form that agrees well enough, else the last, and its file.
+    """
+    expected = _rows(tower, pixels)
+    folded, written = temporary / "folded.onnx", temporary / IMAGE_TOWER_INT8
+    _fold(tower, folded)
+    with_convolutions = _quantise_convolutions(folded, pixels)
+    agreement = Agreement(0, 0)
+    for left_out in ([], _contractions(folded)):
+        onnx.save(_quantise_matrices(with_convolutions, left_out), written)
+        cosine = float(np.min(np.sum(_rows(written, pixels) * expected, axis=1)))
+        agreement = Agreement(cosine, len(left_out))
+        if cosine >= LEAST_COSINE:
+            break
+    return agreement, written
 
 
 def _fold(tower: Path, folded: Path) -> None:

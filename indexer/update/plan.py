@@ -22,7 +22,7 @@ import numpy as np
 from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded
 from twobranch.common.progress import SILENT, Progress, showing
-from twobranch.embedding.generated_photos import MEGAPIXELS, generated_jpeg
+from twobranch.embedding.generated_photo import MEGAPIXELS, generated_jpeg
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.disk.walk import scan

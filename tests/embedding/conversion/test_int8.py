@@ -15,14 +15,14 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from twobranch.common.errors import ModelError  # noqa: E402
+from twobranch.embedding.conversion.compress import sample_pixels  # noqa: E402
 from twobranch.embedding.conversion.int8 import write_int8_tower  # noqa: E402
-from twobranch.embedding.generated_photos import generated_pixels  # noqa: E402
 from twobranch.embedding.tower import Input, Tower  # noqa: E402
 
 SIZE, DIM = 8, 4
 FLAT = SIZE * SIZE * 3
 HIDDEN = 128  # more than half of that: only the second matrix is a contraction
-PHOTOS = generated_pixels(6, SIZE)
+PHOTOS = sample_pixels(SIZE)
 RNG = np.random.default_rng(0)
 
 
