@@ -95,7 +95,7 @@ def _count_without_regions(session: Session, model: Model | None) -> int:
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:
-    """List the shipped and added models, and the models of the library.
+    """List shipped and added models, and those of the library.
 
     Each has its metrics on the dev split, and its speed and memory if they were measured. A model whose
     folder is gone is listed with its name only.
