@@ -42,7 +42,7 @@ ARCHITECTURES = ("ViT-B-32-256", "ViT-B-32", "ViT-B-16", "ViT-B-16-SigLIP2", "Mo
 RCLIPS = "ViT-B-32-256"  # the architecture of rclip 3
 RCLIP_HOME, RCLIP_MODEL = "rclip-home", "ViT-B-32-256-datacomp_s34b_b86k"
 ROUNDS = 3
-SETS = {"640 x 480": (640, 480, 80), "4000 x 3000": (4000, 3000, 32)}
+SETS = {"640 x 480": (640, 480, 40), "4000 x 3000": (4000, 3000, 16)}
 # rclip's own code from an empty database to the last vector, without the search that it would end with
 RCLIP_INDEX = """
 import os, sys
@@ -154,6 +154,9 @@ def compare(folder: Path, python: str) -> None:
                     little, much = one.index(single), one.index(photos)
                     clock, processor = ((n - 1) / (much[i] - little[i]) for i in (0, 1))
                     rates[one.name].append((clock, usable_cores() * processor, much[2]))
+                    print(
+                        name, one.name, *(f"{figure:.1f}" for figure in rates[one.name][-1]), file=sys.stderr
+                    )
             print(
                 f"\n| {name}, {n} photos | images/s | ratio | CPU | ratio | peak |\n|---|---|---|---|---|---|"
             )

@@ -149,6 +149,7 @@ def _quantise_matrices(tower: Path, left_out: Collection[str]) -> onnx.ModelProt
         tower,
         quantised,
         op_types_to_quantize=list(_MATRICES),
+        per_channel=True,  # a twentieth slower, and far closer with trained weights (benchmarks/towers.md)
         weight_type=QuantType.QInt8,
         nodes_to_exclude=list(left_out),
     )
