@@ -20,7 +20,7 @@ from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.catalog.captions import count_captions_by_corpus
 from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.models import model_names
+from twobranch.indexer.catalog.models import ModelVectors, model_names, models_with_vectors
 from twobranch.indexer.catalog.photos import failed_photos, photos_without_regions, unencoded_photos
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.settings import load_choices, load_regions
@@ -33,6 +33,7 @@ from twobranch.indexer.catalog.tables import (
     image_file,
 )
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
+from twobranch.indexer.vectors.index import index_bytes
 
 
 def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "model": model.name if model is not None else None,
         **asdict(Variant() if model is None else model.variant),
         "regions": load_regions(session),
+        "models": [_vectors_json(library, one, model) for one in models_with_vectors(session)],
         "photos": counts.photos,
         "searchable_photos": counts.searchable_photos,
         "captions": counts.captions,
@@ -84,6 +86,22 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "disk": disk_use(library),
         "last_index": last,
         "changes": None if changes is None else asdict(changes),
+    }
+
+
+def _vectors_json(library: Path, vectors: ModelVectors, active: Model | None) -> dict[str, Any]:
+    """Return a model with the numbers of its vectors.
+
+    Their bytes include those of index files.
+    """
+    return {
+        "model": vectors.model.name,
+        **asdict(vectors.model.variant),
+        "active": active is not None and vectors.model.id == active.id,
+        "photos": vectors.photos,
+        "captions": vectors.captions,
+        "windows": vectors.windows,
+        "bytes": vectors.bytes + index_bytes(library, vectors.model.id),
     }
 
 

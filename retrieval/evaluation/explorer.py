@@ -22,8 +22,9 @@ from twobranch.indexer.catalog.reader import CatalogReader, Gallery
 from twobranch.indexer.catalog.tables import Catalog, Model, active_model
 from twobranch.indexer.catalog.vectors import encoded_captions
 from twobranch.indexer.vectors.exact import VectorIndex, open_exact
-from twobranch.retrieval.evaluation.evaluate import Pairs, check_unchanged, indexed_pairs
+from twobranch.retrieval.evaluation.evaluate import check_unchanged
 from twobranch.retrieval.evaluation.metrics import RetrievalMetrics, ranks_both_ways, retrieval_metrics
+from twobranch.retrieval.evaluation.pairs import Pairs, pairs_of_models
 from twobranch.retrieval.evaluation.ranks import scores_of_pairs
 
 Direction = Literal["text_to_image", "image_to_text"]
@@ -235,7 +236,8 @@ class Explorer:
                 model = active_model(session)
                 if model is None:
                     raise UserError("nothing is indexed yet; run `index PATH --captions FILE`")
-                pairs = indexed_pairs(session, model, name)
+                (of_model,) = pairs_of_models(session, [model], name)
+                pairs = of_model.pairs
                 if kept is None or not _same(kept[1], pairs):
                     check_unchanged(model)
                     captions = encoded_captions(session, model.id)
