@@ -29,6 +29,9 @@ from twobranch.train.output.export import write_onnx
 class _Image(nn.Module):
     """Pixels to unit rows."""
 
+    _scale: Tensor
+    _shift: Tensor
+
     def __init__(self, model: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self._model = model

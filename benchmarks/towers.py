@@ -85,6 +85,7 @@ def costs(folder: Path) -> None:
                     rate = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
                     cost["image" if name == "float" else "image_int8"]["cpu"] = json.loads(rate)
             results[one].append(cost)
+            print(one.name, json.dumps(cost), file=sys.stderr)
 
     def figure(one: Path, part: str, name: str, digits: int = 0) -> str:
         values = [cost[part][name] for cost in results[one] if cost[part]]
