@@ -101,10 +101,10 @@ class Encoder:
         if verify:
             check_files(folder, config)
         if int8 and IMAGE_TOWER_INT8 not in config.files:
-            raise ModelError(
-                f"{folder}: this model has no int8 tower; "
-                "make it with `python -m twobranch.train.output.quantise`, or go without --int8"
-            )
+            advice = "make it with `python -m twobranch.train.output.quantise`, or go without --int8"
+            if config.source:  # `models add` has tried
+                advice = "its vectors would differ too much; go without --int8"
+            raise ModelError(f"{folder}: this model has no int8 tower; {advice}")
         return cls(folder, config, variant=Variant(tta, int8), device=device)
 
     @cached_property

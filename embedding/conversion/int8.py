@@ -28,6 +28,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+from onnx import helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -68,12 +69,12 @@ def write_int8_tower(folder: Path, pixels: NDArray[np.uint8]) -> Agreement:
             agreement, written = _closest(folder / IMAGE_TOWER, pixels, Path(temporary))
         except Exception as error:  # whatever the quantiser meets in a graph that it does not know
             raise ModelError(
-                f"{folder / IMAGE_TOWER}: cannot be computed in 8 bits ({first_line(error)}); the model goes "
+                f"{IMAGE_TOWER}: cannot be computed in 8 bits ({first_line(error)}); the model goes "
                 f"without {IMAGE_TOWER_INT8}"
             ) from None
         if not agreement.cosine >= LEAST_COSINE:  # also true for NaN
             raise ModelError(
-                f"{folder / IMAGE_TOWER}: in 8 bits a photo's vector has a cosine of {agreement.cosine:.3f} "
+                f"{IMAGE_TOWER}: in 8 bits a photo's vector has a cosine of {agreement.cosine:.3f} "
                 f"with the one in float32, below {LEAST_COSINE}; the model goes without {IMAGE_TOWER_INT8}"
             )
         with replacing(folder / IMAGE_TOWER_INT8) as partial:
@@ -117,6 +118,11 @@ def _fold(tower: Path, folded: Path) -> None:
     model = onnx.load(folded)
     for number, node in enumerate(model.graph.node):
         node.name = f"{number}"  # the quantiser tells nodes apart by their names, which not all have
+    versions = {
+        one.domain: one.version for one in model.opset_import
+    }  # graphs that were joined have two of one
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(*one) for one in versions.items())
     onnx.save(model, folded)
 
 

@@ -147,6 +147,23 @@ def test_dense_convolutions_but_the_first_are_in_8_bits(tmp_path: Path) -> None:
     assert in_8_bits == [False, False, True]
 
 
+def test_a_graph_that_names_an_opset_twice(tmp_path: Path) -> None:
+    """As one that was joined from two; ONNX Runtime's quantiser refuses it."""
+    write_mlp(tmp_path)
+    model = onnx.load(tmp_path / "image.onnx")
+    model.opset_import.append(model.opset_import[0])
+    onnx.save(model, tmp_path / "image.onnx")
+    assert write_int8_tower(tmp_path, PHOTOS).cosine > 0.999
+
+
+def test_a_graph_that_cannot_be_quantised_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "image.onnx").write_bytes(b"no graph")
+    with pytest.raises(
+        ModelError, match=r"^image\.onnx: cannot be computed in 8 bits \(.*\); the model goes"
+    ):
+        write_int8_tower(tmp_path, PHOTOS)
+
+
 def test_the_file_is_the_same_each_time(tmp_path: Path) -> None:
     """Its checksum is part of the fingerprint of vectors."""
     write_mlp(tmp_path)
