@@ -35,7 +35,8 @@ from benchmarks.processes import run
 from twobranch.common.cpu import usable_cores
 from twobranch.embedding.cost import measure_cost
 from twobranch.embedding.encoder import Encoder
-from twobranch.embedding.model_folder import CONFIG, IMAGE_TOWER_INT8, SHIPPED_MODELS
+from twobranch.embedding.language import ENGLISH
+from twobranch.embedding.model_folder import CONFIG, SHIPPED_MODELS
 
 ROOT = Path(__file__).parent.parent
 ARCHITECTURES = ("ViT-B-32-256", "ViT-B-32", "ViT-B-16", "ViT-B-16-SigLIP2", "MobileCLIP2-S0")
@@ -50,11 +51,12 @@ os.environ["RCLIP_DATADIR"] = sys.argv[1]
 from rclip.main import init_rclip
 init_rclip(sys.argv[2], 8)  # its default batch
 """
-# Run in a process of its own: images for each second of all cores, by processor time.
-CPU_RATE = """
+# Run in a process of its own: a figure by processor time.
+CPU_FIGURE = """
 import json, sys
-from benchmarks.towers import cpu_rate
-print(json.dumps(cpu_rate(sys.argv[1], int8=sys.argv[2] == "int8")))
+from benchmarks.towers import cpu_query, cpu_rate
+kind, folder = sys.argv[1:]
+print(json.dumps(cpu_query(folder) if kind == "text" else cpu_rate(folder, int8=kind == "int8")))
 """
 
 
@@ -72,6 +74,22 @@ def cpu_rate(folder: str, *, int8: bool, seconds: float = 2.0) -> float:
     return usable_cores() * done / used
 
 
+def cpu_query(folder: str, n: int = 15) -> float:
+    """Return the milliseconds of a query in a loaded text tower, by processor time; the median."""
+    encoder, times = Encoder.load(folder), []
+    for _ in range(n + 2):
+        started = time.process_time()
+        encoder.encode_texts(["a dog on a beach"], ENGLISH)
+        times.append(time.process_time() - started)
+    return 1000 * statistics.median(times[2:])
+
+
+def cpu_figure(kind: str, folder: Path) -> float:
+    """Run ``cpu_query`` (kind "text") or ``cpu_rate`` ("float" or "int8") in a process of its own."""
+    command = [sys.executable, "-c", CPU_FIGURE, kind, str(folder)]
+    return float(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+
+
 def costs(folder: Path) -> None:
     """Print a table of all model folders, measured in turn."""
     folders = [SHIPPED_MODELS / "default", *(path.parent for path in sorted(folder.glob(f"*/{CONFIG}")))]
@@ -79,11 +97,9 @@ def costs(folder: Path) -> None:
     for _ in range(ROUNDS):
         for one in folders:
             cost = measure_cost(one).as_json()
-            for name in ("float", "int8"):
-                if name == "float" or (one / IMAGE_TOWER_INT8).exists():
-                    command = [sys.executable, "-c", CPU_RATE, str(one), name]
-                    rate = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
-                    cost["image" if name == "float" else "image_int8"]["cpu"] = json.loads(rate)
+            for part, kind in (("image", "float"), ("image_int8", "int8"), ("text", "text")):
+                if cost[part] is not None:
+                    cost[part]["cpu"] = cpu_figure(kind, one)
             results[one].append(cost)
             print(one.name, json.dumps(cost), file=sys.stderr)
 
@@ -92,9 +108,10 @@ def costs(folder: Path) -> None:
         return f"{statistics.median(values):,.{digits}f}" if values else "-"
 
     print(
-        "\n| model | tower, CPU: float / int8 | ratio | tower | 12 MP JPEGs | image MB | a query | text MB |"
+        "\n| model | tower, CPU: float / int8 | ratio | tower | 12 MP JPEGs | image MB "
+        "| query ms, CPU | query ms | text MB |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     for one in folders:
         image = [
             " / ".join(figure(one, part, name, digits) for part in ("image", "image_int8"))
@@ -102,7 +119,8 @@ def costs(folder: Path) -> None:
         ]
         plain, int8 = (figure(one, part, "cpu", 3) for part in ("image", "image_int8"))
         ratio = "-" if int8 == "-" else f"{float(int8) / float(plain):.2f}"
-        text = [f"{figure(one, 'text', 'query_ms', 1)} ms", figure(one, "text", "memory_mb")]
+        text = [figure(one, "text", "cpu", 1), figure(one, "text", "query_ms", 1)]
+        text.append(figure(one, "text", "memory_mb"))
         print(f"| {' | '.join([one.name, image[0], ratio, *image[1:], *text])} |", flush=True)
 
 
