@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.common.paths import is_folder
 from twobranch.embedding.model_folder import (
+    CALIBRATION,
     Variant,
     known_names,
     model_name,
@@ -22,6 +23,7 @@ from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
 from twobranch.indexer.catalog.models import ModelVectors, model_names, models_with_vectors
 from twobranch.indexer.catalog.photos import failed_photos, photos_without_regions, unencoded_photos
+from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.settings import load_choices, load_regions
 from twobranch.indexer.catalog.tables import (
@@ -34,6 +36,8 @@ from twobranch.indexer.catalog.tables import (
 )
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
 from twobranch.indexer.vectors.index import index_bytes
+from twobranch.retrieval.background_file import LibraryConfidence
+from twobranch.retrieval.confidence import Basis
 
 
 def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
@@ -62,6 +66,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "library": str(library),
         "model": model.name if model is not None else None,
         **asdict(Variant() if model is None else model.variant),
+        "confidence_from": _confidence_from(library, model),
         "regions": load_regions(session),
         "models": [_vectors_json(library, one, model) for one in models_with_vectors(session)],
         "photos": counts.photos,
@@ -87,6 +92,19 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "last_index": last,
         "changes": None if changes is None else asdict(changes),
     }
+
+
+def _confidence_from(library: Path, model: Model | None) -> Basis | None:
+    """Return the basis of the confidence of hits; None without one."""
+    if model is None:
+        return None
+    with suppress(ModelError):
+        if (resolve_model(model.name) / CALIBRATION).is_file():
+            return "captions"
+        of = LibraryModel(model.id, model.name, model.fingerprint, model.dim)
+        if LibraryConfidence(library).calibration(of) is not None:
+            return "background"
+    return None
 
 
 def _vectors_json(library: Path, vectors: ModelVectors, active: Model | None) -> dict[str, Any]:

@@ -343,6 +343,8 @@ def status_text(facts: dict[str, Any]) -> str:
     counts = ["photos", "searchable_photos", "captions", "captions_with_photo", "evaluations"]
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
+    if facts["confidence_from"] == "background":
+        rows.append(("confidence", "estimated from the photos: the model has no calibration"))
     rows += [("vectors", _vectors_text(one)) for one in facts["models"]]
     if facts["regions"]:
         rows.append(("regions", "windows of photos are searched too"))

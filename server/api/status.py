@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from twobranch import __version__
 from twobranch.common.errors import LibraryError, ModelError
+from twobranch.retrieval.confidence import Basis
 from twobranch.retrieval.display.status import known_models, library_status
 from twobranch.server.errors import Problem
 from twobranch.server.http.replies import json_reply
@@ -104,6 +105,9 @@ class LibraryStatus(BaseModel):
     model: str | None = Field(description="Null if nothing is encoded yet.")
     tta: bool = Field(description="True if the photos were encoded in two views.")
     int8: bool = Field(description="True if they were encoded in 8 bits.")
+    confidence_from: Basis | None = Field(
+        description="Fitted with captions of photos, or with background texts. Null without a confidence."
+    )
     regions: bool = Field(description="True if windows of photos are searched too.")
     models: list[KeptVectors] = Field(description="Every model that photos have vectors of.")
     has_cells: bool = Field(description="True if the model can tell where in a photo something is.")
