@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ import numpy as np
 import onnxruntime  # noqa: F401 (before the memory is measured: it is not the model's)
 
 from twobranch.common.cpu import usable_cores
+from twobranch.common.errors import ModelError
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.generated_photo import MEGAPIXELS, generated_jpeg
 from twobranch.embedding.language import ENGLISH
@@ -70,7 +72,10 @@ class ModelCost:
 
 
 def measure_cost(folder: Path) -> ModelCost:
-    """Measure the towers of a model folder. Raises ``ModelError`` for one that cannot be loaded."""
+    """Measure the towers of a model folder.
+
+    Raises ``ModelError`` for one that cannot be loaded, or takes more memory than there is.
+    """
     has_int8 = IMAGE_TOWER_INT8 in read_config(folder).files
     with tempfile.TemporaryDirectory() as temporary:
         photo = Path(temporary, "photo.jpg")
@@ -91,10 +96,15 @@ def record_cost(folder: Path) -> ModelCost:
     return cost
 
 
-def _in_own_process(measure: Callable[..., T], *arguments: object) -> T:
+def _in_own_process(measure: Callable[..., T], folder: Path, *arguments: object) -> T:
     # "spawn": a forked process would begin with the memory of this one
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(measure, *arguments).result()
+        try:
+            return process.submit(measure, folder, *arguments).result()
+        except BrokenProcessPool:
+            raise ModelError(
+                f"{folder}: cannot be measured here; the process was ended, perhaps for lack of memory"
+            ) from None
 
 
 def _measure_image(folder: Path, photo: Path, int8: bool) -> ImageCost:

@@ -40,9 +40,8 @@ from onnxruntime.quantization import (
 
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import ModelError
+from twobranch.embedding.conversion.compress import INT8_COSINE
 from twobranch.embedding.model_folder import IMAGE_TOWER, IMAGE_TOWER_INT8, first_line
-
-LEAST_COSINE = 0.99  # between the vectors of a photo in 8 bits and in float32
 
 _MATRICES = ("MatMul", "Gemm")
 _PIXELS = "pixels"  # the input of an image tower
@@ -62,7 +61,7 @@ def write_int8_tower(folder: Path, pixels: NDArray[np.uint8]) -> Agreement:
     ``pixels`` is (N, S, S, 3) uint8 RGB, some photos as ``load_photo`` gives them: convolutions get their
     scales from them, and the vectors of the two towers are compared on them. The matrices that end the MLPs,
     whose inputs have the widest range, stay in float32 if that is needed. Raises ``ModelError`` and writes
-    nothing if a cosine is below ``LEAST_COSINE`` even so, or if the tower cannot be quantised at all.
+    nothing if a cosine is below ``INT8_COSINE`` even so, or if the tower cannot be quantised at all.
     """
     with tempfile.TemporaryDirectory() as temporary, _quiet():
         try:
@@ -72,10 +71,10 @@ def write_int8_tower(folder: Path, pixels: NDArray[np.uint8]) -> Agreement:
                 f"{IMAGE_TOWER}: cannot be computed in 8 bits ({first_line(error)}); the model goes "
                 f"without {IMAGE_TOWER_INT8}"
             ) from None
-        if not agreement.cosine >= LEAST_COSINE:  # also true for NaN
+        if not agreement.cosine >= INT8_COSINE:  # also true for NaN
             raise ModelError(
                 f"{IMAGE_TOWER}: in 8 bits a photo's vector has a cosine of {agreement.cosine:.3f} "
-                f"with the one in float32, below {LEAST_COSINE}; the model goes without {IMAGE_TOWER_INT8}"
+                f"with the one in float32, below {INT8_COSINE}; the model goes without {IMAGE_TOWER_INT8}"
             )
         with replacing(folder / IMAGE_TOWER_INT8) as partial:
             shutil.copyfile(written, partial)
@@ -96,7 +95,7 @@ def _closest(tower: Path, pixels: NDArray[np.uint8], temporary: Path) -> tuple[A
         onnx.save(_quantise_matrices(with_convolutions, left_out), written)
         cosine = float(np.min(np.sum(_rows(written, pixels) * expected, axis=1)))
         agreement = Agreement(cosine, len(left_out))
-        if cosine >= LEAST_COSINE:
+        if cosine >= INT8_COSINE:
             break
     return agreement, written
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.smallmodel import seal, write_model
 from twobranch.common.cpu import usable_cores
 from twobranch.common.errors import ModelError
+from twobranch.embedding import cost
 from twobranch.embedding.cost import measure_cost, record_cost
 from twobranch.embedding.model_folder import fingerprint, read_config
 
@@ -33,6 +35,17 @@ def test_each_tower_is_measured_and_the_result_fits_the_configuration(tmp_path: 
 
 def test_a_model_without_an_int8_tower_has_no_figures_for_it(tmp_path: Path) -> None:
     assert measure_cost(write_model(tmp_path / "small")).as_json()["image_int8"] is None
+
+
+def ended(*_: object) -> None:
+    """In place of a measurement: the system ends the process, which takes too much memory."""
+    os._exit(1)
+
+
+def test_a_process_that_is_ended_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "_measure_image", ended)
+    with pytest.raises(ModelError, match=r"small: cannot be measured here"):
+        measure_cost(write_model(tmp_path / "small"))
 
 
 def test_a_tower_that_cannot_be_loaded_is_reported(tmp_path: Path) -> None:
