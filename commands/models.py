@@ -73,6 +73,7 @@ def add(
     from twobranch.common.paths import expanded
     from twobranch.embedding.conversion.adding import Origin, add_model, new_folder
     from twobranch.embedding.conversion.layouts import layout_of
+    from twobranch.embedding.cost import record_cost
 
     progress = Options.of(context).progress()
     local = expanded(source)
@@ -84,10 +85,14 @@ def add(
     encoder = add_model(folder, target, origin, _converter(layout_of(folder)), progress)
     if not local.is_dir():
         _delete(folder)
+    progress.note("measuring its speed for some seconds")
+    cost = record_cost(encoder.folder)
     if as_json:
-        print_json({"name": encoder.name, "folder": str(encoder.folder), "dim": encoder.dim})
+        facts = {"name": encoder.name, "folder": str(encoder.folder), "dim": encoder.dim}
+        print_json({**facts, "cost": cost.as_json()})
         return
     print(f"added {encoder.name}: {encoder.dim} numbers a vector, in {encoder.folder}")
+    print(f"speed: {cost.in_words()}")
     print(f"use it with: twobranch index --model {encoder.name}")
 
 

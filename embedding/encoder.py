@@ -101,10 +101,10 @@ class Encoder:
         if verify:
             check_files(folder, config)
         if int8 and IMAGE_TOWER_INT8 not in config.files:
-            raise ModelError(
-                f"{folder}: this model has no int8 tower; "
-                "make it with `python -m twobranch.train.output.quantise`, or go without --int8"
-            )
+            advice = "make it with `python -m twobranch.train.output.quantise`, or go without --int8"
+            if config.source:  # `models add` has tried
+                advice = "its vectors would differ too much; go without --int8"
+            raise ModelError(f"{folder}: this model has no int8 tower; {advice}")
         return cls(folder, config, variant=Variant(tta, int8), device=device)
 
     @cached_property
@@ -193,10 +193,13 @@ class Encoder:
 
         Raises ``ModelError`` for a model whose parts do not fit together.
         """
-        side = self.image_size
-        self.encode_views(np.full((1, len(self.views), side, side, 3), 128, dtype=np.uint8))
         for language in (ENGLISH, *self.config.languages[:1]):
             self.encode_texts(["a dog", "dog " * max(1, self.config.max_tokens)], language)
+        # Photos need no text tower, and a large one takes hundreds of megabytes.
+        for name in (TEXT_TOWER, TEXT_TOWER_LANGUAGES):
+            self._towers.pop(name, None)
+        side = self.image_size
+        self.encode_views(np.full((1, len(self.views), side, side, 3), 128, dtype=np.uint8))
 
     def check_tokens(self) -> None:
         """Encode the tokenizer's last token. Raises ``ModelError`` for a text tower that does not know it."""

@@ -39,6 +39,8 @@ def test_a_model_is_added_listed_used_and_removed(place: Path) -> None:
     listed = {model["name"]: model for model in run_json("models", cwd=place)}
     assert set(listed) == {"default", "small"}
     assert listed["small"]["folder"] == str(place / "models/small")
+    assert "\nspeed: " in added.stdout
+    assert listed["small"]["cost"]["image_int8"]["photos_per_s"] > 0  # so it has an 8-bit tower
 
     run("index", "photos", "--captions", "captions.csv", "--model", "small", cwd=place)
     assert run_json("status", cwd=place)["model"] == "small"

@@ -14,11 +14,13 @@ import numpy as np
 from twobranch.common.errors import ModelError
 from twobranch.common.progress import Progress
 from twobranch.embedding.conversion.card import write_added_card
-from twobranch.embedding.conversion.compress import unit_rows
+from twobranch.embedding.conversion.compress import sample_pixels, unit_rows
 from twobranch.embedding.conversion.converted import Converted
+from twobranch.embedding.conversion.int8 import write_int8_tower
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import (
     IMAGE_TOWER,
+    IMAGE_TOWER_INT8,
     SHIPPED_MODELS,
     TEXT_TOWER,
     TOKENIZER,
@@ -71,7 +73,7 @@ def add_model(source: Path, folder: Path, origin: Origin, convert: Convert, prog
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        converted = convert(source, partial, progress)
+        converted = _with_int8(partial, convert(source, partial, progress), progress)
         config = _config(partial, converted, origin)
         encoder = Encoder(partial, config)
         progress.note("checking the model")
@@ -84,6 +86,18 @@ def add_model(source: Path, folder: Path, origin: Origin, convert: Convert, prog
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return Encoder.load(folder, verify=True)
+
+
+def _with_int8(folder: Path, converted: Converted, progress: Progress) -> Converted:
+    """Add an 8-bit image tower, unless it would differ too much."""
+    progress.note("computing the image tower in 8 bits")
+    try:
+        agreement = write_int8_tower(folder, sample_pixels(converted.image_size))
+    except ModelError as error:
+        progress.note(f"{error}")
+        return converted
+    check = f"cosine of {IMAGE_TOWER_INT8} with {IMAGE_TOWER}"
+    return replace(converted, checks={**converted.checks, check: f"{agreement.cosine:.5f}"})
 
 
 def remove_model(name: str) -> Path:
@@ -119,7 +133,7 @@ def _config(folder: Path, converted: Converted, origin: Origin) -> ModelConfig:
         files={
             path.name: sha256_file(path)
             for path in sorted(folder.iterdir())
-            if path.name.startswith((IMAGE_TOWER, TEXT_TOWER, TOKENIZER))
+            if path.name.startswith((IMAGE_TOWER, IMAGE_TOWER_INT8, TEXT_TOWER, TOKENIZER))
         },
         framing=replace(converted.framing, detail=2).as_json(),
         tokens=converted.tokens.as_json(),

@@ -7,7 +7,6 @@ compares estimates for one and ten million photos with the measured values.
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import statistics
@@ -19,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from twobranch.common.errors import UserError
 from twobranch.common.paths import expanded
 from twobranch.common.progress import SILENT, Progress, showing
+from twobranch.embedding.generated_photo import MEGAPIXELS, generated_jpeg
+from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.disk.walk import scan
 from twobranch.indexer.update.library import update_library
@@ -33,7 +33,6 @@ from twobranch.indexer.vectors.index import LARGE
 from twobranch.indexer.vectors.ivf import TRAINING_A_LIST, number_of_lists, scan_seconds
 
 _SAMPLE = 48  # photos that are indexed
-_MADE_UP = (4000, 3000)  # pixels of generated photos, for a plan without a folder
 _ROWS = 65_536  # of the measured matrix, which is larger than the CPU caches
 _RUNS = 5
 # Measured on libraries of 100,000 to 10 million (benchmarks/scale.md):
@@ -52,6 +51,7 @@ _BUILDING = 1.4  # memory for building lists, as a multiple of their size
 class Rates:
     """The measured speeds of this machine, per second."""
 
+    model: str  # that encodes the photos, with the options of its variant
     photos: float  # indexed
     sample: str  # the photos they were measured with, in words
     multiplications: float  # floating-point operations in float32 matrix products
@@ -82,6 +82,7 @@ class Estimate:
         """Return the output of ``index --plan --json``."""
         return {
             "photos": self.photos,
+            "model": self.rates.model,
             "index": "exact" if self.lists is None else "inverted lists",
             "lists": self.lists,
             "probes": self.probes,
@@ -209,16 +210,16 @@ def measure(
         product = _seconds(lambda: block @ block.T)
         encoder.prepare()  # 0.2 s, too much among so few photos
         with tempfile.TemporaryDirectory() as temporary:
-            sample = _sample(paths) if paths else _made_up(Path(temporary))
+            sample = _sample(paths) if paths else _generated(Path(temporary))
             library = Path(temporary, "library")
             report = update_library(library, sample, encoder, regions=regions, effort=effort)
         if report.images_per_s is None:
             first = report.failed[0]
             raise UserError(f"none of {len(sample)} photos can be read; {first.path}: {first.reason}")
-    megapixels = _MADE_UP[0] * _MADE_UP[1] // 1_000_000
     return Rates(
+        model=model_label(encoder.name, Variant.of_fingerprint(encoder.fingerprint)),
         photos=report.images_per_s,
-        sample=f"{report.encoded} of these photos" if paths else f"generated photos, {megapixels} megapixels",
+        sample=f"{report.encoded} of these photos" if paths else f"generated photos, {MEGAPIXELS} megapixels",
         multiplications=2 * len(block) ** 2 * encoder.dim / product,
         exact_bytes=rows.nbytes / exact,
         codes=_ROWS / scan_seconds(rows, _RUNS) / _OUT_OF_CACHE,
@@ -240,20 +241,15 @@ def _sample(paths: Sequence[Path]) -> list[Path]:
     return [found[place] for place in places]
 
 
-def _made_up(folder: Path) -> list[Path]:
-    """Write copies of a generated JPEG, of about 4 MB each.
+def _generated(folder: Path) -> list[Path]:
+    """Write copies of a generated JPEG.
 
     They differ in the bytes after the picture, so their contents differ.
     """
-    rng = np.random.default_rng(0)
-    smooth = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
-    pixels = np.asarray(smooth.resize(_MADE_UP, Image.Resampling.BICUBIC)).astype(np.int16)
-    pixels += rng.integers(-4, 5, pixels.shape, dtype=np.int16)
-    file = io.BytesIO()
-    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+    jpeg = generated_jpeg()
     photos = [folder / f"{number}.jpg" for number in range(_SAMPLE)]
     for number, photo in enumerate(photos):
-        photo.write_bytes(file.getvalue() + b"%d" % number)
+        photo.write_bytes(jpeg + b"%d" % number)
     return photos
 
 

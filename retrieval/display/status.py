@@ -133,7 +133,8 @@ def _count_without_regions(session: Session, model: Model | None) -> int:
 def known_models(library: Path | None) -> list[dict[str, Any]]:
     """List shipped and added models, and those of the library.
 
-    Each has its metrics on the dev split. A model whose folder is gone is listed with its name only.
+    Each has its metrics on the dev split, and its speed and memory if they were measured. A model whose
+    folder is gone is listed with its name only.
     """
     names = set(known_names())
     try:
@@ -151,7 +152,7 @@ def _model_facts(name: str) -> dict[str, Any]:
         config = read_config(folder)
     except ModelError:
         missing = ("preset", "backbone", "rsum", "text_to_image_R@1", "image_to_text_R@1", "corpus", "dim")
-        return {"name": name, "folder": None, **dict.fromkeys(missing)}
+        return {"name": name, "folder": None, **dict.fromkeys(missing), "cost": {}}
     return {
         "name": model_name(folder),
         "folder": str(folder),
@@ -162,4 +163,5 @@ def _model_facts(name: str) -> dict[str, Any]:
         "image_to_text_R@1": config.dev.get("image_to_text", {}).get("R@1"),
         "corpus": config.training.get("corpus"),
         "dim": config.dim,
+        "cost": config.cost,
     }

@@ -290,6 +290,7 @@ def plan_text(plan: Estimate, effort: Effort) -> str:
         index = f"inverted lists: {plan.lists:,}; a query searches about {plan.probes} of them"
         building = f", then {_duration(plan.building_s)} to sort the vectors into lists"
     rows: list[Sequence[Any]] = [
+        ("model", plan.rates.model),
         ("index", index),
         (
             "indexing",
@@ -440,7 +441,7 @@ def doctor_text(findings: Sequence[Finding]) -> str:
 def models_table(facts: Sequence[dict[str, Any]]) -> str:
     """Format the JSON data of ``models --json``.
 
-    A model whose folder is gone has only its name.
+    A model whose folder is gone has only its name. Speed and memory have columns if any model knows them.
     """
     columns = {
         "name": "model",
@@ -451,8 +452,42 @@ def models_table(facts: Sequence[dict[str, Any]]) -> str:
         "image_to_text_R@1": "image to text R@1",
         "corpus": "trained on",
     }
-    rows = [[row[key] if row[key] is not None else "gone" for key in columns] for row in facts]
-    return table([list(columns.values()), *rows])
+    costs = [_cost_cells(row["cost"]) for row in facts]
+    shown = [name for name in _COSTS if any(cells[name] for cells in costs)]
+    rows = [
+        [*_model_cells(row, columns), *(cells[name] for name in shown)]
+        for row, cells in zip(facts, costs, strict=True)
+    ]
+    return table([[*columns.values(), *shown], *rows])
+
+
+def _model_cells(row: dict[str, Any], columns: Iterable[str]) -> list[Any]:
+    """Return the cells of a model's facts.
+
+    Facts that a converted model lacks are empty; a lost model has all but its name "gone".
+    """
+    missing = "gone" if row["folder"] is None else ""
+    return [missing if row[key] is None else row[key] for key in columns]
+
+
+# Columns of a `ModelCost`: the part and the figure in it.
+_COSTS = {
+    "images/s": ("image", "photos_per_s"),
+    "index MB": ("image", "memory_mb"),
+    "query ms": ("text", "query_ms"),
+    "query MB": ("text", "memory_mb"),
+}
+
+
+def _cost_cells(cost: dict[str, Any]) -> dict[str, str]:
+    """Return the text of each column of ``_COSTS``, "" where unknown. Figures in 8 bits follow the others."""
+    cells = {}
+    for column, (part, figure) in _COSTS.items():
+        plain, int8 = ((cost.get(name) or {}).get(figure) for name in (part, f"{part}_int8"))
+        cells[column] = "" if plain is None else f"{plain:g}"
+        if int8 is not None:
+            cells[column] += f", int8 {int8:g}"
+    return cells
 
 
 def _interval(bounds: Sequence[float] | None) -> str:

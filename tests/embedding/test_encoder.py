@@ -140,3 +140,13 @@ def test_a_build_for_cuda_without_a_graphics_processor(monkeypatch: pytest.Monke
     encoder = Encoder.load("default", device="cuda")  # its session then falls back to the processor
     with pytest.raises(ModelError, match=r"image\.onnx: .*cuda"):
         encoder.encode_images(noise(1))
+
+
+def test_a_checked_model_has_no_text_tower_in_memory(tmp_path: Path) -> None:
+    """Indexing photos begins with a check. The tower is loaded anew with the first text."""
+    smallmodel = pytest.importorskip("tests.smallmodel")
+    encoder = Encoder.load(smallmodel.write_model(tmp_path / "small"))
+    encoder.check()
+    (tmp_path / "small" / "text.onnx").unlink()
+    with pytest.raises(ModelError, match=r"text\.onnx: the tower cannot be loaded"):
+        encoder.encode_texts(["red"])

@@ -105,9 +105,9 @@ WRONG: dict[str, Wrong] = {
         values={"image_size": 1},
     ),
     "image_size 4096": Wrong(IMAGE, r"rather than any x 4096 x 4096 x 3", values={"image_size": 4096}),
-    "dim 5": Wrong(IMAGE, "gives vectors of 4 numbers, and config.json says dim 5", values={"dim": 5}),
+    "dim 5": Wrong(TEXT, "gives vectors of 4 numbers, and config.json says dim 5", values={"dim": 5}),
     "dim 65536": Wrong(
-        IMAGE, "gives vectors of 4 numbers, and config.json says dim 65,536", values={"dim": 65_536}
+        TEXT, "gives vectors of 4 numbers, and config.json says dim 65,536", values={"dim": 65_536}
     ),
     "towers of two sizes": Wrong(
         TEXT, "gives vectors of 3 numbers, and config.json says dim 4", partial(text_tower, dim=3)
@@ -120,7 +120,7 @@ WRONG: dict[str, Wrong] = {
     "image tower as text tower": Wrong(
         TEXT, "takes pixels rather than input_ids and attention_mask", copy(IMAGE, TEXT)
     ),
-    "towers swapped": Wrong(IMAGE, "takes input_ids, attention_mask rather than pixels", swap),
+    "towers swapped": Wrong(TEXT, "takes pixels rather than input_ids and attention_mask", swap),
     "word tower for word pieces": Wrong(TEXT, "takes features rather than input_ids", word_tower),
     "image input of another name": Wrong(
         IMAGE, "takes image rather than pixels", partial(image_tower, name="image")

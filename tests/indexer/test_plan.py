@@ -14,7 +14,7 @@ from twobranch.indexer.update.run import Effort
 from twobranch.retrieval.display.tables import plan_text
 
 # A machine that indexes 50 photos a second, and compares 1 GB of vectors or a million codes.
-RATES = Rates(photos=50, sample="a test", multiplications=1e11, exact_bytes=1e9, codes=1e6)
+RATES = Rates(model="tiny", photos=50, sample="a test", multiplications=1e11, exact_bytes=1e9, codes=1e6)
 
 
 def test_a_small_library_is_searched_exactly(tmp_path: Path) -> None:
@@ -44,6 +44,7 @@ def test_indexing_is_measured_on_the_photos_that_are_named(photos: Path, library
     rates = measure([photos], encoder, Effort(1))
     assert encoder.encoded_images == 3
     assert rates.sample == "3 of these photos"
+    assert rates.model == "fake"
     assert min(rates.photos, rates.multiplications, rates.exact_bytes, rates.codes) > 0
     assert sorted(photos.rglob("*")) == before
     assert not library.exists()
@@ -74,6 +75,7 @@ def test_a_plan_says_what_is_too_much_for_the_machine(tmp_path: Path) -> None:
     text = plan_text(extrapolate(10**12, 512, RATES, effort, tmp_path), effort)
     assert "warning: not enough disk: 3068.0 TB of " in text
     assert "warning: not enough memory to sort the vectors into lists: " in text
+    assert "model     tiny" in text
     assert "231481.5 days at 50.0 images/s" in text
     assert "warning" not in plan_text(extrapolate(1000, 512, RATES, effort, tmp_path), effort)
 
