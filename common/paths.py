@@ -69,3 +69,10 @@ def keep_matplotlib_in_cache() -> None:
     ``~/.cache/matplotlib`` for a list of fonts. A value that the user has set is kept.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(cache_folder("matplotlib")))
+
+
+def data_folder(name: str) -> Path:
+    """Return our named folder in the platform's folder for data. It has only what the user asked for."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("twobranch", appauthor=False)) / name

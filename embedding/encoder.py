@@ -5,14 +5,13 @@ It maps both to unit vectors with ONNX Runtime, without torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,6 @@ from twobranch.common.errors import ModelError
 from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.language import ENGLISH, language_of
 from twobranch.embedding.model_folder import (
-    ADVICE,
     CONFIG,
     IMAGE_TOWER,
     IMAGE_TOWER_INT8,
@@ -35,13 +33,14 @@ from twobranch.embedding.model_folder import (
     Variant,
     check_files,
     fingerprint,
-    first_line,
     model_name,
     read_config,
     resolve_model,
 )
-from twobranch.embedding.preprocess import TTA, WHOLE, View, load_photo, load_views
-from twobranch.embedding.sif import WORD_VECTORS, SifEncoder, well_formed
+from twobranch.embedding.preparation import Framing, Tokens
+from twobranch.embedding.preprocess import TTA, WHOLE, View, framed, load_photo, load_views
+from twobranch.embedding.sif import well_formed
+from twobranch.embedding.text_inputs import TextInput, TokensInput, WordsInput
 from twobranch.embedding.tower import PROVIDERS, Device, Input, Tower
 
 T = TypeVar("T")
@@ -51,97 +50,6 @@ TEXT_BATCH = 16  # on one core; larger batches take longer per sentence and need
 # core's cache. With one photo on each core, encoding is a tenth faster than with all cores on one batch of
 # 16, and takes a fifth of the memory (benchmarks/scale.md).
 _GPU_BATCH = 32
-
-_UNKNOWN_PIECES = ("[UNK]", "<unk>")  # WordPiece's and SentencePiece's
-
-
-class TextInput(Protocol):
-    """Converts sentences to the inputs of an ONNX text tower. ``takes`` describes these inputs."""
-
-    @property
-    def takes(self) -> Sequence[Input]: ...
-
-    def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]: ...
-
-    def unknown_words(self, text: str) -> list[str]: ...
-
-    def knows(self, text: str) -> bool: ...
-
-
-class WordsInput:
-    """SIF features for a word-vector tower: ``features`` (N, C) float32."""
-
-    def __init__(self, folder: Path) -> None:
-        self._sif = SifEncoder.load(folder)
-        shape = (None, self._sif.words.vectors.shape[1])
-        self.takes = (Input("features", "tensor(float)", shape, f"the vectors in {WORD_VECTORS}"),)
-
-    def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
-        return {"features": self._sif.features(texts)}
-
-    def unknown_words(self, text: str) -> list[str]:
-        return self._sif.unknown_words(text)
-
-    def knows(self, text: str) -> bool:
-        return self._sif.knows(text)
-
-
-class WordPieceInput:
-    """Token ids for a sentence-encoder tower: ``input_ids`` and ``attention_mask`` (N, T) int64."""
-
-    takes = tuple(
-        Input(name, "tensor(int64)", (None, None), f"from {TOKENIZER}")
-        for name in ("input_ids", "attention_mask")
-    )
-
-    def __init__(self, path: Path, max_tokens: int) -> None:
-        from tokenizers import Tokenizer
-
-        self._path = path
-        with self._errors():
-            self._tokenizer = Tokenizer.from_file(str(path))
-            self._tokenizer.enable_truncation(max_tokens)
-            self._tokenizer.enable_padding()
-            ids = (self._tokenizer.token_to_id(piece) for piece in _UNKNOWN_PIECES)
-            self._unknown = frozenset(id_ for id_ in ids if id_ is not None)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn the tokenizer's errors into ``ModelError``.
-
-        It raises bare ``Exception``, and ``BaseException`` for a panic of its Rust code, which also prints a
-        line of its own.
-        """
-        try:
-            yield
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            reason = first_line(error) if self._path.is_file() else "no such file"
-            raise ModelError(f"{self._path}: the tokenizer cannot be used ({reason}); {ADVICE}") from None
-
-    def inputs(self, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
-        with self._errors():
-            encodings = self._tokenizer.encode_batch(list(texts))
-        return {
-            "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
-            "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
-        }
-
-    def unknown_words(self, text: str) -> list[str]:
-        # Words are split into pieces, down to letters. Only an unseen script or sign has no piece.
-        encoding = self._encode(text)
-        pieces = zip(encoding.offsets, encoding.ids, strict=True)
-        return [text[start:end] for (start, end), id_ in pieces if id_ in self._unknown]
-
-    def knows(self, text: str) -> bool:
-        encoding = self._encode(text)
-        pieces = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        return any(not special and id_ not in self._unknown for id_, special in pieces)
-
-    def _encode(self, text: str) -> Any:
-        with self._errors():
-            return self._tokenizer.encode(text)
 
 
 class Encoder:
@@ -159,7 +67,8 @@ class Encoder:
         self.config = config
         self.variant = variant
         self.device = device
-        self.views: tuple[View, ...] = TTA if variant.tta else WHOLE
+        self.framing = Framing.of(config.framing)
+        self.views: tuple[View, ...] = framed(TTA if variant.tta else WHOLE, self.framing)
         self.name = model_name(folder)
         self.dim = config.dim
         self.image_size = config.image_size
@@ -238,7 +147,7 @@ class Encoder:
 
         def encode(start: int) -> NDArray[np.float32]:
             some = images[start : start + self._at_a_time]
-            pixels = [load_photo(one, self.image_size).pixels for one in some]
+            pixels = [load_photo(one, self.image_size, framing=self.framing).pixels for one in some]
             return self.encode_cell_pixels(np.stack(pixels))
 
         return self._in_parallel(encode, len(images))
@@ -402,10 +311,11 @@ class Encoder:
 
     def _load_text_input(self, english: bool) -> TextInput:
         if not english:
-            return WordPieceInput(self.folder / TOKENIZER_LANGUAGES, self.config.max_tokens)
+            return TokensInput(self.folder / TOKENIZER_LANGUAGES, self.config.max_tokens)
         if self.config.text_kind == "words":
             return WordsInput(self.folder)
-        return WordPieceInput(self.folder / TOKENIZER, self.config.max_tokens)
+        tokens = Tokens.of(self.config.tokens)
+        return TokensInput(self.folder / TOKENIZER, self.config.max_tokens, tokens)
 
 
 def _check_list(name: str, value: object, single: tuple[type, ...], what: str) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import ModelError
-from twobranch.common.paths import expanded
+from twobranch.common.paths import data_folder, expanded
 from twobranch.embedding.cell_scale import CellScale
+from twobranch.embedding.preparation import Framing, Tokens
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -31,14 +33,17 @@ _INT8 = "+int8-"
 RSUM_INT8 = "rsum_int8"  # a key of the dev metrics
 CALIBRATION = "calibration.npz"  # from scores to probabilities, optional (retrieval.confidence)
 SHIPPED_MODELS = Path(__file__).parent / "models"
+MODELS_VARIABLE = "TWOBRANCH_MODELS"  # the environment variable that names another folder for added models
 
 ADVICE = "copy the model folder again, or make the model anew"  # ends each message about a bad model file
 # Far above any existing model, and low enough that nothing fills the memory before a tower is checked.
 _MOST = {"image_size": 4096, "dim": 65_536, "max_tokens": 8192}
 _LEAST_TOKENS = 3  # the two special tokens, and one piece of the sentence
 _LONGEST_REASON = 300  # characters of a library's error message
+# Entries that older models lack. They are left out where empty, which keeps the fingerprints of those models.
+_LATER = ("languages", "cells", "framing", "tokens", "templates", "source", "cost")
 
-TextKind = Literal["words", "wordpiece"]
+TextKind = Literal["words", "wordpiece", "tokenizer"]
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,9 @@ class ModelConfig:
     backbone: str
     image_size: int  # side of the square the image tower takes, in pixels
     dim: int  # of the embeddings
-    text_kind: TextKind  # "words": SIF over word vectors; "wordpiece": a sentence encoder
-    max_tokens: int  # longer sentences are cut (wordpiece only)
+    # "words": SIF over word vectors; "wordpiece": a sentence encoder; "tokenizer": a converted model's own
+    text_kind: TextKind
+    max_tokens: int  # longer sentences are cut (not for "words")
     training: dict[str, Any]  # corpus, command, seed, versions: everything needed to repeat the training
     dev: dict[str, Any]  # metrics on the dev split, as `eval --json` prints them
     files: dict[str, str] = field(default_factory=dict)  # name -> sha256
@@ -77,27 +83,52 @@ class ModelConfig:
     # Facts about the image tower's second output, if it has one (`train.output.cells`). `IMAGE_TOWER` is the
     # checksum of the tower without it, "scale" a `CellScale`.
     cells: dict[str, Any] = field(default_factory=dict)
+    # Of converted models (embedding.conversion), empty for others:
+    framing: dict[str, Any] = field(default_factory=dict)  # a `Framing`
+    tokens: dict[str, Any] = field(default_factory=dict)  # a `Tokens`
+    templates: list[str] = field(default_factory=list)  # sentences around a short query, with {} in its place
+    source: dict[str, Any] = field(default_factory=dict)  # layout, name, licence, files with checksums
+    cost: dict[str, Any] = field(default_factory=dict)  # speed and memory, as measured when it was added
+
+
+def added_models() -> Path:
+    """Return the folder of the models that ``models add`` made. It may not exist."""
+    named = os.environ.get(MODELS_VARIABLE)
+    return expanded(named).absolute() if named else data_folder("models")
+
+
+def known_names() -> list[str]:
+    """Return the names of the shipped and the added models, sorted."""
+    return sorted({path.parent.name for home in _homes() for path in home.glob(f"*/{CONFIG}")})
+
+
+def _homes() -> tuple[Path, Path]:
+    """Return the folders whose models have names. The first has precedence."""
+    return SHIPPED_MODELS, added_models()
 
 
 def resolve_model(name_or_dir: str | Path) -> Path:
-    """Return the folder of a model, given its shipped name or path.
+    """Return the folder of a model, given its name or path.
 
-    Raises ``ModelError`` if there is none.
+    Names are those of shipped and added models. Raises ``ModelError`` if there is none.
     """
-    shipped = SHIPPED_MODELS / str(name_or_dir)
-    if (shipped / CONFIG).is_file() and shipped.parent == SHIPPED_MODELS:
-        return shipped
+    for home in _homes():
+        named = home / str(name_or_dir)
+        if named.parent == home and (named / CONFIG).is_file():
+            return named
     folder = expanded(name_or_dir)
     if (folder / CONFIG).is_file():
         return folder.resolve()
-    names = ", ".join(sorted(path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}"))) or "none"
+    names = ", ".join(known_names()) or "none"
     fact = f"no {CONFIG} in it" if folder.is_dir() else "no such model"
-    raise ModelError(f"{name_or_dir}: {fact}; give a folder that `train` wrote, or a shipped model ({names})")
+    raise ModelError(
+        f"{name_or_dir}: {fact}; give a folder that `train` wrote, or a model from `models` ({names})"
+    )
 
 
 def model_name(folder: Path) -> str:
-    """Return the model's display name. It is the shipped name, or the folder's full path."""
-    return folder.name if folder.parent == SHIPPED_MODELS else str(folder)
+    """Return the model's display name. It is its name if it has one, or the folder's full path."""
+    return folder.name if folder.parent in _homes() else str(folder)
 
 
 def model_label(name: str, variant: Variant) -> str:
@@ -138,7 +169,7 @@ def _check_values(config: ModelConfig) -> None:
     for kind, names in {
         str: ("preset", "backbone", "text_kind"),
         int: ("image_size", "dim", "max_tokens"),
-        dict: ("training", "dev", "files", "cells"),
+        dict: ("training", "dev", "files", "cells", "framing", "tokens", "source", "cost"),
     }.items():
         for name in names:
             value = getattr(config, name)
@@ -147,14 +178,18 @@ def _check_values(config: ModelConfig) -> None:
     if config.text_kind not in get_args(TextKind):
         kinds = " or ".join(get_args(TextKind))
         raise TypeError(f"text_kind is {config.text_kind!r:.40} rather than {kinds}")
-    least = {"image_size": 1, "dim": 1, "max_tokens": _LEAST_TOKENS if config.text_kind == "wordpiece" else 0}
+    least = {"image_size": 1, "dim": 1, "max_tokens": 0 if config.text_kind == "words" else _LEAST_TOKENS}
     for name, most in _MOST.items():
         if not least[name] <= getattr(config, name) <= most:
             raise TypeError(f"{name} is {getattr(config, name)!r:.40}, not from {least[name]} to {most:,}")
     if config.languages and config.text_kind != "wordpiece":
-        raise TypeError("languages beside a text tower over word vectors")
-    if not isinstance(config.languages, list) or not all(isinstance(one, str) for one in config.languages):
-        raise TypeError(f"languages is {config.languages!r:.40}")
+        raise TypeError(f"languages beside a text tower of kind {config.text_kind}")
+    for name in ("languages", "templates"):
+        value = getattr(config, name)
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise TypeError(f"{name} is {value!r:.40}")
+    Framing.of(config.framing)
+    Tokens.of(config.tokens)
     _check_contents(config)
 
 
@@ -190,7 +225,7 @@ def write_config(folder: Path, config: ModelConfig) -> None:
 
 def _config_text(config: ModelConfig) -> str:
     fields = asdict(config)
-    for name in ("languages", "cells"):  # older models lack them; leaving them out keeps their fingerprints
+    for name in _LATER:
         if not fields[name]:
             del fields[name]
     return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
@@ -202,11 +237,11 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
     It is the sha256 of the configuration, which holds the checksums of the model's files, then the checksum
     of the int8 tower (if used), then the mark of the views that are averaged (if any).
 
-    The first part leaves out the calibration, the int8 tower and the cells, which the other vectors do not
-    depend on: a library stays valid when those are made again.
+    The first part leaves out the calibration, the int8 tower, the cells and the measured cost, which the
+    other vectors do not depend on: a library stays valid when those are made again.
     """
     text = (folder / CONFIG).read_bytes()
-    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8, '"cells"')):
+    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8, '"cells"', '"cost"')):
         weights, int8 = hashlib.sha256(text).hexdigest(), "none"
     else:
         config = read_config(folder)
@@ -219,7 +254,7 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
         if config.cells:
             files[IMAGE_TOWER] = config.cells[IMAGE_TOWER]
         dev = {name: figure for name, figure in config.dev.items() if name != RSUM_INT8}
-        plain = replace(config, files=files, dev=dev, cells={})
+        plain = replace(config, files=files, dev=dev, cells={}, cost={})
         weights = hashlib.sha256(_config_text(plain).encode()).hexdigest()
     return weights + (_INT8 + int8) * variant.int8 + _VIEWS * variant.tta
 

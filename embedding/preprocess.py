@@ -3,7 +3,7 @@
 The towers take raw pixels (normalisation is the first layer of the ONNX graph), so this module is all that
 lies between a file and the network: decode, orient, flatten to RGB, squash to a square. Squashing keeps the
 whole photo in view, borders included, and the training photos of the shipped model were squashed as well. A
-centre crop would lose what stands at the edge of a wide photo.
+centre crop would lose what stands at the edge of a wide photo; converted models whose makers cropped get it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from twobranch.embedding.colour import to_srgb
 from twobranch.embedding.decode_limit import GivenUp, Patience
 from twobranch.embedding.formats import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from twobranch.embedding.formats import RAW_SUFFIXES, open_header, open_photo
+from twobranch.embedding.preparation import SQUASHED, Framing
 
 # Part of every feature cache's name: raise it when `load_photo` gives other pixels for the same file.
 PREPROCESSING = 1
@@ -44,6 +45,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _LONGEST_REASON = 200  # characters of a decoder's error message
+_DETAIL = 2  # see `_side`
+_LONGEST_CROP = 8  # times the shorter side
 
 # Our own limit above is checked before decoding, and its message names the file. Pillow's limit would still
 # apply when the user raises ours.
@@ -60,13 +63,14 @@ class View:
     """A part of a photo to encode.
 
     It covers ``share`` of each side and may be mirrored. ``left`` and ``top`` are its corner, in shares of
-    the sides of the upright photo; None: it lies about the centre.
+    the sides of the upright photo; None: it lies about the centre. ``framing`` makes a square of that part.
     """
 
     share: float = 1.0
     mirrored: bool = False
     left: float | None = None
     top: float | None = None
+    framing: Framing = SQUASHED
 
     @property
     def box(self) -> Box:
@@ -100,14 +104,25 @@ class Photo:
     exif: Image.Exif
 
 
-def load_photo(source: Path | str | bytes | Image.Image, size: int, *, name: Path | str = "") -> Photo:
+def framed(views: Sequence[View], framing: Framing) -> tuple[View, ...]:
+    """Return the views with another framing."""
+    return tuple(replace(view, framing=framing) for view in views)
+
+
+def load_photo(
+    source: Path | str | bytes | Image.Image,
+    size: int,
+    *,
+    name: Path | str = "",
+    framing: Framing = SQUASHED,
+) -> Photo:
     """Load a whole photo as a square of ``size`` pixels a side.
 
     ``source`` is a path, a file's bytes, or an open image. EXIF orientation is applied, the first frame of an
     animation is taken, and transparency is laid over white. ``name`` is the name in errors of a photo given
     as bytes. Raises ``ImageError`` with a short reason.
     """
-    photo = load_views(source, size, WHOLE, name=name)
+    photo = load_views(source, size, framed(WHOLE, framing), name=name)
     return replace(photo, pixels=photo.pixels[0])
 
 
@@ -240,8 +255,13 @@ def _decoded_bytes(image: Image.Image, side: int, max_pixels: int) -> int:
 
 
 def _side(size: int, views: Sequence[View]) -> int:
-    """Return the photo's side at which the smallest view has ``size`` pixels."""
-    return math.ceil(size / min(view.share for view in views))
+    """Return the side to decode a photo at, in pixels.
+
+    The smallest view has ``size`` pixels then, and twice that for a converted model: its makers resized
+    decoded photos, which a JPEG decoded at a smaller scale only resembles (benchmarks/towers.md).
+    """
+    least = math.ceil(size / min(view.share for view in views))
+    return least if all(view.framing == SQUASHED for view in views) else _DETAIL * least
 
 
 def _prepare(
@@ -277,10 +297,43 @@ def _square(rgb: Image.Image, size: int, view: View, orientation: int) -> NDArra
     width, height = rgb.size
     left, top, right, bottom = _as_stored(view.box, orientation)
     box = (left * width, top * height, min(right, 1) * width, min(bottom, 1) * height)
-    square = rgb.resize((size, size), Image.Resampling.BICUBIC, box)
-    # Turning the small square is cheaper than turning the photo, and gives the same result.
-    square = _upright(square, orientation)
+    if view.framing.fit == "crop":
+        square = _cropped(rgb, size, box, view.framing, orientation)
+    else:
+        # Turning the small square is cheaper than turning the photo, and gives the same result.
+        square = _upright(rgb.resize((size, size), _resampling(view.framing), box), orientation)
     return np.asarray(ImageOps.mirror(square) if view.mirrored else square)
+
+
+def _resampling(framing: Framing) -> Image.Resampling:
+    return Image.Resampling[framing.filter.upper()]
+
+
+def _cropped(rgb: Image.Image, size: int, box: Box, framing: Framing, orientation: int) -> Image.Image:
+    """Scale the part in ``box``, and cut out the middle square.
+
+    Its shorter side gets ``size`` pixels. The longer side is rounded down, as torchvision's ``Resize`` does.
+    """
+    box = _shortened(box)
+    width, height = box[2] - box[0], box[3] - box[1]
+    shorter = min(width, height)
+    scaled = (max(size, int(size * width / shorter)), max(size, int(size * height / shorter)))
+    upright = _upright(rgb.resize(scaled, _resampling(framing), box), orientation)
+    halves = ((upright.width - size) / 2, (upright.height - size) / 2)
+    left, top = (round(half) if framing.margin == "round" else int(half) for half in halves)
+    return upright.crop((left, top, left + size, top + size))
+
+
+def _shortened(box: Box) -> Box:
+    """Cut the ends off a very long box.
+
+    The square would not show them, and scaled by its shorter side a strip of 1 x 100,000 pixels would fill
+    the memory.
+    """
+    left, top, right, bottom = box
+    most = _LONGEST_CROP * min(right - left, bottom - top)
+    across, down = max(0.0, right - left - most) / 2, max(0.0, bottom - top - most) / 2
+    return left + across, top + down, right - across, bottom - down
 
 
 def _as_stored(box: Box, orientation: int) -> Box:

@@ -61,7 +61,7 @@ class Tower:
         takes some microseconds, and keeps vectors that could not be searched out of a library.
         """
         n = len(next(iter(inputs.values())))
-        rows = self._run(self._rows_output, inputs)
+        rows = self._run_in_batches(inputs, n)
         if rows.shape != (n, self._dim):
             raise self._wrong(
                 f"gives {_sizes(rows.shape)} numbers for {n} rows, and {CONFIG} says dim {self._dim}"
@@ -87,6 +87,17 @@ class Tower:
             )
         self._check_lengths(cells.reshape(-1, self._dim))
         return cells
+
+    def _run_in_batches(self, inputs: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.float32]:
+        """Return the rows of ``n`` inputs.
+
+        They are computed one by one where the file takes no more.
+        """
+        if not self._takes_one or n == 1:
+            return self._run(self._rows_output, inputs)
+        single = ({name: array[row : row + 1] for name, array in inputs.items()} for row in range(n))
+        rows = [self._run(self._rows_output, one) for one in single]
+        return np.concatenate(rows) if rows else np.empty((0, self._dim), dtype=np.float32)
 
     def _run(self, output: str, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Return one output."""
@@ -121,11 +132,15 @@ class Tower:
             found = there[wanted.name]
             if found.type != wanted.type:
                 raise self._wrong(f"takes {wanted.name} as {found.type} rather than {wanted.type}")
-            if len(found.shape) != len(wanted.shape) or any(map(_differ, found.shape, wanted.shape)):
+            shape = [None if axis == 0 and size == 1 else size for axis, size in enumerate(found.shape)]
+            if len(shape) != len(wanted.shape) or any(map(_differ, shape, wanted.shape)):
                 raise self._wrong(
                     f"takes {wanted.name} of {_sizes(found.shape)} rather than {_sizes(wanted.shape)} "
                     f"({wanted.source})"
                 )
+
+        # Exporters of other projects may fix the number of rows, always at 1.
+        self._takes_one = any(one.shape[:1] == [1] for one in there.values())
 
     def _check_output(self) -> None:
         """Find the two outputs. The rows come first; cells are optional."""

@@ -94,7 +94,7 @@ def similarity(
         pixels = []
         for photo in photos[start : start + _BATCH]:
             try:
-                pixels.append(load_photo(photo, encoder.image_size).pixels)
+                pixels.append(load_photo(photo, encoder.image_size, framing=encoder.framing).pixels)
                 images.append(photo)
             except ImageError as error:
                 failed.append(error)

@@ -15,7 +15,7 @@ from twobranch.common.extras import install_command
 from twobranch.common.leftovers import remove_left_overs
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.formats import missing_extra
-from twobranch.embedding.preprocess import REGIONS
+from twobranch.embedding.preprocess import REGIONS, framed
 from twobranch.indexer.catalog.captions import count_captions_after, newest_caption
 from twobranch.indexer.catalog.connection import CATALOG
 from twobranch.indexer.catalog.fulltext import drop_damaged_words
@@ -195,7 +195,7 @@ def update_library(
             drop_damaged_words(sqlite_connection(session))  # made again when the session ends
         deleted = deleted_paths(catalog, missing)
         model_id = _register_model(catalog, encoder)
-        windows = REGIONS if choose_regions(catalog, regions) else ()
+        windows = framed(REGIONS, encoder.views[0].framing) if choose_regions(catalog, regions) else ()
         run = Run(catalog, encoder, model_id, effort or Effort(), progress, stats, windows)
         _update_photos(run, order, deleted)
         without_image = _update_captions(run, order)

@@ -144,7 +144,7 @@ WRONG: dict[str, Wrong] = {
         partial(image_tower, shape=("n", 3, 8, 8), over=(2, 3)),
     ),
     "no batch": Wrong(
-        IMAGE, "takes pixels of 1 x 8 x 8 x 3 rather", partial(image_tower, shape=(1, 8, 8, 3))
+        IMAGE, "takes pixels of 2 x 8 x 8 x 3 rather", partial(image_tower, shape=(2, 8, 8, 3))
     ),
     "three axes": Wrong(
         IMAGE, "takes pixels of 8 x 8 x 3 rather", partial(image_tower, shape=(8, 8, 3), over=(1,))
