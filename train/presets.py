@@ -166,6 +166,7 @@ PRESETS = {
             dropout=0.5,
             weight_decay=0.01,
             temperature=0.02,
+            known_truth=True,
         ),
     )
 }

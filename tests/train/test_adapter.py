@@ -207,6 +207,31 @@ def test_the_trained_folder_encodes_without_torch(turned: tuple[Path, TrainRepor
     assert done.stdout.split("\n")[0] == "(1, 4) (1, 4)"
 
 
+def test_the_command_reports_the_gain(
+    model: Path, tmp_path: Path, turned: tuple[Path, TrainReport, CorpusPlace]
+) -> None:
+    _, _, place = turned
+    command = [
+        sys.executable,
+        "-m",
+        "twobranch",
+        "--quiet",
+        "train",
+        place.captions,
+        "--images",
+        place.images,
+    ]
+    command += ["--out", tmp_path / "model", "--backbone", model, "--epochs", "2", "--json"]
+    command += ["--cache", place.captions.parent / "cache"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    config = read_config(tmp_path / "model")
+    assert (config.preset, config.dim, report["epochs"]) == ("adapter", smallmodel.DIM, 2)
+    assert report["gain"].keys() == {"rsum_before", "rsum", "weight", "by_weight"}
+    assert report["gain"].items() <= config.training["base"].items()
+    assert report["gain"]["by_weight"]["0"] == report["gain"]["rsum_before"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
