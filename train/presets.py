@@ -71,7 +71,7 @@ class Preset:
     weight_decay: float = 0.0
     momentum: float = 0.9  # sgd only
     margin: float = 0.0  # ranking and two-branch
-    temperature: float = 0.0  # info-nce
+    temperature: float = 0.0  # info-nce; 0: the one that fits the features as they are
     class_share: float = 0.0  # class-name pairs added to a batch, as a share of its size
     views: int = 1  # of each training photo: itself, its mirror image, random ones
     tuning: Tuning | None = None  # after the branches have settled
@@ -165,7 +165,6 @@ PRESETS = {
             hidden=1024,
             dropout=0.5,
             weight_decay=0.01,
-            temperature=0.02,
             known_truth=True,
         ),
     )

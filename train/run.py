@@ -242,7 +242,7 @@ def _save(inputs: _Inputs, state: Checkpoint, progress: Progress, *, tuned: bool
     }
     photos, text = inputs.photos, inputs.text
     if isinstance(photos, ModelPhotos):
-        adapted = _adapted_model(inputs, photos.base, state)
+        adapted = _adapted_model(inputs, photos, state)
         dev = save_adapted(
             options.out,
             adapted,
@@ -280,17 +280,17 @@ def _save_stopped(inputs: _Inputs, progress: Progress) -> None:
         progress.warn(f"stopped; {options.out} holds the best model so far; --resume continues")
 
 
-def _adapted_model(inputs: _Inputs, base: BaseModel, state: Checkpoint) -> AdaptedModel:
+def _adapted_model(inputs: _Inputs, photos: ModelPhotos, state: Checkpoint) -> AdaptedModel:
     """Build the branches of a checkpoint, with the best weight on dev."""
     preset, dev = inputs.options.preset, inputs.dev_features
     network = new_network(inputs.train_features, preset)
     network.load_state_dict(state.best)
     network.eval()
     if preset.order != "residual":
-        return AdaptedModel(base, network, preset, state.history, measure_gain(network, dev))
+        return AdaptedModel(photos, network, preset, state.history, measure_gain(network, dev))
     gain = choose_weight(network, dev)
     kept = blended(network, gain.weight) if gain.weight else None
-    return AdaptedModel(base, kept, preset, state.history, gain)
+    return AdaptedModel(photos, kept, preset, state.history, gain)
 
 
 def _trained_model(

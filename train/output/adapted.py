@@ -25,7 +25,7 @@ from twobranch.train.output.curves import draw_curves
 from twobranch.train.output.questions import EncodedPhotos
 from twobranch.train.output.save import CURVES, dev_figures, run_facts
 from twobranch.train.presets import Preset
-from twobranch.train.sides.model import BaseModel
+from twobranch.train.sides.model import BaseModel, ModelPhotos
 
 BASE = "base"  # the folder of the base model's own card and notice
 _LEAST_COSINE = 0.9999  # between a vector in PyTorch and in the written towers
@@ -36,18 +36,19 @@ _CHECKED = 8  # photos and texts
 class AdaptedModel:
     """A finished model with trained branches, or alone if they gained nothing."""
 
-    base: BaseModel
+    photos: ModelPhotos
     network: TwoBranchNetwork | None  # in evaluation mode, its weight applied; None: the model alone
     preset: Preset
     history: Sequence[Epoch]
     gain: Gain
 
+    @property
+    def base(self) -> BaseModel:
+        return self.photos.base
+
     def encode_images(self, images: Sequence[Path]) -> NDArray[np.float32]:
-        """Return the (N, D) unit rows of photos, from cached features. Raises ``ImageError``."""
-        found = self.base.photo_features(images)
-        if found.failed:
-            raise found.failed[0]
-        return self.image_rows(found.features)
+        """Return the (N, D) unit rows of train or dev photos."""
+        return self.image_rows(self.photos.features(images))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the (N, D) unit rows of texts, from cached features."""

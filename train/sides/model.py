@@ -138,9 +138,13 @@ class ModelPhotos:
     def readable(self) -> Collection[Path]:
         return self.found.rows.keys()
 
+    def features(self, photos: Sequence[Path]) -> NDArray[np.float32]:
+        """Return the (N, D) float32 unit rows of photos."""
+        return self.found.features[[self.found.rows[photo] for photo in photos]]
+
     def train(self, photos: Sequence[Path]) -> NDArray[np.float32]:
         """Return the (N, 1, D) float32 unit rows of photos."""
-        return self.found.features[[self.found.rows[photo] for photo in photos], None]
+        return self.features(photos)[:, None]
 
     dev = train
 
