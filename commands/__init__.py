@@ -17,7 +17,6 @@ MODULES = {
     "where": "where",
     "train": "train",
     "status": "status",
-    "models": "status",
     "serve": "serve",
     "watch": "watch",
     "forget": "forget",
@@ -25,6 +24,7 @@ MODULES = {
     "export": "export",
     "vacuum": "vacuum",
     "doctor": "doctor",
+    "models": "models",  # has commands of its own, and typer lists such last
 }
 
 

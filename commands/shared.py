@@ -73,7 +73,12 @@ class Options:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a function as a command and report its errors.
+    """Register a function as a command, and report its errors."""
+    return app.command(name=function.__name__.rstrip("_"))(reporting_errors(function))
+
+
+def reporting_errors(function: Callable[..., None]) -> Callable[..., None]:
+    """Report the errors of a command.
 
     Its first parameter is ``context``. A ``UserError`` or ``OSError`` becomes one line and exit 1; Ctrl-C
     exits 130. A closed pipe (``… | head``) is no error. Any other exception keeps its traceback, unless the
@@ -107,7 +112,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             _print_error(damage)
             raise typer.Exit(1) from None
 
-    return app.command(name=function.__name__.rstrip("_"))(run)
+    return run
 
 
 def _damage(options: Options) -> str | None:

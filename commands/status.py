@@ -1,4 +1,4 @@
-"""``status`` and ``models``: the state of a library, and the models."""
+"""``status``: the state of a library."""
 
 from __future__ import annotations
 
@@ -38,21 +38,3 @@ def status(
         print_json(facts)
         return
     print(status_text(facts))
-
-
-@command
-def models(context: typer.Context, as_json: Json = False) -> None:
-    """List the models, with their quality on their own dev split.
-
-    \b
-    Example:
-      twobranch models --json
-    """
-    from twobranch.retrieval.display.status import known_models
-    from twobranch.retrieval.display.tables import models_table
-
-    facts = known_models(Options.of(context).library)
-    if as_json:
-        print_json(facts)
-        return
-    print(models_table(facts))

@@ -45,6 +45,7 @@ from twobranch.embedding.tower import PROVIDERS, Device, Input, Tower
 
 T = TypeVar("T")
 
+SHORT = 3  # words of a query that templates are put around
 TEXT_BATCH = 16  # on one core; larger batches take longer per sentence and need more padding
 # The batch of photos on a GPU. A CPU core encodes one photo at a time: the output of a layer stays in the
 # core's cache. With one photo on each core, encoding is a tenth faster than with all cores on one batch of
@@ -174,10 +175,13 @@ class Encoder:
     def check_cells(self) -> None:
         """Raise ``ModelError`` for a model without cells."""
         if not self.has_cells:
+            trained_here = (
+                ", or add them with "
+                "`python -m twobranch.train.output.cells MODEL --captions FILE --images DIR`"
+            )
             raise ModelError(
                 f"{self.name}: this model gives no cells, so it cannot tell where in a photo; use the "
-                "default model, or add them with "
-                "`python -m twobranch.train.output.cells MODEL --captions FILE --images DIR`"
+                f"default model{'' if self.config.source else trained_here}"
             )
 
     def prepare(self) -> None:
@@ -193,6 +197,12 @@ class Encoder:
         self.encode_views(np.full((1, len(self.views), side, side, 3), 128, dtype=np.uint8))
         for language in (ENGLISH, *self.config.languages[:1]):
             self.encode_texts(["a dog", "dog " * max(1, self.config.max_tokens)], language)
+
+    def check_tokens(self) -> None:
+        """Encode the tokenizer's last token. Raises ``ModelError`` for a text tower that does not know it."""
+        text_input, tower = self._text_side(True)
+        if isinstance(text_input, TokensInput):
+            tower.run(text_input.last_token())
 
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode square pixels on all cores.
@@ -234,12 +244,17 @@ class Encoder:
     def _at_a_time(self) -> int:
         return 1 if self.device == "cpu" else _GPU_BATCH
 
+    @property
+    def reads_only_english(self) -> bool:
+        """True for a model known to read no other language. Of a converted model that is not known."""
+        return not self.languages and self.config.text_kind != "tokenizer"
+
     def language_of(self, text: str) -> str:
         """Return the code of the language to read ``text`` in.
 
         It is English for a model that reads no other language.
         """
-        return language_of(well_formed(text)) if self.config.languages else ENGLISH
+        return ENGLISH if self.reads_only_english else language_of(well_formed(text))
 
     def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
         """Encode sentences on all cores, in the order of ``texts``.
@@ -260,6 +275,34 @@ class Encoder:
             encode = partial(_encode_batch, texts, rows, text_input, tower, embeddings)
             _in_threads(encode, range(0, len(rows), TEXT_BATCH))
         return embeddings
+
+    def encode_query(self, text: str, language: str | None = None) -> NDArray[np.float32]:
+        """Encode a query.
+
+        Returns (D,) float32, of length 1. If the model has templates ("a photo of {}"), a query of up to
+        ``SHORT`` words is the mean of itself and of the templates around it (Radford et al., *Learning
+        Transferable Visual Models From Natural Language Supervision*, 2021).
+        """
+        return self.encode_queries([text], language)[0]
+
+    def encode_queries(
+        self,
+        texts: Sequence[str],
+        language: str | None = None,
+        templates: Sequence[str] | None = None,
+    ) -> NDArray[np.float32]:
+        """Encode several queries, as ``encode_query`` does, to (N, D).
+
+        ``templates`` are used instead of the model's own.
+        """
+        templates = self.config.templates if templates is None else templates
+        rows = self.encode_texts(texts, language)
+        if not templates:
+            return rows
+        short = [row for row, text in enumerate(texts) if len(text.split()) <= SHORT]
+        for template in templates:
+            rows[short] += self.encode_texts([template.replace("{}", texts[row]) for row in short], language)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
     def unknown_words(self, text: str, language: str | None = None) -> list[str]:
         """Return the words of ``text`` that the model does not know."""

@@ -41,6 +41,7 @@ _MOST = {"image_size": 4096, "dim": 65_536, "max_tokens": 8192}
 _LEAST_TOKENS = 3  # the two special tokens, and one piece of the sentence
 _LONGEST_REASON = 300  # characters of a library's error message
 # Entries that older models lack. They are left out where empty, which keeps the fingerprints of those models.
+_ASIDE = ('"cells"', '"cost"', '"templates"')  # entries that a fingerprint leaves out
 _LATER = ("languages", "cells", "framing", "tokens", "templates", "source", "cost")
 
 TextKind = Literal["words", "wordpiece", "tokenizer"]
@@ -237,11 +238,11 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
     It is the sha256 of the configuration, which holds the checksums of the model's files, then the checksum
     of the int8 tower (if used), then the mark of the views that are averaged (if any).
 
-    The first part leaves out the calibration, the int8 tower, the cells and the measured cost, which the
-    other vectors do not depend on: a library stays valid when those are made again.
+    The first part leaves out the calibration, the int8 tower, the cells, the templates of queries and the
+    measured cost, which the vectors in a library do not depend on: it stays valid when those are made again.
     """
     text = (folder / CONFIG).read_bytes()
-    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8, '"cells"', '"cost"')):
+    if not any(name.encode() in text for name in (CALIBRATION, IMAGE_TOWER_INT8, *_ASIDE)):
         weights, int8 = hashlib.sha256(text).hexdigest(), "none"
     else:
         config = read_config(folder)
@@ -254,7 +255,7 @@ def fingerprint(folder: Path, variant: Variant = Variant()) -> str:
         if config.cells:
             files[IMAGE_TOWER] = config.cells[IMAGE_TOWER]
         dev = {name: figure for name, figure in config.dev.items() if name != RSUM_INT8}
-        plain = replace(config, files=files, dev=dev, cells={}, cost={})
+        plain = replace(config, files=files, dev=dev, cells={}, cost={}, templates=[])
         weights = hashlib.sha256(_config_text(plain).encode()).hexdigest()
     return weights + (_INT8 + int8) * variant.int8 + _VIEWS * variant.tta
 

@@ -45,7 +45,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _LONGEST_REASON = 200  # characters of a decoder's error message
-_DETAIL = 2  # see `_side`
 _LONGEST_CROP = 8  # times the shorter side
 
 # Our own limit above is checked before decoding, and its message names the file. Pillow's limit would still
@@ -255,13 +254,11 @@ def _decoded_bytes(image: Image.Image, side: int, max_pixels: int) -> int:
 
 
 def _side(size: int, views: Sequence[View]) -> int:
-    """Return the side to decode a photo at, in pixels.
+    """Return the least side to decode a photo at, in pixels.
 
-    The smallest view has ``size`` pixels then, and twice that for a converted model: its makers resized
-    decoded photos, which a JPEG decoded at a smaller scale only resembles (benchmarks/towers.md).
+    The smallest view has ``size`` pixels then, or a multiple of that (``Framing.detail``).
     """
-    least = math.ceil(size / min(view.share for view in views))
-    return least if all(view.framing == SQUASHED for view in views) else _DETAIL * least
+    return math.ceil(size * max(view.framing.detail for view in views) / min(view.share for view in views))
 
 
 def _prepare(

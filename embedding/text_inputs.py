@@ -100,6 +100,13 @@ class TokensInput:
             "attention_mask": np.array([e.attention_mask for e in encodings], dtype=np.int64),
         }
 
+    def last_token(self) -> dict[str, NDArray[Any]]:
+        """Return the inputs of a text of nothing but the last token."""
+        length = self.takes[0].shape[1] or 3
+        last = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+        ids = np.full((1, length), last, dtype=np.int64)
+        return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+
     def unknown_words(self, text: str) -> list[str]:
         # Words are split into pieces, down to letters. Only an unseen script or sign has no piece.
         text = self._clean(text)

@@ -43,7 +43,7 @@ def check_language(encoder: Encoder, language: str) -> None:
     """Raise ``UserError`` for a language that the model does not read."""
     if language not in LANGUAGES:
         raise UserError(f"{language}: no such language; known are {', '.join(LANGUAGES)}")
-    if language != ENGLISH and not encoder.languages:
+    if language != ENGLISH and encoder.reads_only_english:
         raise UserError(f"the model {encoder.name} reads English only; search without --language")
 
 

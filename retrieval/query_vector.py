@@ -41,7 +41,7 @@ def _term_vector(
     """Return the (D,) float32 unit vector of a term, without its weight."""
     match term:
         case TextTerm(text):
-            return encoder.encode_texts([text], language)[0]
+            return encoder.encode_query(text, language)
         case PhotoTerm(path, item=item):
             if item is None:
                 return encoder.encode_images([path])[0]

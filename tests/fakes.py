@@ -105,6 +105,10 @@ class FakeEncoder:
         return _unit(np.hstack([cells, np.full((len(cells), 1), 0.01)])).reshape(-1, 4, 4, 4)
 
     languages = ()
+    reads_only_english = True
+
+    def encode_query(self, text: str, language: str | None = None) -> NDArray[np.float32]:
+        return self.encode_texts([text], language)[0]
 
     def language_of(self, text: str) -> str:
         return "en"
@@ -137,6 +141,7 @@ class Bilingual(FakeEncoder):
     """Also knows three German words, when it is told to read German."""
 
     languages = ("de",)
+    reads_only_english = False
 
     def language_of(self, text: str) -> str:
         return "de" if GERMAN.keys() & set(text.split()) else "en"

@@ -41,7 +41,8 @@ HEAVY = {
     "torchvision": ("embedding.backbones", "train.sides.class_names"),
     "transformers": ("train",),
     "gensim": ("train",),
-    "onnx": ("train",),
+    "onnx": ("train", "embedding.conversion"),
+    "huggingface_hub": ("embedding.conversion",),
     "faiss": ("indexer.vectors",),
     # Only the catalogue speaks SQL. Repairs work on SQLite itself; training has caches of its own.
     "sqlalchemy": ("indexer.catalog",),

@@ -10,9 +10,8 @@ from typing import Any
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.common.paths import is_folder
 from twobranch.embedding.model_folder import (
-    CONFIG,
-    SHIPPED_MODELS,
     Variant,
+    known_names,
     model_name,
     read_config,
     resolve_model,
@@ -96,11 +95,11 @@ def _count_without_regions(session: Session, model: Model | None) -> int:
 
 
 def known_models(library: Path | None) -> list[dict[str, Any]]:
-    """List the shipped models and the models of the library.
+    """List shipped and added models, and those of the library.
 
     Each has its metrics on the dev split. A model whose folder is gone is listed with its name only.
     """
-    names = {path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG}")}
+    names = set(known_names())
     try:
         with closing(Catalog.open(find_library(library))) as catalog, catalog.session() as session:
             names.update(model_names(session))

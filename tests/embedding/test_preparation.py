@@ -67,6 +67,19 @@ def test_views_of_a_crop_are_crops_of_parts() -> None:
     assert pixels[0, :, 0].tolist() == list(range(20, 28))
 
 
+@pytest.mark.parametrize("side", [16, 24])
+def test_a_detail_of_two_is_nearer_to_the_whole_photo(tmp_path: Path, side: int) -> None:
+    # Fine noise of 96 pixels. At a detail of 1 it is decoded at 24 pixels, and is another picture then.
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg", quality=95)
+    whole = Image.open(tmp_path / "a.jpg").resize((side, side), Image.Resampling.BICUBIC)
+    one, two = (
+        np.abs(load_photo(tmp_path / "a.jpg", side, framing=framing).pixels - np.asarray(whole, float)).mean()
+        for framing in (Framing(detail=1), Framing(detail=2))
+    )
+    assert two < one
+
+
 def test_filter_is_the_models_own() -> None:
     photo = stripes(64, 64)
     expected = np.asarray(photo.resize((8, 8), Image.Resampling.BILINEAR))

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from twobranch.train.output.export import store_float16, store_int8, write_onnx
+from twobranch.embedding.conversion.storage import store_float16, store_int8
+from twobranch.train.output.export import write_onnx
 
 
 class Words(nn.Module):

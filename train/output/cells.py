@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from twobranch.common.atomic import replacing
 from twobranch.common.progress import Progress
 from twobranch.embedding.cell_scale import CellScale
+from twobranch.embedding.conversion.storage import store_float16, store_int8
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.language import ENGLISH
 from twobranch.embedding.model_folder import (
@@ -40,7 +41,7 @@ from twobranch.train.checkpoint import TrainingContext
 from twobranch.train.data import CaptionedPhotos, data_fingerprint
 from twobranch.train.features import default_cache
 from twobranch.train.output.card import write_card
-from twobranch.train.output.export import store_float16, store_int8, write_onnx
+from twobranch.train.output.export import write_onnx
 from twobranch.train.output.finished import run_on_model
 from twobranch.train.output.tower_outputs import with_cells
 

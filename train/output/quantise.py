@@ -30,6 +30,7 @@ from onnxruntime.quantization import (
 )
 
 from twobranch.common.progress import SILENT, Progress
+from twobranch.embedding.conversion.storage import forget_source
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import (
     IMAGE_TOWER,
@@ -44,7 +45,6 @@ from twobranch.embedding.preprocess import load_photo
 from twobranch.train.data import CaptionedPhotos
 from twobranch.train.metrics import dev_metrics, first_source
 from twobranch.train.output.card import write_card
-from twobranch.train.output.export import forget_source
 from twobranch.train.output.finished import run_on_model
 
 _CALIBRATION_PHOTOS = 128

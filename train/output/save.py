@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from twobranch.common.progress import Progress
 from twobranch.embedding.backbones import Backbone
 from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.embedding.conversion.storage import store_float16, store_int8
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
 from twobranch.train.checkpoint import Epoch, Tensors, best_epoch, write_tensors
@@ -30,7 +31,7 @@ from twobranch.train.metrics import Embed, dev_metrics, first_source, source_met
 from twobranch.train.output.calibrate import write_calibration
 from twobranch.train.output.card import write_card
 from twobranch.train.output.curves import draw_curves
-from twobranch.train.output.export import store_float16, store_int8, write_onnx
+from twobranch.train.output.export import write_onnx
 from twobranch.train.output.quantise import int8_rsum, write_int8_tower
 from twobranch.train.output.questions import EncodedPhotos
 from twobranch.train.presets import Preset

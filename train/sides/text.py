@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from twobranch.common.progress import Progress
 from twobranch.embedding.branches import TwoBranchNetwork
+from twobranch.embedding.conversion.storage import store_float16, store_int8
 from twobranch.embedding.model_folder import TEXT_TOWER, TOKENIZER, TextKind
 from twobranch.embedding.sif import SifEncoder, training_vocabulary
 from twobranch.train.checkpoint import Tensors
 from twobranch.train.features import text_features
-from twobranch.train.output.export import store_float16, store_int8, write_onnx
+from twobranch.train.output.export import write_onnx
 from twobranch.train.sides.evidence import QueryEvidence
 from twobranch.train.sides.sentences import (
     MAX_TOKENS,

@@ -1,0 +1,163 @@
+"""``models``: the models at hand; adding and removing those of other projects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twobranch.commands.shared import Json, Options, app, print_json, reporting_errors
+from twobranch.common.errors import ModelError
+
+if TYPE_CHECKING:
+    from twobranch.common.progress import Console
+    from twobranch.embedding.conversion.adding import Convert, Origin
+    from twobranch.embedding.conversion.layouts import Layout
+
+models = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(models, name="models")
+
+
+@models.callback()
+@reporting_errors
+def list_models(context: typer.Context, as_json: Json = False) -> None:
+    """List the models; add those of other projects (CLIP, SigLIP).
+
+    Each is listed with its quality on its own dev split and, where it was measured, its speed.
+
+    \b
+    Examples:
+      twobranch models --json
+      twobranch models add ~/Downloads/ViT-B-32__openai
+      twobranch models add immich-app/ViT-B-16-SigLIP2__webli
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from twobranch.retrieval.display.status import known_models
+    from twobranch.retrieval.display.tables import models_table
+
+    facts = known_models(Options.of(context).library)
+    if as_json:
+        print_json(facts)
+        return
+    print(models_table(facts))
+
+
+@models.command()
+@reporting_errors
+def add(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(help="Folder, Hugging Face repository, or open_clip ARCHITECTURE/TAG.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Name for the model [default: that of its folder or repository].")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Convert a model of another project into a model folder.
+
+    Immich's exports need the extra `models`; folders of transformers and checkpoints of open_clip need the
+    extra `train`. Size and licence are shown before anything is downloaded. The model is kept in your data
+    folder, or in the one that TWOBRANCH_MODELS names, until `models remove`.
+
+    \b
+    Examples:
+      twobranch models add ~/Downloads/ViT-B-32__openai --name openai
+      twobranch models add immich-app/ViT-B-16-SigLIP2__webli
+      twobranch models add ViT-B-32-256/datacomp_s34b_b86k
+      twobranch index --model openai
+    """
+    from twobranch.common.paths import expanded
+    from twobranch.embedding.conversion.adding import Origin, add_model, new_folder
+    from twobranch.embedding.conversion.layouts import layout_of
+
+    progress = Options.of(context).progress()
+    local = expanded(source)
+    target = new_folder(name or _default_name(source, local))
+    if local.is_dir():
+        folder, origin = local.resolve(), Origin(local.resolve().name)
+    else:
+        folder, origin = _download(source, yes, progress)
+    encoder = add_model(folder, target, origin, _converter(layout_of(folder)), progress)
+    if not local.is_dir():
+        _delete(folder)
+    if as_json:
+        print_json({"name": encoder.name, "folder": str(encoder.folder), "dim": encoder.dim})
+        return
+    print(f"added {encoder.name}: {encoder.dim} numbers a vector, in {encoder.folder}")
+    print(f"use it with: twobranch index --model {encoder.name}")
+
+
+@models.command()
+@reporting_errors
+def remove(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Name of an added model.")]
+) -> None:
+    """Delete an added model. Vectors in libraries are kept, but cannot be searched with words without it.
+
+    \b
+    Example:
+      twobranch models remove openai
+    """
+    from twobranch.embedding.conversion.adding import remove_model
+
+    print(f"removed {remove_model(name)}")
+
+
+def _default_name(source: str, local: Path) -> str:
+    """Return the name of a model that was given none."""
+    if local.is_dir():
+        return local.resolve().name
+    organisation, _, rest = source.rstrip("/").partition("/")
+    return f"{organisation}-{rest}" if _is_architecture(organisation) else rest or organisation
+
+
+def _is_architecture(name: str) -> bool:
+    """Return True for the name of an architecture of open_clip.
+
+    It is not imported, which takes seconds."""
+    from importlib.util import find_spec
+
+    spec = find_spec("open_clip")
+    places = spec.submodule_search_locations if spec is not None else None
+    return any(Path(place, "model_configs", f"{name}.json").is_file() for place in places or ())
+
+
+def _download(source: str, yes: bool, progress: Console) -> tuple[Path, Origin]:
+    """Fetch a model from Hugging Face after showing its size and licence."""
+    from twobranch.embedding.conversion.adding import Origin
+    from twobranch.embedding.conversion.download import fetch, look_up
+
+    repository = look_up(source)
+    licence = repository.licence or "not stated"
+    warning = "; read it: it may forbid your use" if repository.is_restricted else ""
+    facts = f"{repository.name}: {repository.size / 1e6:,.0f} MB, licence {licence}{warning}"
+    if not yes and not typer.confirm(f"{facts}. Download?", err=True):
+        raise ModelError(f"{source}: not downloaded; nothing was changed")
+    progress.note(facts)
+    return fetch(repository, progress), Origin(source, licence)
+
+
+def _converter(layout: Layout) -> Convert:
+    """Return the function that converts a layout. Raises ``ModelError`` where its packages are missing."""
+    from twobranch.common.extras import install_command
+
+    if layout != "immich":
+        raise ModelError(f"{layout} models cannot be added yet")
+    try:
+        from twobranch.embedding.conversion.immich import convert_immich
+    except ImportError as error:
+        raise ModelError(
+            f"this needs an extra ({error.name} is missing); install it with: {install_command('models')}"
+        ) from None
+    return convert_immich
+
+
+def _delete(folder: Path) -> None:
+    """Delete a finished download."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Conversion of other projects' models to model folders, without PyTorch."""

@@ -1,0 +1,141 @@
+"""Adding of models: they are converted, checked and given a name."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twobranch.common.errors import ModelError
+from twobranch.common.progress import Progress
+from twobranch.embedding.conversion.card import write_added_card
+from twobranch.embedding.conversion.compress import unit_rows
+from twobranch.embedding.conversion.converted import Converted
+from twobranch.embedding.encoder import Encoder
+from twobranch.embedding.model_folder import (
+    IMAGE_TOWER,
+    SHIPPED_MODELS,
+    TEXT_TOWER,
+    TOKENIZER,
+    ModelConfig,
+    added_models,
+    sha256_file,
+    write_config,
+)
+from twobranch.embedding.text_inputs import TokensInput
+
+Convert = Callable[[Path, Path, Progress], Converted]
+
+PRESET = "added"  # in the configuration of an added model
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The origin of a model, for its card and configuration."""
+
+    name: str  # as its makers call it: a repository, or an architecture and a tag
+    licence: str | None = None
+
+
+def new_folder(name: str) -> Path:
+    """Return the folder for a model that is to be added.
+
+    Raises ``ModelError`` for a name that cannot be used or is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{name!r:.110}: not a name for a model; use letters, digits, '.', '_' and '-'")
+    if (SHIPPED_MODELS / name).exists():
+        raise ModelError(f"{name}: the name of a shipped model; choose another with --name")
+    folder = added_models() / name
+    if folder.exists():
+        raise ModelError(
+            f"{folder}: there is a model of this name; choose another with --name, "
+            f"or remove it with `twobranch models remove {name}`"
+        )
+    return folder
+
+
+def add_model(source: Path, folder: Path, origin: Origin, convert: Convert, progress: Progress) -> Encoder:
+    """Convert the model in ``source`` into ``folder``, and return its encoder.
+
+    The folder appears when all is checked; until then the files are in a hidden folder beside it, which is
+    removed if anything fails. Raises ``ModelError``.
+    """
+    partial = folder.with_name(f".{folder.name}.adding")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        converted = convert(source, partial, progress)
+        config = _config(partial, converted, origin)
+        encoder = Encoder(partial, config)
+        progress.note("checking the model")
+        encoder.check()
+        _check_largest_token(encoder)
+        write_added_card(partial, config)
+        write_config(partial, config)
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return Encoder.load(folder, verify=True)
+
+
+def remove_model(name: str) -> Path:
+    """Delete an added model, and return its folder. Raises ``ModelError`` for a name that was not added."""
+    folder = added_models() / name
+    if not _NAME.fullmatch(name) or not folder.is_dir():
+        raise ModelError(f"{name}: no added model has this name; `twobranch models` lists them")
+    shutil.rmtree(folder)
+    return folder
+
+
+def _config(folder: Path, converted: Converted, origin: Origin) -> ModelConfig:
+    """Return the configuration of the files in ``folder``."""
+    pixels = np.zeros((1, converted.image_size, converted.image_size, 3), dtype=np.uint8)
+    texts = TokensInput(folder / TOKENIZER, converted.max_tokens, converted.tokens)
+    inputs = {IMAGE_TOWER: {"pixels": pixels}, TEXT_TOWER: texts.inputs(["a dog"])}
+    dims = {name: unit_rows(folder / name, one).shape[-1] for name, one in inputs.items()}
+    if dims[IMAGE_TOWER] != dims[TEXT_TOWER]:
+        raise ModelError(
+            f"{origin.name}: its image tower gives vectors of {dims[IMAGE_TOWER]} numbers, its text tower of "
+            f"{dims[TEXT_TOWER]}; these are not the towers of one model"
+        )
+    source: dict[str, Any] = {"name": origin.name, "layout": converted.layout, "licence": origin.licence}
+    return ModelConfig(
+        preset=PRESET,
+        backbone=converted.architecture or origin.name,
+        image_size=converted.image_size,
+        dim=dims[IMAGE_TOWER],
+        text_kind="tokenizer",
+        max_tokens=converted.max_tokens,
+        training={},
+        dev={},
+        files={
+            path.name: sha256_file(path)
+            for path in sorted(folder.iterdir())
+            if path.name.startswith((IMAGE_TOWER, TEXT_TOWER, TOKENIZER))
+        },
+        framing=replace(converted.framing, detail=2).as_json(),
+        tokens=converted.tokens.as_json(),
+        source=source | {"checks": dict(converted.checks)},
+    )
+
+
+def _check_largest_token(encoder: Encoder) -> None:
+    """Raise ``ModelError`` if the tokenizer has more tokens than the text tower.
+
+    Then they belong to two models. (A tokenizer with fewer tokens than the tower is not noticed here.)
+    """
+    try:
+        encoder.check_tokens()
+    except ModelError as error:
+        raise ModelError(
+            f"{encoder.folder / TOKENIZER}: has more tokens than the text tower, so it is another model's "
+            f"tokenizer ({error})"
+        ) from None

@@ -1,0 +1,83 @@
+"""``models``: another project's model from its folder to hits, in processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnx")
+
+from tests.fakes import write_photo
+from tests.immichexport import export_to_immich
+from tests.indexing import write_captions
+from tests.smallmodel import write_model
+from tests.test_cli import run, run_json
+from tests.wheelphotos import wheel_photo
+from twobranch.embedding.model_folder import SHIPPED_MODELS
+
+PHOTOS = ("coffee.png", "rocket.jpg", "chelsea.png", "astronaut.png", "motorcycle_left.png")
+QUERIES = ("a cup of coffee", "a cat", "a rocket at night", "a woman in an orange suit")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Three photos, captions of them, and an Immich export of a small model."""
+    monkeypatch.setenv("TWOBRANCH_MODELS", str(tmp_path / "models"))
+    for color in ("red", "green", "blue"):
+        write_photo(tmp_path / "photos" / f"{color}.png", color)
+    write_captions(tmp_path / "captions.csv", {"red.png": "red", "green.png": "green", "blue.png": "blue"})
+    export_to_immich(write_model(tmp_path / "ours"), tmp_path / "ViT-B-1__made-up", length=8)
+    return tmp_path
+
+
+def test_a_model_is_added_listed_used_and_removed(place: Path) -> None:
+    added = run("models", "add", "ViT-B-1__made-up", "--name", "small", cwd=place)
+    assert "added small: 4 numbers a vector" in added.stdout
+    assert "use it with: twobranch index --model small" in added.stdout
+    listed = {model["name"]: model for model in run_json("models", cwd=place)}
+    assert set(listed) == {"default", "small"}
+    assert listed["small"]["folder"] == str(place / "models/small")
+
+    run("index", "photos", "--captions", "captions.csv", "--model", "small", cwd=place)
+    assert run_json("status", cwd=place)["model"] == "small"
+    hits = run_json("search", "green", cwd=place)["hits"]
+    assert Path(hits[0]["path"]).name == "green.png"
+    assert run_json("eval", cwd=place)["rsum"] == 600
+    lacking = run("where", "photos/red.png", "red", "--model", "small", cwd=place, code=1)
+    assert "this model gives no cells" in lacking.stderr
+
+    assert run("models", "remove", "small", cwd=place).stdout == f"removed {place / 'models/small'}\n"
+    assert "small: no such model" in run("search", "green", cwd=place, code=1).stderr
+
+
+def test_a_name_is_needed_where_there_is_one_of_that_name(place: Path) -> None:
+    run("models", "add", "ViT-B-1__made-up", cwd=place)
+    result = run("models", "add", "ViT-B-1__made-up", cwd=place, code=1)
+    assert "there is a model of this name; choose another with --name" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_is_no_model_is_one_line(place: Path) -> None:
+    result = run("models", "add", "photos", cwd=place, code=1)
+    assert "photos: not a model that can be added; it has neither visual/ and textual/" in result.stderr
+    assert not (place / "models").exists() or list((place / "models").iterdir()) == []
+
+
+def test_the_shipped_model_is_the_same_after_a_detour_through_immich(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real weights and photos: exported, added, indexed. The same hits, with scores within 0.01."""
+    photos = [wheel_photo(name) for name in PHOTOS]
+    monkeypatch.setenv("TWOBRANCH_MODELS", str(tmp_path / "models"))
+    export_to_immich(SHIPPED_MODELS / "default", tmp_path / "export")
+    run("models", "add", "export", "--name", "detour", cwd=tmp_path)
+    answers = {}
+    for model in ("default", "detour"):
+        (tmp_path / model).mkdir()
+        run("index", *photos, "--model", model, cwd=tmp_path / model)
+        answers[model] = [run_json("search", query, cwd=tmp_path / model)["hits"] for query in QUERIES]
+    for before, after in zip(answers["default"], answers["detour"], strict=True):
+        assert [hit["path"] for hit in before] == [hit["path"] for hit in after]
+        assert [hit["score"] for hit in after] == pytest.approx([hit["score"] for hit in before], abs=0.01)
