@@ -80,7 +80,7 @@ Repeat it with:
 
 ## Quality on the dev split
 
-{dev["n_images"]:,} photos, {dev["n_captions"]:,} captions; measured with the files in this folder. Recall@K is a hit rate
+{dev["n_images"]:,} photos, {dev["n_captions"]:,} captions; measured with {_measured_with(config)}. Recall@K is a hit rate
 in percent; ties count against the model. The best epoch was chosen on this same split, so an unseen split is likely to be a
 little worse.
 
@@ -100,6 +100,11 @@ rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the 
 * A score is a cosine: it orders the hits of one query; it is not a probability. {_confidence(config)}
 {_caution(config)}* Models of CLIP's size, trained on 400 million pairs, are better where they can be had.
 """
+
+
+def _measured_with(config: ModelConfig) -> str:
+    """Return the source of the vectors behind the dev metrics."""
+    return "the model's cached vectors under the branches" if is_adapted(config) else "the files in this folder"
 
 
 def _facts(config: ModelConfig) -> str:
