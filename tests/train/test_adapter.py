@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -156,6 +157,19 @@ def test_every_tower_of_a_model_gets_its_branch(tmp_path: Path) -> None:
     english, german = (plain.encode_texts(["red", "a dog"], language) for language in ("en", "de"))
     assert np.allclose(english, german, atol=1e-6)
     assert not np.allclose(english, Encoder.load(base).encode_texts(["red", "a dog"], "en"), atol=1e-2)
+
+
+def test_weights_in_a_file_beside_the_graph_stay_there(tmp_path: Path) -> None:
+    """As in models above 2 GB, which a graph cannot hold."""
+    base = smallmodel.write_model(tmp_path / "base")
+    tower = onnx.load(base / "image.onnx")
+    beside = {"save_as_external_data": True, "location": "image.onnx.data", "size_threshold": 0}
+    onnx.save_model(tower, base / "image.onnx", **beside)
+    smallmodel.seal(base)
+    place = write_corpus(tmp_path, TURNED)
+    train(options(place, tmp_path / "model", base), SILENT)
+    assert (tmp_path / "model" / "image.onnx.data").read_bytes() == (base / "image.onnx.data").read_bytes()
+    assert vectors(tmp_path / "model", place)[0].shape == (len(MIXTURES), smallmodel.DIM)
 
 
 def test_a_second_run_reads_all_features_from_the_cache(

@@ -104,7 +104,9 @@ rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the 
 
 def _measured_with(config: ModelConfig) -> str:
     """Return the source of the vectors behind the dev metrics."""
-    return "the model's cached vectors under the branches" if is_adapted(config) else "the files in this folder"
+    return (
+        "the model's cached vectors under the branches" if is_adapted(config) else "the files in this folder"
+    )
 
 
 def _facts(config: ModelConfig) -> str:
