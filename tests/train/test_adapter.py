@@ -159,6 +159,18 @@ def test_every_tower_of_a_model_gets_its_branch(tmp_path: Path) -> None:
     assert not np.allclose(english, Encoder.load(base).encode_texts(["red", "a dog"], "en"), atol=1e-2)
 
 
+def test_a_model_over_word_vectors_keeps_them(tmp_path: Path) -> None:
+    base = smallmodel.write_model(tmp_path / "base", "words")
+    place = write_corpus(tmp_path, TURNED)
+    report = train(options(place, tmp_path / "model", base), SILENT)
+    assert report.gain is not None
+    assert report.gain.weight != 0
+    assert Encoder.load(tmp_path / "model", verify=True).unknown_words("a red qwertyuiop") == [
+        "a",
+        "qwertyuiop",
+    ]
+
+
 def test_weights_in_a_file_beside_the_graph_stay_there(tmp_path: Path) -> None:
     """As in models above 2 GB, which a graph cannot hold."""
     base = smallmodel.write_model(tmp_path / "base")
