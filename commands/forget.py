@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 def forget(
     context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(help="Folders, photos or caption files that are indexed.", metavar="PATH…")
-    ],
+        list[Path] | None,
+        typer.Argument(help="Folders, photos or caption files that are indexed.", metavar="PATH…"),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            help="Remove the vectors of this model instead. Searches must use another one.",
+            metavar="MODEL",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Remove photos or caption files from the library.
+    """Remove photos, caption files or models from the library.
 
     Their rows and vectors are removed. The captions of forgotten photos stay. Those of a forgotten caption
     file go, except the ones that another file has too. A path forgotten inside an indexed folder is skipped
@@ -34,11 +43,37 @@ def forget(
       twobranch forget ~/Pictures/2019/a.jpg   one photo
       twobranch forget /mnt/old-drive          all folders on it, though it is away
       twobranch forget captions.csv            the sentences of this caption file
+      twobranch forget --model default         the vectors of a model that was in use before
     """
     from twobranch.indexer.catalog.library import find_library
+
+    if bool(paths) == bool(model):
+        raise typer.BadParameter("name paths, or models with --model", param_hint="PATH…")
+    library = find_library(Options.of(context).library)
+    if model:
+        _forget_models(library, model, as_json=as_json)
+    else:
+        _forget_paths(library, paths or [], as_json=as_json)
+
+
+def _forget_models(library: Path, names: list[str], *, as_json: bool) -> None:
+    from twobranch.indexer.maintenance.kept_models import forget_models
+
+    forgotten = forget_models(library, names)
+    if as_json:
+        print_json({"forgotten_models": [one.as_json() for one in forgotten]})
+        return
+    for one in forgotten:
+        print(
+            f"forgot {one.label} with its vectors of {one.photos:,} photos and {one.captions:,} captions; "
+            "`vacuum` frees the disk space"
+        )
+
+
+def _forget_paths(library: Path, paths: list[Path], *, as_json: bool) -> None:
     from twobranch.indexer.maintenance.relocate import forget as run
 
-    forgotten = run(find_library(Options.of(context).library), paths)
+    forgotten = run(library, paths)
     if as_json:
         totals = {key: sum(getattr(one, key) for one in forgotten) for key in ("photos", "captions")}
         print_json({"forgotten": [one.as_json() for one in forgotten], **totals})

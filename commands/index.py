@@ -79,6 +79,7 @@ def index(
     from twobranch.indexer.catalog.library import library_above, library_for_indexing
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.remembered import has_folders
+    from twobranch.retrieval.background_file import refresh_confidence
 
     options = Options.of(context)
     library = library_for_indexing(options.library)
@@ -111,6 +112,7 @@ def index(
             effort=effort,
             progress=options.progress(),
         )
+        refresh_confidence(library, encoder, options.progress())
     finally:
         remember_library(library)  # what an interrupted run has done can be searched too
     _print_report(report, library, encoder, as_json=as_json)

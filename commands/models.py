@@ -131,7 +131,7 @@ def _download(source: str, yes: bool, progress: Console) -> tuple[Path, Origin]:
     from twobranch.embedding.conversion.adding import Origin
     from twobranch.embedding.conversion.download import fetch, look_up
 
-    repository = look_up(source)
+    repository = look_up(_repository(source))
     licence = repository.licence or "not stated"
     warning = "; read it: it may forbid your use" if repository.is_restricted else ""
     facts = f"{repository.name}: {repository.size / 1e6:,.0f} MB, licence {licence}{warning}"
@@ -141,17 +141,31 @@ def _download(source: str, yes: bool, progress: Console) -> tuple[Path, Origin]:
     return fetch(repository, progress), Origin(source, licence)
 
 
+def _repository(source: str) -> str:
+    """Return the repository of a model; open_clip's checkpoints have other names. Raises ``ModelError``."""
+    if not _is_architecture(source.partition("/")[0]):
+        return source
+    from twobranch.train.conversion.open_clip_models import repository_of
+
+    return repository_of(source) or source
+
+
 def _converter(layout: Layout) -> Convert:
     """Return the function that converts a layout. Raises ``ModelError`` where its packages are missing."""
     from twobranch.common.extras import install_command
+    from twobranch.embedding.conversion.layouts import WITH_TORCH
 
-    if layout != "immich":
-        raise ModelError(f"{layout} models cannot be added yet")
+    extra = "train" if layout in WITH_TORCH else "models"
     try:
+        if layout in WITH_TORCH:
+            from twobranch.train.conversion.convert import convert, import_packages
+
+            import_packages()
+            return convert
         from twobranch.embedding.conversion.immich import convert_immich
     except ImportError as error:
         raise ModelError(
-            f"this needs an extra ({error.name} is missing); install it with: {install_command('models')}"
+            f"this needs an extra ({error.name} is missing); install it with: {install_command(extra)}"
         ) from None
     return convert_immich
 

@@ -43,6 +43,7 @@ def watch(context: typer.Context, as_json: Json = False) -> None:
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.remembered import known_roots
     from twobranch.indexer.update.watch import WatchStats, changes_on_disk, keep_current
+    from twobranch.retrieval.background_file import refresh_confidence
 
     library = find_library(Options.of(context).library)
     stop = Event()
@@ -59,9 +60,11 @@ def watch(context: typer.Context, as_json: Json = False) -> None:
     def refresh(roots: Sequence[Path]) -> IndexReport:
         now = library_model(library) or model  # another `index` may have changed it
         encoder = load(now.name, now.variant)
-        return update_library(
+        report = update_library(
             library, [], encoder, within=roots, chosen_for=now.fingerprint, progress=progress
         )
+        refresh_confidence(library, encoder, progress)
+        return report
 
     _heed_ctrl_c(stop)
     with closing(Catalog.open(library)) as catalog:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twobranch.indexer.catalog.reader import Gallery
+    from twobranch.retrieval.confidence import Basis
     from twobranch.retrieval.date_filter import DateWords
     from twobranch.retrieval.hits import Hit
     from twobranch.retrieval.query import Query
@@ -29,6 +30,7 @@ class Answer:
     hits: Sequence[Hit]
     n_gallery: int  # photos or captions that can be found at all
     matches_well: bool | None = None  # False: not even the best hit may match; None: unknown
+    confidence_from: Basis | None = None  # captions, or only background texts; None: hits have no confidence
     n_matching: int | None = None  # hits of the best tier end after the first n; None: unknown
     not_understood: NotUnderstood | None = None  # why pixels say nothing about the query
     corrections: tuple[Correction, ...] = ()  # certain and doubtful ones
@@ -61,6 +63,7 @@ class Answer:
             "language": self.language,
             "matches_well": self.matches_well,
             "n_matching": self.n_matching,
+            "confidence_from": self.confidence_from,
             "not_understood": None if self.not_understood is None else self.not_understood.as_json(),
             "hits": [hit.as_json() for hit in self.hits],
             "corrections": corrections,

@@ -17,8 +17,8 @@ contradicts the order of hits. Words found in names and captions are part of the
 of the ranking. Of the gallery only low and middle scores are used: a burst of near-duplicates, or many right
 hits, do not make a hit less likely.
 
-``train.output.calibrate`` fits the weights. ``benchmarks/confidence.md`` lists the methods that were tried
-and their results.
+``train.output.calibrate`` fits the weights. A model without them has those of ``retrieval.background``.
+``benchmarks/confidence.md`` lists the methods that were tried and their results.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from twobranch.embedding.model_folder import CALIBRATION, first_line
 
 QueryKind = Literal["text_to_images", "image_to_captions", "image_to_images", "text_to_captions"]
 QUERY_KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
+# Of a confidence: fitted with captions of photos, or without any (``retrieval.background``).
+Basis = Literal["captions", "background"]
 
 _TOP_SHARES = (0.01, 0.05, 0.25)  # of the bank; their mean scores show how high scores get by chance
 _QUANTILES = (0.1, 0.25, 0.5, 0.9)  # of the scores with the gallery
@@ -89,7 +91,7 @@ class Bank:
         return None
 
     @cached_property
-    def _vectors(self) -> NDArray[np.float32]:
+    def vectors(self) -> NDArray[np.float32]:
         """The (B, D) float32 vectors.
 
         They are cached, as converting them takes longer than comparing a query with them.
@@ -101,7 +103,7 @@ class Bank:
 
         (Q, D) queries give (Q, B) scores.
         """
-        return np.asarray(queries @ self._vectors.T)
+        return np.asarray(queries @ self.vectors.T)
 
     def background(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
         """Summarise each query's scores with the bank.
@@ -240,6 +242,7 @@ class Calibration:
 
     background: Background
     fits: Mapping[QueryKind, Fit]
+    basis: Basis = "captions"
 
     def confidences(
         self,
@@ -274,13 +277,17 @@ class Calibration:
 
     def save(self, folder: Path) -> None:
         """Write ``calibration.npz`` into the model folder; equal calibrations give equal bytes."""
+        np.savez(folder / CALIBRATION, **self.arrays())  # type: ignore[arg-type]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what a file of it holds, by name."""
         arrays: dict[str, NDArray[Any]] = {"captions/photos": self.background.photo_of}
         for side in ("images", "captions"):
             bank = getattr(self.background, side)
             arrays |= {f"{side}/rows": bank.rows, f"{side}/scales": bank.scales}
         for kind, fit in self.fits.items():
             arrays |= {f"{kind}/{name}": value for name, value in vars(fit).items()}
-        np.savez(folder / CALIBRATION, **arrays)  # type: ignore[arg-type]
+        return arrays
 
     @classmethod
     def load(cls, folder: Path, dim: int) -> Calibration | None:
@@ -296,25 +303,42 @@ class Calibration:
             with np.load(path, allow_pickle=False) as file:
                 if "captions/photos" not in file:
                     raise ModelError(f"{path}: not of this version; {refit}")
-                images, captions = (
-                    Bank(file[f"{side}/rows"], file[f"{side}/scales"]) for side in ("images", "captions")
-                )
-                background = Background(images, captions, file["captions/photos"])
-                fits = {
-                    kind: Fit(*(file[f"{kind}/{field.name}"] for field in fields(Fit)))
-                    for kind in QUERY_KINDS
-                    if f"{kind}/weights" in file
-                }
+                found = cls.of_arrays(file)
         except ModelError:
             raise
         except Exception as error:  # NumPy and zipfile raise many types for a broken archive
             raise ModelError(f"{path}: damaged ({first_line(error)}); copy the model folder again") from None
-        if any(fit.weights.shape != (1 + len(FEATURES),) for fit in fits.values()):
+        if found.has_other_features:
             raise ModelError(f"{path}: not of this version; {refit}")
-        faults = [background.fault(dim), *(fit.fault() for fit in fits.values())]
-        if fault := next(filter(None, faults), None):
+        if fault := found.fault(dim):
             raise ModelError(f"{path}: {fault}; {refit}")
-        return cls(background, fits)
+        return found
+
+    @classmethod
+    def of_arrays(cls, file: Mapping[str, NDArray[Any]], basis: Basis = "captions") -> Calibration:
+        """Return the calibration that ``arrays`` wrote. Raises ``KeyError`` for what is missing."""
+        images, captions = (
+            Bank(file[f"{side}/rows"], file[f"{side}/scales"]) for side in ("images", "captions")
+        )
+        fits = {
+            kind: Fit(*(file[f"{kind}/{field.name}"] for field in fields(Fit)))
+            for kind in QUERY_KINDS
+            if f"{kind}/weights" in file
+        }
+        return cls(Background(images, captions, file["captions/photos"]), fits, basis)
+
+    @property
+    def has_other_features(self) -> bool:
+        """True for weights of another version's features."""
+        return any(fit.weights.shape != (1 + len(FEATURES),) for fit in self.fits.values())
+
+    def fault(self, dim: int) -> str | None:
+        """Describe the first fault of its arrays; None for valid ones.
+
+        The model's vectors have ``dim`` numbers.
+        """
+        faults = (self.background.fault(dim), *(fit.fault() for fit in self.fits.values()))
+        return next(filter(None, faults), None)
 
 
 def n_words(text: str) -> int:

@@ -45,6 +45,7 @@ from twobranch.retrieval.understanding import not_understood
 from twobranch.retrieval.verdict import Judge, kind_of, matches_well, matching, n_matching
 
 if TYPE_CHECKING:
+    from twobranch.retrieval.background_file import LibraryConfidence
     from twobranch.retrieval.where.locator import Locator
 
 Engine = TypeVar("Engine", bound="SearchEngine")
@@ -120,7 +121,7 @@ class SearchEngine:
             return
         model = self.catalog.active_model()
         if model != self.model:
-            for loaded in ("encoder", "calibration", "text_pictures", "locator"):
+            for loaded in ("encoder", "_model_calibration", "text_pictures", "locator"):
                 vars(self).pop(loaded, None)
         self.model = model
         opened = list(self._indexes)
@@ -146,10 +147,22 @@ class SearchEngine:
             )
         raise LibraryError(f"{self.library}: nothing is indexed yet; run `index PATH`")
 
-    @cached_property
+    @property
     def calibration(self) -> Calibration | None:
-        """The calibration of the library's model, if it has one. Raises ``ModelError``."""
+        """The calibration of the library's model, else that of the library. Raises ``ModelError``."""
+        if self._model_calibration is not None or self.model is None:
+            return self._model_calibration
+        return self._library_confidence.calibration(self.model)
+
+    @cached_property
+    def _model_calibration(self) -> Calibration | None:
         return Calibration.load(self.encoder.folder, self.encoder.dim)
+
+    @cached_property
+    def _library_confidence(self) -> LibraryConfidence:
+        from twobranch.retrieval.background_file import LibraryConfidence  # few searches need it
+
+        return LibraryConfidence(self.library)
 
     @cached_property
     def text_pictures(self) -> TextPictures:
@@ -237,6 +250,7 @@ class SearchEngine:
             hits,
             len(scope.index),
             matches_well=None if excluded else matches_well(hits, judge),
+            confidence_from=judge.confidence_from,
             n_matching=n_matching(hits),
             not_understood=judge.not_understood,
             corrections=fixed.corrections,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from twobranch.common.errors import UserError
 from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.catalog.reader import Gallery
-from twobranch.retrieval.confidence import Calibration, QueryKind, SearchedGallery
+from twobranch.retrieval.confidence import Basis, Calibration, QueryKind, SearchedGallery
 from twobranch.retrieval.hits import TIERS, Hit, Tier
 from twobranch.retrieval.query import Query
 from twobranch.retrieval.understanding import NotUnderstood
@@ -65,6 +65,11 @@ class Judge:
         """True if the hits of the query have a confidence."""
         return self.calibration is not None and self.kind in self.calibration.fits
 
+    @property
+    def confidence_from(self) -> Basis | None:
+        """The basis of the confidence of hits; None without one."""
+        return None if self.calibration is None or not self.has_confidence else self.calibration.basis
+
     def check_confidence(self, model: str) -> None:
         """Raise ``UserError`` if hits have no confidence.
 
@@ -73,7 +78,8 @@ class Judge:
         if self.has_confidence:
             return
         fact = (
-            f"the model {model} has no calibration, so its hits have no confidence"
+            f"the model {model} has no calibration, and `index` estimated none from the photos, so its hits "
+            "have no confidence"
             if self.calibration is None
             else "only hits of one sentence or one photo have a confidence"
         )

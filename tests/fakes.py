@@ -17,6 +17,7 @@ from twobranch.common.errors import ModelError
 from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.encoder import each_view, mean_over_views
 from twobranch.embedding.model_folder import Variant
+from twobranch.embedding.preparation import Framing
 from twobranch.embedding.preprocess import TTA, WHOLE, load_photo, load_views
 
 # Red, green and blue have an axis each; the fourth is for everything else.
@@ -37,6 +38,7 @@ class FakeEncoder:
 
     dim = 4
     image_size = 8
+    framing = Framing()
 
     def __init__(
         self,

@@ -289,7 +289,7 @@ def test_commands_are_found_between_prompts_pipes_and_comments() -> None:
         ("search dog --colour red", "--colour"),
         ("search dog -k", "-k"),
         ("search dog --in words", "is not 'words'"),
-        ("forget", "is missing"),
+        ("relocate photos", "is missing"),
         ("search dog --library", "--library without a value"),
     ],
 )

@@ -2,17 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL
-from twobranch.indexer.catalog.tables import Model, Session, Setting, active_model, utcnow
+from twobranch.indexer.catalog.tables import (
+    CaptionVector,
+    ImageVector,
+    Model,
+    RegionVector,
+    Session,
+    Setting,
+    active_model,
+    utcnow,
+)
+
+_FLOAT = 4  # bytes of a number in a vector
+
+
+@dataclass(frozen=True)
+class ModelVectors:
+    """A model with the numbers of its vectors in the library."""
+
+    model: Model
+    photos: int
+    captions: int
+    windows: int  # of photos (`index --regions`)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the vectors in the catalogue."""
+        return (self.photos + self.captions + self.windows) * self.model.dim * _FLOAT
+
+
+def models_with_vectors(session: Session) -> list[ModelVectors]:
+    """Return the models with vectors of photos, by rising ids.
+
+    Counting reads an index of SQLite, no vector.
+    """
+    counts: list[dict[int, int]] = []
+    for table in (ImageVector, CaptionVector, RegionVector):
+        rows = session.execute(select(table.model_id, func.count()).group_by(table.model_id))
+        counts.append({row[0]: row[1] for row in rows})
+    photos, captions, windows = counts
+    models = session.scalars(select(Model).where(Model.id.in_(photos)).order_by(Model.id))
+    return [
+        ModelVectors(model, photos[model.id], captions.get(model.id, 0), windows.get(model.id, 0))
+        for model in models
+    ]
 
 
 def model_names(session: Session) -> list[str]:
     """Return the name of every model that the library knows."""
     return list(session.scalars(select(Model.name)))
+
+
+def all_models(session: Session) -> list[Model]:
+    """Return every model that the library knows, by rising ids."""
+    return list(session.scalars(select(Model).order_by(Model.id)))
 
 
 def model_fingerprints(session: Session) -> dict[int, str]:
@@ -50,5 +100,10 @@ def delete_namesakes(session: Session, name: str, model_id: int) -> list[int]:
     Returns their ids.
     """
     ids = list(session.scalars(select(Model.id).where(Model.name == name, Model.id != model_id)))
-    session.execute(delete(Model).where(Model.id.in_(ids)))
+    delete_models(session, ids)
     return ids
+
+
+def delete_models(session: Session, ids: Collection[int]) -> None:
+    """Delete models with their vectors. Their evaluations stay."""
+    session.execute(delete(Model).where(Model.id.in_(ids)))

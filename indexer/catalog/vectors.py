@@ -58,6 +58,22 @@ def photos_with_content(
     return same
 
 
+def unencoded_with_content(
+    session: Session, digests: Collection[bytes], ids: Collection[int], model_id: int
+) -> dict[bytes, list[int]]:
+    """Return content -> photos with it that lack a model's vector.
+
+    They are photos among ``ids``, as rising ids. Contents without any are missing.
+    """
+    has = exists().where(ImageVector.image_id == Image.id, ImageVector.model_id == model_id)
+    query = select(Image.id, Image.content_hash).where(Image.content_hash.in_(digests), ~has)
+    found: dict[bytes, list[int]] = {}
+    for id, digest in session.execute(query.order_by(Image.id)):
+        if id in ids and digest is not None:
+            found.setdefault(digest, []).append(id)
+    return found
+
+
 def encoded_contents(session: Session, model_id: int, n_regions: int = 0) -> Iterator[tuple[int, int, bytes]]:
     """Yield (id, root id, content hash) of a model's encoded photos.
 

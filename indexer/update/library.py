@@ -43,6 +43,7 @@ from twobranch.indexer.update.captions import (
 from twobranch.indexer.update.changes import remember_run
 from twobranch.indexer.update.compare import Plan
 from twobranch.indexer.update.drives import drives_after, load_drives, store_drives
+from twobranch.indexer.update.models import forget_command, index_command
 from twobranch.indexer.update.photos import index_photos, remove_photos
 from twobranch.indexer.update.regions import choose_regions, say_cost
 from twobranch.indexer.update.remembered import Target, changed_captions, known_roots, known_targets
@@ -502,10 +503,16 @@ def _activate_model(run: Run) -> None:
     """Make the run's model the one that searches use.
 
     Other models of the same name are older versions of it, or use other views. They are deleted with their
-    vectors.
+    vectors. The vectors of a model of another name are kept.
     """
     with run.catalog.session(write=True) as session:
+        before = active_model(session)
         activate_model(session, run.model_id)
         superseded = delete_namesakes(session, run.encoder.name, run.model_id)
+    if before is not None and before.id not in (run.model_id, *superseded):
+        run.progress.note(
+            f"the vectors of {before.label} are kept; `{index_command(before)}` returns to them, "
+            f"`{forget_command(before)}` drops them"
+        )
     for model_id in superseded:
         remove_index_files(run.catalog.folder, model_id)

@@ -28,6 +28,7 @@ from twobranch.indexer.catalog.vectors import (
     photos_with_content,
     regions_with_content,
     set_regions,
+    unencoded_with_content,
 )
 from twobranch.indexer.disk.availability import is_there
 from twobranch.indexer.disk.memory import Memory
@@ -183,8 +184,10 @@ def _store(run: Run, batch: _Batch, gone: set[int]) -> None:
     vectors = {**batch.known, **{digest: one.result() for digest, one in batch.encoding.items()}}
     same_photos = _same_content(run, batch.reads)
     with run.catalog.session(write=True) as session:
+        gone_photos = unencoded_with_content(session, _digests(batch.reads), gone, run.model_id)
         jobs = {read.job.image_id for read in batch.reads if read.job.image_id is not None}
         known = jobs | {other.image_id for same in same_photos.values() for other in same}
+        known.update(*gone_photos.values())
         writer = _BatchWriter(run, session, gone, known)
         for read in batch.reads:
             if read.unreachable:
@@ -193,8 +196,9 @@ def _store(run: Run, batch: _Batch, gone: set[int]) -> None:
                 writer.store_failure(read, read.failure)
             elif read.digest is not None:
                 others = [other.image_id for other in same_photos.get(read.digest, [])]
+                unencoded = gone_photos.get(read.digest, [])
                 is_encoded = read.digest in batch.encoding
-                writer.store_photo(read, vectors[read.digest], others, is_encoded=is_encoded)
+                writer.store_photo(read, vectors[read.digest], others, unencoded, is_encoded=is_encoded)
         writer.store_vectors()
     run.progress.advance(len(batch.reads))
 
@@ -204,9 +208,13 @@ def _same_content(run: Run, reads: Sequence[Read]) -> dict[bytes, list[SameConte
 
     They are listed by content hash, at most 64 each.
     """
-    digests = {read.digest for read in reads if read.digest is not None and read.failure is None}
     with run.catalog.session() as session:
-        return photos_with_content(session, digests, run.model_id, _MAX_SAME)
+        return photos_with_content(session, _digests(reads), run.model_id, _MAX_SAME)
+
+
+def _digests(reads: Sequence[Read]) -> set[bytes]:
+    """Return the content hashes of the readable photos."""
+    return {read.digest for read in reads if read.digest is not None and read.failure is None}
 
 
 class _BatchWriter:
@@ -226,15 +234,23 @@ class _BatchWriter:
         self._new_regions: list[tuple[Image, _Vectors]] = []
 
     def store_photo(
-        self, read: Read, vectors: _Vectors, same_photos: Sequence[int], *, is_encoded: bool
+        self,
+        read: Read,
+        vectors: _Vectors,
+        same_photos: Sequence[int],
+        unencoded: Sequence[int],
+        *,
+        is_encoded: bool,
     ) -> None:
         """Store a readable photo.
 
-        ``same_photos`` are the ids of photos with the same content and vector. ``is_encoded`` tells that this
-        run has encoded the content, or only the windows of it.
+        ``same_photos`` are the ids of photos with the same content and vector, ``unencoded`` those of photos
+        that are gone, with the same content and without a vector of this model. ``is_encoded`` tells that
+        this run has encoded the content, or only the windows of it.
         """
         job, stats = read.job, self._run.stats
         lacks_regions = job.lacks_regions
+        lacks_vector = job.image_id is not None and job.known_hash is None
         if job.image_id is not None:
             image = self._images[job.image_id]
             same = image.failure is None and image.content_hash == read.digest
@@ -242,8 +258,9 @@ class _BatchWriter:
                 stats.updated += 1
             elif job.scanned:
                 stats.unchanged += 1  # another modification time, the same content
-        elif (moved := self._moved(same_photos)) is not None:
+        elif (moved := self._moved([*same_photos, *unencoded])) is not None:
             image, same, lacks_regions = moved, True, is_encoded
+            lacks_vector = moved.id in unencoded
             self._gone.discard(image.id)
             stats.moved += 1
         else:
@@ -252,7 +269,7 @@ class _BatchWriter:
         self._set_file(image, read)
         if not same:
             self._set_content(image, read, same_photos)
-        if not same or (job.image_id is not None and job.known_hash is None):
+        if not same or lacks_vector:
             self._new.append((image, vectors))
             self._new_regions.append((image, vectors))
         elif lacks_regions:

@@ -127,6 +127,16 @@ def remove_index_files(folder: Path, model_id: int, kinds: Sequence[VectorKind] 
                 file.unlink()
 
 
+def index_bytes(folder: Path, model_id: int) -> int:
+    """Return the size of the cache files of a model's vectors."""
+    total = 0
+    for kind in VECTOR_KINDS:
+        for file in folder.glob(f"{kind}-{model_id}.*"):
+            with suppress(OSError):  # deleted since it was listed
+                total += file.stat().st_size
+    return total
+
+
 def remove_unused_files(catalog: CatalogReader, model_id: int) -> None:
     """Delete the cache files of kinds that no longer have an index."""
     used = kinds_with_index(catalog, model_id)

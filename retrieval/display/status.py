@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.common.paths import is_folder
 from twobranch.embedding.model_folder import (
+    CALIBRATION,
     Variant,
     known_names,
     model_name,
@@ -20,8 +21,9 @@ from twobranch.embedding.preprocess import REGIONS
 from twobranch.indexer.catalog.captions import count_captions_by_corpus
 from twobranch.indexer.catalog.evaluations import count_evaluations
 from twobranch.indexer.catalog.library import find_library
-from twobranch.indexer.catalog.models import model_names
+from twobranch.indexer.catalog.models import ModelVectors, model_names, models_with_vectors
 from twobranch.indexer.catalog.photos import failed_photos, photos_without_regions, unencoded_photos
+from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.indexer.catalog.roots import all_roots, count_photos_by_root
 from twobranch.indexer.catalog.settings import load_choices, load_regions
 from twobranch.indexer.catalog.tables import (
@@ -33,6 +35,9 @@ from twobranch.indexer.catalog.tables import (
     image_file,
 )
 from twobranch.indexer.update.changes import Changes, count_changes, disk_use, last_run
+from twobranch.indexer.vectors.index import index_bytes
+from twobranch.retrieval.background_file import LibraryConfidence
+from twobranch.retrieval.confidence import Basis
 
 
 def library_status(library: Path, *, scan: bool = True) -> dict[str, Any]:
@@ -61,7 +66,9 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "library": str(library),
         "model": model.name if model is not None else None,
         **asdict(Variant() if model is None else model.variant),
+        "confidence_from": _confidence_from(library, model),
         "regions": load_regions(session),
+        "models": [_vectors_json(library, one, model) for one in models_with_vectors(session)],
         "photos": counts.photos,
         "searchable_photos": counts.searchable_photos,
         "captions": counts.captions,
@@ -84,6 +91,35 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
         "disk": disk_use(library),
         "last_index": last,
         "changes": None if changes is None else asdict(changes),
+    }
+
+
+def _confidence_from(library: Path, model: Model | None) -> Basis | None:
+    """Return the basis of the confidence of hits; None without one."""
+    if model is None:
+        return None
+    with suppress(ModelError):
+        if (resolve_model(model.name) / CALIBRATION).is_file():
+            return "captions"
+        of = LibraryModel(model.id, model.name, model.fingerprint, model.dim)
+        if LibraryConfidence(library).calibration(of) is not None:
+            return "background"
+    return None
+
+
+def _vectors_json(library: Path, vectors: ModelVectors, active: Model | None) -> dict[str, Any]:
+    """Return a model with the numbers of its vectors.
+
+    Their bytes include those of index files.
+    """
+    return {
+        "model": vectors.model.name,
+        **asdict(vectors.model.variant),
+        "active": active is not None and vectors.model.id == active.id,
+        "photos": vectors.photos,
+        "captions": vectors.captions,
+        "windows": vectors.windows,
+        "bytes": vectors.bytes + index_bytes(library, vectors.model.id),
     }
 
 

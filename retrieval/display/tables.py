@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -191,12 +192,49 @@ def evaluation_table(result: dict[str, Any], ks: Sequence[int]) -> str:
     return f"{table(rows)}\nrsum {result['rsum']:.1f}{_interval(result.get('rsum_ci95'))} over {gallery}"
 
 
-def fused_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
+def comparison_table(comparison: dict[str, Any], ks: Sequence[int]) -> str:
+    """Format the JSON data of ``eval --json`` for several models.
+
+    A block for each direction and one for rsum. The row below a model has its differences to the first one.
+    """
+    results, differences = comparison["models"], comparison["differences"]
+    labels = [model_label(one["model"], Variant(one["tta"], one["int8"])) for one in results]
+    columns = [f"R@{k}" for k in ks]
+    rows: list[Sequence[Any]] = []
+    for way in ("text_to_image", "image_to_text"):
+        rows.append((way.replace("_", " "), *columns, "median rank", "mean rank"))
+        for label, result, to_first in zip(labels, results, [None, *differences], strict=True):
+            side = result[way]
+            recalls = [f"{side[name]:.1f}{_interval(side['ci95'][name])}" for name in columns]
+            rows.append((f"  {label}", *recalls, f"{side['median_rank']:g}", f"{side['mean_rank']:.1f}"))
+            if to_first is not None:
+                by = to_first[way]
+                rows.append(
+                    ("    difference", *(_difference(by[name], by["ci95"][name]) for name in columns), "", "")
+                )
+    sums: list[Sequence[Any]] = []
+    for label, result, to_first in zip(labels, results, [None, *differences], strict=True):
+        sums.append((f"  {label}", f"{result['rsum']:.1f}{_interval(result['rsum_ci95'])}"))
+        if to_first is not None:
+            sums.append(("    difference", _difference(to_first["rsum"], to_first["rsum_ci95"])))
+    gallery = f"{results[0]['n_images']:,} photos, {results[0]['n_captions']:,} captions"
+    rule = f"differences to {labels[0]}, with paired intervals of 95%, over {gallery}"
+    return f"{table(rows)}\n{table([('rsum', ''), *sums])}\n{rule}"
+
+
+def _difference(value: float, bounds: Sequence[float]) -> str:
+    """Format a difference with its interval, as in "+3.2 (-0.5 to +6.9)"."""
+    figures = [f"{round(one, 1) + 0.0:+.1f}" for one in (value, *bounds)]  # -0.04 is +0.0
+    return f"{figures[0]} ({figures[1]} to {figures[2]})"
+
+
+def fused_table(comparison: dict[str, Any], ks: Sequence[int], model: str = "") -> str:
     """Format text-to-image recall without and with words.
 
-    ``comparison`` is the JSON data of ``eval --fused --json``.
+    ``comparison`` is the JSON data of ``eval --fused --json``. ``model`` is named if there are several.
     """
-    rows: list[Sequence[Any]] = [("text to image", *(f"R@{k}" for k in ks), "median rank", "mean rank")]
+    head = "text to image" if not model else f"text to image, {model}"
+    rows: list[Sequence[Any]] = [(head, *(f"R@{k}" for k in ks), "median rank", "mean rank")]
     for key, name in (("visual", "by pixels"), ("fused", "by pixels and words")):
         side = comparison[key]
         recalls = [f"{side[f'R@{k}']:.1f}" for k in ks]
@@ -304,6 +342,9 @@ def status_text(facts: dict[str, Any]) -> str:
     counts = ["photos", "searchable_photos", "captions", "captions_with_photo", "evaluations"]
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
+    if facts["confidence_from"] == "background":
+        rows.append(("confidence", "estimated from the photos: the model has no calibration"))
+    rows += [("vectors", _vectors_text(one)) for one in facts["models"]]
     if facts["regions"]:
         rows.append(("regions", "windows of photos are searched too"))
     if facts["repeated_captions"]:
@@ -335,6 +376,18 @@ def status_text(facts: dict[str, Any]) -> str:
             ("", f"… and {len(facts['without_vector']) - _SHOWN:,} more: `status --json` has them all")
         )
     return table(rows)
+
+
+def _vectors_text(vectors: dict[str, Any]) -> str:
+    """Format the numbers and bytes of a model's vectors."""
+    label = model_label(vectors["model"], Variant(vectors["tta"], vectors["int8"]))
+    counts = [counted(vectors["photos"], "photo"), counted(vectors["captions"], "caption")]
+    if vectors["windows"]:
+        counts.append(counted(vectors["windows"], "window"))
+    facts = f"{', '.join(counts)}, {_bytes(vectors['bytes'])}"
+    if vectors["active"]:
+        return f"{label}, in use: {facts}"
+    return f"{label}: {facts}; `forget --model {shlex.quote(label)}` drops them"
 
 
 def _local(moment: str) -> str:

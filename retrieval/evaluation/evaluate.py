@@ -5,11 +5,11 @@ Results are stored in the catalogue and can be listed.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import LibraryError, ModelError, UserError
 from twobranch.common.progress import SILENT, Progress
-from twobranch.embedding.model_folder import Variant, fingerprint, resolve_model, split_label
-from twobranch.indexer.captionfiles.corpus import canonical_split, split_members
-from twobranch.indexer.captionfiles.texts import text_key
-from twobranch.indexer.catalog.evaluations import (
-    PairRow,
-    count_linked_captions,
-    encoded_pairs,
-    evaluation_history,
+from twobranch.embedding.model_folder import (
+    Variant,
+    fingerprint,
+    model_label,
+    resolve_model,
+    split_label,
 )
+from twobranch.indexer.catalog.evaluations import evaluation_history
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.tables import (
     Catalog,
@@ -37,15 +36,17 @@ from twobranch.indexer.catalog.tables import (
     active_model,
     utcnow,
 )
-from twobranch.indexer.catalog.vectors import texts_of_vectors
+from twobranch.indexer.update.models import encoded_model, index_command
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.encoders import changed_model
 from twobranch.retrieval.evaluation.metrics import (
     DirectionMetrics,
+    QueryRanks,
     RetrievalMetrics,
     ranks_both_ways,
     retrieval_metrics,
 )
+from twobranch.retrieval.evaluation.pairs import ModelPairs, Pairs, pairs_of_models
 
 # Queries searched at once: as many as FAISS multiplies at once. There are fewer if each has so many hits
 # (--recall 100000) that all hits would take more than 50 MB.
@@ -63,6 +64,7 @@ class EvaluationResult:
 
     metrics: RetrievalMetrics
     exact: RetrievalMetrics  # by the exact ranks of ``retrieval.evaluation.ranks``
+    found: QueryRanks  # in the hits of the index, from which ``metrics`` come
     text_ranks: NDArray[np.int64]  # (C,) exact rank of each caption's photo
     image_ranks: NDArray[np.int64]  # (I,) exact rank of each photo's best caption
     model: str
@@ -70,6 +72,11 @@ class EvaluationResult:
     split: str | None
     n_images: int
     n_captions: int
+
+    @property
+    def label(self) -> str:
+        """The model's name, and the options that photos were indexed with."""
+        return model_label(self.model, self.variant)
 
     @property
     def agrees(self) -> bool:
@@ -94,22 +101,6 @@ class EvaluationResult:
         }
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """Captions and their photos, as ids of vectors.
-
-    A caption and a photo are positives if they have the same item, which is the photo's id. Photos with the
-    same content are one item, with the id of the first: the model cannot tell them apart.
-    """
-
-    caption_vectors: NDArray[np.int64]  # (C,)
-    caption_items: NDArray[np.int64]  # (C,)
-    image_vectors: NDArray[np.int64]  # (I,)
-    image_items: NDArray[np.int64]  # (I,)
-    split: str | None
-    caption_ids: NDArray[np.int64]  # (C,) of the captions' rows: a vector may go over to an equal caption
-
-
 def evaluate(
     catalog: Catalog,
     *,
@@ -118,18 +109,73 @@ def evaluate(
     command: str,
     progress: Progress = SILENT,
 ) -> EvaluationResult:
-    """Evaluate Recall@K in both directions; store the result.
+    """Evaluate Recall@K of the library's model in both directions; store the result.
 
-    The pairs are the indexed ones, or those of one split. The gallery has the items of the pairs only: photos
-    without a caption do not compete. Raises ``UserError`` when there are no pairs, ``LibraryError`` when the
-    model has changed since the library was indexed.
+    Raises as ``evaluate_models`` does.
+    """
+    (result,) = evaluate_models(catalog, (), ks=ks, split=split, command=command, progress=progress)
+    return result
+
+
+def evaluate_models(
+    catalog: Catalog,
+    names: Sequence[str],
+    *,
+    ks: Sequence[int],
+    split: str | None,
+    command: str,
+    progress: Progress = SILENT,
+) -> list[EvaluationResult]:
+    """Evaluate Recall@K of several models on the same pairs; store each result.
+
+    The pairs are those that every model has encoded, or those of one split. The gallery has the items of the
+    pairs only: photos without a caption do not compete. Without names it is the model that searches use.
+    Raises ``UserError`` when there are no pairs, or no vectors of a model, and ``LibraryError`` when a model
+    has changed since the library was indexed.
     """
     with catalog.session() as session:
-        model = active_model(session)
-        if model is None:
-            raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
-        pairs = indexed_pairs(session, model, split)
-    check_unchanged(model)
+        chosen = chosen_pairs(session, catalog.folder, names, split)
+    for one in chosen:
+        check_unchanged(one.model)
+        if one.missing:
+            progress.note(
+                f"{one.model.label} lacks {one.missing:,} of the {one.known:,} captions, or their photos; "
+                f"they are left out for all models; `{index_command(one.model)}` completes it"
+            )
+    results = []
+    for one in chosen:
+        result = _measure(catalog, one.model, one.pairs, ks, progress)
+        try:
+            with catalog.session(write=True) as session:
+                session.add(_row(result, one.model, command))
+        except LibraryError as error:  # the result is valid even if it cannot be stored
+            progress.warn(f"the evaluation is not stored: {error}")
+        results.append(result)
+    return results
+
+
+def chosen_pairs(
+    session: Session, library: Path, names: Sequence[str], split: str | None
+) -> list[ModelPairs]:
+    """Return models with the pairs that all of them have encoded.
+
+    Without names it is the model that searches use. Raises ``UserError`` for a model without vectors, one
+    that is named twice, and where there are no pairs.
+    """
+    active = active_model(session)
+    if active is None:
+        raise UserError(f"{library}: nothing is indexed yet; run `index PATH --captions FILE`")
+    models = [encoded_model(session, name) for name in names] or [active]
+    for n, model in enumerate(models):
+        if model in models[:n]:
+            raise UserError(f"{names[n]}: this model is named twice; name each one once")
+    return pairs_of_models(session, models, split)
+
+
+def _measure(
+    catalog: Catalog, model: Model, pairs: Pairs, ks: Sequence[int], progress: Progress
+) -> EvaluationResult:
+    """Rank the pairs by searching the model's index, and exactly."""
     depth = max(*ks, 10)
     with closing(CatalogReader.open(catalog.folder)) as reader:
         images = open_index(reader, "images", model.id, model.dim)
@@ -151,11 +197,12 @@ def evaluate(
         progress.finish()
     exact = retrieval_metrics(image_ranks, pairs.image_items, text_ranks, pairs.caption_items, ks)
     same = np.array_equal(text_ranks, text_found) and np.array_equal(image_ranks, image_found)
-    result = EvaluationResult(
+    return EvaluationResult(
         metrics=exact
         if same  # then the intervals are equal too, and the bootstrap runs only once
         else retrieval_metrics(image_found, pairs.image_items, text_found, pairs.caption_items, ks),
         exact=exact,
+        found=QueryRanks(image_found, pairs.image_items, text_found, pairs.caption_items),
         text_ranks=text_ranks,
         image_ranks=image_ranks,
         model=model.name,
@@ -164,12 +211,6 @@ def evaluate(
         n_images=len(pairs.image_items),
         n_captions=len(pairs.caption_items),
     )
-    try:
-        with catalog.session(write=True) as session:
-            session.add(_row(result, model, command))
-    except LibraryError as error:  # the result is valid even if it cannot be stored
-        progress.warn(f"the evaluation is not stored: {error}")
-    return result
 
 
 def history(catalog: Catalog) -> list[Evaluation]:
@@ -218,55 +259,6 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds") + "Z"
 
 
-def indexed_pairs(session: Session, model: Model, split: str | None) -> Pairs:
-    """Return the indexed pairs of a split, each once.
-
-    Their captions and photos both have a vector. Raises ``UserError`` if there are none.
-    """
-    name = canonical_split(split) if split is not None else None
-    rows = encoded_pairs(session, model.id, None if name is None else split_members(name))
-    if not rows:
-        raise UserError(_no_pairs(session, split))
-    pairs = _without_copies(session, rows)
-    items = np.array([item for item, _ in pairs], dtype=np.int64)
-    image_items, first = np.unique(items, return_index=True)
-    only = {row.split for _, row in pairs}
-    return Pairs(
-        np.array([row.caption_vector for _, row in pairs], dtype=np.int64),
-        items,
-        np.array([row.image_vector for _, row in pairs], dtype=np.int64)[first],
-        image_items,
-        name if name is not None else (only.pop() if len(only) == 1 else None),
-        np.array([row.caption_id for _, row in pairs], dtype=np.int64),
-    )
-
-
-def _without_copies(session: Session, rows: Sequence[PairRow]) -> list[tuple[int, PairRow]]:
-    """Return pairs with their items.
-
-    Copies of a photo are one item, and have each text once.
-    """
-    photos: dict[bytes | None, set[int]] = defaultdict(set)
-    for row in rows:
-        photos[row.content].add(row.image_id)
-    copied = {content for content, ids in photos.items() if content is not None and len(ids) > 1}
-    if not copied:
-        return [(row.image_id, row) for row in rows]
-    vectors = [row.caption_vector for row in rows if row.content in copied]
-    texts = texts_of_vectors(session, vectors)
-    pairs, seen = [], set()
-    for row in rows:
-        if row.content not in copied:
-            pairs.append((row.image_id, row))
-            continue
-        item = min(photos[row.content])
-        key = item, text_key(texts[row.caption_vector])
-        if key not in seen:
-            seen.add(key)
-            pairs.append((item, row))
-    return pairs
-
-
 def check_unchanged(model: Model) -> None:
     """Raise ``LibraryError`` if a model has changed since indexing.
 
@@ -279,14 +271,6 @@ def check_unchanged(model: Model) -> None:
         return
     if fingerprint(folder, model.variant) != model.fingerprint:
         raise changed_model(model.name)
-
-
-def _no_pairs(session: Session, split: str | None) -> str:
-    counts = count_linked_captions(session)
-    if not counts:
-        return "no photo of this library has a caption; add them with `index PHOTOS --captions FILE`"
-    there = ", ".join(f"{name or 'no split'} ({count:,} captions)" for name, count in counts)
-    return f"no captioned photos in the split {split!r}; there are: {there}"
 
 
 class _Side:

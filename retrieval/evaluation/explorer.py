@@ -22,8 +22,11 @@ from twobranch.indexer.catalog.reader import CatalogReader, Gallery
 from twobranch.indexer.catalog.tables import Catalog, Model, active_model
 from twobranch.indexer.catalog.vectors import encoded_captions
 from twobranch.indexer.vectors.exact import VectorIndex, open_exact
-from twobranch.retrieval.evaluation.evaluate import Pairs, check_unchanged, indexed_pairs
+from twobranch.retrieval.background_file import LibraryConfidence
+from twobranch.retrieval.confidence import Calibration
+from twobranch.retrieval.evaluation.evaluate import check_unchanged
 from twobranch.retrieval.evaluation.metrics import RetrievalMetrics, ranks_both_ways, retrieval_metrics
+from twobranch.retrieval.evaluation.pairs import Pairs, pairs_of_models
 from twobranch.retrieval.evaluation.ranks import scores_of_pairs
 
 Direction = Literal["text_to_image", "image_to_text"]
@@ -205,6 +208,7 @@ class Explorer:
     """An explorer of the splits of a library. For use by one thread only."""
 
     def __init__(self, library: Path) -> None:
+        self.library = library
         self.catalog = Catalog.open(library)
         self.reader = CatalogReader.open(library)
         self._kept: OrderedDict[str | None, tuple[int, Pairs, Exploration]] = OrderedDict()
@@ -221,6 +225,11 @@ class Explorer:
                 return []
             return [Split(*row) for row in count_pairs_by_split(session, model.id)]
 
+    def estimated_confidence(self) -> Calibration | None:
+        """Return the calibration that `index` estimated, if it did."""
+        model = self.reader.active_model()
+        return None if model is None else LibraryConfidence(self.library).calibration(model)
+
     def explore(self, split: str | None) -> Exploration:
         """Rank all queries of a split; None: of all captions.
 
@@ -235,7 +244,8 @@ class Explorer:
                 model = active_model(session)
                 if model is None:
                     raise UserError("nothing is indexed yet; run `index PATH --captions FILE`")
-                pairs = indexed_pairs(session, model, name)
+                (of_model,) = pairs_of_models(session, [model], name)
+                pairs = of_model.pairs
                 if kept is None or not _same(kept[1], pairs):
                     check_unchanged(model)
                     captions = encoded_captions(session, model.id)

@@ -21,12 +21,13 @@ from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.language import ENGLISH, language_of
 from twobranch.indexer.catalog.fulltext import TextTable, photo_texts
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.tables import Catalog, active_model, sqlite_connection
+from twobranch.indexer.catalog.tables import Catalog, sqlite_connection
 from twobranch.indexer.catalog.vectors import caption_texts
 from twobranch.indexer.vectors.index import open_index
-from twobranch.retrieval.evaluation.evaluate import Pairs, indexed_pairs
+from twobranch.retrieval.evaluation.evaluate import chosen_pairs
 from twobranch.retrieval.evaluation.metrics import recall_at
 from twobranch.retrieval.evaluation.near_texts import near_texts
+from twobranch.retrieval.evaluation.pairs import Pairs
 from twobranch.retrieval.fusion import bonus_with_scores
 from twobranch.retrieval.text_match import NAMES, combined, content_words, everyday_rows, shares
 from twobranch.retrieval.word_forms import word_forms
@@ -52,33 +53,42 @@ class FusedComparison:
 
 
 def compare_fused(
-    catalog: Catalog, *, ks: Sequence[int], split: str | None, progress: Progress = SILENT
-) -> dict[str, Any]:
-    """Compare both rankings over the indexed pairs of a split.
+    catalog: Catalog,
+    names: Sequence[str],
+    *,
+    ks: Sequence[int],
+    split: str | None,
+    progress: Progress = SILENT,
+) -> list[dict[str, Any]]:
+    """Compare both rankings over the pairs of a split, for each model.
 
-    Returns ``FusedComparison.as_json``. Raises ``UserError`` when there are no pairs, or no indexed words.
+    The models and pairs are those of ``evaluate_models``. Returns ``FusedComparison.as_json`` of each. Raises
+    ``UserError`` when there are no pairs, or no indexed words.
     """
+    vectors = []
     with catalog.session() as session:
-        model = active_model(session)
-        if model is None:
-            raise UserError(f"{catalog.folder}: nothing is indexed yet; run `index PATH --captions FILE`")
-        pairs = indexed_pairs(session, model, split)
+        chosen = chosen_pairs(session, catalog.folder, names, split)
         texts = caption_texts(session)
         with closing(CatalogReader.open(catalog.folder)) as reader:
             if not reader.has_words():
                 raise UserError(f"{catalog.folder}: has no words of its photos yet; run `index` again")
-            images = open_index(reader, "images", model.id, model.dim).vectors(pairs.image_vectors)
-            queries = open_index(reader, "captions", model.id, model.dim).vectors(pairs.caption_vectors)
-        names = photo_texts(sqlite_connection(session), NAMES)
-    comparison = compare(
-        queries,
-        images,
-        pairs,
-        [texts[id_] for id_ in pairs.caption_vectors.tolist()],
-        names,
-        progress,
-    )
-    return comparison.as_json(ks)
+            for one in chosen:
+                model, pairs = one.model, one.pairs
+                images = open_index(reader, "images", model.id, model.dim).vectors(pairs.image_vectors)
+                queries = open_index(reader, "captions", model.id, model.dim).vectors(pairs.caption_vectors)
+                vectors.append((queries, images, pairs))
+        photo_names = photo_texts(sqlite_connection(session), NAMES)
+    return [
+        compare(
+            queries,
+            images,
+            pairs,
+            [texts[id_] for id_ in pairs.caption_vectors.tolist()],
+            photo_names,
+            progress,
+        ).as_json(ks)
+        for queries, images, pairs in vectors
+    ]
 
 
 def compare(

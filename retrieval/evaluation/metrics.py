@@ -55,6 +55,36 @@ class RetrievalMetrics:
     rsum_interval: Interval
 
 
+@dataclass(frozen=True)
+class QueryRanks:
+    """The ranks of both directions, with the item of each query."""
+
+    images: NDArray[np.int64]  # (I,) from 1
+    image_items: NDArray[np.int64]  # (I,)
+    captions: NDArray[np.int64]  # (C,) from 1
+    caption_items: NDArray[np.int64]  # (C,)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two recalls or rsums, with its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class MetricDifferences:
+    """Differences between two models' metrics on the same queries.
+
+    The recalls map k to a difference in percentage points.
+    """
+
+    text_to_image: dict[int, Difference]
+    image_to_text: dict[int, Difference]
+    rsum: Difference
+
+
 def recall_at(ranks: ArrayLike, k: int) -> float:
     """Return the percentage (0..100) of ranks that are at most k.
 
@@ -94,28 +124,82 @@ def retrieval_metrics(
     """
     image_ranks, image_items = _ranks_with_items(image_ranks, image_items)
     caption_ranks, caption_items = _ranks_with_items(caption_ranks, caption_items)
-    items = np.unique(image_items)
-    if not np.array_equal(items, np.unique(caption_items)):
-        odd = np.setxor1d(image_items, caption_items)
-        raise ValueError(f"{odd.size} items are only on one side, such as {odd[0]}")
-
     all_ks = sorted({*ks, *_RSUM_KS})
-    rng = np.random.default_rng(seed)
-    tables = [
-        _hits_per_item(caption_ranks, np.searchsorted(items, caption_items), all_ks),
-        _hits_per_item(image_ranks, np.searchsorted(items, image_items), all_ks),
-    ]
+    table = _hits_both_ways(QueryRanks(image_ranks, image_items, caption_ranks, caption_items), all_ks)
     # Both directions use the same draws of items, because their errors are correlated in rsum.
-    totals = _resampled(np.stack(tables, axis=1), n_bootstrap, rng)
-    recalls = 100.0 * totals[:, :, 1:] / totals[:, :, :1]
-
-    in_rsum = [all_ks.index(k) for k in _RSUM_KS]
+    recalls = _recalls(_resampled(table, n_bootstrap, np.random.default_rng(seed)))
     return RetrievalMetrics(
         text_to_image=_direction(caption_ranks, image_ranks.size, ks, all_ks, recalls[:, 0]),
         image_to_text=_direction(image_ranks, caption_ranks.size, ks, all_ks, recalls[:, 1]),
         rsum=sum(recall_at(ranks, k) for ranks in (caption_ranks, image_ranks) for k in _RSUM_KS),
-        rsum_interval=_interval(recalls[:, :, in_rsum].sum(axis=(1, 2))),
+        rsum_interval=_interval(_rsums(recalls, all_ks)),
     )
+
+
+def metric_differences(
+    ours: QueryRanks,
+    theirs: QueryRanks,
+    ks: Sequence[int] = _RSUM_KS,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+) -> MetricDifferences:
+    """Compute by how much ``ours`` exceeds ``theirs``, with paired intervals.
+
+    Each bootstrap draw of items counts for both models. So what makes a query hard for both cancels out, and
+    the intervals are narrower than those of the two models suggest. Raises ``ValueError`` unless both have
+    the same queries: as many captions and images of every item.
+    """
+    all_ks = sorted({*ks, *_RSUM_KS})
+    tables = [_hits_both_ways(ranks, all_ks) for ranks in (ours, theirs)]
+    if tables[0].shape != tables[1].shape or not np.array_equal(tables[0][:, :, 0], tables[1][:, :, 0]):
+        raise ValueError(f"queries of {len(tables[0])} and {len(tables[1])} items: not the same queries")
+    if not np.array_equal(np.unique(ours.image_items), np.unique(theirs.image_items)):
+        raise ValueError("queries of other items: not the same queries")
+    both = np.stack(tables, axis=1)  # (M, 2 models, 2 directions, 1 + K)
+    measured = _recalls(both.sum(axis=0)[None])
+    draws = _recalls(_resampled(both, n_bootstrap, np.random.default_rng(seed)))
+    values, samples = measured[0, 0] - measured[0, 1], draws[:, 0] - draws[:, 1]
+    rsum = Difference(float(_rsums(values[None], all_ks)[0]), _interval(_rsums(samples, all_ks)))
+    ways = [
+        {
+            k: Difference(float(values[way, column]), _interval(samples[:, way, column]))
+            for k in ks
+            for column in [all_ks.index(k)]
+        }
+        for way in (0, 1)
+    ]
+    return MetricDifferences(ways[0], ways[1], rsum)
+
+
+def _hits_both_ways(ranks: QueryRanks, ks: Sequence[int]) -> NDArray[np.float64]:
+    """Count the queries and the hits of each item, in both directions.
+
+    Returns (M, 2, 1 + K), text to image first; items rise. Raises ``ValueError`` for an item without a
+    caption or without an image.
+    """
+    items = np.unique(ranks.image_items)
+    if not np.array_equal(items, np.unique(ranks.caption_items)):
+        odd = np.setxor1d(ranks.image_items, ranks.caption_items)
+        raise ValueError(f"{odd.size} items are only on one side, such as {odd[0]}")
+    tables = [
+        _hits_per_item(ranks.captions, np.searchsorted(items, ranks.caption_items), ks),
+        _hits_per_item(ranks.images, np.searchsorted(items, ranks.image_items), ks),
+    ]
+    return np.stack(tables, axis=1)
+
+
+def _recalls(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn counts of queries and hits into percent.
+
+    Maps (..., 1 + K) to (..., K).
+    """
+    return 100.0 * totals[..., 1:] / totals[..., :1]
+
+
+def _rsums(recalls: NDArray[np.float64], ks: Sequence[int]) -> NDArray[np.float64]:
+    """Sum (N, 2, K) recalls of both directions to (N,) rsums."""
+    in_rsum = [ks.index(k) for k in _RSUM_KS]
+    return np.asarray(recalls[:, :, in_rsum].sum(axis=(1, 2)))
 
 
 def _ranks_with_items(ranks: ArrayLike, items: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -32,14 +32,17 @@ class Group:
     hits: int
 
 
-def reliability(exploration: Exploration, direction: Direction) -> list[Group] | None:
+def reliability(
+    exploration: Exploration, direction: Direction, estimated: Calibration | None = None
+) -> list[Group] | None:
     """Group first hits by tenths of confidence.
 
-    Empty tenths are left out. Returns None if the model is gone, or has no confidence for such queries. At
-    most 2,000 queries are used, evenly spaced. Raises ``ModelError`` for a damaged calibration.
+    ``estimated`` is the calibration of a model that has none of its own. Empty tenths are left out. Returns
+    None if the model is gone, or has no confidence for such queries. At most 2,000 queries are used, evenly
+    spaced. Raises ``ModelError`` for a damaged calibration.
     """
     dim = exploration.queries(direction).index.dim
-    calibration, kind = _calibration(exploration.model_name, dim), _KINDS[direction]
+    calibration, kind = _calibration(exploration.model_name, dim) or estimated, _KINDS[direction]
     if calibration is None or kind not in calibration.fits:
         return None
     queries, outcome = exploration.queries(direction), exploration.outcomes[direction]

@@ -183,7 +183,9 @@ async def confidence(
 
     At most 2,000 queries are searched twice each: with and without the true answers in the gallery.
     """
-    groups = await state.explorers.run(lambda explorer: reliability(explorer.explore(split), direction))
+    groups = await state.explorers.run(
+        lambda explorer: reliability(explorer.explore(split), direction, explorer.estimated_confidence())
+    )
     return json_reply({"groups": None if groups is None else [asdict(group) for group in groups]})
 
 

@@ -14,6 +14,7 @@ from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.catalog.filters import DateFrom, Filters, Shape
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.answer import Answer
+from twobranch.retrieval.confidence import Basis
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
@@ -217,6 +218,9 @@ class SearchAnswer(BaseModel):
     language: str | None = Field(description="That the words were read in.")
     matches_well: bool | None = Field(description="False: not even the best hit may match.")
     n_matching: int | None = Field(description="Hits of the best tier end after so many.")
+    confidence_from: Basis | None = Field(
+        description="Fitted with captions of photos, or with background texts. Null without a confidence."
+    )
     not_understood: NotUnderstood | None = Field(description="Why pixels say nothing about the words.")
     hits: list[HitModel]
     corrections: list[Correction]
@@ -237,6 +241,7 @@ class SearchAnswer(BaseModel):
                     "language": "en",
                     "matches_well": True,
                     "n_matching": 1,
+                    "confidence_from": "captions",
                     "not_understood": None,
                     "hits": [
                         {

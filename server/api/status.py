@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from twobranch import __version__
 from twobranch.common.errors import LibraryError, ModelError
+from twobranch.retrieval.confidence import Basis
 from twobranch.retrieval.display.status import known_models, library_status
 from twobranch.server.errors import Problem
 from twobranch.server.http.replies import json_reply
@@ -84,6 +85,19 @@ class FolderChanges(BaseModel):
     unreachable: int = Field(description="Photos whose folder or drive is away.")
 
 
+class KeptVectors(BaseModel):
+    """The vectors of a model in the library."""
+
+    model: str
+    tta: bool
+    int8: bool
+    active: bool = Field(description="True for the model that searches use.")
+    photos: int
+    captions: int
+    windows: int = Field(description="Parts of photos that have vectors too (`index --regions`).")
+    bytes: int = Field(description="Of its vectors and its index files.")
+
+
 class LibraryStatus(BaseModel):
     """The answer of ``status --json``, with ``has_cells``, version and folders to index."""
 
@@ -91,7 +105,11 @@ class LibraryStatus(BaseModel):
     model: str | None = Field(description="Null if nothing is encoded yet.")
     tta: bool = Field(description="True if the photos were encoded in two views.")
     int8: bool = Field(description="True if they were encoded in 8 bits.")
+    confidence_from: Basis | None = Field(
+        description="Fitted with captions of photos, or with background texts. Null without a confidence."
+    )
     regions: bool = Field(description="True if windows of photos are searched too.")
+    models: list[KeptVectors] = Field(description="Every model that photos have vectors of.")
     has_cells: bool = Field(description="True if the model can tell where in a photo something is.")
     photos: int
     searchable_photos: int

@@ -71,11 +71,14 @@ def _index(
     from twobranch.indexer.catalog.known_libraries import remember_library
     from twobranch.indexer.update.library import update_library
     from twobranch.indexer.update.models import library_fingerprint
+    from twobranch.retrieval.background_file import refresh_confidence
 
     chosen_for = library_fingerprint(library)
     encoder = load(library)
     try:
-        return update_library(library, paths, encoder, chosen_for=chosen_for, progress=progress).as_json()
+        report = update_library(library, paths, encoder, chosen_for=chosen_for, progress=progress)
+        refresh_confidence(library, encoder, progress)
+        return report.as_json()
     finally:
         remember_library(library)
 

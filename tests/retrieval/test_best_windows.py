@@ -127,7 +127,7 @@ def test_a_photo_below_the_visual_ranking_keeps_its_window(
 
 
 def test_confidence_is_that_of_the_window(engine: SearchEngine) -> None:
-    vars(engine)["calibration"] = calibrated(line(constant=-4, slope=8))
+    vars(engine)["_model_calibration"] = calibrated(line(constant=-4, slope=8))
     hit = engine.search("blue", top=1)[0]
     # The logit of 1 - PENALTY is -4 + 8 * (1 - PENALTY).
     assert hit.confidence == pytest.approx(1 / (1 + np.exp(4 - 8 * (1 - PENALTY))), abs=1e-3)

@@ -12,8 +12,8 @@ from tests.fakes import FakeEncoder, write_photos
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.tables import Catalog
 from twobranch.indexer.update.library import update_library
-from twobranch.retrieval.evaluation.evaluate import Pairs
 from twobranch.retrieval.evaluation.fused import WordTable, compare, compare_fused
+from twobranch.retrieval.evaluation.pairs import Pairs
 
 
 def pairs(items: list[int]) -> Pairs:
@@ -74,7 +74,7 @@ def test_it_is_measured_on_what_was_indexed(library: Path, tmp_path: Path, encod
     captions.write_text("image\tcaption\na.png\toslo harbour\nb.png\tgrass\n")
     update_library(library, [tmp_path / "album"], encoder, captions=captions)
     with closing(Catalog.open(library)) as catalog:
-        result = compare_fused(catalog, ks=[1], split=None)
+        (result,) = compare_fused(catalog, (), ks=[1], split=None)
     # Ties count against the photo: none of two is first by the eye; by words one of them is.
     assert result == {
         "visual": {"R@1": 0, "median_rank": 2, "mean_rank": 2},
@@ -90,4 +90,4 @@ def test_a_library_without_words_says_what_to_do(library: Path, photos: Path, en
         with catalog.session() as session:
             session.connection().exec_driver_sql("DROP TABLE words")
         with pytest.raises(UserError, match="run `index` again"):
-            compare_fused(catalog, ks=[1], split=None)
+            compare_fused(catalog, (), ks=[1], split=None)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twobranch.retrieval.evaluation.metrics import Interval, recall_at, retrieval_metrics
+from twobranch.retrieval.evaluation.metrics import (
+    Difference,
+    Interval,
+    QueryRanks,
+    metric_differences,
+    recall_at,
+    retrieval_metrics,
+)
 
 # --- recall ---------------------------------------------------------------------------------------
 
@@ -98,3 +105,75 @@ def test_ranks_and_items_must_fit():
         retrieval_metrics([1, 1], [0], [1], [0])
     with pytest.raises(ValueError, match=r"ranks of shape \(0,\)"):
         retrieval_metrics([], [], [], [])
+
+
+# --- two models -----------------------------------------------------------------------------------
+
+
+def of_ten_and_twenty(images: list[int], captions: list[int]) -> QueryRanks:
+    """Ranks of the images 10 and 20, and of two captions of each."""
+    items = np.array([10, 20])
+    return QueryRanks(np.array(images), items, np.array(captions), items.repeat(2))
+
+
+def test_differences_by_hand():
+    better, worse = of_ten_and_twenty([1, 1], [1, 1, 1, 1]), of_ten_and_twenty([1, 3], [1, 1, 2, 1])
+    differences = metric_differences(better, worse)
+    # Text to image 100 - 75, image to text 100 - 50. A resample holds image 10 twice, both, or image 20
+    # twice: the differences are then 0, 25 or 50, and 0, 50 or 100. R@5 and R@10 are 100 for both.
+    assert differences.text_to_image[1] == Difference(25.0, Interval(0.0, 50.0))
+    assert differences.image_to_text[1] == Difference(50.0, Interval(0.0, 100.0))
+    assert differences.text_to_image[5] == differences.image_to_text[10] == Difference(0, Interval(0, 0))
+    assert differences.rsum == Difference(75.0, Interval(0.0, 150.0))
+    assert metric_differences(worse, better).rsum == Difference(-75.0, Interval(-150.0, 0.0))
+
+
+def test_both_models_have_the_same_draws():
+    # Half of 200 photos are easy and half hard for both models; one of each five captions is found by ours
+    # alone, of every photo. So each draw of photos has the same difference, 20: the interval is a point,
+    # though each model's own interval is 8 wide.
+    items = np.arange(200)
+    found = np.array([[1, 50, 50, 50, 50], [1, 1, 50, 50, 50]])  # ranks of a hard photo: theirs, ours
+    easy = np.array([[1, 1, 1, 1, 50], [1, 1, 1, 1, 1]])
+    theirs, ours = (
+        QueryRanks(
+            np.ones(200, dtype=np.int64),
+            items,
+            np.where(items[:, None] % 2 == 0, easy[model], found[model]).ravel(),
+            items.repeat(5),
+        )
+        for model in (0, 1)
+    )
+    difference = metric_differences(ours, theirs).text_to_image[1]
+    assert (difference.value, difference.interval.low, difference.interval.high) == pytest.approx(
+        (20, 20, 20)
+    )
+    alone = retrieval_metrics(theirs.images, items, theirs.captions, theirs.caption_items)
+    assert alone.text_to_image.interval[1].high - alone.text_to_image.interval[1].low > 6
+
+
+def test_differences_are_those_of_the_metrics():
+    rng = np.random.default_rng(2)
+    items, caption_items = np.arange(50), np.arange(90) % 50
+    one, other = (
+        QueryRanks(rng.integers(1, 20, 50), items, rng.integers(1, 20, 90), caption_items) for _ in range(2)
+    )
+    differences = metric_differences(one, other, ks=(3,))
+    ours, theirs = (
+        retrieval_metrics(ranks.images, items, ranks.captions, caption_items, ks=(3,))
+        for ranks in (one, other)
+    )
+    assert differences.rsum.value == pytest.approx(ours.rsum - theirs.rsum)
+    assert list(differences.text_to_image) == [3]
+    assert differences.image_to_text[3].value == pytest.approx(
+        ours.image_to_text.recall[3] - theirs.image_to_text.recall[3]
+    )
+
+
+def test_other_queries_cannot_be_compared():
+    one = of_ten_and_twenty([1, 1], [1, 1, 1, 1])
+    fewer = QueryRanks(one.images, one.image_items, one.captions[:3], one.caption_items[:3])
+    others = QueryRanks(one.images, one.image_items + 1, one.captions, one.caption_items + 1)
+    for other in (fewer, others):
+        with pytest.raises(ValueError, match="not the same queries"):
+            metric_differences(one, other)

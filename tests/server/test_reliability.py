@@ -9,8 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.calibrations import calibrated, line
-from tests.fakes import FakeEncoder
+from tests.fakes import FakeEncoder, RecordedProgress, write_photo
 from twobranch.indexer.update.library import update_library
+from twobranch.retrieval.background_file import refresh_confidence
 from twobranch.retrieval.confidence import QUERY_KINDS, Calibration
 from twobranch.retrieval.evaluation.reliability import Group, grouped
 from twobranch.server.api.explorer import Reliability
@@ -75,6 +76,18 @@ def test_each_query_is_put_with_and_without_its_truth(
 
 def test_a_model_without_confidence(indexed: Path, encoder: FakeEncoder) -> None:
     assert asked(indexed, encoder, "text_to_image") is None  # its folder is not there
+
+
+def test_a_model_without_calibration_has_the_confidence_that_index_estimated(
+    indexed: Path, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    for at in range(50):
+        write_photo(tmp_path / "more" / f"{at}.png", (5 * at, 120, 255 - 5 * at))
+    update_library(indexed, [tmp_path / "more"], encoder)
+    assert refresh_confidence(indexed, encoder, RecordedProgress())
+    groups = asked(indexed, encoder, "text_to_image")
+    assert groups is not None
+    assert sum(group["hits"] for group in groups) == 6  # three captions, with and without their photo
 
 
 def test_of_many_queries_some_are_looked_at(

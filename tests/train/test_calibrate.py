@@ -11,15 +11,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.fakes import write_photo
+from tests.smallmodel import seal, write_model
+from twobranch.common.progress import SILENT
+from twobranch.embedding.model_folder import read_config
+from twobranch.retrieval.background import background_of as background_library
+from twobranch.retrieval.background import scale_of
 from twobranch.retrieval.confidence import RISING, Background, Calibration, SearchedGallery
 from twobranch.train.data import CaptionedPhotos, joined
+from twobranch.train.output.background_fits import standard_hits
 from twobranch.train.output.calibrate import (
     BANK,
     CAPTIONS_A_PHOTO,
     background_of,
+    draw_all,
     fit_calibration,
+    recalibrate,
     write_calibration,
 )
+from twobranch.train.output.calibrate import fit as fit_hits
 from twobranch.train.output.questions import Embedded, EncodedPhotos, draw, embed, questions, visual_words
 
 DIM = 16
@@ -184,3 +194,32 @@ def test_collections_are_asked_by_themselves() -> None:
         ("here", 60, 180),
         ("there", 60, 180),
     ]
+
+
+def test_an_added_model_is_calibrated_too(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model")  # of colours, without a record of a training
+    (folder / "calibration.npz").unlink()
+    seal(folder)
+    photos = [write_photo(tmp_path / f"{at}.png", (5 * at, 0, 255 - 5 * at)) for at in range(51)]
+    words = ["red" if at > 25 else "blue" for at in range(51)]
+    of_colours = CaptionedPhotos(tuple(photos), tuple(words), np.arange(51))
+    assert recalibrate(str(folder), of_colours, of_colours, seed=1, progress=SILENT) == folder
+    assert Calibration.load(folder, 4) is not None
+    assert "calibration.npz" in read_config(folder).files
+    assert not (folder / "MODEL_CARD.md").exists()
+
+
+def test_fits_of_models_without_calibration_know_only_the_photos_and_the_background_texts() -> None:
+    towers = FakeTowers()
+    data = embedded(towers, part(range(100)))
+    texts = towers.encode_texts([f"a dog number {n}" for n in range(200, 300)])
+    (drawn, *_) = standard_hits("text_to_images", [data], texts, seed=1, sizes=(10, 100))
+    found = fit_hits([drawn], len(data.photos))
+    first, answerable = drawn.hits.rank == 1, drawn.hits.answerable
+    confidence = found.probabilities(drawn.hits.features)
+    # Every second gallery has no answer: first hits there are less likely
+    assert confidence[first & answerable].mean() > confidence[first & ~answerable].mean() + 0.2
+    # In the units of the model: the same numbers for its own features
+    scale = scale_of("text_to_images", texts, data.photos)
+    raw = draw_all("text_to_images", [data], background_library(texts, data.photos), 1, (10, 100))[0]
+    assert scale.for_scores(found).probabilities(raw.hits.features) == pytest.approx(confidence, abs=1e-6)

@@ -248,7 +248,8 @@ def recalibrate(
     files = write_calibration(encoder.folder, encoder, train, encoded, seed=seed, progress=progress)
     if files:
         config = replace(encoder.config, files=dict(sorted({**encoder.config.files, **files}.items())))
-        write_card(encoder.folder, config)
+        if config.training:  # an added model has a card of its own
+            write_card(encoder.folder, config)
         write_config(encoder.folder, config)
     return encoder.folder
 

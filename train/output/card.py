@@ -260,7 +260,7 @@ def _int8(dev: dict[str, Any]) -> str:
 
 def _confidence(config: ModelConfig) -> str:
     if CALIBRATION not in config.files:
-        return "It has no\n  calibration: hits carry no confidence."
+        return "It has no\n  calibration: `index` estimates confidence from the photos alone."
     return (
         "Confidence is one,\n  fitted on the dev split for photos and questions like those, half of which have "
         "no answer; where people ask\n  for other things it is only an estimate."

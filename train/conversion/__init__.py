@@ -1,0 +1,1 @@
+"""Conversion of models of transformers and open_clip, with PyTorch."""
