@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from tests import smallmodel
 from tests.fakes import write_photo
+from tests.immichexport import export_to_immich
 from twobranch.common.errors import ModelError, UserError
 from twobranch.common.progress import SILENT
+from twobranch.embedding.conversion.adding import Origin, add_model, new_folder
+from twobranch.embedding.conversion.immich import convert_immich
 from twobranch.embedding.encoder import Encoder
-from twobranch.embedding.model_folder import check_files, read_config
+from twobranch.embedding.model_folder import check_files, read_config, resolve_model
 from twobranch.train.blend import WEIGHTS
 from twobranch.train.presets import PRESETS, over_model
 from twobranch.train.run import CorpusPlace, TrainOptions, TrainReport, train
@@ -169,6 +172,26 @@ def test_a_model_over_word_vectors_keeps_them(tmp_path: Path) -> None:
         "a",
         "qwertyuiop",
     ]
+
+
+@pytest.mark.parametrize("batch", ["batch_size", 1])
+def test_a_converted_model_may_be_under_the_branches(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int | str
+) -> None:
+    monkeypatch.setenv("TWOBRANCH_MODELS", str(tmp_path / "models"))
+    export = export_to_immich(model, tmp_path / "export", length=8, batch=batch)
+    added = add_model(export, new_folder("toy"), Origin("made/up", "mit"), convert_immich, SILENT)
+    place = write_corpus(tmp_path, TURNED)
+    report = train(options(place, tmp_path / "model", resolve_model("toy")), SILENT)
+    assert report.gain is not None
+    assert report.gain.rsum > report.gain.rsum_before + 100
+    config, base = read_config(tmp_path / "model"), added.config
+    assert (config.text_kind, config.backbone) == ("tokenizer", "toy")
+    assert (config.framing, config.tokens, config.source) == (base.framing, base.tokens, base.source)
+    notice = (tmp_path / "model" / "NOTICE").read_text()
+    assert "the model toy (licence: mit), unchanged" in notice
+    assert (tmp_path / "model" / "base" / "MODEL_CARD.md").is_file()
+    assert vectors(tmp_path / "model", place)[1].shape == (3, smallmodel.DIM)
 
 
 def test_weights_in_a_file_beside_the_graph_stay_there(tmp_path: Path) -> None:
