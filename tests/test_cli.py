@@ -229,6 +229,9 @@ def test_global_options_may_stand_anywhere(place: Path, tmp_path: Path) -> None:
     assert before == after != ""
 
 
+TRAIN = ("train", "no.csv", "--images", ".", "--out", "m")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "fact"),
     [
@@ -244,6 +247,10 @@ def test_global_options_may_stand_anywhere(place: Path, tmp_path: Path) -> None:
         (["index", ".", "--model", "no-such-model"], 1, "no-such-model"),
         (["train", "no.csv", "--images", ".", "--out", "m", "--preset", "nope"], 2, "nope"),
         (["train", "no.csv", "--images", ".", "--out", "m"], 1, "no.csv"),
+        ([*TRAIN, "--backbone", "resnet18"], 1, "or a backbone: efficientnet-lite0"),
+        ([*TRAIN, "--backbone", "default", "--preset", "flickr8k"], 1, "presets adapter, seed, paper"),
+        ([*TRAIN, "--preset", "adapter"], 1, "add --backbone MODEL"),
+        ([*TRAIN, "--backbone", "default", "--weights", "w.pth"], 1, "leave --weights out"),
     ],
 )
 def test_mistakes_get_one_clear_line(tmp_path: Path, arguments: list[str], code: int, fact: str) -> None:

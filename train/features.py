@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from twobranch.common.errors import ImageError
 from twobranch.common.paths import cache_folder
 from twobranch.common.progress import Progress
-from twobranch.embedding.preprocess import load_photo
+from twobranch.embedding.preprocess import WHOLE, View, load_views
 
 T = TypeVar("T")
 IMAGE_BATCH = 16
@@ -88,13 +88,14 @@ def image_features(
     extractor: str,
     cache: Path,
     progress: Progress,
+    views: Sequence[View] = WHOLE,
 ) -> ImageFeatures:
     """Return the (N, C) features of ``photos``.
 
     Features are computed only for photos whose content is not in the cache. ``extract`` builds the function
     from (n, S, S, 3) uint8 pixels to (n, C) features. It is called only if a readable photo is missing from
     the cache, because building the function takes seconds. ``extractor`` names backbone, weights and input
-    size; it must change whenever the features would.
+    size; it must change whenever the features would. Only the first of ``views`` is seen.
     """
     failed: list[ImageError] = []
     keys = content_hashes(photos, failed)
@@ -106,7 +107,7 @@ def image_features(
             progress.start("photos", len(missing))
             pixels_of = decoded(
                 missing.items(),
-                lambda photo: load_photo(photo, size).pixels,
+                lambda photo: load_views(photo, size, views[:1]).pixels[0],
                 ahead=4 * IMAGE_BATCH,
                 failed=failed,
                 progress=progress,

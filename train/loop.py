@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ from twobranch.train.presets import Preset
 
 KS = (1, 5, 10)
 WARM_UP = 0.05  # share of all steps in which the cosine schedule rises
+_FITTED_PAIRS = 2048
+_TEMPERATURES = np.geomspace(0.005, 0.2, 24)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def fit(
     the share that the preset defines.
     """
     torch.manual_seed(context.seed)
+    if preset.loss == "info-nce" and not preset.temperature:
+        preset = replace(preset, temperature=fitted_temperature(train))
     network = new_network(train, preset)
     training = _BranchTraining(network, _optimizer(network, preset), train, preset, knowledge)
     history: tuple[Epoch, ...] = ()
@@ -142,6 +146,23 @@ class _BranchTraining:
             return info_nce_loss(images, sentences, items, self.preset.temperature, wrong)
         more = self.network.embed_texts(texts[siblings[batch]])
         return two_branch_loss(images, sentences, more, items, margin=self.preset.margin)
+
+
+def fitted_temperature(train: FeatureSplit) -> float:
+    """Return the temperature at which vectors explain their pairs best.
+
+    It has the least InfoNCE loss over up to 2,048 pairs, of 24 from 0.005 to 0.2. Models differ in how far
+    apart their cosines are: CLIP trained it down to 0.01, a margin of 0.2 spreads them much further. Raises
+    ``ValueError`` if photos and texts are not in one space.
+    """
+    if train.images.shape[2] != train.texts.shape[1]:
+        raise ValueError(f"photos of {train.images.shape[2]} and texts of {train.texts.shape[1]} dimensions")
+    rows = np.random.default_rng(0).permutation(len(train.items))[:_FITTED_PAIRS]
+    items = torch.from_numpy(train.items[rows])
+    images = torch.from_numpy(train.images[train.items[rows], 0])
+    texts = torch.from_numpy(train.texts[rows])
+    losses = [info_nce_loss(images, texts, items, one).item() for one in _TEMPERATURES]
+    return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
 def new_network(train: FeatureSplit, preset: Preset) -> TwoBranchNetwork:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from twobranch.common.errors import UserError
+
 Cut = Literal["sixteenth", "last grid"]  # of a photo's side; see train.sides.late_stages
 
 
@@ -53,8 +55,9 @@ class Preset:
     """A recipe: sentence features, branches, loss and optimiser."""
 
     name: str
-    text: Literal["words", "wordpiece"]  # SIF over word vectors, or the pretrained sentence encoder
-    order: Literal["seed", "paper"]  # see embedding.branches.Branch
+    # SIF over word vectors, the pretrained sentence encoder, or both towers of a finished model
+    text: Literal["words", "wordpiece", "model"]
+    order: Literal["seed", "paper", "residual"]  # see embedding.branches.new_branch
     loss: Literal["ranking", "two-branch", "info-nce"]
     optimizer: Literal["sgd", "adamw"]
     learning_rate: float  # at its peak
@@ -68,7 +71,7 @@ class Preset:
     weight_decay: float = 0.0
     momentum: float = 0.9  # sgd only
     margin: float = 0.0  # ranking and two-branch
-    temperature: float = 0.0  # info-nce
+    temperature: float = 0.0  # info-nce; 0: the one that fits the features as they are
     class_share: float = 0.0  # class-name pairs added to a batch, as a share of its size
     views: int = 1  # of each training photo: itself, its mirror image, random ones
     tuning: Tuning | None = None  # after the branches have settled
@@ -147,5 +150,36 @@ PRESETS = {
             start_share=0.7,
             tuning=Tuning(epochs=6, captions=1, blend=0.5, cut="last grid", rehearsal=0.3),
         ),
+        # Residual branches over both towers of a finished model, which they start as. How much of them is
+        # kept is chosen on dev (train.blend).
+        Preset(
+            name="adapter",
+            text="model",
+            order="residual",
+            loss="info-nce",
+            optimizer="adamw",
+            learning_rate=1e-3,
+            schedule="cosine",
+            epochs=10,
+            batch_size=512,
+            hidden=512,
+            dropout=0.5,
+            weight_decay=0.01,
+            known_truth=True,
+        ),
     )
 }
+ON_A_MODEL = ("adapter", "seed", "paper")  # presets that train on the features of a finished model
+
+
+def over_model(preset: Preset, dim: int) -> Preset:
+    """Return a preset for features of a finished model.
+
+    ``dim`` is the number of their dimensions. Raises ``UserError`` for a preset that tunes a backbone.
+    """
+    if preset.name not in ON_A_MODEL:
+        raise UserError(
+            f"the preset {preset.name} tunes the layers of a backbone, which a finished model does not show; "
+            f"with a model as --backbone there are the presets {', '.join(ON_A_MODEL)}"
+        )
+    return replace(preset, text="model", dim=dim if preset.order == "residual" else preset.dim)

@@ -14,18 +14,21 @@ from torch import nn
 from twobranch.common.errors import UserError
 from twobranch.common.progress import Progress
 from twobranch.embedding.backbones import Backbone, load_backbone
-from twobranch.embedding.model_folder import CONFIG, sha256_file
+from twobranch.embedding.model_folder import CONFIG, fingerprint, sha256_file
 from twobranch.indexer.captionfiles.corpus import CaptionCorpus, read_corpus
+from twobranch.train.blend import Gain, blended, choose_weight, measure_gain
 from twobranch.train.checkpoint import Checkpoint, Epoch, TrainingContext, best_epoch, load_checkpoint
 from twobranch.train.data import CaptionedPhotos, check_enough, data_fingerprint, joined, training_and_dev
 from twobranch.train.knowledge import Classifier, Knowledge
 from twobranch.train.loop import FeatureSplit, fit, new_network
+from twobranch.train.output.adapted import AdaptedModel, save_adapted
 from twobranch.train.output.save import TrainedModel, save_model
 from twobranch.train.presets import Preset
 from twobranch.train.sides.class_names import class_pairs
 from twobranch.train.sides.evidence import evidence
 from twobranch.train.sides.image import FrozenPhotos, PhotoReading, TunedPhotos
 from twobranch.train.sides.late_stages import split_backbone
+from twobranch.train.sides.model import BaseModel, ModelPhotos, ModelTexts
 from twobranch.train.sides.sentences import tokenize
 from twobranch.train.sides.start import StartWeights, mixed, read_start
 from twobranch.train.sides.text import EncoderTower, TextSide, TextTower, WordPieceSide, WordsSide
@@ -35,6 +38,9 @@ from twobranch.train.tune import tune
 UNFINISHED = ".training"  # folder inside --out, until the run is finished
 CHECKPOINT = "checkpoint.safetensors"
 TUNING_CHECKPOINT = "tuning.safetensors"
+
+
+Photos = FrozenPhotos | TunedPhotos | ModelPhotos
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class TrainOptions:
     corpora: tuple[CorpusPlace, ...]
     out: Path
     preset: Preset
-    backbone: str
+    backbone: str | Path  # a name, or the folder of a finished model to train branches over
     weights: Path | None  # of the backbone, instead of its package's
     word_vectors: Path | None
     split_lists: Mapping[str, Path] | None  # of the first corpus
@@ -83,11 +89,17 @@ class TrainReport:
     history: tuple[Epoch, ...]
     dev: dict[str, Any]  # metrics of the exported model, as in config.json
     seconds: float
+    gain: Gain | None = None  # over the model that the branches were trained on; None for a backbone
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in the format of ``train --json``."""
-        history = [vars(epoch) for epoch in self.history]
-        return {**vars(self), "out": str(self.out), "history": history, "seconds": round(self.seconds, 1)}
+        return {
+            **vars(self),
+            "out": str(self.out),
+            "history": [vars(epoch) for epoch in self.history],
+            "seconds": round(self.seconds, 1),
+            "gain": None if self.gain is None else self.gain.as_json(),
+        }
 
 
 def train(options: TrainOptions, progress: Progress) -> TrainReport:
@@ -105,15 +117,16 @@ def train(options: TrainOptions, progress: Progress) -> TrainReport:
         progress.finish()
         _save_stopped(inputs, progress)
         raise
-    dev = _save(inputs, state, progress, tuned=options.preset.tuning is not None)
+    saved = _save(inputs, state, progress, tuned=options.preset.tuning is not None)
     shutil.rmtree(options.out / UNFINISHED)
     return TrainReport(
         options.out,
         len(state.history),
         best_epoch(state.history).number,
         state.history,
-        dev,
+        saved.dev,
         time.perf_counter() - started,
+        saved.gain,
     )
 
 
@@ -126,9 +139,8 @@ class _Inputs:
     settings: dict[str, Any]
     train: CaptionedPhotos  # readable photos only, as in ``dev``
     dev: CaptionedPhotos
-    backbone: Backbone
-    photos: FrozenPhotos | TunedPhotos
-    text: TextSide
+    photos: Photos
+    text: TextSide | ModelTexts
     train_features: FeatureSplit
     dev_features: FeatureSplit
     knowledge: Knowledge
@@ -138,6 +150,7 @@ def _read_inputs(options: TrainOptions, progress: Progress) -> _Inputs:
     """Check the options, and read corpora, photos and features. Raises ``UserError``."""
     preset = options.preset
     _check_out(options)
+    _check_model_options(options)
     if options.start is not None and preset.tuning is None:
         raise UserError(
             f"the preset {preset.name} trains branches alone; only one that tunes can --start from a model"
@@ -148,21 +161,23 @@ def _read_inputs(options: TrainOptions, progress: Progress) -> _Inputs:
     if options.resume:
         _check_settings(load_checkpoint(options.checkpoint).settings, settings, options.out)
 
-    backbone = load_backbone(options.backbone, options.weights, size=preset.image_size)
-    start = None if options.start is None else read_start(options.start, backbone)
-    photos = _read_photos(options, backbone, start, train_part, dev_part, progress)
+    photos, start = _read_photos(options, train_part, dev_part, progress)
     for failure in photos.failed:
         progress.warn(f"left out: {failure}")
     train_part, dev_part = train_part.restrict(photos.readable), dev_part.restrict(photos.readable)
     check_enough(train_part, dev_part, corpora[0].path)
-    text = _text_side(options, start, train_part, progress)
+    text = (
+        ModelTexts(photos.base)
+        if isinstance(photos, ModelPhotos)
+        else _text_side(options, start, train_part, progress)
+    )
     train_features = FeatureSplit(
         photos.train(train_part.photos), text.features(train_part.texts), train_part.items
     )
     dev_features = FeatureSplit(
         photos.dev(dev_part.photos), text.features(dev_part.texts), dev_part.items, dev_part.sources
     )
-    knowledge = _knowledge(preset, backbone, train_part, train_features, text)
+    knowledge = _knowledge(preset, photos, train_part, train_features, text)
     progress.note(
         f"{preset.name}: {len(train_part.photos):,} photos with {len(train_part.texts):,} captions; "
         f"dev {len(dev_part.photos):,} with {len(dev_part.texts):,}"
@@ -173,7 +188,6 @@ def _read_inputs(options: TrainOptions, progress: Progress) -> _Inputs:
         settings=settings,
         train=train_part,
         dev=dev_part,
-        backbone=backbone,
         photos=photos,
         text=text,
         train_features=train_features,
@@ -209,8 +223,16 @@ def _train_network(inputs: _Inputs, progress: Progress) -> Checkpoint:
     )
 
 
-def _save(inputs: _Inputs, state: Checkpoint, progress: Progress, *, tuned: bool) -> dict[str, Any]:
-    """Write the model folder of a checkpoint, and return its dev metrics."""
+@dataclass(frozen=True)
+class _Saved:
+    """The measured quality of a written model."""
+
+    dev: dict[str, Any]
+    gain: Gain | None
+
+
+def _save(inputs: _Inputs, state: Checkpoint, progress: Progress, *, tuned: bool) -> _Saved:
+    """Write the model folder of a checkpoint, and measure it."""
     options = inputs.options
     progress.note(f"writing {options.out}")
     training = {
@@ -218,15 +240,30 @@ def _save(inputs: _Inputs, state: Checkpoint, progress: Progress, *, tuned: bool
         "command": options.command,
         "settings": inputs.settings,
     }
-    return save_model(
+    photos, text = inputs.photos, inputs.text
+    if isinstance(photos, ModelPhotos):
+        adapted = _adapted_model(inputs, photos, state)
+        dev = save_adapted(
+            options.out,
+            adapted,
+            inputs.train,
+            inputs.dev,
+            training=training,
+            seed=options.seed,
+            progress=progress,
+        )
+        return _Saved(dev, adapted.gain)
+    assert not isinstance(text, ModelTexts)  # both sides are of one model
+    dev = save_model(
         options.out,
-        _trained_model(inputs, state, tuned=tuned),
+        _trained_model(inputs, photos, text, state, tuned=tuned),
         inputs.train,
         inputs.dev,
         training=training,
         seed=options.seed,
         progress=progress,
     )
+    return _Saved(dev, None)
 
 
 def _save_stopped(inputs: _Inputs, progress: Progress) -> None:
@@ -243,12 +280,27 @@ def _save_stopped(inputs: _Inputs, progress: Progress) -> None:
         progress.warn(f"stopped; {options.out} holds the best model so far; --resume continues")
 
 
-def _trained_model(inputs: _Inputs, state: Checkpoint, *, tuned: bool) -> TrainedModel:
+def _adapted_model(inputs: _Inputs, photos: ModelPhotos, state: Checkpoint) -> AdaptedModel:
+    """Build the branches of a checkpoint, with the best weight on dev."""
+    preset, dev = inputs.options.preset, inputs.dev_features
+    network = new_network(inputs.train_features, preset)
+    network.load_state_dict(state.best)
+    network.eval()
+    if preset.order != "residual":
+        return AdaptedModel(photos, network, preset, state.history, measure_gain(network, dev))
+    gain = choose_weight(network, dev)
+    kept = blended(network, gain.weight) if gain.weight else None
+    return AdaptedModel(photos, kept, preset, state.history, gain)
+
+
+def _trained_model(
+    inputs: _Inputs, photos: FrozenPhotos | TunedPhotos, text: TextSide, state: Checkpoint, *, tuned: bool
+) -> TrainedModel:
     """Build the network of a checkpoint and its towers.
 
     The checkpoint holds the branches alone, or all parts if ``tuned``.
     """
-    preset, photos, text = inputs.options.preset, inputs.photos, inputs.text
+    preset = inputs.options.preset
     branches = new_network(inputs.train_features, preset)
     network: nn.Module
     tower: TextTower
@@ -269,7 +321,7 @@ def _trained_model(inputs: _Inputs, state: Checkpoint, *, tuned: bool) -> Traine
         branches=branches,
         image_tower=image_tower,
         text_tower=tower,
-        backbone=inputs.backbone,
+        backbone=photos.backbone,
         preset=preset,
         history=state.history,
     )
@@ -293,19 +345,40 @@ def _check_out(options: TrainOptions) -> None:
         raise UserError(f"{out}: is not an empty folder; choose another --out")
 
 
+def _check_model_options(options: TrainOptions) -> None:
+    """Raise ``UserError`` for options that do not fit the backbone."""
+    over_a_model = isinstance(options.backbone, Path)
+    if over_a_model != (options.preset.text == "model"):
+        raise UserError(
+            f"the preset {options.preset.name} trains branches over a finished model; "
+            "add --backbone MODEL, a name that `models` lists or a model folder"
+        )
+    for name, value in {"weights": options.weights, "word-vectors": options.word_vectors}.items():
+        if over_a_model and value is not None:
+            raise UserError(
+                f"--{name} {value}: {options.backbone} is a finished model with weights of its own; "
+                f"leave --{name} out, or name a backbone such as efficientnet-lite2"
+            )
+
+
 def _settings(
     options: TrainOptions, train_part: CaptionedPhotos, dev_part: CaptionedPhotos
 ) -> dict[str, Any]:
     """Return the settings that a resumed run must have in common."""
     return {
         "data": data_fingerprint(train_part, dev_part),
-        "backbone": options.backbone,
+        "backbone": _backbone_digest(options.backbone),
         "weights": None if options.weights is None else sha256_file(options.weights),
         "word_vectors": None if options.word_vectors is None else sha256_file(options.word_vectors),
         "start": None if options.start is None else _model_digest(options.start),
         "seed": options.seed,
         "preset": asdict(options.preset),
     }
+
+
+def _backbone_digest(backbone: str | Path) -> str:
+    """Return a backbone's name, or the fingerprint of a finished model."""
+    return backbone if isinstance(backbone, str) else f"model {fingerprint(backbone)}"
 
 
 def _check_settings(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:
@@ -353,6 +426,18 @@ def _training_and_dev(
 
 
 def _read_photos(
+    options: TrainOptions, train_part: CaptionedPhotos, dev_part: CaptionedPhotos, progress: Progress
+) -> tuple[Photos, StartWeights | None]:
+    """Load the backbone or model, and read the features of all photos."""
+    if isinstance(options.backbone, Path):
+        base = BaseModel.load(options.backbone, options.cache, progress)
+        return ModelPhotos.read(train_part.photos, dev_part.photos, base), None
+    backbone = load_backbone(options.backbone, options.weights, size=options.preset.image_size)
+    start = None if options.start is None else read_start(options.start, backbone)
+    return _backbone_photos(options, backbone, start, train_part, dev_part, progress), start
+
+
+def _backbone_photos(
     options: TrainOptions,
     backbone: Backbone,
     start: StartWeights | None,
@@ -388,14 +473,17 @@ def _text_side(
 
 
 def _knowledge(
-    preset: Preset, backbone: Backbone, part: CaptionedPhotos, split: FeatureSplit, text: TextSide
+    preset: Preset, photos: Photos, part: CaptionedPhotos, split: FeatureSplit, text: TextSide | ModelTexts
 ) -> Knowledge:
     """Collect the training inputs beside the captions for a preset."""
-    classes = None
+    truth = Truth.of(part) if preset.known_truth else None
+    if isinstance(photos, ModelPhotos):
+        return Knowledge(truth)
+    backbone, classes = photos.backbone, None
     if preset.class_share:
         classes = class_pairs(backbone.classifier.numpy(), split.images[:, 0], text.features)
     return Knowledge(
-        Truth.of(part) if preset.known_truth else None,
+        truth,
         classes,
         tokenize(classes.sentences) if classes is not None else [],
         Classifier.of(backbone) if preset.known_truth else None,

@@ -49,3 +49,12 @@ def test_scales_divide_the_features() -> None:
     features = torch.randn(3, 10)
     expected = network.image_branch(features / 4)
     assert torch.allclose(network.embed_images(features), expected)
+
+
+def test_an_untrained_branch_returns_the_vectors_of_its_model() -> None:
+    network = TwoBranchNetwork(6, 6, hidden=8, dim=6, order="residual", dropout=0.5, image_scale=0.4).eval()
+    rows = torch.nn.functional.normalize(torch.randn(5, 6), dim=1)
+    assert torch.allclose(network.embed_images(rows), rows, atol=1e-6)
+    assert torch.allclose(network.embed_texts(rows), rows, atol=1e-6)
+    with pytest.raises(ValueError, match="6 features cannot give 5 dimensions"):
+        TwoBranchNetwork(6, 6, hidden=8, dim=5, order="residual", dropout=0.5)

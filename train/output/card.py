@@ -10,6 +10,7 @@ from typing import Any
 
 from twobranch.embedding.model_folder import CALIBRATION, RSUM_INT8, ModelConfig
 from twobranch.train.languages.card import LANGUAGE_ORIGIN, language_section
+from twobranch.train.output.adapted_card import OF_THE_MODEL, adapted_origin, adapted_towers, is_adapted
 
 CARD = "MODEL_CARD.md"
 NOTICE = "NOTICE"
@@ -54,7 +55,12 @@ _SOURCES = {
 
 
 def write_card(folder: Path, config: ModelConfig) -> None:
-    """Write ``MODEL_CARD.md`` and ``NOTICE`` into the model folder."""
+    """Write ``MODEL_CARD.md`` and ``NOTICE`` into the model folder.
+
+    A model that was not trained here keeps those it came with.
+    """
+    if "command" not in config.training:
+        return
     (folder / CARD).write_text(_card(config), encoding="utf-8")
     (folder / NOTICE).write_text(_notice(config), encoding="utf-8")
 
@@ -64,7 +70,7 @@ def _card(config: ModelConfig) -> str:
     training, dev = config.training, config.dev
     return f"""# Model card: preset `{config.preset}`
 
-A two-branch network: photos and English sentences become unit vectors of {config.dim} dimensions in one space.
+A two-branch network: photos and {"sentences" if is_adapted(config) else "English sentences"} become unit vectors of {config.dim} dimensions in one space.
 
 {_facts(config)}
 
@@ -74,7 +80,7 @@ Repeat it with:
 
 ## Quality on the dev split
 
-{dev["n_images"]:,} photos, {dev["n_captions"]:,} captions; measured with the files in this folder. Recall@K is a hit rate
+{dev["n_images"]:,} photos, {dev["n_captions"]:,} captions; measured with {_measured_with(config)}. Recall@K is a hit rate
 in percent; ties count against the model. The best epoch was chosen on this same split, so an unseen split is likely to be a
 little worse.
 
@@ -84,7 +90,7 @@ little worse.
 {_row("image to text", dev["image_to_text"])}
 
 rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the epochs{", the mean over all sources" if "by_source" in dev else ""}.
-{_by_source(dev)}{language_section(config)}
+{_by_source(dev)}{"" if is_adapted(config) else language_section(config)}
 ## Intended use and limits
 
 * Searching one's own photos with everyday sentences, research on image-text retrieval, a baseline to improve on.
@@ -96,23 +102,33 @@ rsum {dev["rsum"]:.1f}{_int8(dev)}. `curves.png` shows loss and recall over the 
 """
 
 
+def _measured_with(config: ModelConfig) -> str:
+    """Return the source of the vectors behind the dev metrics."""
+    return (
+        "the model's cached vectors under the branches" if is_adapted(config) else "the files in this folder"
+    )
+
+
 def _facts(config: ModelConfig) -> str:
     """Return the table on the towers and the training."""
     training = config.training
     settings = training["settings"]
     tuning = settings["preset"].get("tuning")
+    return f"""| | |
+|---|---|
+{adapted_towers(config) if is_adapted(config) else _towers(config, tuning)}| trained on | {training["corpus"]}: {training["train_images"]:,} photos{_counts(training)}, {training["train_captions"]:,} texts{_classes(settings)} |
+{_cells(config)}{_start(training) if settings.get("start") else ""}| epochs | {_epochs(training, tuning)} |
+| seed | {settings["seed"]} |
+{f"| about this run | {training['note']} |" if "note" in training else ""}"""
+
+
+def _towers(config: ModelConfig, tuning: dict[str, Any] | None) -> str:
+    """Return the table's rows on the two towers over a backbone."""
     encoder = {
         "wordpiece": f"all-MiniLM-L6-v2 ({'tuned' if tuning else 'frozen'}), int8 weights, arithmetic in float32",
         "words": "GloVe word vectors made into sentence vectors with SIF",
     }[config.text_kind]
-    return f"""| | |
-|---|---|
-| image tower | {_image_tower(config, tuning)} |
-| text tower | {encoder}, trained branch |
-| trained on | {training["corpus"]}: {training["train_images"]:,} photos{_counts(training)}, {training["train_captions"]:,} texts{_classes(settings)} |
-{_cells(config)}{_start(training) if settings.get("start") else ""}| epochs | {_epochs(training, tuning)} |
-| seed | {settings["seed"]} |
-{f"| about this run | {training['note']} |" if "note" in training else ""}"""
+    return f"| image tower | {_image_tower(config, tuning)} |\n| text tower | {encoder}, trained branch |\n"
 
 
 def _cells(config: ModelConfig) -> str:
@@ -171,6 +187,10 @@ def _epochs(training: dict[str, Any], tuning: dict[str, Any] | None) -> str:
 
 def _caution(config: ModelConfig) -> str:
     """Return the list entry on the limits of the text tower."""
+    if is_adapted(config):
+        return (
+            f"* What the model under the branches is good at, and what not, holds here too. {OF_THE_MODEL}\n"
+        )
     if config.text_kind == "wordpiece":
         return (
             "* The sentence encoder was trained by its authors on text pairs that include Flickr30k and COCO captions\n"
@@ -258,14 +278,18 @@ def _origins(config: ModelConfig) -> str:
 
 
 def _notice(config: ModelConfig) -> str:
-    family = "resnet50" if config.backbone == "resnet50" else "efficientnet-lite"
     return f"""This model was trained from the following works.
 
-Image backbone: {_BACKBONE_ORIGIN[family]}
+{adapted_origin(config) if is_adapted(config) else _tower_origins(config)}
 
-Text: {_TEXT_ORIGIN[config.text_kind]}
-
-{LANGUAGE_ORIGIN + chr(10) * 2 if config.languages else ""}Captions and photos: {config.training["corpus"]}. Neither is contained in this folder.
+Captions and photos: {config.training["corpus"]}. Neither is contained in this folder.
 
 {_origins(config)}
 """
+
+
+def _tower_origins(config: ModelConfig) -> str:
+    """Return the parts of the notice on the pretrained networks."""
+    family = "resnet50" if config.backbone == "resnet50" else "efficientnet-lite"
+    parts = [f"Image backbone: {_BACKBONE_ORIGIN[family]}", f"Text: {_TEXT_ORIGIN[config.text_kind]}"]
+    return "\n\n".join([*parts, LANGUAGE_ORIGIN] if config.languages else parts)

@@ -27,7 +27,7 @@ from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import IMAGE_TOWER, ModelConfig, sha256_file, write_config
 from twobranch.train.checkpoint import Epoch, Tensors, best_epoch, write_tensors
 from twobranch.train.data import CaptionedPhotos
-from twobranch.train.metrics import dev_metrics, first_source, source_metrics
+from twobranch.train.metrics import Embed, dev_metrics, first_source, source_metrics
 from twobranch.train.output.calibrate import write_calibration
 from twobranch.train.output.card import write_card
 from twobranch.train.output.curves import draw_curves
@@ -131,7 +131,7 @@ def save_model(
     draw_curves(model.history, folder / CURVES, title=f"{config.preset}, {config.backbone}")
     encoder = Encoder(folder, config)
     images, texts = encoder.encode_images(dev.photos), encoder.encode_texts(dev.texts)
-    metrics = _metrics(images, texts, dev, encoder)
+    metrics = dev_figures(images, texts, dev, encoder.encode_texts)
     files = {**config.files, **write_int8_tower(folder, train.photos, config.image_size)}
     config = replace(config, files=files)
     metrics |= int8_rsum(folder, config, dev, texts)
@@ -160,7 +160,7 @@ def _write_towers(folder: Path, model: TrainedModel) -> dict[str, str]:
 
 def _config(model: TrainedModel, training: dict[str, Any], files: dict[str, str]) -> ModelConfig:
     """Return the configuration of a model without dev metrics."""
-    preset, history = model.preset, model.history
+    preset = model.preset
     return ModelConfig(
         preset=preset.name,
         backbone=model.backbone.name,
@@ -168,21 +168,25 @@ def _config(model: TrainedModel, training: dict[str, Any], files: dict[str, str]
         dim=preset.dim + (preset.evidence.dim if preset.evidence is not None else 0),
         text_kind=model.text_tower.kind,
         max_tokens=model.text_tower.max_tokens,
-        training={
-            **training,
-            "epochs": len(history),
-            "best_epoch": best_epoch(history).number,
-            "seconds_in_epochs": round(sum(epoch.seconds for epoch in history), 1),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-            "versions": {name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")},
-        },
+        training={**training, **run_facts(model.history)},
         dev={},
         files=files,
     )
 
 
-def _metrics(
-    images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos, encoder: Encoder
+def run_facts(history: Sequence[Epoch]) -> dict[str, Any]:
+    """Return the facts for ``config.json`` about epochs and machine."""
+    return {
+        "epochs": len(history),
+        "best_epoch": best_epoch(history).number,
+        "seconds_in_epochs": round(sum(epoch.seconds for epoch in history), 1),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {name: version(name) for name in ("torch", "onnxruntime", "numpy", "pillow")},
+    }
+
+
+def dev_figures(
+    images: NDArray[np.float32], texts: NDArray[np.float32], dev: CaptionedPhotos, embed: Embed
 ) -> dict[str, Any]:
     """Return the metrics of the first source.
 
@@ -190,7 +194,7 @@ def _metrics(
     """
     first, photos, rows = first_source(dev)
     metrics = dev_metrics(images[photos], texts[rows], first)
-    if sources := source_metrics(images, texts, dev, encoder.encode_texts):
+    if sources := source_metrics(images, texts, dev, embed):
         metrics["by_source"] = sources
     return metrics
 

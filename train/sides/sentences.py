@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from twobranch.embedding.branches import Branch
-
 SENTENCE_ENCODER = "all-minilm-l6-v2"
 MAX_TOKENS = 64  # captions and queries are short; the encoder itself was trained on 128
 
@@ -87,7 +85,7 @@ class SentenceTower(nn.Module):
     def __init__(
         self,
         encoder: SentenceEncoder,
-        branch: Branch,
+        branch: nn.Module,
         scale: Tensor,
         evidence: nn.Module | None = None,
     ) -> None:
