@@ -7,7 +7,7 @@ library has doubled. The vectors of the background texts are kept in it, so they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twobranch.common.atomic import replacing
+from twobranch.common.errors import ModelError
 from twobranch.common.progress import Progress
-from twobranch.embedding.model_folder import CALIBRATION
+from twobranch.embedding.model_folder import CALIBRATION, resolve_model
 from twobranch.indexer.catalog.reader import CatalogReader, LibraryModel
 from twobranch.indexer.vectors.codec import as_matrix
-from twobranch.retrieval.background import FITS, TEXTS, background_calibration, background_texts
+from twobranch.retrieval.background import (
+    FITS,
+    TEXTS,
+    Scale,
+    ScoreScales,
+    background_calibration,
+    background_texts,
+    scales_of,
+)
 from twobranch.retrieval.confidence import SAMPLE, Calibration
 
 FILE = "confidence.cache"  # in the library folder
@@ -46,28 +55,51 @@ class StoredConfidence:
     """The content of the file."""
 
     calibration: Calibration
+    scales: ScoreScales
     recipe: str  # a digest of the texts and fits that it was made with
     photos: int  # searchable ones when it was made
 
 
+def library_scales(library: Path, model: LibraryModel) -> ScoreScales:
+    """Return the scales of a catalogued model, without loading it; see ``SearchEngine.scales``."""
+    with suppress(ModelError):  # without its folder
+        if (resolve_model(model.name) / CALIBRATION).is_file():
+            return ScoreScales()
+    return LibraryConfidence(library).scales(model)
+
+
 class LibraryConfidence:
-    """The calibration in a library folder, read again when the file changes."""
+    """The calibration and scales in a library folder.
+
+    They are read again when the file changes.
+    """
 
     def __init__(self, library: Path) -> None:
         self._library = library
         self._read_from: tuple[str, int, int] | None = None  # the model, and the state of the file
-        self._found: Calibration | None = None
+        self._found: StoredConfidence | None = None
 
     def calibration(self, model: LibraryModel) -> Calibration | None:
         """Return the calibration; None without a valid one of this model."""
+        stored = self._stored(model)
+        return None if stored is None else stored.calibration
+
+    def scales(self, model: LibraryModel) -> ScoreScales:
+        """Return the scales of the model's scores.
+
+        They are those of the shipped model where the file knows none.
+        """
+        stored = self._stored(model)
+        return ScoreScales() if stored is None else stored.scales
+
+    def _stored(self, model: LibraryModel) -> StoredConfidence | None:
         try:
             state = (self._library / FILE).stat()
         except OSError:
             return None
         at = (model.fingerprint, state.st_mtime_ns, state.st_size)
         if at != self._read_from:
-            stored = _read(self._library, model)
-            self._read_from, self._found = at, None if stored is None else stored.calibration
+            self._read_from, self._found = at, _read(self._library, model)
         return self._found
 
 
@@ -100,7 +132,8 @@ def refresh_confidence(library: Path, encoder: TextEncoder, progress: Progress) 
     else:
         texts = stored.calibration.background.captions.vectors
     try:
-        made = StoredConfidence(background_calibration(texts, photos), recipe, n_photos)
+        calibration, scales = background_calibration(texts, photos), scales_of(texts, photos)
+        made = StoredConfidence(calibration, scales, recipe, n_photos)
         _write(library, model, made)
     except ValueError as error:  # a model that sees no difference between photos
         progress.warn(f"hits have no confidence: {error}")
@@ -118,7 +151,23 @@ def _recipe() -> str:
 def _write(library: Path, model: LibraryModel, made: StoredConfidence) -> None:
     about = np.array([model.fingerprint, made.recipe, str(made.photos)])
     with replacing(library / FILE, durable=False) as partial, partial.open("wb") as file:
-        np.savez(file, about=about, **made.calibration.arrays())  # type: ignore[arg-type]
+        np.savez(file, about=about, scales=_scale_rows(made.scales), **made.calibration.arrays())  # type: ignore[arg-type]
+
+
+def _scale_rows(scales: ScoreScales) -> NDArray[np.float64]:
+    """Return scales as (2, 2) numbers.
+
+    A row is level and unit; the first is with texts, the second between photos.
+    """
+    return np.array([[scale.level, scale.unit] for scale in (scales.texts, scales.photos)])
+
+
+def _scales_of_rows(rows: NDArray[np.float64]) -> ScoreScales:
+    """Return the scales of (2, 2) numbers. Raises ``ValueError`` for numbers that are no scales."""
+    (level, unit), (photo_level, photo_unit) = rows.tolist()
+    if not np.isfinite(rows).all() or min(unit, photo_unit) <= 0:
+        raise ValueError(f"no scales: {rows.tolist()}")
+    return ScoreScales(Scale(level, unit), Scale(photo_level, photo_unit))
 
 
 def _read(library: Path, model: LibraryModel) -> StoredConfidence | None:
@@ -130,7 +179,8 @@ def _read(library: Path, model: LibraryModel) -> StoredConfidence | None:
             fingerprint, recipe, photos = file["about"].tolist()
             if fingerprint != model.fingerprint:
                 return None
-            found = StoredConfidence(Calibration.of_arrays(file, "background"), recipe, int(photos))
+            calibration = Calibration.of_arrays(file, "background")
+            found = StoredConfidence(calibration, _scales_of_rows(file["scales"]), recipe, int(photos))
     except Exception:  # NumPy and zipfile raise many types for a broken archive
         return None
     if found.calibration.has_other_features or found.calibration.fault(model.dim) is not None:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.reader import CatalogReader, Found, Gallery
 
-# Cosine of two photos' vectors, from benchmarks/duplicates.md. A lower limit would soon merge two weddings:
-# the vectors separate topics better than moments. So only the closest frames of a burst collapse.
+# Cosine of two photos' vectors in the shipped model, from benchmarks/duplicates.md. A lower limit would soon
+# merge two weddings: the vectors separate topics better than moments. So only the closest frames of a burst
+# collapse.
 NEAR_DUPLICATE = 0.95
 # A hit is compared with at most this many kept hits above it. Copies have nearly the same score, so their
 # ranks are close. With this limit a list of 100,000 hits takes seconds, not minutes.
@@ -53,15 +54,18 @@ class Comparison:
 
     vectors: Callable[[Sequence[int]], NDArray[np.float32]]  # of n ids: (n, D)
     is_text: Callable[[NDArray[np.float32]], NDArray[np.bool_]]  # of (n, D) vectors: (n,) pictures of text
+    cosine: float = NEAR_DUPLICATE  # of near-duplicates, in the model
 
     def groups(self, ids: Sequence[int]) -> list[Group]:
         """Group ranked photos by the ids of their vectors."""
         vectors = self.vectors(ids)
-        groups = collapse(vectors)
+        groups = collapse(vectors, self.cosine)
         if not any(group.duplicates for group in groups):  # the usual case, without a look at text
             return groups
         is_text = self.is_text(vectors)
-        return collapse(vectors, kinds=text_kinds(vectors, is_text)) if is_text.any() else groups
+        if not is_text.any():
+            return groups
+        return collapse(vectors, self.cosine, text_kinds(vectors, is_text))
 
 
 def text_kinds(vectors: NDArray[np.float32], is_text: NDArray[np.bool_]) -> NDArray[np.int64]:

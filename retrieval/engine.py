@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from twobranch.common.errors import LibraryError
+from twobranch.common.errors import LibraryError, ModelError
 from twobranch.embedding.encoder import Encoder
 from twobranch.indexer.catalog.library import find_library
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel, VectorKind
@@ -23,7 +23,8 @@ from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.answer import Answer
-from twobranch.retrieval.collapse import Comparison, select
+from twobranch.retrieval.background import ScoreScales
+from twobranch.retrieval.collapse import NEAR_DUPLICATE, Comparison, select
 from twobranch.retrieval.confidence import SAMPLE, Calibration, SearchedGallery
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.date_filter import DateWords, date_words, with_dates
@@ -35,7 +36,7 @@ from twobranch.retrieval.made_hits import made_hits, plain_hit
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
-from twobranch.retrieval.regions import SearchedRegions
+from twobranch.retrieval.regions import PENALTY, SearchedRegions
 from twobranch.retrieval.request import SearchRequest, resolve
 from twobranch.retrieval.scope import Scope
 from twobranch.retrieval.terms import Item, PhotoTerm
@@ -164,12 +165,36 @@ class SearchEngine:
 
         return LibraryConfidence(self.library)
 
+    @property
+    def scales(self) -> ScoreScales:
+        """The scales of the model's scores.
+
+        Models with a calibration are trained here, and their scores are like those of the shipped model: they
+        have its scales, and so has a model that the library knows none of. Raises ``ModelError``, and as
+        ``encoder`` does.
+        """
+        if self.model is None or self._model_calibration is not None:
+            return ScoreScales()
+        return self._library_confidence.scales(self.model)
+
     @cached_property
     def text_pictures(self) -> TextPictures:
         """The detector of pictures of text for the library's model."""
         return TextPictures(
-            lambda: self.encoder, "" if self.model is None else self.model.fingerprint, self.library
+            lambda: self.encoder,
+            "" if self.model is None else self.model.fingerprint,
+            self.library,
+            lambda: self.scales,
         )
+
+    def comparison(self) -> Comparison:
+        """Return the comparison of photos that tells near-duplicates."""
+        try:
+            scales = self.scales
+        except (LibraryError, ModelError):  # without the model its vectors can still be compared
+            scales = ScoreScales()
+        cosine = scales.near_cosine(NEAR_DUPLICATE)
+        return Comparison(self.index("images").vectors, self.text_pictures.find, cosine)
 
     @cached_property
     def locator(self) -> Locator:
@@ -290,7 +315,8 @@ class SearchEngine:
         if "regions" not in among:
             return Scope(index, among[gallery])
         windows = self.index("regions")
-        regions = SearchedRegions(windows, self.catalog, self.model.id, among["regions"])
+        spread = self.scales.text_factor if query.texts else self.scales.photo_factor
+        regions = SearchedRegions(windows, self.catalog, self.model.id, among["regions"], PENALTY * spread)
         return Scope(index, among[gallery], regions)
 
     def judge(self, query: Query, gallery: Gallery = "images", scope: Scope | None = None) -> Judge:
@@ -401,8 +427,16 @@ class SearchEngine:
         wanted = top + len(own)  # the photos of the query may be among the hits
         if collapse:
             wanted += min(top, _MORE_TO_COLLAPSE)
-        comparison = Comparison(index.vectors, self.text_pictures.find) if collapse else None
-        searched = SearchedPhotos(index, vector, self.catalog, self.model.id, scope.among, scope.regions)
+        comparison = self.comparison() if collapse else None
+        searched = SearchedPhotos(
+            index,
+            vector,
+            self.catalog,
+            self.model.id,
+            scope.among,
+            scope.regions,
+            self.scales.text_factor,
+        )
         while True:
             if query.sentence is None or gallery == "captions":
                 ranked = FusedRanking(*searched.best(wanted))

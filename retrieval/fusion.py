@@ -7,6 +7,9 @@ is likely chance, while six of six are not. On Flickr8k this is far better than 
 hundreds of photos above the right one (``benchmarks/words.md``). If no word of the query is found, the visual
 ranking stays.
 
+WEIGHT was chosen on the shipped model. For a model whose scores lie closer together, words add less in
+proportion (``retrieval.background.ScoreScales``): else a photo with a word would always come first.
+
 Names often have a word of the query by chance: the photos of ``101APPLE`` show no apples. So where a single
 everyday word matches (``embedding.everyday``), the pixels decide whether it counts: the *agreement* of such a
 photo is below 1. It rises with how many of the visually best photos have the word, compared with chance among
@@ -30,7 +33,7 @@ from twobranch.retrieval.text_match import WordMatches, match_words
 
 Ranking = Literal["fused", "visual", "words"]
 
-WEIGHT = 0.3  # in units of the score
+WEIGHT = 0.3  # in scores of the shipped model
 POWER = 3
 _DEPTH = 300  # hits taken from the visual ranking; photos below it are found by their words alone
 _BEST = 4  # the visually best photos are one in so many, but at most _DEPTH
@@ -64,6 +67,7 @@ class SearchedPhotos:
     model_id: int
     among: NDArray[np.int64] | None = None  # (n,) vectors; None: all
     regions: SearchedRegions | None = None  # their windows, in a library with regions
+    spread: float = 1.0  # of the model's scores, in that of the shipped model
 
     def best(self, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return the best scores and vector ids, highest score first.
@@ -149,9 +153,14 @@ def fused(
     return FusedRanking(scores, ids, bonuses, matches.forms, matches.known)
 
 
-def bonus(matches: WordMatches, agreement: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
-    """Return the (n,) bonuses that words add to scores."""
-    return WEIGHT * (matches.names**POWER * agreement + matches.captions**POWER)
+def bonus(
+    matches: WordMatches, agreement: NDArray[np.float64] | float = 1.0, spread: float = 1.0
+) -> NDArray[np.float64]:
+    """Return the (n,) bonuses that words add to scores.
+
+    ``spread`` is that of the model's scores, in that of the shipped model.
+    """
+    return WEIGHT * spread * (matches.names**POWER * agreement + matches.captions**POWER)
 
 
 def n_best(n_searched: int) -> int:
@@ -188,13 +197,15 @@ def agreement(
     return agreements
 
 
-def bonus_with_scores(matches: WordMatches, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+def bonus_with_scores(
+    matches: WordMatches, scores: NDArray[np.floating], spread: float = 1.0
+) -> NDArray[np.float64]:
     """Return the (n,) bonuses, given the scores of all photos.
 
-    ``scores`` are (I,), and the ids of the photos are their places in it.
+    ``scores`` are (I,), and the ids of the photos are their places in it; ``spread`` is as in ``bonus``.
     """
     best = np.argsort(-scores, kind="stable")[: n_best(len(scores))]
-    return bonus(matches, agreement(matches, best, scores[best], len(scores)))
+    return bonus(matches, agreement(matches, best, scores[best], len(scores)), spread)
 
 
 def _with_everyday_among(matches: WordMatches, photos: SearchedPhotos) -> WordMatches:
@@ -213,7 +224,8 @@ def _by_both(matches: WordMatches, photos: SearchedPhotos, top: int) -> _Rows:
     n_searched = len(photos.index) if photos.among is None else len(photos.among)
     best = n_best(n_searched)
     searched = _with_everyday_among(matches, photos)
-    bonuses = bonus(matches, agreement(searched, seen[:best], scores[:best], n_searched))
+    agreements = agreement(searched, seen[:best], scores[:best], n_searched)
+    bonuses = bonus(matches, agreements, photos.spread)
     at = np.minimum(np.searchsorted(matches.image_ids, seen), len(matches) - 1)
     worded = matches.image_ids[at] == seen
     added = np.where(worded, bonuses[at], 0.0)
@@ -233,7 +245,7 @@ def _by_both(matches: WordMatches, photos: SearchedPhotos, top: int) -> _Rows:
 
 
 def _by_words(matches: WordMatches, photos: SearchedPhotos, top: int) -> _Rows:
-    bonuses = bonus(matches)
+    bonuses = bonus(matches, spread=photos.spread)
     kept = np.ones(len(bonuses), bool)
     if photos.among is None and len(bonuses) > top:  # keeps more than `top` if the last ones are equal
         kept = bonuses >= np.partition(bonuses, -top)[-top]

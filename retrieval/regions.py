@@ -2,9 +2,10 @@
 
 A photo counts as its best window where that is clearly better than the whole.
 
-In a library with regions (``index --regions``) the score of a photo is max(whole, best window - ``PENALTY``).
+In a library with regions (``index --regions``) the score of a photo is max(whole, best window - penalty).
 A photo has several windows, so the best of them scores higher by chance; the penalty makes up for that. It is
-the one at which ordinary queries lose nothing (``benchmarks/regions.md``).
+the one at which ordinary queries lose nothing (``benchmarks/regions.md``): ``PENALTY``, in proportion to the
+spread of the model's scores.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index
 
-PENALTY = 0.06  # in units of the score
+PENALTY = 0.06  # in scores of the shipped model
 _EQUAL = 1e-6  # the same product, computed in blocks of different size
 _PLACES = (("top", "middle", "bottom"), ("left", "centre", "right"))
 
@@ -43,6 +44,7 @@ class SearchedRegions:
     reader: CatalogReader
     model_id: int
     among: NDArray[np.int64] | None = None  # (n,) windows of photos that pass the filters; None: all
+    penalty: float = PENALTY  # in scores of the model
 
     def folded(
         self, vector: NDArray[np.float32], scores: NDArray[np.float32], ids: NDArray[np.int64], k: int
@@ -55,8 +57,8 @@ class SearchedRegions:
         if not len(ids):
             return scores, ids
         # A window at most as good as the last of these photos can neither bring in nor lift one.
-        windows = self._above(vector, float(scores[-1]) + PENALTY, k)
-        best = _best_of_each(windows, self.reader.regions(list(windows)))
+        windows = self._above(vector, float(scores[-1]) + self.penalty, k)
+        best = self._best_of_each(windows, self.reader.regions(list(windows)))
         vectors = self.reader.vectors_of_images(list(best), self.model_id)
         found = dict(zip(ids.tolist(), scores.tolist(), strict=True))
         for image, window in best.items():
@@ -93,17 +95,18 @@ class SearchedRegions:
         if not len(there):
             return {}
         scores, ids = (rows[0] for rows in self.index.search(vector[None], len(there), there))
-        return _best_of_each(dict(zip(ids.tolist(), scores.tolist(), strict=True)), regions)
+        return self._best_of_each(dict(zip(ids.tolist(), scores.tolist(), strict=True)), regions)
 
-
-def _best_of_each(windows: Mapping[int, float], regions: Mapping[int, tuple[int, int]]) -> dict[int, Window]:
-    """Return photo id -> its best window. ``windows`` are id -> score, best first."""
-    best: dict[int, Window] = {}
-    for id_, score in windows.items():
-        if id_ in regions:
-            image, part = regions[id_]
-            best.setdefault(image, Window(score - PENALTY, part))
-    return best
+    def _best_of_each(
+        self, windows: Mapping[int, float], regions: Mapping[int, tuple[int, int]]
+    ) -> dict[int, Window]:
+        """Return photo id -> its best window. ``windows`` are id -> score, best first."""
+        best: dict[int, Window] = {}
+        for id_, score in windows.items():
+            if id_ in regions:
+                image, part = regions[id_]
+                best.setdefault(image, Window(score - self.penalty, part))
+        return best
 
 
 def lifting(window: Window | None, score: float) -> int | None:

@@ -22,6 +22,7 @@ from twobranch.common.errors import LibraryError, ModelError
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.language import ENGLISH
 from twobranch.indexer.vectors.codec import DTYPE, as_bytes
+from twobranch.retrieval.background import ScoreScales
 
 SENTENCES = (
     "a receipt",
@@ -34,7 +35,7 @@ SENTENCES = (
     "a spreadsheet",
     "a slide with text",
 )
-# The mean inner product with these sentences, from benchmarks/duplicates.md.
+# The mean inner product with these sentences, in scores of the shipped model, from benchmarks/duplicates.md.
 TEXT = 0.25
 _FILE = "text-pictures.cache"  # in the library folder: a checksum, and the mean vector
 _CHECKSUM = 32  # bytes
@@ -44,13 +45,20 @@ class TextPictures:
     """The detector of pictures of text, by their vectors.
 
     Its sentences are encoded at the first use. Their mean is kept in the library folder: a search for a photo
-    loads no text tower, and would wait for it.
+    loads no text tower, and would wait for it. ``scales`` returns those of the model's scores.
     """
 
-    def __init__(self, load: Callable[[], Encoder], fingerprint: str, library: Path) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Encoder],
+        fingerprint: str,
+        library: Path,
+        scales: Callable[[], ScoreScales] = ScoreScales,
+    ) -> None:
         self._load = load  # returns the encoder; it is needed once
         self._fingerprint = fingerprint
         self._file = library / _FILE
+        self._scales = scales
 
     def find(self, vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return (n,) True for pictures of text, from (n, D) vectors.
@@ -58,7 +66,7 @@ class TextPictures:
         Without the model none is known to be one.
         """
         try:
-            return np.asarray(vectors @ self._direction >= TEXT)
+            return np.asarray(vectors @ self._direction >= self._scales().text_score(TEXT))
         except (LibraryError, ModelError):
             return np.zeros(len(vectors), dtype=bool)
 

@@ -20,10 +20,11 @@ from twobranch.common.errors import UserError
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.language import ENGLISH, language_of
 from twobranch.indexer.catalog.fulltext import TextTable, photo_texts
-from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.reader import CatalogReader, LibraryModel
 from twobranch.indexer.catalog.tables import Catalog, sqlite_connection
 from twobranch.indexer.catalog.vectors import caption_texts
 from twobranch.indexer.vectors.index import open_index
+from twobranch.retrieval.background_file import library_scales
 from twobranch.retrieval.evaluation.evaluate import chosen_pairs
 from twobranch.retrieval.evaluation.metrics import recall_at
 from twobranch.retrieval.evaluation.near_texts import near_texts
@@ -76,7 +77,8 @@ def compare_fused(
                 model, pairs = one.model, one.pairs
                 images = open_index(reader, "images", model.id, model.dim).vectors(pairs.image_vectors)
                 queries = open_index(reader, "captions", model.id, model.dim).vectors(pairs.caption_vectors)
-                vectors.append((queries, images, pairs))
+                known = LibraryModel(model.id, model.name, model.fingerprint, model.dim)
+                vectors.append((queries, images, pairs, library_scales(catalog.folder, known).text_factor))
         photo_names = photo_texts(sqlite_connection(session), NAMES)
     return [
         compare(
@@ -86,8 +88,9 @@ def compare_fused(
             [texts[id_] for id_ in pairs.caption_vectors.tolist()],
             photo_names,
             progress,
+            spread,
         ).as_json(ks)
-        for queries, images, pairs in vectors
+        for queries, images, pairs, spread in vectors
     ]
 
 
@@ -98,11 +101,12 @@ def compare(
     texts: Sequence[str],
     names: dict[int, str],
     progress: Progress = SILENT,
+    spread: float = 1.0,
 ) -> FusedComparison:
     """Rank each caption's photo, without and with words.
 
     ``queries`` are the (C, D) captions with their ``texts``, ``images`` the (I, D) photos; ``names`` maps an
-    item to the names of its photo.
+    item to the names of its photo; ``spread`` is that of the model's scores, as in ``bonus``.
     """
     rows = np.searchsorted(pairs.image_items, pairs.caption_items)  # (C,) of each caption's photo
     n = len(images)
@@ -123,7 +127,7 @@ def compare(
             captioned = [by_caption.photos(word, without, language=language) for word in words]
             everyday = everyday_rows(words, named, language)
             matches = combined(shares(named, n, everyday=everyday), shares(captioned, n), everyday)
-            scores[row, matches.image_ids] += bonus_with_scores(matches, scores[row])
+            scores[row, matches.image_ids] += bonus_with_scores(matches, scores[row], spread)
         ranks[1, block] = _ranks(scores, own)
         progress.advance(len(own))
     progress.finish()

@@ -20,7 +20,6 @@ from twobranch.indexer.catalog.photo_facts import (
 from twobranch.indexer.catalog.photo_file import PhotoFile, open_original
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
-from twobranch.retrieval.collapse import Comparison
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.server.api.originals import matches, original
 from twobranch.server.api.thumbnails import Thumbnail
@@ -238,9 +237,8 @@ def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:
     scores, ids = (row[0].tolist() for row in index.search(vector, _MOST_ALIKE + 1))
     score_of = {id_: score for id_, score in zip(ids, scores, strict=True) if id_ != own}
     ranked = [own, *score_of]
-    comparison = Comparison(index.vectors, engine.text_pictures.find)
     # The first group is that of the photo.
-    near = [ranked[at] for at in comparison.groups(ranked)[0].duplicates]
+    near = [ranked[at] for at in engine.comparison().groups(ranked)[0].duplicates]
     found = engine.catalog.found("images", near)
     return [
         {
