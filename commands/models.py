@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from twobranch.common.progress import Console
     from twobranch.embedding.conversion.adding import Convert, Origin
     from twobranch.embedding.conversion.layouts import Layout
+
+_REPOSITORY = re.compile(r"\w[\w.-]*(/[\w.-]+)?/?", re.ASCII)  # or an architecture and a tag of open_clip
 
 models = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(models, name="models")
@@ -70,20 +73,19 @@ def add(
       twobranch models add ViT-B-32-256/datacomp_s34b_b86k
       twobranch index --model openai
     """
-    from twobranch.common.paths import expanded
     from twobranch.embedding.conversion.adding import Origin, add_model, new_folder
     from twobranch.embedding.conversion.layouts import layout_of
     from twobranch.embedding.cost import record_cost
 
     progress = Options.of(context).progress()
-    local = expanded(source)
-    target = new_folder(name or _default_name(source, local))
-    if local.is_dir():
-        folder, origin = local.resolve(), Origin(local.resolve().name)
+    local = _folder(source)
+    target = new_folder(_default_name(source, local) if name is None else name)
+    if local is not None:
+        folder, origin = local, Origin(local.name)
     else:
         folder, origin = _download(source, yes, progress)
     encoder = add_model(folder, target, origin, _converter(layout_of(folder)), progress)
-    if not local.is_dir():
+    if local is None:
         _delete(folder)
     progress.note("measuring its speed for some seconds")
     cost = record_cost(encoder.folder)
@@ -112,10 +114,30 @@ def remove(
     print(f"removed {remove_model(name)}")
 
 
-def _default_name(source: str, local: Path) -> str:
+def _folder(source: str) -> Path | None:
+    """Return the folder of a source, or None for a repository's name.
+
+    A path never becomes a request to the network. Raises ``ModelError`` for one that is no folder.
+    """
+    from twobranch.common.paths import expanded
+
+    local = expanded(source)
+    if source and local.is_dir():
+        return local.resolve()
+    if source and (local.exists() or local.is_symlink()):
+        raise ModelError(f"{source}: not a folder; give the folder of the model")
+    if not _REPOSITORY.fullmatch(source):
+        raise ModelError(
+            f"{source or repr(source)}: no such folder; give one that is there, or a name on Hugging Face "
+            "like immich-app/ViT-B-32__openai"
+        )
+    return None
+
+
+def _default_name(source: str, local: Path | None) -> str:
     """Return the name of a model that was given none."""
-    if local.is_dir():
-        return local.resolve().name
+    if local is not None:
+        return local.name
     organisation, _, rest = source.rstrip("/").partition("/")
     return f"{organisation}-{rest}" if _is_architecture(organisation) else rest or organisation
 

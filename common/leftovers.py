@@ -1,7 +1,8 @@
-"""Temporary files of processes that were killed while writing."""
+"""Temporary files and folders of processes that were killed while writing."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,3 +21,15 @@ def remove_left_overs(library: Path) -> None:
         with suppress(OSError):
             if time.time() - partial.stat().st_mtime > _STALE:
                 partial.unlink()
+
+
+def remove_left_over_folders(home: Path, pattern: str) -> None:
+    """Delete unfinished folders that killed processes left in ``home``.
+
+    One in which a file was written within an hour is kept.
+    """
+    for partial in home.glob(pattern):
+        with suppress(OSError):
+            newest = max(path.stat().st_mtime for path in (partial, *partial.iterdir()))
+            if time.time() - newest > _STALE:
+                shutil.rmtree(partial)

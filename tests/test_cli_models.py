@@ -67,6 +67,31 @@ def test_what_is_no_model_is_one_line(place: Path) -> None:
     assert not (place / "models").exists() or list((place / "models").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    {
+        "photos/red.png": "photos/red.png: not a folder; give the folder of the model",
+        "./nothing": "./nothing: no such folder",
+        "../no/such/model": "../no/such/model: no such folder",
+        "no/such/model": "no/such/model: no such folder",
+        "~/no-such-model": "~/no-such-model: no such folder",
+        "": "'': no such folder",
+    }.items(),
+)
+def test_a_path_without_a_model_asks_no_network(place: Path, source: str, said: str) -> None:
+    result = run("models", "add", source, "--yes", cwd=place, code=1)
+    assert result.stderr.startswith(f"error: {said}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_name_that_cannot_be_one_says_how_to_give_another(place: Path) -> None:
+    (place / "ViT-B-1__made-up").rename(place / "my model")
+    result = run("models", "add", "my model", cwd=place, code=1)
+    said = "'my model': not a name for a model; give one of letters, digits, '.', '_' and '-' with --name"
+    assert said in result.stderr
+    assert "'': not a name" in run("models", "add", "my model", "--name", "", cwd=place, code=1).stderr
+
+
 def test_the_shipped_model_is_the_same_after_a_detour_through_immich(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

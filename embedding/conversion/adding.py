@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from twobranch.common.errors import ModelError
+from twobranch.common.leftovers import remove_left_over_folders
 from twobranch.common.progress import Progress
 from twobranch.embedding.conversion.card import write_added_card
 from twobranch.embedding.conversion.compress import sample_pixels, unit_rows
@@ -33,6 +34,7 @@ from twobranch.embedding.text_inputs import TokensInput
 
 Convert = Callable[[Path, Path, Progress], Converted]
 
+_ADDING = ".adding"  # ends the name of an unfinished folder
 PRESET = "added"  # in the configuration of an added model
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -51,7 +53,10 @@ def new_folder(name: str) -> Path:
     Raises ``ModelError`` for a name that cannot be used or is taken.
     """
     if not _NAME.fullmatch(name):
-        raise ModelError(f"{name!r:.110}: not a name for a model; use letters, digits, '.', '_' and '-'")
+        raise ModelError(
+            f"{name!r:.110}: not a name for a model; give one of letters, digits, '.', '_' and '-' "
+            "with --name"
+        )
     if (SHIPPED_MODELS / name).exists():
         raise ModelError(f"{name}: the name of a shipped model; choose another with --name")
     folder = added_models() / name
@@ -67,9 +72,11 @@ def add_model(source: Path, folder: Path, origin: Origin, convert: Convert, prog
     """Convert the model in ``source`` into ``folder``, and return its encoder.
 
     The folder appears when all is checked; until then the files are in a hidden folder beside it, which is
-    removed if anything fails. Raises ``ModelError``.
+    removed if anything fails. That of an addition that was killed is removed by a later one. Raises
+    ``ModelError``.
     """
-    partial = folder.with_name(f".{folder.name}.adding")
+    remove_left_over_folders(folder.parent, f".*{_ADDING}")
+    partial = folder.with_name(f".{folder.name}{_ADDING}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:

@@ -34,6 +34,7 @@ from twobranch.embedding.text_inputs import TokensInput
 
 _CONTEXT = 77  # tokens; open_clip's default
 _FITS = {"squash": "squash", "shortest": "crop"}
+_LARGEST = 1e4  # mean and deviation of pixels: those known are below 1, or below 255
 _MOST_VOCABULARY = 1.02  # times the size in the configuration: some tokenizers have a few unused tokens more
 
 
@@ -53,7 +54,7 @@ def convert_immich(source: Path, folder: Path, progress: Progress) -> Converted:
     """
     check_complete(source)
     settings = _read(source / CONFIG) if (source / CONFIG).is_file() else {}
-    text = settings.get("text_cfg", {})
+    text = _table(settings, "text_cfg", source / CONFIG)
     prepared = _preprocessing(source / PREPROCESSING)
     length = _whole(text.get("context_length", _CONTEXT), source / CONFIG, "context_length")
     vocabulary = _write_tokenizer(source, folder, length)
@@ -63,8 +64,8 @@ def convert_immich(source: Path, folder: Path, progress: Progress) -> Converted:
             f"{source / IMMICH_TOKENIZER}: {vocabulary:,} tokens, and the model in {CONFIG} knows "
             f"{stated:,}; it is another model's tokenizer"
         )
-    cleaning = (text.get("tokenizer_kwargs") or {}).get("clean", "whitespace")
-    tokens = _tokens(cleaning, source / CONFIG)
+    tokenizing = _table(text, "tokenizer_kwargs", source / CONFIG)
+    tokens = _tokens(tokenizing.get("clean", "whitespace"), source / CONFIG)
     progress.note("converting the image tower")
     graph = load_graph(source / VISUAL)
     image_tower(graph, source / VISUAL, prepared.size, prepared.scaling)
@@ -95,6 +96,16 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
+def _table(data: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    """Return a table within a table, empty where there is none. Raises ``ModelError`` for anything else."""
+    value = data.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: {name} is {value!r:.40} rather than a table")
+    return value
+
+
 def _preprocessing(path: Path) -> _Preprocessing:
     """Read open_clip's preprocessing configuration. Raises ``ModelError``."""
     data = _read(path)
@@ -103,7 +114,7 @@ def _preprocessing(path: Path) -> _Preprocessing:
     if len(set(map(str, sides))) != 1:
         raise ModelError(f"{path}: photos of {sides} are not square, and other models are not taken")
     mode = data.get("resize_mode", "shortest")
-    if mode not in _FITS:
+    if not isinstance(mode, str) or mode not in _FITS:
         raise ModelError(f"{path}: resize_mode {mode!r:.40}; this program knows {', '.join(_FITS)}")
     try:
         scaling = Scaling(tuple(map(float, data["mean"])), tuple(map(float, data["std"])))
@@ -111,7 +122,7 @@ def _preprocessing(path: Path) -> _Preprocessing:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: damaged ({type(error).__name__}: {error})") from None
     numbers = np.array([*scaling.mean, *scaling.std])
-    if len(numbers) != 6 or not np.isfinite(numbers).all() or min(scaling.std) <= 0:
+    if len(numbers) != 6 or not (np.abs(numbers) < _LARGEST).all() or min(scaling.std) < 1 / _LARGEST:
         raise ModelError(
             f"{path}: mean {list(scaling.mean)} and std {list(scaling.std)} are not those of RGB"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from twobranch.common.errors import ModelError
-from twobranch.embedding.model_folder import CONFIG
+from twobranch.embedding.model_folder import CONFIG, IMAGE_TOWER, TEXT_TOWER, added_models
 
 Layout = Literal["immich", "open_clip", "transformers"]
 OPEN_CLIP_CONFIG = "open_clip_config.json"
@@ -27,6 +27,11 @@ def layout_of(folder: Path) -> Layout:
         return "immich"
     if (folder / OPEN_CLIP_CONFIG).is_file():
         return "open_clip"
+    if (folder / IMAGE_TOWER).is_file() and (folder / TEXT_TOWER).is_file():
+        raise ModelError(
+            f"{folder}: a model folder of this program already; use it as it is, with --model {folder}; to "
+            f"give it a name, copy it to {added_models() / 'NAME'}"
+        )
     if (folder / CONFIG).is_file():
         return "transformers"
     raise ModelError(

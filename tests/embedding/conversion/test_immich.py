@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from twobranch.common.progress import SILENT
 from twobranch.embedding.conversion import graphs
 from twobranch.embedding.conversion.adding import Origin, add_model, new_folder, remove_model
 from twobranch.embedding.conversion.immich import convert_immich
+from twobranch.embedding.conversion.layouts import layout_of
 from twobranch.embedding.conversion.storage import save_tower
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import SHIPPED_MODELS
@@ -274,6 +276,26 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda e: change(e / "visual/preprocess_cfg.json", std=[0, 1, 1]),
         "are not those of RGB",
     ),
+    "resize_mode of many": (
+        lambda e: change(e / "visual/preprocess_cfg.json", resize_mode=["squash"]),
+        r"resize_mode \['squash'\]; this program knows squash, shortest",
+    ),
+    "deviation beyond float32": (
+        lambda e: change(e / "visual/preprocess_cfg.json", std=[1e300, 1, 1]),
+        "are not those of RGB",
+    ),
+    "deviation of nearly 0": (
+        lambda e: change(e / "visual/preprocess_cfg.json", std=[1e-300, 1, 1]),
+        "are not those of RGB",
+    ),
+    "text_cfg of many": (
+        lambda e: change(e / "config.json", text_cfg=[8]),
+        r"config.json: text_cfg is \[8\] rather than a table",
+    ),
+    "tokenizer_kwargs in words": (
+        lambda e: change(e / "config.json", text_cfg={"tokenizer_kwargs": "clean"}),
+        "config.json: tokenizer_kwargs is 'clean' rather than a table",
+    ),
     "damaged table": (lambda e: (e / "visual/preprocess_cfg.json").write_text("{"), "cannot be read"),
     "another context": (
         lambda e: change(e / "config.json", text_cfg={"context_length": 5}),
@@ -295,6 +317,26 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(
         add(export)
     assert "\n" not in str(raised.value)
     assert list(models.iterdir()) == []
+
+
+def test_files_of_a_killed_addition_are_removed_by_the_next(export: Path, models: Path) -> None:
+    for name, age in {".old.adding": 7200, ".new.adding": 0}.items():  # seconds
+        (models / name).mkdir(parents=True)
+        (models / name / "image.onnx").write_bytes(b"weights")
+        os.utime(models / name / "image.onnx", (time.time() - age,) * 2)
+        os.utime(models / name, (time.time() - age,) * 2)
+    (models / ".mine").mkdir()
+    add(export)
+    # Another `models add` may be writing to a folder of less than an hour.
+    assert sorted(path.name for path in models.iterdir()) == [".mine", ".new.adding", "added"]
+
+
+def test_a_model_folder_of_this_program_is_told_so(ours: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"ours: a model folder of this program already; use it as it is"
+    ) as raised:
+        layout_of(ours)
+    assert "copy it to" in str(raised.value)
 
 
 def test_names_are_checked_before_anything_is_done(export: Path) -> None:
