@@ -100,7 +100,8 @@ def added_models() -> Path:
 
 def known_names() -> list[str]:
     """Return the names of the shipped and the added models, sorted."""
-    return sorted({path.parent.name for home in _homes() for path in home.glob(f"*/{CONFIG}")})
+    folders = {path.parent.name for home in _homes() for path in home.glob(f"*/{CONFIG}")}
+    return sorted(name for name in folders if not name.startswith("."))  # those are unfinished
 
 
 def _homes() -> tuple[Path, Path]:
@@ -202,6 +203,10 @@ def _check_contents(config: ModelConfig) -> None:
     for figure in (config.dev.get("rsum", 0), *(recall.get("R@1", 0) for recall in recalls)):
         if not isinstance(figure, (int, float)):
             raise TypeError(f"a figure in dev is {figure!r:.40}")
+    for part in ("image", "image_int8", "text"):
+        costs = config.cost.get(part) or {}
+        if not isinstance(costs, dict) or not all(isinstance(one, (int, float)) for one in costs.values()):
+            raise TypeError(f"the cost of {part} is {costs!r:.40}")
     checksums = [*config.files.values(), *([config.cells.get(IMAGE_TOWER)] if config.cells else [])]
     if not all(isinstance(digest, str) for digest in checksums):
         raise TypeError("a checksum is not text")

@@ -89,9 +89,16 @@ def add_model(source: Path, folder: Path, origin: Origin, convert: Convert, prog
         write_added_card(partial, config)
         write_config(partial, config)
         partial.rename(folder)
-    except BaseException:
+    except OSError as error:
+        # That of a full disk names no file, or one here.
+        if error.filename is not None and not Path(str(error.filename)).is_relative_to(partial):
+            raise
+        raise ModelError(
+            f"{folder.parent}: {error.strerror or error}; nothing was added; TWOBRANCH_MODELS may name "
+            "another folder"
+        ) from None
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
     return Encoder.load(folder, verify=True)
 
 
@@ -108,11 +115,23 @@ def _with_int8(folder: Path, converted: Converted, progress: Progress) -> Conver
 
 
 def remove_model(name: str) -> Path:
-    """Delete an added model, and return its folder. Raises ``ModelError`` for a name that was not added."""
+    """Delete an added model, and return its folder.
+
+    Raises ``ModelError`` for a name that was not added, and for a folder that cannot be deleted.
+    """
     folder = added_models() / name
     if not _NAME.fullmatch(name) or not folder.is_dir():
         raise ModelError(f"{name}: no added model has this name; `twobranch models` lists them")
-    shutil.rmtree(folder)
+    aside = folder.with_name(f".{name}{_ADDING}")  # deleted by a later addition if this is killed
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+            shutil.rmtree(aside)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be deleted ({error.strerror or error})") from None
     return folder
 
 

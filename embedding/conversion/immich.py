@@ -163,5 +163,6 @@ def _write_tokenizer(source: Path, folder: Path, length: int) -> int:
         )
     tokenizer.enable_padding(length=length, pad_token=pad, pad_id=pad_id)
     tokenizer.enable_truncation(max_length=length)
-    tokenizer.save(str(folder / TOKENIZER))
+    # Its own `save` has no exception for a full disk.
+    (folder / TOKENIZER).write_text(tokenizer.to_str(pretty=True), encoding="utf-8", newline="\n")
     return int(tokenizer.get_vocab_size())

@@ -86,6 +86,14 @@ def test_a_damaged_configuration_is_refused(folder: Path, text: str) -> None:
         read_config(folder)
 
 
+@pytest.mark.parametrize("cost", [{"text": 3}, {"image": {"photos_per_s": "fast"}}])
+def test_a_damaged_cost_is_refused(folder: Path, cost: dict[str, object]) -> None:
+    data = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**data, "cost": cost}))
+    with pytest.raises(ModelError, match=r"damaged \(the cost of"):
+        read_config(folder)
+
+
 def test_a_newer_format_is_refused_politely(folder: Path) -> None:
     data = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**data, "format": 2}))

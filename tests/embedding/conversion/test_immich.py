@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -21,14 +22,15 @@ from tokenizers import Tokenizer
 from tests.immichexport import MEAN, STD, export_to_immich, write_json
 from tests.smallmodel import DIM, SIZE, VOCABULARY, write_model
 from twobranch.common.errors import ModelError
-from twobranch.common.progress import SILENT
+from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.conversion import graphs
 from twobranch.embedding.conversion.adding import Origin, add_model, new_folder, remove_model
+from twobranch.embedding.conversion.converted import Converted
 from twobranch.embedding.conversion.immich import convert_immich
 from twobranch.embedding.conversion.layouts import layout_of
 from twobranch.embedding.conversion.storage import save_tower
 from twobranch.embedding.encoder import Encoder
-from twobranch.embedding.model_folder import SHIPPED_MODELS
+from twobranch.embedding.model_folder import SHIPPED_MODELS, known_names
 
 LENGTH = 8
 TEXTS = ["red", "a blue dog", "green red blue dog a a a a a a", "zebra", "Red   DOG"]
@@ -329,6 +331,46 @@ def test_files_of_a_killed_addition_are_removed_by_the_next(export: Path, models
     add(export)
     # Another `models add` may be writing to a folder of less than an hour.
     assert sorted(path.name for path in models.iterdir()) == [".mine", ".new.adding", "added"]
+
+
+@pytest.mark.parametrize("names", [False, True])  # as `write` and as `shutil.copyfile` raise it
+def test_a_full_disk_is_one_line_and_leaves_nothing(export: Path, models: Path, names: bool) -> None:
+    def convert(source: Path, folder: Path, progress: Progress) -> Converted:
+        (folder / "image.onnx").write_bytes(b"half of it")
+        file = str(folder / "image.onnx") if names else None
+        raise OSError(errno.ENOSPC, "No space left on device", file)
+
+    with pytest.raises(ModelError, match=r"models: No space left on device; nothing was added"):
+        add_model(export, new_folder("mine"), Origin("made/up"), convert, SILENT)
+    assert list(models.iterdir()) == []
+
+
+def test_an_unfinished_model_has_no_name(export: Path, models: Path) -> None:
+    add(export, "mine")
+    shutil.copytree(models / "mine", models / ".other.adding")
+    assert known_names() == ["default", "mine"]
+
+
+def test_a_model_that_cannot_be_deleted_stays_whole(
+    export: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(export, "mine")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "tokenizer.json")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ModelError, match=r"models/mine: cannot be deleted \(Read-only file system\)"):
+        remove_model("mine")
+    Encoder.load("mine", verify=True)
+
+
+def test_removing_a_link_keeps_what_it_leads_to(ours: Path, models: Path) -> None:
+    models.mkdir()
+    (models / "linked").symlink_to(ours)
+    remove_model("linked")
+    assert list(models.iterdir()) == []
+    assert (ours / "config.json").is_file()
 
 
 def test_a_model_folder_of_this_program_is_told_so(ours: Path) -> None:
