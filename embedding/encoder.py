@@ -252,6 +252,11 @@ class Encoder:
         """True for a model known to read no other language. Of a converted model that is not known."""
         return not self.languages and self.config.text_kind != "tokenizer"
 
+    @property
+    def reads_any_language(self) -> bool:
+        """True for a converted model, which may read languages unknown here."""
+        return self.config.text_kind == "tokenizer"
+
     def language_of(self, text: str) -> str:
         """Return the code of the language to read ``text`` in.
 

@@ -328,6 +328,8 @@ class SearchEngine:
         scope = scope or self.scope(query, gallery)
         of_photos = query.sentence is not None and gallery == "images"
         reason = not_understood(query.sentence or "", query.language) if of_photos else None
+        if reason is not None and reason.is_foreign and self.encoder.reads_any_language:
+            reason = None
         calibration = self.calibration if query.terms and scope.size else None
         sample = np.empty((0, scope.index.dim), np.float32)
         if calibration is not None and kind_of(query, gallery) in calibration.fits:

@@ -47,6 +47,11 @@ class NotUnderstood:
         return self.reason != "unknown_language"
 
     @property
+    def is_foreign(self) -> bool:
+        """True if a model of more languages may understand the sentence."""
+        return self.reason in ("unknown_language", "unknown_script")
+
+    @property
     def fact(self) -> str:
         """The reason without what follows from it."""
         return f"{self.text!r} {_FACTS[self.reason]}"

@@ -108,6 +108,7 @@ class FakeEncoder:
 
     languages = ()
     reads_only_english = True
+    reads_any_language = False
 
     def encode_query(self, text: str, language: str | None = None) -> NDArray[np.float32]:
         return self.encode_texts([text], language)[0]

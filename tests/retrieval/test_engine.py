@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.calibrations import calibrated, line
 from tests.fakes import FakeEncoder, write_photo
@@ -30,6 +32,26 @@ def engine(library: Path, photos: Path, encoder: FakeEncoder, tmp_path: Path) ->
 
 def names(hits: list) -> list[str]:
     return [hit.path.name for hit in hits]
+
+
+class Polyglot(FakeEncoder):
+    """Also reads a Chinese word, as an added model may."""
+
+    reads_any_language = True
+
+    def encode_texts(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
+        return super().encode_texts([text.replace("红色", "red") for text in texts])
+
+    def knows(self, text: str, language: str | None = None) -> bool:
+        return True
+
+
+def test_an_added_model_may_read_other_scripts(library: Path, photos: Path) -> None:
+    encoder = Polyglot()
+    update_library(library, [photos], encoder)
+    answer = SearchEngine.open(library, load=lambda model: encoder).answer(SearchRequest(words=("红色",)))
+    assert answer.not_understood is None
+    assert names(answer.hits)[0] == "red.png"
 
 
 def test_words_find_photos(engine: SearchEngine, photos: Path) -> None:
