@@ -205,7 +205,10 @@ def _check_contents(config: ModelConfig) -> None:
             raise TypeError(f"a figure in dev is {figure!r:.40}")
     for part in ("image", "image_int8", "text"):
         costs = config.cost.get(part) or {}
-        if not isinstance(costs, dict) or not all(isinstance(one, (int, float)) for one in costs.values()):
+        # A memory that could not be measured is None.
+        if not isinstance(costs, dict) or not all(
+            isinstance(one, (int, float, type(None))) for one in costs.values()
+        ):
             raise TypeError(f"the cost of {part} is {costs!r:.40}")
     checksums = [*config.files.values(), *([config.cells.get(IMAGE_TOWER)] if config.cells else [])]
     if not all(isinstance(digest, str) for digest in checksums):
