@@ -32,7 +32,7 @@ Split = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option(help="Shipped model or model folder [default: the library's own, else `default`]."),
+    typer.Option(help="Name of a model, or its folder [default: the library's own, else `default`]."),
 ]
 Tta = Annotated[
     bool | None,

@@ -16,7 +16,7 @@ def similarity(
     arguments: Annotated[
         list[str], typer.Argument(help="Photos, folders and sentences in any mix.", metavar="PATH_OR_TEXT…")
     ],
-    model: Annotated[str, typer.Option(help="Shipped model or model folder.")] = "default",
+    model: Annotated[str, typer.Option(help="Name of a model (see `models`), or its folder.")] = "default",
     as_json: Json = False,
 ) -> None:
     """Print the cosine of every photo with every sentence.

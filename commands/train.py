@@ -147,6 +147,8 @@ def _print_report(report: TrainReport, *, as_json: bool) -> None:
     if report.gain is not None:
         print(report.gain.sentence)
     print(evaluation_table(report.dev, [1, 5, 10]))
-    print(f"model {report.out}; use it with: cli.py index PHOTOS --model {report.out}")
+    print(f"model {report.out}; use it with: twobranch index PHOTOS --model {report.out}")
+    if report.gain is not None:  # over a finished model
+        return
     cells = f"python -m twobranch.train.output.cells {report.out} --captions FILE --images DIR"
     print(f"`where` also needs its cells; add them with: {cells}")

@@ -36,7 +36,7 @@ def where(
             help="Draw heat maps and boxes into this PNG, JPEG or WebP; - prints a PNG.", metavar="FILE"
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="Shipped model or model folder.")] = "default",
+    model: Annotated[str, typer.Option(help="Name of a model (see `models`), or its folder.")] = "default",
     language: Annotated[
         str | None,
         typer.Option(

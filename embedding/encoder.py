@@ -201,12 +201,6 @@ class Encoder:
         side = self.image_size
         self.encode_views(np.full((1, len(self.views), side, side, 3), 128, dtype=np.uint8))
 
-    def check_tokens(self) -> None:
-        """Encode the tokenizer's last token. Raises ``ModelError`` for a text tower that does not know it."""
-        text_input, tower = self._text_side(True)
-        if isinstance(text_input, TokensInput):
-            tower.run(text_input.last_token())
-
     def encode_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode square pixels on all cores.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import ModelError
 from twobranch.embedding.conversion.storage import EXTERNAL_SUFFIX, store_float16, store_int8
-from twobranch.embedding.model_folder import IMAGE_TOWER, TEXT_TOWER, first_line
+from twobranch.embedding.model_folder import IMAGE_TOWER, TEXT_TOWER, TOKENIZER, first_line
 from twobranch.embedding.text_inputs import TokensInput
 
 Rows = Callable[[], NDArray[np.float32]]
@@ -80,6 +80,7 @@ def compress_towers(folder: Path, size: int, texts: TokensInput) -> dict[str, st
     Returns the least cosines with the vectors before, for the model's card. Raises ``ModelError`` for towers
     that do not run.
     """
+    _check_vocabulary(folder, texts)
     images = {"pixels": sample_pixels(size)}
     sentences = texts.inputs(SAMPLE_TEXTS)
     cosines = {
@@ -89,6 +90,20 @@ def compress_towers(folder: Path, size: int, texts: TokensInput) -> dict[str, st
         ),
     }
     return {f"cosine of {name} with the original": f"{cosine:.5f}" for name, cosine in cosines.items()}
+
+
+def _check_vocabulary(folder: Path, texts: TokensInput) -> None:
+    """Raise ``ModelError`` if the tokenizer has more tokens than the text tower.
+
+    Then they belong to two models. (A tokenizer with fewer tokens than the tower is not noticed.)
+    """
+    try:
+        unit_rows(folder / TEXT_TOWER, texts.last_token())
+    except ModelError as error:
+        raise ModelError(
+            f"{TOKENIZER}: has more tokens than the text tower, so it is another model's tokenizer; copy the "
+            f"whole folder again ({error})"
+        ) from None
 
 
 def unit_rows(tower: Path, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, cast
 
@@ -79,7 +80,8 @@ def checked_scaling(path: Path, factor: float, mean: Any, std: Any) -> PixelScal
     try:
         red, green, blue = map(float, mean)
         of_red, of_green, of_blue = map(float, std)
-        if min(of_red, of_green, of_blue) > 0:
+        numbers = (red, green, blue, of_red, of_green, of_blue)
+        if all(map(math.isfinite, numbers)) and min(numbers[3:]) > 0:
             return PixelScaling(factor, (red, green, blue), (of_red, of_green, of_blue))
     except (TypeError, ValueError):
         pass

@@ -78,6 +78,8 @@ def _write(
                 outputs=["rows"],
                 dynamic=dynamic,
             )
+        except OSError:  # a full disk
+            raise
         except Exception as error:  # of the network or the exporter, which has many
             raise ModelError(
                 f"{path.name}: this architecture cannot be exported ({first_line(error)}); add another model"

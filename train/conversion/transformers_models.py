@@ -66,7 +66,7 @@ def _family(folder: Path) -> _Family:
             f"{folder / CONFIG}: a SigLIP2 model for photos of any proportions (NaFlex), which has no towers "
             "for squares; add one with a fixed size, such as google/siglip2-base-patch16-224"
         )
-    if kind not in _FAMILIES:
+    if not isinstance(kind, str) or kind not in _FAMILIES:
         known = ", ".join(sorted((*_FAMILIES, "M-CLIP")))
         raise ModelError(f"{folder / CONFIG}: model_type is {kind!r:.60}; models that can be added: {known}")
     return _FAMILIES[kind]

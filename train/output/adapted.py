@@ -119,6 +119,7 @@ def _config(model: AdaptedModel, training: dict[str, Any], files: dict[str, str]
         dev={},
         files=files,
         cells={},
+        cost={},  # measured without the branches
     )
 
 

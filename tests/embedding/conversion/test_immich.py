@@ -394,6 +394,18 @@ def test_names_are_checked_before_anything_is_done(export: Path) -> None:
             new_folder(name)
 
 
+def test_two_additions_at_once_under_one_name_do_not_disturb_each_other(export: Path) -> None:
+    def convert_slowly(source: Path, folder: Path, progress: Progress) -> Converted:
+        add(export, "same")  # another process is done first
+        return convert_immich(source, folder, progress)
+
+    target = new_folder("same")
+    with pytest.raises(ModelError, match="there is a model of this name"):
+        add_model(export, target, Origin("a"), convert_slowly, SILENT)
+    assert [path.name for path in target.parent.iterdir()] == ["same"]
+    Encoder.load("same", verify=True)
+
+
 def test_removing_deletes_added_models_alone(export: Path, models: Path) -> None:
     add(export, "mine")
     assert remove_model("mine") == models / "mine"
