@@ -52,6 +52,11 @@ def test_a_model_is_added_listed_used_and_removed(place: Path) -> None:
 
     assert run("models", "remove", "small", cwd=place).stdout == f"removed {place / 'models/small'}\n"
     assert "small: no such model" in run("search", "green", cwd=place, code=1).stderr
+    gone = run("index", cwd=place, code=1).stderr
+    assert "this library's model is gone (small: no such model" in gone
+    assert "change to another one with `index --model NAME`" in gone
+    assert "small (gone: put it back, or change to another one" in run("status", cwd=place).stdout
+    run("index", "--model", "default", cwd=place)
 
 
 def test_a_name_is_needed_where_there_is_one_of_that_name(place: Path) -> None:

@@ -45,6 +45,8 @@ def encoder_for(
     """
     known = library_model(library)
     own = known.name if known else "default"
+    if name is None:
+        _check_there(own)
     was = Variant() if known is None else known.variant if name is None else _variant_of(library, name)
     return Encoder.load(
         name or own,
@@ -53,6 +55,17 @@ def encoder_for(
         int8=was.int8 if int8 is None else int8,
         device=device,
     )
+
+
+def _check_there(name: str) -> None:
+    """Raise ``ModelError`` if the folder of a library's own model is gone."""
+    try:
+        resolve_model(name)
+    except ModelError as error:
+        raise ModelError(
+            f"this library's model is gone ({error}); put it back, or change to another one with "
+            "`index --model NAME`"
+        ) from None
 
 
 def _variant_of(library: Path, name: str) -> Variant:

@@ -65,6 +65,7 @@ def _status(library: Path, session: Session, changes: Changes | None) -> dict[st
     return {
         "library": str(library),
         "model": model.name if model is not None else None,
+        "model_there": model is None or _is_there(model.name),
         **asdict(Variant() if model is None else model.variant),
         "confidence_from": _confidence_from(library, model),
         "regions": load_regions(session),
@@ -123,6 +124,15 @@ def _vectors_json(library: Path, vectors: ModelVectors, active: Model | None) ->
     }
 
 
+def _is_there(model: str) -> bool:
+    """Return True if a model's folder is there."""
+    try:
+        resolve_model(model)
+    except ModelError:
+        return False
+    return True
+
+
 def _count_without_regions(session: Session, model: Model | None) -> int:
     """Count the photos that lack windows, in a library with regions."""
     if model is None or not load_regions(session):
@@ -152,7 +162,7 @@ def _model_facts(name: str) -> dict[str, Any]:
         config = read_config(folder)
     except ModelError:
         missing = ("preset", "backbone", "rsum", "text_to_image_R@1", "image_to_text_R@1", "corpus", "dim")
-        return {"name": name, "folder": None, **dict.fromkeys(missing), "cost": {}}
+        return {"name": name, "folder": None, **dict.fromkeys((*missing, "cost"))}
     return {
         "name": model_name(folder),
         "folder": str(folder),
@@ -163,5 +173,5 @@ def _model_facts(name: str) -> dict[str, Any]:
         "image_to_text_R@1": config.dev.get("image_to_text", {}).get("R@1"),
         "corpus": config.training.get("corpus"),
         "dim": config.dim,
-        "cost": config.cost,
+        "cost": config.cost or None,
     }

@@ -342,6 +342,8 @@ def status_text(facts: dict[str, Any]) -> str:
     """Format the JSON data of ``status --json``."""
     counts = ["photos", "searchable_photos", "captions", "captions_with_photo", "evaluations"]
     model = model_label(facts["model"] or "none", Variant(facts["tta"], facts["int8"]))
+    if not facts["model_there"]:
+        model += " (gone: put it back, or change to another one with `index --model NAME`)"
     rows: list[Sequence[Any]] = [("library", facts["library"]), ("model", model)]
     if facts["confidence_from"] == "background":
         rows.append(("confidence", "estimated from the photos: the model has no calibration"))
@@ -452,7 +454,7 @@ def models_table(facts: Sequence[dict[str, Any]]) -> str:
         "image_to_text_R@1": "image to text R@1",
         "corpus": "trained on",
     }
-    costs = [_cost_cells(row["cost"]) for row in facts]
+    costs = [_cost_cells(row["cost"] or {}) for row in facts]
     shown = [name for name in _COSTS if any(cells[name] for cells in costs)]
     rows = [
         [*_model_cells(row, columns), *(cells[name] for name in shown)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
@@ -103,6 +103,7 @@ class LibraryStatus(BaseModel):
 
     library: str
     model: str | None = Field(description="Null if nothing is encoded yet.")
+    model_there: bool = Field(description="False if the folder of the model is gone.")
     tta: bool = Field(description="True if the photos were encoded in two views.")
     int8: bool = Field(description="True if they were encoded in 8 bits.")
     confidence_from: Basis | None = Field(
@@ -145,6 +146,7 @@ class ModelFacts(BaseModel):
     rsum: float | None
     text_to_image_R1: float | None = Field(alias="text_to_image_R@1")
     image_to_text_R1: float | None = Field(alias="image_to_text_R@1")
+    cost: dict[str, Any] | None = Field(description="Speed and memory, if they were measured.")
     corpus: str | None = Field(description="The captions it was trained with.")
     dim: int | None = Field(description="Dimension of its vectors.")
 
