@@ -54,4 +54,4 @@ def test_added_models_are_listed_with_their_cost(tmp_path: Path, monkeypatch: py
     seal(write_model(tmp_path / "mine"), cost=COST)
     listed = {one["name"]: one["cost"] for one in known_models(None)}
     assert listed["mine"] == COST
-    assert listed["default"] == {}
+    assert listed["default"] is None
