@@ -45,16 +45,19 @@ def encoder_for(
     """
     known = library_model(library)
     own = known.name if known else "default"
-    if name is None:
-        _check_there(own)
     was = Variant() if known is None else known.variant if name is None else _variant_of(library, name)
-    return Encoder.load(
-        name or own,
-        verify=True,
-        tta=was.tta if tta is None else tta,
-        int8=was.int8 if int8 is None else int8,
-        device=device,
-    )
+    try:
+        return Encoder.load(
+            name or own,
+            verify=True,
+            tta=was.tta if tta is None else tta,
+            int8=was.int8 if int8 is None else int8,
+            device=device,
+        )
+    except ModelError:
+        if name is None:
+            _check_there(own)
+        raise
 
 
 def _check_there(name: str) -> None:
@@ -78,8 +81,9 @@ def _variant_of(library: Path, name: str) -> Variant:
         matching = models_named(all_models(session), name)
         used = active if active in matching or not matching else matching[-1]
     variant = Variant() if used is None else used.variant
-    has_int8 = IMAGE_TOWER_INT8 in read_config(resolve_model(name)).files
-    return replace(variant, int8=variant.int8 and has_int8)
+    if not variant.int8:
+        return variant
+    return replace(variant, int8=IMAGE_TOWER_INT8 in read_config(resolve_model(name)).files)
 
 
 def index_command(model: Model) -> str:
