@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +15,9 @@ from twobranch.common.errors import ModelError
 
 if TYPE_CHECKING:
     from twobranch.common.progress import Console
-    from twobranch.embedding.conversion.adding import Convert, Origin
+    from twobranch.embedding.conversion.adding import Convert
     from twobranch.embedding.conversion.layouts import Layout
+    from twobranch.embedding.conversion.names import Origin
 
 _REPOSITORY = re.compile(r"\w[\w.-]*(/[\w.-]+)?/?", re.ASCII)  # or an architecture and a tag of open_clip
 
@@ -73,10 +76,12 @@ def add(
       twobranch models add ViT-B-32-256/datacomp_s34b_b86k
       twobranch index --model openai
     """
-    from twobranch.embedding.conversion.adding import Origin, add_model, new_folder
     from twobranch.embedding.conversion.layouts import layout_of
+    from twobranch.embedding.conversion.names import Origin, new_folder
     from twobranch.embedding.cost import record_cost
 
+    with _needing("models"):
+        from twobranch.embedding.conversion.adding import add_model
     progress = Options.of(context).progress()
     local = _folder(source)
     target = new_folder(_default_name(source, local) if name is None else name)
@@ -109,7 +114,7 @@ def remove(
     Example:
       twobranch models remove openai
     """
-    from twobranch.embedding.conversion.adding import remove_model
+    from twobranch.embedding.conversion.names import remove_model
 
     print(f"removed {remove_model(name)}")
 
@@ -155,8 +160,8 @@ def _is_architecture(name: str) -> bool:
 
 def _download(source: str, yes: bool, progress: Console) -> tuple[Path, Origin]:
     """Fetch a model from Hugging Face after showing its size and licence."""
-    from twobranch.embedding.conversion.adding import Origin
     from twobranch.embedding.conversion.download import fetch, look_up
+    from twobranch.embedding.conversion.names import Origin
 
     repository = look_up(_repository(source))
     licence = repository.licence or "not stated"
@@ -179,22 +184,31 @@ def _repository(source: str) -> str:
 
 def _converter(layout: Layout) -> Convert:
     """Return the function that converts a layout. Raises ``ModelError`` where its packages are missing."""
-    from twobranch.common.extras import install_command
     from twobranch.embedding.conversion.layouts import WITH_TORCH
 
-    extra = "train" if layout in WITH_TORCH else "models"
-    try:
-        if layout in WITH_TORCH:
+    if layout in WITH_TORCH:
+        with _needing("train"):
             from twobranch.train.conversion.convert import convert, import_packages
 
             import_packages()
-            return convert
-        from twobranch.embedding.conversion.immich import convert_immich
+        return convert
+    from twobranch.embedding.conversion.immich import convert_immich
+
+    return convert_immich
+
+
+@contextmanager
+def _needing(extra: str) -> Iterator[None]:
+    """Turn a missing package into a ``ModelError`` that names its extra."""
+    from twobranch.common.extras import install_command
+
+    try:
+        yield
     except ImportError as error:
         raise ModelError(
-            f"this needs an extra ({error.name} is missing); install it with: {install_command(extra)}"
+            f"`models add` needs an extra ({error.name} is missing); install it with: "
+            f"{install_command(extra)}"
         ) from None
-    return convert_immich
 
 
 def _delete(folder: Path) -> None:

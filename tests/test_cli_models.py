@@ -66,6 +66,29 @@ def test_a_name_is_needed_where_there_is_one_of_that_name(place: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("package", "source", "extra"),
+    [
+        ("onnx", "ViT-B-1__made-up", "models"),
+        ("huggingface_hub", "some-people/a-model", "models"),
+        ("open_clip", "clip", "train"),
+    ],
+)
+def test_a_missing_package_is_one_line_with_its_extra(
+    place: Path, monkeypatch: pytest.MonkeyPatch, package: str, source: str, extra: str
+) -> None:
+    (place / "clip").mkdir()
+    (place / "clip/open_clip_config.json").write_text("{}")
+    (place / "blocked").mkdir()
+    (place / f"blocked/{package}.py").write_text(f"raise ModuleNotFoundError('no', name={package!r})")
+    monkeypatch.setenv("PYTHONPATH", str(place / "blocked"))
+    result = run("models", "add", source, cwd=place, code=1)
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(f"[{extra}]'")
+    assert run("models", cwd=place).stdout.startswith("model")
+    assert "no added model" in run("models", "remove", "x", cwd=place, code=1).stderr
+
+
 def test_what_is_no_model_is_one_line(place: Path) -> None:
     result = run("models", "add", "photos", cwd=place, code=1)
     assert "photos: not a model that can be added; it has neither visual/ and textual/" in result.stderr

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,15 +18,14 @@ from twobranch.embedding.conversion.card import write_added_card
 from twobranch.embedding.conversion.compress import sample_pixels, unit_rows
 from twobranch.embedding.conversion.converted import Converted
 from twobranch.embedding.conversion.int8 import write_int8_tower
+from twobranch.embedding.conversion.names import ADDING, Origin, new_folder
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import (
     IMAGE_TOWER,
     IMAGE_TOWER_INT8,
-    SHIPPED_MODELS,
     TEXT_TOWER,
     TOKENIZER,
     ModelConfig,
-    added_models,
     sha256_file,
     write_config,
 )
@@ -35,38 +33,7 @@ from twobranch.embedding.text_inputs import TokensInput
 
 Convert = Callable[[Path, Path, Progress], Converted]
 
-_ADDING = ".adding"  # ends the name of an unfinished folder
 PRESET = "added"  # in the configuration of an added model
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The origin of a model, for its card and configuration."""
-
-    name: str  # as its makers call it: a repository, or an architecture and a tag
-    licence: str | None = None
-
-
-def new_folder(name: str) -> Path:
-    """Return the folder for a model that is to be added.
-
-    Raises ``ModelError`` for a name that cannot be used or is taken.
-    """
-    if not _NAME.fullmatch(name):
-        raise ModelError(
-            f"{name!r:.110}: not a name for a model; give one of letters, digits, '.', '_' and '-' "
-            "with --name"
-        )
-    if (SHIPPED_MODELS / name).exists():
-        raise ModelError(f"{name}: the name of a shipped model; choose another with --name")
-    folder = added_models() / name
-    if folder.exists():
-        raise ModelError(
-            f"{folder}: there is a model of this name; choose another with --name, "
-            f"or remove it with `twobranch models remove {name}`"
-        )
-    return folder
 
 
 def add_model(source: Path, folder: Path, origin: Origin, convert: Convert, progress: Progress) -> Encoder:
@@ -76,9 +43,9 @@ def add_model(source: Path, folder: Path, origin: Origin, convert: Convert, prog
     removed if anything fails. That of an addition that was killed is removed by a later one. Raises
     ``ModelError``.
     """
-    remove_left_over_folders(folder.parent, f".*{_ADDING}")
+    remove_left_over_folders(folder.parent, f".*{ADDING}")
     # The name is its own, as another process may add a model of the same name.
-    partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}{_ADDING}")
+    partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}{ADDING}")
     partial.mkdir(parents=True)
     try:
         converted = _with_int8(partial, convert(source, partial, progress), progress)
@@ -113,27 +80,6 @@ def _with_int8(folder: Path, converted: Converted, progress: Progress) -> Conver
         return converted
     check = f"cosine of {IMAGE_TOWER_INT8} with {IMAGE_TOWER}"
     return replace(converted, checks={**converted.checks, check: f"{agreement.cosine:.5f}"})
-
-
-def remove_model(name: str) -> Path:
-    """Delete an added model, and return its folder.
-
-    Raises ``ModelError`` for a name that was not added, and for a folder that cannot be deleted.
-    """
-    folder = added_models() / name
-    if not _NAME.fullmatch(name) or not folder.is_dir():
-        raise ModelError(f"{name}: no added model has this name; `twobranch models` lists them")
-    aside = folder.with_name(f".{name}{_ADDING}")  # deleted by a later addition if this is killed
-    try:
-        if folder.is_symlink():
-            folder.unlink()
-        else:
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
-            shutil.rmtree(aside)
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be deleted ({error.strerror or error})") from None
-    return folder
 
 
 def _config(folder: Path, converted: Converted, origin: Origin) -> ModelConfig:

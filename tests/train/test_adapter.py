@@ -20,8 +20,9 @@ from tests.fakes import write_photo
 from tests.immichexport import export_to_immich
 from twobranch.common.errors import ModelError, UserError
 from twobranch.common.progress import SILENT
-from twobranch.embedding.conversion.adding import Origin, add_model, new_folder
+from twobranch.embedding.conversion.adding import add_model
 from twobranch.embedding.conversion.immich import convert_immich
+from twobranch.embedding.conversion.names import Origin, new_folder
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import check_files, read_config, resolve_model
 from twobranch.train.blend import WEIGHTS

@@ -24,10 +24,11 @@ from tests.smallmodel import DIM, SIZE, VOCABULARY, write_model
 from twobranch.common.errors import ModelError
 from twobranch.common.progress import SILENT, Progress
 from twobranch.embedding.conversion import graphs
-from twobranch.embedding.conversion.adding import Origin, add_model, new_folder, remove_model
+from twobranch.embedding.conversion.adding import add_model
 from twobranch.embedding.conversion.converted import Converted
 from twobranch.embedding.conversion.immich import convert_immich
 from twobranch.embedding.conversion.layouts import layout_of
+from twobranch.embedding.conversion.names import Origin, new_folder, remove_model
 from twobranch.embedding.conversion.storage import save_tower
 from twobranch.embedding.encoder import Encoder
 from twobranch.embedding.model_folder import SHIPPED_MODELS, known_names
