@@ -36,7 +36,7 @@ from twobranch.train.cells.mosaics import (
 )
 from twobranch.train.data import CaptionedPhotos
 from twobranch.train.output import cells as cells_module
-from twobranch.train.output.cells import write_cells
+from twobranch.train.output.cells import add_cells, write_cells
 from twobranch.train.output.export import write_onnx
 from twobranch.train.output.tower_outputs import grid_output, head_of, with_cells, without_cells
 
@@ -305,3 +305,10 @@ def test_grids_that_were_cut_off_go_on(tmp_path: Path) -> None:
     asked.clear()
     assert write_grids(path, 3, picture, reader, SILENT)[:, 0, 0, 0].tolist() == [0, 1, 2]
     assert asked == [0, 2]  # the first tells the shape
+
+
+def test_a_model_of_another_project_is_refused(tmp_path: Path) -> None:
+    seal(write_model(tmp_path / "model"), source={"name": "CLIP"})
+    none = CaptionedPhotos((), (), np.empty(0, dtype=np.int64))
+    with pytest.raises(ModelError, match="cells can only be added to models whose image tower was trained"):
+        add_cells(str(tmp_path / "model"), none, none, seed=1, progress=SILENT)

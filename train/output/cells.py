@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from twobranch.common.atomic import replacing
+from twobranch.common.errors import ModelError
 from twobranch.common.progress import Progress
 from twobranch.embedding.cell_scale import CellScale
 from twobranch.embedding.conversion.storage import store_float16, store_int8
@@ -57,7 +58,13 @@ def add_cells(
     Earlier cells are replaced. A run that was stopped goes on where it was. Raises ``ModelError`` for a tower
     that has no grid, and ``ImageError`` for a photo that cannot be read.
     """
-    return write_cells(Encoder.load(model, verify=True), train, dev, seed=seed, progress=progress)
+    encoder = Encoder.load(model, verify=True)
+    if encoder.config.source:  # its photos may be cropped, and its graph be of any opset
+        raise ModelError(
+            f"{encoder.name}: a model of another project, or one over it; cells can only be added to models "
+            "whose image tower was trained here"
+        )
+    return write_cells(encoder, train, dev, seed=seed, progress=progress)
 
 
 def write_cells(
