@@ -77,6 +77,7 @@ def add(
       twobranch index --model openai
     """
     from twobranch.embedding.conversion.layouts import layout_of
+    from twobranch.embedding.conversion.licences import is_restricted, stated_licence
     from twobranch.embedding.conversion.names import Origin, new_folder
     from twobranch.embedding.cost import record_cost
 
@@ -86,7 +87,9 @@ def add(
     local = _folder(source)
     target = new_folder(_default_name(source, local) if name is None else name)
     if local is not None:
-        folder, origin = local, Origin(local.name)
+        folder, origin = local, Origin(local.name, stated_licence(local))
+        if origin.licence is not None and is_restricted(origin.licence):
+            progress.warn(f"its licence is {origin.licence}; read it: it may forbid your use")
     else:
         folder, origin = _download(source, yes, progress)
     encoder = add_model(folder, target, origin, _converter(layout_of(folder)), progress)
@@ -161,11 +164,12 @@ def _is_architecture(name: str) -> bool:
 def _download(source: str, yes: bool, progress: Console) -> tuple[Path, Origin]:
     """Fetch a model from Hugging Face after showing its size and licence."""
     from twobranch.embedding.conversion.download import fetch, look_up
+    from twobranch.embedding.conversion.licences import is_restricted
     from twobranch.embedding.conversion.names import Origin
 
     repository = look_up(_repository(source))
     licence = repository.licence or "not stated"
-    warning = "; read it: it may forbid your use" if repository.is_restricted else ""
+    warning = "; read it: it may forbid your use" if is_restricted(repository.licence) else ""
     facts = f"{repository.name}: {repository.size / 1e6:,.0f} MB, licence {licence}{warning}"
     if not yes and not typer.confirm(f"{facts}. Download?", err=True):
         raise ModelError(f"{source}: not downloaded; nothing was changed")

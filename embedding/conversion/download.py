@@ -23,8 +23,6 @@ from twobranch.embedding.model_folder import CONFIG, first_line, sha256_file
 _TEXT = (".json", ".txt", ".model")  # configurations and vocabularies
 _WEIGHTS = (".safetensors",)
 _ONNX = (".onnx", ".data", ".onnx_data")  # towers, and weights in files of their own
-# Licences that allow no use beyond research or private purposes, as Hugging Face names them.
-_RESTRICTED = ("apple-amlr", "apple-ascl", "cc-by-nc", "other", "research")
 _HUB = "https://huggingface.co"
 
 
@@ -50,11 +48,6 @@ class Repository:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
-
-    @property
-    def is_restricted(self) -> bool:
-        """True for a licence that may forbid some uses, by its name."""
-        return self.licence is None or self.licence.startswith(_RESTRICTED)
 
 
 def look_up(name: str) -> Repository:

@@ -144,7 +144,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 def test_size_and_licence_are_known_before_anything_is_fetched(hub: Hub) -> None:
     repository = look_up(NAME)
     assert repository.licence == "mit"
-    assert not repository.is_restricted
     assert repository.size == 256 * 4000 + 4000 + 3 * 2
     assert all("/resolve/" not in path for path, _ in hub.requests)
 
@@ -175,11 +174,6 @@ def test_a_damaged_file_is_refused_and_not_kept(hub: Hub) -> None:
     hub.damage = None
     folder = fetch(look_up(NAME), SILENT)
     assert (folder / "visual/model.onnx").read_bytes() == FILES["visual/model.onnx"]
-
-
-def test_a_licence_that_forbids_something_is_pointed_out(hub: Hub) -> None:
-    hub.licence = "apple-amlr"
-    assert look_up(NAME).is_restricted
 
 
 def test_an_unknown_repository_is_one_line(hub: Hub) -> None:
