@@ -29,5 +29,8 @@ def stated_licence(folder: Path) -> str | None:
 
 
 def is_restricted(licence: str | None) -> bool:
-    """Return True for a licence that may forbid some uses, by its name. An unknown one may."""
+    """Return True for a licence that may forbid some uses.
+
+    Only its name is looked at; an unknown licence may.
+    """
     return licence is None or licence.startswith(_RESTRICTED)
