@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -104,9 +105,10 @@ def known_names() -> list[str]:
     return sorted(name for name in folders if not name.startswith("."))  # those are unfinished
 
 
-def _homes() -> tuple[Path, Path]:
+def _homes() -> Iterator[Path]:
     """Return the folders whose models have names. The first has precedence."""
-    return SHIPPED_MODELS, added_models()
+    yield SHIPPED_MODELS
+    yield added_models()
 
 
 def resolve_model(name_or_dir: str | Path) -> Path:
