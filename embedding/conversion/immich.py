@@ -23,6 +23,7 @@ from twobranch.embedding.conversion.layouts import (
     IMMICH_TOKENIZER,
     IMMICH_TOKENIZER_CONFIG,
     PREPROCESSING,
+    RESIZE_MODES,
     TEXTUAL,
     VISUAL,
     check_complete,
@@ -33,7 +34,6 @@ from twobranch.embedding.preparation import Framing, Tokens
 from twobranch.embedding.text_inputs import TokensInput
 
 _CONTEXT = 77  # tokens; open_clip's default
-_FITS = {"squash": "squash", "shortest": "crop"}
 _LARGEST = 1e4  # mean and deviation of pixels: those known are below 1, or below 255
 _MOST_VOCABULARY = 1.02  # times the size in the configuration: some tokenizers have a few unused tokens more
 
@@ -114,11 +114,11 @@ def _preprocessing(path: Path) -> _Preprocessing:
     if len(set(map(str, sides))) != 1:
         raise ModelError(f"{path}: photos of {sides} are not square, and other models are not taken")
     mode = data.get("resize_mode", "shortest")
-    if not isinstance(mode, str) or mode not in _FITS:
-        raise ModelError(f"{path}: resize_mode {mode!r:.40}; this program knows {', '.join(_FITS)}")
+    if not isinstance(mode, str) or mode not in RESIZE_MODES:
+        raise ModelError(f"{path}: resize_mode {mode!r:.40}; this program knows {', '.join(RESIZE_MODES)}")
     try:
         scaling = Scaling(tuple(map(float, data["mean"])), tuple(map(float, data["std"])))
-        framing = Framing.of({"fit": _FITS[mode], "filter": str(data.get("interpolation", "bicubic"))})
+        framing = Framing.of({"fit": RESIZE_MODES[mode], "filter": str(data.get("interpolation", "bicubic"))})
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: damaged ({type(error).__name__}: {error})") from None
     numbers = np.array([*scaling.mean, *scaling.std])

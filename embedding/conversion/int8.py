@@ -40,7 +40,7 @@ from onnxruntime.quantization import (
 
 from twobranch.common.atomic import replacing
 from twobranch.common.errors import ModelError
-from twobranch.embedding.conversion.compress import INT8_COSINE
+from twobranch.embedding.conversion.compress import INT8_COSINE, least_cosine, unit_rows
 from twobranch.embedding.model_folder import IMAGE_TOWER, IMAGE_TOWER_INT8, first_line
 
 _MATRICES = ("MatMul", "Gemm")
@@ -86,14 +86,14 @@ def _closest(tower: Path, pixels: NDArray[np.uint8], temporary: Path) -> tuple[A
 
     Returns the first form that agrees well enough, else the last, and its file.
     """
-    expected = _rows(tower, pixels)
+    expected = unit_rows(tower, {_PIXELS: pixels})
     folded, written = temporary / "folded.onnx", temporary / IMAGE_TOWER_INT8
     _fold(tower, folded)
     with_convolutions = _quantise_convolutions(folded, pixels)
     agreement = Agreement(0, 0)
     for left_out in ([], _contractions(folded)):
         onnx.save(_quantise_matrices(with_convolutions, left_out), written)
-        cosine = float(np.min(np.sum(_rows(written, pixels) * expected, axis=1)))
+        cosine = least_cosine(expected, unit_rows(written, {_PIXELS: pixels}))
         agreement = Agreement(cosine, len(left_out))
         if cosine >= INT8_COSINE:
             break
@@ -189,12 +189,6 @@ class _Pixels(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         photo = next(self._photos, None)
         return None if photo is None else {_PIXELS: photo[None]}
-
-
-def _rows(tower: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Encode photos one by one."""
-    session = onnxruntime.InferenceSession(str(tower), _options(), providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(None, {_PIXELS: photo[None]})[0] for photo in pixels])
 
 
 def _options() -> Any:

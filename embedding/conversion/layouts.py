@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from twobranch.common.errors import ModelError
 from twobranch.embedding.model_folder import CONFIG, IMAGE_TOWER, TEXT_TOWER, added_models
@@ -15,6 +15,8 @@ VISUAL, TEXTUAL = "visual/model.onnx", "textual/model.onnx"
 PREPROCESSING = "visual/preprocess_cfg.json"
 IMMICH_TOKENIZER, IMMICH_TOKENIZER_CONFIG = "textual/tokenizer.json", "textual/tokenizer_config.json"
 IMMICH_FILES = (VISUAL, TEXTUAL, PREPROCESSING, IMMICH_TOKENIZER, IMMICH_TOKENIZER_CONFIG, CONFIG)
+# The ways of open_clip to resize a photo, as fits of a `Framing`.
+RESIZE_MODES = {"squash": "squash", "shortest": "crop"}
 # Layouts that PyTorch is needed for.
 WITH_TORCH = frozenset[Layout]({"open_clip", "transformers"})
 
@@ -45,6 +47,3 @@ def check_complete(folder: Path) -> None:
     missing = [name for name in IMMICH_FILES[:-1] if not (folder / name).is_file()]
     if missing:
         raise ModelError(f"{folder}: an Immich export without {', '.join(missing)}; copy the whole folder")
-
-
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from twobranch.common.errors import ModelError
-from twobranch.embedding.conversion.layouts import OPEN_CLIP_CONFIG
+from twobranch.embedding.conversion.layouts import OPEN_CLIP_CONFIG, RESIZE_MODES
 from twobranch.embedding.preparation import Framing, Tokens
 from twobranch.train.conversion.base_models import text_config
 from twobranch.train.conversion.image_processor import checked_scaling
@@ -36,7 +36,6 @@ from twobranch.train.conversion.tokenizer_files import (
 
 Features = Callable[[Tensor, Tensor], Tensor]
 
-_FITS = {"squash": "squash", "shortest": "crop"}
 _HALVES = ("vision", "text")
 _CONTEXT = 77  # tokens, where the configuration does not say
 _CLIP_PAD = "!"  # id 0, which CLIP's texts are filled up with
@@ -149,13 +148,14 @@ def _image_half(path: Path, network: Any) -> ImageHalf:
     if len(set(sides)) != 1:
         raise ModelError(f"{path}: photos of {sides} are not square, and others are not taken")
     mode = settings.get("resize_mode")
-    if mode not in _FITS:
+    if mode not in RESIZE_MODES:
         raise ModelError(
-            f"{path}: resize_mode is {mode!r:.40}, and this program knows {', '.join(_FITS)}; "
+            f"{path}: resize_mode is {mode!r:.40}, and this program knows {', '.join(RESIZE_MODES)}; "
             "add another model"
         )
     try:
-        framing = Framing.of({"fit": _FITS[mode], "filter": settings.get("interpolation"), "margin": "round"})
+        filter_ = settings.get("interpolation")
+        framing = Framing.of({"fit": RESIZE_MODES[mode], "filter": filter_, "margin": "round"})
     except TypeError as error:
         raise ModelError(f"{path}: {error}; add another model") from None
     scaling = checked_scaling(path, 1 / 255, settings.get("mean"), settings.get("std"))
