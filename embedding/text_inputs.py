@@ -101,7 +101,10 @@ class TokensInput:
         }
 
     def last_token(self) -> dict[str, NDArray[Any]]:
-        """Return the inputs of a text of nothing but the last token."""
+        """Return the inputs of a text of nothing but the last token.
+
+        Ids and mask are (1, T) int64.
+        """
         length = self.takes[0].shape[1] or 3
         last = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
         ids = np.full((1, length), last, dtype=np.int64)

@@ -89,7 +89,7 @@ class Tower:
         return cells
 
     def _run_in_batches(self, inputs: Mapping[str, NDArray[Any]], n: int) -> NDArray[np.float32]:
-        """Return the rows of ``n`` inputs.
+        """Return the (n, D) float32 rows of ``n`` inputs.
 
         They are computed one by one where the file takes no more.
         """

@@ -109,7 +109,8 @@ def _check_vocabulary(folder: Path, texts: TokensInput) -> None:
 def unit_rows(tower: Path, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     """Run a tower of ours on N inputs, one by one.
 
-    Returns (N, D) rows. Raises ``ModelError``."""
+    Returns (N, D) float32, unit rows. Raises ``ModelError`` for a tower that does not run.
+    """
     import onnxruntime
 
     try:

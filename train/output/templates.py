@@ -35,7 +35,7 @@ _RESAMPLES = 1000
 
 
 def short_texts(dev: CaptionedPhotos) -> NDArray[np.int64]:
-    """Return the rows of texts of few words. A text that describes several photos is left out."""
+    """Return the (M,) rows of texts of few words. A text that describes several photos is left out."""
     counts: dict[str, int] = {}
     for text in dev.texts:
         counts[text] = counts.get(text, 0) + 1
