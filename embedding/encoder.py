@@ -244,7 +244,7 @@ class Encoder:
     @property
     def reads_only_english(self) -> bool:
         """True for a model known to read no other language. Of a converted model that is not known."""
-        return not self.languages and self.config.text_kind != "tokenizer"
+        return not self.languages and not self.reads_any_language
 
     @property
     def reads_any_language(self) -> bool:
