@@ -61,3 +61,10 @@ export async function factsOfAll(ids) {
   }
   return all;
 }
+
+/** @typedef {{kind: string, label: string, photos: number | null, filter: Record<string, string>}} Suggestion */
+
+/** What a text may be the beginning of. @returns {Promise<Suggestion[]>} */
+export async function suggest(q, limit, signal) {
+  return (await ask(`api/suggest?${new URLSearchParams({ q, limit })}`, { signal })).suggestions;
+}
