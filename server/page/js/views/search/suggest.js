@@ -48,7 +48,7 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
     if (isSeen && active >= 0) field.setAttribute("aria-activedescendant", `suggestion-${active}`);
     else field.removeAttribute("aria-activedescendant");
     render(shown.map(option), part("ul"));
-    render(shown.some(({ kind }) => kind === "recent") ? foot() : nothing, part(".suggestion-foot"));
+    render(foot(), part(".suggestion-foot"));
   }
 
   function option(suggestion, at) {
@@ -60,9 +60,16 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
     </li>`;
   }
 
-  const foot = () => html`
-    <button class="plain" @click=${() => (recent.forget(), update())}>Clear recent searches</button>
-    <button class="plain" @click=${() => (recent.turn(false), update())}>Do not keep them</button>`;
+  /** What one can say about recent searches, where there are some or might be. */
+  function foot() {
+    const turn = (on) => () => (recent.turn(on), update());
+    if (shown.some(({ kind }) => kind === "recent")) {
+      return html`<button type="button" class="plain" @click=${() => (recent.forget(), update())}>Clear recent searches</button>
+        <button type="button" class="plain" @click=${turn(false)}>Keep no searches</button>`;
+    }
+    if (recent.isOn || field.value) return nothing;
+    return html`<span class="soft">Recent searches are not kept.</span> <button type="button" class="plain" @click=${turn(true)}>Keep them</button>`;
+  }
 
   /** What was searched for before is there at once; the server's come when they come. */
   function update() {
