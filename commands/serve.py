@@ -39,6 +39,18 @@ AllowHost = Annotated[
         metavar="NAME",
     ),
 ]
+ChooseFrom = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--choose-from",
+        help="Visitors may choose folders in here to index [default: your home folder and drives, if only "
+        "this machine reaches the server].",
+        metavar="DIR",
+    ),
+]
+NoChoosing = Annotated[
+    bool, typer.Option("--no-choosing", help="Visitors can neither choose folders nor add photos.")
+]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 
 
@@ -50,6 +62,8 @@ def serve(
     port: Port = 8008,
     token: Token = None,
     allow_host: AllowHost = None,
+    choose_from: ChooseFrom = None,
+    no_choosing: NoChoosing = False,
     open_: Open = False,
 ) -> None:
     """Serve a web page and an HTTP API for your photos.
@@ -60,6 +74,7 @@ def serve(
     Examples:
       twobranch serve                            then open http://127.0.0.1:8008
       twobranch serve ~/Pictures --open          a new library: start indexing from the page
+      twobranch serve --choose-from /photos      choose among the folders in there, from the page
       twobranch serve --host 0.0.0.0             for other machines; prints the token they need
     """
     import secrets
@@ -74,14 +89,19 @@ def serve(
 
         from twobranch.server.run import run
         from twobranch.server.settings import Settings, is_loopback
+        from twobranch.server.work.folder_choice import default_tops
     except ModuleNotFoundError as error:
         raise UserError(f"`serve` needs {error.name}: {install_command('serve')}") from None
 
     folders = _checked_folders(paths or ())
     _check_hosts(allow_host or ())
     _check_token(token)
-    library = _open_library(Options.of(context).library, create=bool(folders))
-    if token is None and (allow_host or not is_loopback(host)):
+    if no_choosing and choose_from:
+        raise typer.BadParameter("--no-choosing and --choose-from exclude each other")
+    is_private = is_loopback(host) and not allow_host
+    tops = _checked_folders(choose_from or ())
+    library = _open_library(Options.of(context).library, create=bool(folders or tops))
+    if token is None and not is_private:
         token = secrets.token_urlsafe(16)
         print(f"token: {token}", flush=True)
     settings = Settings(
@@ -91,6 +111,8 @@ def serve(
         token=token,
         allowed_hosts=tuple(allow_host or ()),
         folders=folders,
+        choose_from=tops or (default_tops() if is_private and not no_choosing else ()),
+        adding=not no_choosing,
         threads=usable_cores(),
     )
 

@@ -17,6 +17,7 @@ from twobranch.server.api.thumbnails import Thumbnails
 from twobranch.server.http.uploads import Uploads
 from twobranch.server.settings import Settings
 from twobranch.server.work.engines import ServedEngine
+from twobranch.server.work.folder_choice import FolderChoice
 from twobranch.server.work.index_child import library_encoder
 from twobranch.server.work.index_run import Indexing
 from twobranch.server.work.places import Places
@@ -54,6 +55,7 @@ class State:
         self.thumbnails = Thumbnails(settings.library)
         self.proven = ProvenFiles()
         self.places = Places(self.proven, self.thumbnails.memory)
+        self.folder_choice = FolderChoice(settings.choose_from, settings.library)
         self._watcher = CatalogReader.open(settings.library)  # belongs to the event loop's thread
 
     def _open_engine(self) -> ServedEngine:
