@@ -7,7 +7,7 @@ import { ask } from "./client.js";
 /** A folder of the server, with the folders in it; without a path, those where one may begin. @returns {Promise<Folder>} */
 export const folders = (path = "") => ask(`api/folders${path ? `?${new URLSearchParams({ path })}` : ""}`);
 
-/** @typedef {{added: {name: string, path: string}[], failed: {name: string, reason: string}[]}} Added */
+/** @typedef {{added: {name: string, path: string}[], failed: {name: string, reason: string}[], problem: string | null}} Added */
 
 /** Copy photos into the library; it indexes them by itself. @returns {Promise<Added>} */
 export function addPhotos(files, signal) {

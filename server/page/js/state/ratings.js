@@ -1,14 +1,13 @@
 // Ratings as filters: "4" is exactly four stars, "4+" at least four, "0" no rating.
 
-/** The choices with their numbers of photos, from the counts of each rating: five stars, at least four, …, none. */
-export function atLeast(/** @type {{value: string, photos: number}[]} */ counts) {
-  const of = new Map(counts.map(({ value, photos }) => [Number(value), photos]));
+/** The choices with their numbers of photos, from those of no star, one star and so on: five, at least four, …, none. */
+export function atLeast(/** @type {number[]} */ counts) {
   let sum = 0;
   const choices = [5, 4, 3, 2, 1].map((rating) => {
-    sum += of.get(rating) ?? 0;
+    sum += counts[rating] ?? 0;
     return { value: rating === 5 ? "5" : `${rating}+`, photos: sum };
   });
-  return [...choices, { value: "0", photos: of.get(0) ?? 0 }];
+  return [...choices, { value: "0", photos: counts[0] ?? 0 }];
 }
 
 /** A filter in words, for the eye and for screen readers. */

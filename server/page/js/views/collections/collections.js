@@ -29,8 +29,13 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
     return shown.length === 1 ? shown[0] : "";
   }
 
-  const albumAddress = (name) => address({ ...state(), ...ANEW, ...WITHOUT_FILTERS, sort: "relevance", order: "", album: [name] });
-  const searchAddress = (query) => `?${query}`;
+  function albumAddress(name) {
+    return address({ ...state(), ...ANEW, ...WITHOUT_FILTERS, sort: "relevance", order: "", album: [name] });
+  }
+
+  function searchAddress(query) {
+    return `?${query}`;
+  }
 
   return {
     grid: choosing,

@@ -1,6 +1,7 @@
 // The filters as chips. Each opens a panel with what there is, and how many photos of each.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { collections } from "../../api/collections.js";
 import { closest } from "../../components/dom.js";
 import { CLOSE, DOWN } from "../../components/icons.js";
 import { folderTree } from "./foldertree.js";
@@ -12,8 +13,8 @@ const KINDS = [
   { name: "date", label: "Date", none: "no photo has a date" },
   { name: "path", label: "Folder", facet: "folders", none: "no folders" },
   { name: "place", label: "Place", facet: "places", none: "no photo says where it was taken" },
-  { name: "album", label: "Album", facet: "albums", none: "no albums yet: select photos, then “Album”" },
-  { name: "rating", label: "Rating", facet: "ratings", none: "" },
+  { name: "album", label: "Album", none: "no albums yet: select photos, then “Album”" },
+  { name: "rating", label: "Rating", none: "" },
   { name: "camera", label: "Camera", facet: "cameras", none: "no photo names its camera" },
   { name: "shape", label: "Shape", facet: "shapes", one: true, none: "no shapes" },
   { name: "format", label: "Format", facet: "formats", none: "no formats" },
@@ -27,6 +28,8 @@ const folded = (text) => text.trim().toLocaleLowerCase();
 export function mountFilters(element, change) {
   let state = null;
   let facets = null;
+  let kept = null; // albums and marks, as /api/albums says it
+  let problem = ""; // why they are not there
   let opened = null; // the kind whose panel is open
   let year = null; // whose months are listed
   let sought = ""; // in the names of the open panel
@@ -80,14 +83,27 @@ export function mountFilters(element, change) {
   }
 
   function panel(kind) {
-    if (!facets) return html`<p class="soft">counting…</p>`;
+    const isOfCollections = kind.name === "album" || kind.name === "rating";
+    if (isOfCollections && problem) return html`<p class="problem" role="alert">${problem}</p>`;
+    if (!(isOfCollections ? kept : facets)) return html`<p class="soft">counting…</p>`;
     if (kind.name === "date") return dates();
-    if (kind.name === "rating") return ratings(facets, state, change);
-    return choices(kind);
+    if (kind.name === "rating") return ratings(kept, state, change);
+    if (kind.name === "album") return choices(kind, kept.albums.map(({ name, photos }) => ({ value: name, photos })));
+    return choices(kind, facets[kind.facet] ?? []);
   }
 
-  function choices(kind) {
-    const there = facets[kind.facet] ?? [];
+  /** Albums and marks change without a new facet of the library: they are asked for when they are to be seen. */
+  async function askForCollections() {
+    try {
+      kept = await collections();
+      problem = "";
+    } catch (error) {
+      problem = error.message;
+    }
+    draw();
+  }
+
+  function choices(kind, there) {
     const chosen = [state[kind.name]].flat().filter(Boolean);
     const values = new Set(there.map((one) => one.value));
     // What is chosen stays to be seen even if nothing has it any more.
@@ -165,6 +181,7 @@ export function mountFilters(element, change) {
     opened = opened === name ? null : name;
     year = null;
     sought = "";
+    if (opened === "album" || opened === "rating") askForCollections();
     draw();
     element.querySelector(".panel:not([hidden])")?.querySelector("input, button")?.focus({ preventScroll: true });
   }

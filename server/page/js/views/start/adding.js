@@ -47,6 +47,7 @@ async function send(pictures, added) {
       done += batch.length;
       bar.show(done);
       if (its.added.length) added();
+      if (its.problem) failed.push({ name: "The library", reason: its.problem });
     }
   } catch (error) {
     if (error.name !== "AbortError") failed.push({ name: count(pictures.length - done, "photo"), reason: error.message });

@@ -1,7 +1,6 @@
 // The page of a library without photos: where photos may come from, and how the first run goes.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
-import { folders } from "../../api/start.js";
 import { newFolders, paceOf, workOf } from "../indexing/words.js";
 import { pickFolder } from "./picker.js";
 
@@ -11,22 +10,12 @@ import { pickFolder } from "./picker.js";
  */
 export function mountStart(element, actions) {
   let now = { status: null, run: null, problem: "" };
-  /** @type {boolean | null} */
-  let mayChoose = null; // null while nobody has asked the server
-
-  async function askWhetherToChoose() {
-    mayChoose = false;
-    mayChoose = await folders().then((its) => its.folders.length > 0, () => false);
-    draw();
-  }
-
   function draw() {
     const { status, run, problem } = now;
     const isEmpty = status !== null && run !== null && status.photos === status.failed.length;
     element.hidden = !isEmpty;
     document.documentElement.classList.toggle("is-starting", isEmpty);
     if (!isEmpty) return;
-    if (mayChoose === null) askWhetherToChoose();
     const focused = element.contains(document.activeElement);
     render(
       html`<div class="start">
@@ -51,12 +40,12 @@ export function mountStart(element, actions) {
         ${known.length > 1 ? html`<button class="button main" @click=${() => actions.index(null)}>Index all ${known.length} folders</button>` : nothing}
         ${known.map(({ number, name, path }) => html`<button class="button ${known.length > 1 ? "" : "main"}" title=${path}
           @click=${() => actions.index(number)}>Index “${name}”</button>`)}
-        ${mayChoose ? html`<button class="button ${known.length ? "" : "main"}" @click=${choose}>Choose a folder…</button>` : nothing}
+        ${status.choosing ? html`<button class="button ${known.length ? "" : "main"}" @click=${choose}>Choose a folder…</button>` : nothing}
         ${isTried ? html`<button class="button" @click=${() => actions.index(null)}>Look again</button>` : nothing}
-        <label class="button ${known.length || mayChoose ? "" : "main"}">Add photos…
-          <input type="file" multiple accept="image/*" class="visually-hidden" @change=${take}></label>
+        ${status.adding ? html`<label class="button ${known.length || status.choosing ? "" : "main"}">Add photos…
+          <input type="file" multiple accept="image/*" class="visually-hidden" @change=${take}></label>` : nothing}
       </div>
-      <p class="soft">Or drop photos, or a folder of them, on this page.</p>
+      ${status.adding ? html`<p class="soft">Or drop photos, or a folder of them, on this page.</p>` : nothing}
       <p class="soft hint">In a terminal: <code>twobranch index ~/Pictures</code></p>`;
   }
 
