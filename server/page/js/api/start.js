@@ -2,7 +2,7 @@
 
 import { ask } from "./client.js";
 
-/** @typedef {{path: string, parent: string | null, more?: boolean, folders: {name: string, path: string, photos: number | null}[]}} Folder */
+/** @typedef {{path: string, parent: string | null, photos: number | null, more: boolean, folders: {name: string, path: string, photos: number | null}[]}} Folder */
 
 /** A folder of the server, with the folders in it; without a path, those where one may begin. @returns {Promise<Folder>} */
 export const folders = (path = "") => ask(`api/folders${path ? `?${new URLSearchParams({ path })}` : ""}`);

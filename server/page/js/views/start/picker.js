@@ -48,6 +48,7 @@ export function pickFolder() {
         ${problem ? html`<p class="problem" role="alert">${problem}</p>` : nothing}
         <ul class="folders" aria-label=${`Folders in ${trail.at(-1).name}`} @keydown=${key}>${(shown?.folders ?? []).map(line)}</ul>
         ${shown && !shown.folders.length ? html`<p class="soft">No folders in here.</p>` : nothing}
+        ${shown?.photos ? html`<p class="here soft" role="status">${count(shown.photos, "photo")} in this folder itself</p>` : nothing}
         ${shown?.more ? html`<p class="soft">Only the first ${number(shown.folders.length)} folders are listed.</p>` : nothing}`,
       place,
     );
@@ -69,8 +70,14 @@ export function pickFolder() {
     event.preventDefault();
   }
 
+  /** Where there is one way only, it is gone at once. */
+  async function begin() {
+    await go(trail[0]);
+    if (shown?.folders.length === 1 && trail.length === 1) go(shown.folders[0]);
+  }
+
   draw();
-  go(trail[0]);
+  begin();
   return openDialog("Choose a folder of photos", ({ close, say }) => {
     const choose = () => {
       const { name, path } = trail.at(-1);
