@@ -15,6 +15,7 @@ from twobranch import __version__
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.encoders import load_encoder
 from twobranch.server.api import (
+    added_photos,
     captions,
     evaluations,
     explorer,
@@ -107,6 +108,7 @@ def create_app(
         evaluations,
         explorer,
         indexing,
+        added_photos,
         folders,
         login,
         health,
