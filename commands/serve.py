@@ -77,7 +77,6 @@ def serve(
       twobranch serve --choose-from /photos      choose among the folders in there, from the page
       twobranch serve --host 0.0.0.0             for other machines; prints the token they need
     """
-    import secrets
     import webbrowser
 
     from twobranch.common.cpu import products_on_one_core, usable_cores
@@ -89,21 +88,17 @@ def serve(
 
         from twobranch.server.run import run
         from twobranch.server.settings import Settings, is_loopback
-        from twobranch.server.work.folder_choice import default_tops
     except ModuleNotFoundError as error:
         raise UserError(f"`serve` needs {error.name}: {install_command('serve')}") from None
 
     folders = _checked_folders(paths or ())
     _check_hosts(allow_host or ())
     _check_token(token)
-    if no_choosing and choose_from:
-        raise typer.BadParameter("--no-choosing and --choose-from exclude each other")
     is_private = is_loopback(host) and not allow_host
-    tops = _checked_folders(choose_from or ())
-    library = _open_library(Options.of(context).library, create=bool(folders or tops))
+    tops = _tops(choose_from or (), no_choosing, is_private)
+    library = _open_library(Options.of(context).library, create=bool(folders or choose_from))
     if token is None and not is_private:
-        token = secrets.token_urlsafe(16)
-        print(f"token: {token}", flush=True)
+        token = _new_token()
     settings = Settings(
         library=library,
         host=host,
@@ -111,7 +106,7 @@ def serve(
         token=token,
         allowed_hosts=tuple(allow_host or ()),
         folders=folders,
-        choose_from=tops or (default_tops() if is_private and not no_choosing else ()),
+        choose_from=tops,
         adding=not no_choosing,
         threads=usable_cores(),
     )
@@ -122,6 +117,30 @@ def serve(
             webbrowser.open(url)
 
     run(settings, announce)
+
+
+def _tops(named: Sequence[Path], no_choosing: bool, is_private: bool) -> tuple[Path, ...]:
+    """Return the folders below which visitors may choose.
+
+    There are none if they may not. Where other machines reach the server it takes named ones: a visitor with
+    the token could otherwise list the home folder.
+    """
+    from twobranch.server.work.folder_choice import default_tops
+
+    if no_choosing and named:
+        raise typer.BadParameter("--no-choosing and --choose-from exclude each other")
+    if named:
+        return _checked_folders(named)
+    return default_tops() if is_private and not no_choosing else ()
+
+
+def _new_token() -> str:
+    """Make a token and print it."""
+    import secrets
+
+    token = secrets.token_urlsafe(16)
+    print(f"token: {token}", flush=True)
+    return token
 
 
 def _checked_folders(paths: Sequence[Path]) -> tuple[Path, ...]:

@@ -15,6 +15,7 @@ from twobranch import __version__
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.encoders import load_encoder
 from twobranch.server.api import (
+    added_photos,
     albums,
     captions,
     download,
@@ -117,6 +118,7 @@ def create_app(
         evaluations,
         explorer,
         indexing,
+        added_photos,
         folders,
         login,
         health,

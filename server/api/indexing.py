@@ -111,7 +111,7 @@ async def start(state: Annotated[State, Depends(state_of)], request: IndexReques
 
     It runs in a process of its own, with a lower priority than searches.
     """
-    await run_in_threadpool(_start, state, request or IndexRequest())
+    await run_in_threadpool(_start, state, request or IndexRequest(folder=None, path=None))
     reply = _reply(state)
     reply.status_code = 202
     return reply
