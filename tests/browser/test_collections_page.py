@@ -18,6 +18,16 @@ from twobranch.server.settings import Settings
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
+# Twelve photos of twelve months are twelve sections, one below the other: all of them are drawn.
+TALL = {"width": 1280, "height": 3600}
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page], request: pytest.FixtureRequest) -> Page:
+    """A tab in which all photos are drawn at once."""
+    return new_page(**{"viewport": TALL, **getattr(request, "param", {})})
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[str]:
     """The URL of a server over twelve photos that belong to this test alone."""

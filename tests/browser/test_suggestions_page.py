@@ -17,6 +17,16 @@ MADE_UP = [
 ]
 
 
+# Twelve photos of twelve months are twelve sections, one below the other: all of them are drawn.
+TALL = {"width": 1280, "height": 3600}
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page], request: pytest.FixtureRequest) -> Page:
+    """A tab in which all photos are drawn at once."""
+    return new_page(**{"viewport": TALL, **getattr(request, "param", {})})
+
+
 @pytest.fixture
 def suggesting(page: Page, served: str) -> Page:
     """The page, with a server that suggests ``MADE_UP`` whatever is typed."""

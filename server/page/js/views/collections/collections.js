@@ -37,6 +37,21 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
     return `?${query}`;
   }
 
+  const link = byId("to-albums");
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go(link.getAttribute("href"));
+  });
+
+  /** What follows from another state: the search that is saved would be that. */
+  function show(its) {
+    saving.show(its);
+    document.body.dataset.view = its.view;
+    for (const page of document.querySelectorAll("[aria-current=page]")) page.removeAttribute("aria-current");
+    (its.view === "albums" ? link : document.querySelector(".top nav a")).setAttribute("aria-current", "page");
+  }
+
   return {
     grid: choosing,
     view: {
@@ -47,8 +62,7 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
       },
       hide: () => (byId("albums").hidden = true),
     },
-    /** Another state: what is saved would be that. */
-    show: saving.show,
+    show,
     /** Another list: nothing of the last one stays chosen unseen. */
     rewind: () => selection.clear(),
     /** More of the same list. */
