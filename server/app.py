@@ -26,6 +26,7 @@ from twobranch.server.api import (
     pictures,
     search,
     status,
+    timeline,
     where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
@@ -98,6 +99,7 @@ def create_app(
     for module in (
         search,
         pictures,
+        timeline,
         photos,
         where,
         captions,
