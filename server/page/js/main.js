@@ -2,10 +2,13 @@
 
 import { render } from "../vendor/lit-html.js";
 import { facets, Gone, handIn } from "./api/client.js";
+import { foldAway } from "./components/bar.js";
 import { byId, closest } from "./components/dom.js";
 import { mountPicture } from "./components/picture.js";
 import { around } from "./state/photolist.js";
-import { ANEW, filtersOf, isQuery, judged, openHistory, withoutLast } from "./state/search.js";
+import { ANEW, filtersOf, isBrowsing, isQuery, judged, openHistory, withoutLast } from "./state/search.js";
+import { mountJump } from "./views/browse/jump.js";
+import { mountScrubber } from "./views/browse/scrubber.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
 import { showChips } from "./views/search/chips.js";
@@ -52,6 +55,11 @@ const lightbox = mountLightbox(byId("lightbox"), {
   mayLess: () => isQuery(page.state),
   asked: () => ({ phrases: found.answer?.phrases ?? [], language: found.answer?.language ?? null }),
 });
+const scrubber = mountScrubber(byId("scrubber"), found.grid);
+/** @type {HTMLDetailsElement} */
+const jump = byId("jump");
+mountJump(jump, { state: () => page.state, change, failed: say, go: (photo) => found.grid.focusPhoto(photo ?? found.list.photoAt(found.list.length - 1)) });
+foldAway(document.querySelector(".top"));
 mountPicture({ button: byId("choose"), input: byId("file"), drop: byId("drop"), take });
 
 /** @returns {HTMLElement | null} */
@@ -108,6 +116,8 @@ function showState(state) {
   showChips(byId("chips"), state, change);
   for (const radio of galleries) radio.checked = radio.value === state.in;
   showSorting(sorting, state);
+  jump.hidden = !isBrowsing(state);
+  document.body.classList.toggle("browsing", isBrowsing(state));
   document.title = state.q.trim() ? `${state.q.trim()} – twobranch` : "twobranch";
 }
 
@@ -122,6 +132,7 @@ function showPhoto() {
 /** Another list is shown, or more is known of it. */
 function afterShown() {
   const { state } = page;
+  scrubber.show(isBrowsing(state) ? found.answer : null);
   showGiven(byId("given"), state, changeFromField, found.answer?.part); // it has the name
   if (state.photo) lightbox.show(state.photo, around(found.list, state.photo));
   else if (focusAfter && found.grid.focusPhoto(focusAfter)) focusAfter = null;
