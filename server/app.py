@@ -28,6 +28,7 @@ from twobranch.server.api import (
     pictures,
     search,
     status,
+    suggest,
     where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
@@ -104,6 +105,7 @@ def create_app(
         where,
         captions,
         facets,
+        suggest,
         status,
         evaluations,
         explorer,
