@@ -29,6 +29,7 @@ MODULES = {
     # These have commands of their own, and typer lists such last.
     "album": "album",
     "searches": "searches",
+    "xmp": "xmp",
     "models": "models",
 }
 

@@ -105,3 +105,18 @@ def test_a_saved_search(folder: Path) -> None:
     run("searches", "rename", "reds", "red things", cwd=folder)
     run("searches", "delete", "red things", cwd=folder)
     assert run("searches", cwd=folder).stdout.startswith("no saved searches yet")
+
+
+def test_sidecars(folder: Path) -> None:
+    run("rate", "3", "red.png", cwd=folder)
+    assert run("xmp", "export", "red.png", "--out", "backup", cwd=folder).stdout == "wrote 1 sidecar\n"
+    run("rate", "1", "red.png", cwd=folder)
+    assert run_json("xmp", "import", "--from", "backup", cwd=folder)["ratings"] == 1
+    assert found(folder, "--rating", "3") == ["red.png"]
+    assert not list((folder / "photos").rglob("*.xmp"))
+    (folder / "photos/blue.png.xmp").write_text("<a/>")
+    result = run("xmp", "import", cwd=folder, code=1)
+    assert result.stderr.splitlines()[-2:] == [
+        f"warning: {folder}/photos/blue.png.xmp: is not XMP",
+        "error: 1 sidecar was not read",
+    ]
