@@ -33,6 +33,7 @@ from twobranch.server.api.page_files import PageFiles
 from twobranch.server.errors import INVALID, add_error_handlers
 from twobranch.server.http import login
 from twobranch.server.http.auth import TokenAuth
+from twobranch.server.http.compression import Compression
 from twobranch.server.http.guard import Guard
 from twobranch.server.http.headers import Headers
 from twobranch.server.http.hosts import Hosts
@@ -59,7 +60,7 @@ class Application(FastAPI):
         settings: Settings = self.state.shared.settings
         guarded = Guard(super().build_middleware_stack(), Hosts(settings), self.state.auth)
         limited = RequestLimits(guarded, settings.max_upload)
-        return Headers(Shutdown(RequestMetrics(limited, self.state.stats)))
+        return Headers(Shutdown(RequestMetrics(Compression(limited), self.state.stats)))
 
 
 def create_app(
