@@ -29,7 +29,7 @@ from twobranch.server.api import (
     where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
-from twobranch.server.api.page_files import PageFiles
+from twobranch.server.api.page_files import Page, PageFiles
 from twobranch.server.errors import INVALID, add_error_handlers
 from twobranch.server.http import login
 from twobranch.server.http.auth import TokenAuth
@@ -94,6 +94,7 @@ def create_app(
     app.state.shared = state
     app.state.auth = None if settings.token is None else TokenAuth(settings.token)
     app.state.stats = RequestStats()
+    app.state.page = Page()
     add_error_handlers(app)
     app.add_exception_handler(HTTPException, http_error)
     for module in (
@@ -112,5 +113,5 @@ def create_app(
         metrics,
     ):
         app.include_router(module.router, responses=INVALID)
-    app.router.routes.append(PageFiles())
+    app.router.routes.append(PageFiles(app.state.page))
     return app
