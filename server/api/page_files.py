@@ -33,7 +33,7 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".webmanifest": "applica
 
 @dataclass(frozen=True)
 class PageFile:
-    """A file of the page: content, media type and the ETag of the content."""
+    """A file of the page."""
 
     data: bytes
     media_type: str
@@ -44,7 +44,10 @@ class PageFile:
 
     @cached_property
     def gzipped(self) -> bytes | None:
-        """The content compressed as far as gzip can; None where that gains nothing."""
+        """The content compressed as far as gzip can, or None.
+
+        None where that gains nothing.
+        """
         if len(self.data) < LEAST_BYTES or not is_compressible(self.media_type):
             return None
         return gzip.compress(self.data, 9, mtime=0)
@@ -75,9 +78,9 @@ class Page:
         return f"static-{self.version}/{name}"
 
     def file(self, path: str) -> tuple[PageFile, bool] | None:
-        """Return the file at this path, and True if its address is one of this version.
+        """Return the file at this path, or None.
 
-        None if there is no such file, as for every address of another version.
+        With it comes True if the address has a version. None also for addresses of other versions.
         """
         versioned = _VERSIONED.fullmatch(path)
         name = (versioned[2] if versioned else path.removeprefix("/")) or "index.html"
@@ -157,6 +160,9 @@ def _hash_of(files: dict[str, bytes]) -> str:
 
 
 def _media_type(name: str) -> str:
-    """Return the media type by the suffix; the system's table is not asked for those that matter."""
+    """Return the media type by the suffix.
+
+    The system's table, which may be wrong, is not asked for those that matter.
+    """
     known = _TYPES.get(Path(name).suffix)
     return known or mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -77,7 +77,7 @@ class _Answer:
         await self._send(message)
 
     async def _compressed(self, headers: MutableHeaders, body: bytes) -> bytes:
-        """Return the body as it is sent, and change the headers to fit."""
+        """Return the body as it is sent. Changes the headers to fit."""
         if "accept-encoding" not in headers.get("vary", "").lower():
             headers.add_vary_header("Accept-Encoding")
         if not self._may_compress:

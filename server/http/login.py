@@ -96,7 +96,7 @@ def _set_cookie(answer: Response, request: Request, name: str, value: str, secon
 
 
 def _form(body: bytes) -> dict[str, str]:
-    """Return the fields of a form by name; none if there are too many."""
+    """Return the fields of a form by name. None of them if there are too many."""
     try:
         fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
     except ValueError:

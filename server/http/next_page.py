@@ -20,7 +20,10 @@ def is_ours(next_page: str) -> bool:
 
 
 def address_of(next_page: str) -> str:
-    """Return the address to go to after the login; that of the search page for anything that is not ours."""
+    """Return the address to go to after the login.
+
+    That of the search page for anything that is not ours.
+    """
     return f"./{next_page}" if is_ours(next_page) else "./"
 
 
