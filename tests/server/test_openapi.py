@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import json
-import logging
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +15,6 @@ from starlette.testclient import TestClient
 
 from tests.fakes import Bilingual
 from tests.indexwith import fake
-from tests.server.serving import serving
 from twobranch.indexer.update.library import update_library
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
@@ -199,52 +195,3 @@ def test_every_answer_has_an_example_that_is_one(document: dict[str, Any]) -> No
                 if status.startswith("2") and content is not None:
                     assert content["example"], (method, path)
                     validate(content["example"], content["schema"], document)
-
-
-def test_a_client_is_made_from_it(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By openapi-python-client, which needs no network; it asks a real server."""
-    from openapi_python_client import generate
-    from openapi_python_client.config import Config, ConfigFile, MetaType
-
-    logging.getLogger("openapi_python_client").setLevel(logging.ERROR)
-    (tmp_path / "openapi.json").write_text(json.dumps(app.openapi()))
-    made = Config.from_sources(
-        ConfigFile(post_hooks=[]),
-        MetaType.NONE,
-        tmp_path / "openapi.json",
-        "utf-8",
-        False,
-        tmp_path / "twobranch_client",
-    )
-    problems = [problem.detail or "" for problem in generate(config=made)]
-    assert all("image/webp" in problem for problem in problems), problems  # pictures are bytes to it
-    monkeypatch.syspath_prepend(tmp_path)
-    try:
-        with serving(app) as port:
-            ask(f"http://127.0.0.1:{port}")
-    finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "twobranch_client"]:
-            del sys.modules[name]
-
-
-def ask(url: str) -> None:
-    """Ask for some addresses with the generated client."""
-
-    def function(name: str) -> Any:
-        return importlib.import_module(f"twobranch_client.api.{name}")
-
-    made = importlib.import_module("twobranch_client")
-    models = importlib.import_module("twobranch_client.models")
-    with made.AuthenticatedClient(base_url=url, token=TOKEN) as client:
-        found = function("search.search_search").sync(client=client, q="red", top=2)
-        assert isinstance(found, models.SearchAnswer)
-        assert [hit.rank for hit in found.hits] == [1, 2]
-        photo = function("photos.photos_photo_answer").sync(photo=found.hits[0].photo, client=client)
-        assert (photo.name, photo.captions[0].text) == ("red.png", "something red")
-        missing = function("photos.photos_photo_answer").sync_detailed(photo=99, client=client)
-        assert (missing.status_code, isinstance(missing.parsed, models.Problem)) == (404, True)
-        status = function("library.library_status").sync(client=client)
-        assert status.photos == 3
-    with made.Client(base_url=url) as client:
-        refused = function("search.search_search").sync(client=client)
-        assert isinstance(refused, models.Problem) and "token" in refused.error
