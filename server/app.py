@@ -15,12 +15,14 @@ from twobranch import __version__
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.encoders import load_encoder
 from twobranch.server.api import (
+    added_photos,
     albums,
     captions,
     download,
     evaluations,
     explorer,
     facets,
+    folders,
     health,
     indexing,
     marks,
@@ -125,6 +127,8 @@ def create_app(
         evaluations,
         explorer,
         indexing,
+        added_photos,
+        folders,
         login,
         health,
         metrics,
