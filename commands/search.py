@@ -27,6 +27,7 @@ from twobranch.commands.search_options import (
     NoFold,
     NotPathGlobs,
     PathGlobs,
+    Places,
     Plus,
     Portrait,
     Sort,
@@ -66,6 +67,7 @@ def search(
     path: PathGlobs = None,
     not_path: NotPathGlobs = None,
     camera: Cameras = None,
+    place: Places = None,
     near: Near = None,
     within: Within = None,
     portrait: Portrait = False,
@@ -103,6 +105,7 @@ def search(
       twobranch search ./pool.jpg + "2:golden retriever" - fruit
       twobranch search "beach summer 2019"
       twobranch search beach --after 2023-06 --before 2023-09 --camera Pixel
+      twobranch search beach --place Portugal
       twobranch search --near 48.85,2.35 --within 20km --portrait
       twobranch search "a dog" --path 'holiday/**' --sort date
       twobranch search --like 3 --unlike 1               the last search, refined
@@ -130,6 +133,7 @@ def search(
             paths=path,
             not_paths=not_path,
             cameras=camera,
+            places=place,
             near=near,
             within=within,
             shapes={shape for shape, wanted in shapes.items() if wanted},

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from twobranch.indexer.catalog.fulltext import quoted
 from twobranch.indexer.disk.names import folded
+from twobranch.indexer.gazetteer.place_names import box_around, is_at
 
 DateFrom = Literal["photo", "file"]
 Shape = Literal["portrait", "landscape", "square"]
@@ -99,6 +100,7 @@ class Filters:
     not_paths: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     near: Place | None = None
+    places: tuple[str, ...] = ()  # such as "Paris, France": see find_towns
     shape: Shape | None = None
     min_pixels: int = 0
     formats: tuple[str, ...] = ()  # such as "png"
@@ -134,6 +136,8 @@ class Filters:
             north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
             add("i.latitude BETWEEN ? AND ?", place.latitude - north, place.latitude + north)
             add("distance_km(i.latitude, i.longitude, ?, ?) <= ?", place.latitude, place.longitude, place.km)
+        if self.places:
+            add(*_any_place(self.places))
         if self.shape is not None:
             add(f"{SHAPE} = ?", self.shape)
         if self.min_pixels:
@@ -156,6 +160,15 @@ def distance_km(latitude: float, longitude: float, other_latitude: float, other_
     a, b = radians(latitude), radians(other_latitude)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_longitude - longitude) / 2) ** 2
     return 2 * _EARTH_KM * asin(min(1.0, sqrt(half)))
+
+
+def _any_place(names: tuple[str, ...]) -> tuple[str | float, ...]:
+    """Return a condition that photos belong to any of the places, and its parameters."""
+    values: list[str | float] = []
+    for name in names:
+        values += [*box_around(name), name]  # the box is cheaper than the place, which is Python
+    one = "i.latitude BETWEEN ? AND ? AND i.longitude BETWEEN ? AND ? AND is_at(i.latitude, i.longitude, ?)"
+    return (f"({' OR '.join([one] * len(names))})", *values)
 
 
 def _any_path(patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,4 +216,5 @@ def _sql(moment: datetime) -> str:
 FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
     "distance_km": (4, distance_km),
     "folded": (1, folded),
+    "is_at": (3, is_at),
 }
