@@ -83,9 +83,9 @@ def parse_date(text: str) -> datetime:
 
 
 def parse_place(text: str, within: str) -> Place:
-    """Parse ``latitude,longitude`` in degrees or the name of a place, and the distance around it.
+    """Parse a point or the name of a place, and a distance.
 
-    Of several places of one name it is the most populous. Raises ``UserError``.
+    A point is ``latitude,longitude`` in degrees. Of several places of one name it is the most populous. Raises ``UserError``.
     """
     try:
         latitude, longitude = (float(part) for part in text.split(","))

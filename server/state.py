@@ -19,6 +19,7 @@ from twobranch.server.settings import Settings
 from twobranch.server.work.engines import ServedEngine
 from twobranch.server.work.index_child import library_encoder
 from twobranch.server.work.index_run import Indexing
+from twobranch.server.work.photo_maps import PhotoMaps
 from twobranch.server.work.places import Places
 from twobranch.server.work.response_cache import ResponseCache
 from twobranch.server.work.uploaded_pictures import Pictures
@@ -49,6 +50,7 @@ class State:
         self.answers = ResponseCache()
         self.facets = ResponseCache()
         self.maps = ResponseCache()
+        self.photo_maps = PhotoMaps()
         self.pictures = Pictures()
         self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)

@@ -195,7 +195,10 @@ def distance_km(latitude: float, longitude: float, other_latitude: float, other_
 
 
 def _any_place(names: tuple[str, ...]) -> tuple[str | float, ...]:
-    """Return a condition that photos belong to any of the places, and its parameters."""
+    """Return a condition that photos belong to any place.
+
+    And its parameters.
+    """
     values: list[str | float] = []
     for name in names:
         values += [*box_around(name), name]  # the box is cheaper than the place, which is Python

@@ -45,7 +45,7 @@ _WITH_PHOTO: dict[VectorKind, str] = {
 # The columns of ``Found``.
 _PHOTO_FACTS = (
     f"{DATE}, CASE WHEN i.taken_at IS NULL THEN 'file' ELSE 'photo' END, i.id, i.width, i.height, "
-    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), ''), m.rating, COALESCE(m.favourite, 0)"
+    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), ''), i.latitude, i.longitude, m.rating, COALESCE(m.favourite, 0)"
 )
 _MARKS = "LEFT JOIN marks m ON m.content_hash = i.content_hash"
 # Up to so many photos with a word, all are read to see which of a few have it.
@@ -89,6 +89,8 @@ class Found:
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
     content: str | None = None  # a name of the file's content: another content has another name
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
     rating: int | None = None  # of the photo, 1 to 5
     favourite: bool = False
 

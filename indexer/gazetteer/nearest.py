@@ -31,12 +31,18 @@ _BLOCK = 1_000_000  # distances in memory at a time: 8 MB each array
 
 
 def cell(degrees_from_edge: float) -> int:
-    """Return the number of a rounded coordinate, counted from the south pole or from 180° west."""
+    """Return the number of a rounded coordinate.
+
+    It counts from the south pole or from 180° west, where ``degrees_from_edge`` is 0.
+    """
     return floor(degrees_from_edge * STEPS + 0.5)
 
 
 def town_at(latitude: float | None, longitude: float | None) -> int:
-    """Return the number of the town that a point in degrees belongs to; -1 for none."""
+    """Return the number of the town of a point in degrees.
+
+    It is -1 where there is none.
+    """
     if latitude is None or longitude is None or not (abs(latitude) <= 90 and abs(longitude) <= 180):
         return -1
     return _town_of_cell(cell(latitude + 90), cell(longitude + 180))
@@ -49,9 +55,9 @@ def _town_of_cell(row: int, column: int) -> int:
 
 
 def towns_of_cells(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return (N,) the numbers of the towns of (N, 2) rounded coordinates; -1 for none.
+    """Return (N,) the numbers of the towns of points.
 
-    The coordinates are counted as ``cell`` does.
+    The (N, 2) points are rounded, latitude and longitude as ``cell`` counts them. It is -1 where there is none.
     """
     latitude = cells[:, 0] / STEPS - 90
     longitude = cells[:, 1] / STEPS - 180
@@ -70,7 +76,10 @@ def towns_of_cells(cells: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def distance_to_town(town: int, latitude: float, longitude: float) -> float:
-    """Return how far a town's centre is from a point in degrees, in kilometres."""
+    """Return the distance of a town's centre in kilometres.
+
+    The point is in degrees.
+    """
     point = directions(np.array([latitude]), np.array([longitude]))
     return float(_distances(point, all_towns().directions[town : town + 1])[0, 0])
 
@@ -94,7 +103,7 @@ class _Nearby:
         return cls(numbers, towns.directions[numbers], towns.region[numbers], reach, n_cities)
 
     def choose(self, latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return (P,) the numbers of the towns of P points; -1 for none."""
+        """Return (P,) the numbers of the towns of P points, or -1."""
         km = _distances(directions(latitude, longitude), self.directions)
         rows = np.arange(len(km))
         closest = km.argmin(axis=1)
@@ -114,7 +123,10 @@ class _Nearby:
 
 @lru_cache(maxsize=256)
 def _towns_around(south: int, west: int) -> _Nearby:
-    """Return the towns within 100 km of a square of one degree, and some more."""
+    """Return the towns within 100 km of a square of one degree.
+
+    And some further ones.
+    """
     towns = all_towns()
     first, last = south - ceil(_BAND), south + 1 + ceil(_BAND)
     # A circle reaches furthest east a little nearer to the pole than its centre is.
@@ -131,7 +143,10 @@ def _towns_around(south: int, west: int) -> _Nearby:
 
 
 def _spans(west: float, east: float) -> list[tuple[float, float]]:
-    """Return the parts of -180 to 180 degrees between two meridians, which may lie beyond."""
+    """Return the parts of -180 to 180 degrees between two meridians.
+
+    These may lie beyond.
+    """
     if east - west >= 360:
         return [(-180.0, 181.0)]
     if west < -180:
@@ -143,10 +158,16 @@ def _spans(west: float, east: float) -> list[tuple[float, float]]:
 
 @lru_cache(maxsize=1)
 def _bands() -> NDArray[np.int64]:
-    """Return (181,) the first town of each degree of latitude, from the south, and their number."""
+    """Return (181,) the first town of each degree of latitude.
+
+    From the south; the last one is the number of towns.
+    """
     return np.searchsorted(np.floor(all_towns().latitude), np.arange(-90, 91)).astype(np.int64)
 
 
 def _distances(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (P, C) distances in kilometres, through the earth: at 100 km one metre too short."""
+    """Return (P, C) distances in kilometres.
+
+    They are through the earth: at 100 km one metre too short.
+    """
     return _EARTH_KM * np.sqrt(np.maximum(0.0, 2.0 - 2.0 * (points @ others.T)))

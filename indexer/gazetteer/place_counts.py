@@ -15,9 +15,9 @@ _MOST = 100  # towns; more would not be read
 
 
 def count_places(points: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-    """Count the photos of the most photographed towns, and of all countries.
+    """Count the photos of towns and of countries.
 
-    ``points`` are photos at each point: two numbers of ``nearest.cell`` with a space between. A count is that
+    Of the towns, the most photographed ones. ``points`` are photos at each point: two numbers of ``nearest.cell`` with a space between. A count is that
     of the filter ``place`` with the same text.
     """
     if not points:
@@ -36,5 +36,8 @@ def count_places(points: Mapping[str, int]) -> tuple[dict[str, int], dict[str, i
 
 
 def _as_found(texts: Iterable[str], photos: Mapping[int, int]) -> dict[str, int]:
-    """Return the photos at the places that each text names: "Luxembourg" is a town and a country."""
+    """Count the photos at the places that each text names.
+
+    "Luxembourg" is a town and a country.
+    """
     return {text: sum(photos.get(town, 0) for town in find_towns(text).tolist()) for text in texts}

@@ -36,7 +36,10 @@ class NamedPlace:
 
 
 def named_place(latitude: float | None, longitude: float | None) -> NamedPlace | None:
-    """Return the place of a point in degrees; None without one, and far from all towns."""
+    """Return the place of a point in degrees.
+
+    None without a point, and far from all towns.
+    """
     town = town_at(latitude, longitude)
     if town < 0 or latitude is None or longitude is None:
         return None
@@ -46,15 +49,15 @@ def named_place(latitude: float | None, longitude: float | None) -> NamedPlace |
 
 
 def place_label(latitude: float | None, longitude: float | None) -> str | None:
-    """Return the place of a point in degrees as one text, such as ``Paris, France``."""
+    """Return the place of a point as text, such as ``Paris, France``."""
     town = town_at(latitude, longitude)
     return None if town < 0 else town_label(town)
 
 
 def town_label(town: int) -> str:
-    """Return a town's name with its country, and with its region where the country has several of that name.
+    """Return a town's name and country, such as ``Paris, France``.
 
-    The filter ``place`` finds by it the photos of this town.
+    The region is between them where the country has several towns of that name. The filter ``place`` finds by it the photos of this town.
     """
     towns = all_towns()
     region = towns.region_name(town) if towns.needs_region[town] else None
@@ -76,9 +79,9 @@ def find_towns(text: str) -> NDArray[np.int64]:
 
 
 def find_largest_town(text: str) -> tuple[float, float]:
-    """Return latitude and longitude of the most populous town that a text names.
+    """Return latitude and longitude of the town that a text names.
 
-    Raises ``UserError`` as ``find_towns`` does.
+    Of several it is the most populous. Raises ``UserError`` as ``find_towns`` does.
     """
     found, towns = find_towns(text), all_towns()
     town = found[towns.population[found].argmax()]
@@ -86,9 +89,9 @@ def find_largest_town(text: str) -> tuple[float, float]:
 
 
 def box_around(text: str) -> tuple[float, float, float, float]:
-    """Return degrees south, north, west and east, within which photos belong to the places of a text.
+    """Return degrees south, north, west and east of places.
 
-    Near the antimeridian and the poles they go all around. Raises ``UserError`` as ``find_towns`` does.
+    All photos that belong to the places of the text are within them. Near the antimeridian and the poles they go all around. Raises ``UserError`` as ``find_towns`` does.
     """
     found, towns = find_towns(text), all_towns()
     latitude, longitude = towns.latitude[found], towns.longitude[found]
@@ -101,14 +104,14 @@ def box_around(text: str) -> tuple[float, float, float, float]:
 
 
 def is_at(latitude: float | None, longitude: float | None, text: str) -> bool:
-    """Return True for a point in degrees that belongs to one of the places of a text."""
+    """Return True if a point belongs to a place of the text."""
     town = town_at(latitude, longitude)
     return town >= 0 and bool(_membership(text)[town])
 
 
 @lru_cache(maxsize=16)
 def _membership(text: str) -> bytes:
-    """Return a byte for each town: 1 for those that a text names."""
+    """Return a byte for each town, 1 for the named ones."""
     member = np.zeros(len(all_towns().names), dtype=np.uint8)
     member[_found(text)] = 1
     return member.tobytes()

@@ -24,7 +24,10 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae"
 
 @dataclass(frozen=True, eq=False)
 class Towns:
-    """T towns in bands of one degree of latitude from south to north, each band from west to east."""
+    """T towns in bands of one degree of latitude.
+
+    The bands go from south to north, the towns in each from west to east.
+    """
 
     latitude: NDArray[np.float64]  # (T,) degrees
     longitude: NDArray[np.float64]  # (T,) degrees
@@ -48,7 +51,10 @@ class Towns:
 
     @cached_property
     def wider_region(self) -> NDArray[np.uint16]:
-        """(R,) the number, of each region, of the nameless region of its country; its own where there is none."""
+        """(R,) numbers of the nameless regions of the same countries.
+
+    A region's own number where there is none.
+    """
         nameless = {country: at for at, (country, name) in enumerate(self.regions) if not name}
         return np.array([nameless.get(country, at) for at, (country, _) in enumerate(self.regions)], np.uint16)
 
@@ -60,13 +66,19 @@ class Towns:
 
 
 def directions(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N, 3) unit vectors from the earth's centre to points in degrees."""
+    """Return (N, 3) unit vectors from the earth's centre.
+
+    They lead to the points, in degrees.
+    """
     north, east = np.radians(latitude), np.radians(longitude)
     return np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=1)
 
 
 def folded_name(name: str) -> str:
-    """Return a name as it is compared: without case, accents and doubled spaces."""
+    """Return a name as it is compared.
+
+    Without case, accents and doubled spaces.
+    """
     return " ".join(_folded(name).split())
 
 

@@ -236,7 +236,7 @@ def _facts(photo: CataloguedPhoto) -> dict[str, Any]:
 
 
 def _place(photo: CataloguedPhoto) -> dict[str, Any] | None:
-    """Return the town of a photo, if it has coordinates and one is near."""
+    """Return the town of a photo, if one is near."""
     place = named_place(photo.latitude, photo.longitude)
     if place is None:
         return None
