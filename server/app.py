@@ -15,17 +15,21 @@ from twobranch import __version__
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.encoders import load_encoder
 from twobranch.server.api import (
+    albums,
     captions,
+    download,
     evaluations,
     explorer,
     facets,
     health,
     indexing,
     map,
+    marks,
     metrics,
     photos,
     pictures,
     search,
+    searches,
     status,
     where,
 )
@@ -102,6 +106,10 @@ def create_app(
         photos,
         where,
         captions,
+        marks,
+        albums,
+        searches,
+        download,
         facets,
         status,
         evaluations,

@@ -6,7 +6,6 @@ An album holds contents, as marks do (``indexer.catalog.marks``).
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from twobranch.indexer.catalog.collection_names import check_free, checked_name,
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.marks import MARKABLE, blocks
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.writing import now
+from twobranch.indexer.catalog.writing import Transaction, now
 
 _WITH_PHOTOS = f"album_photos p JOIN images i ON i.content_hash = p.content_hash AND {MARKABLE}"
 _ALBUMS = (
@@ -94,7 +93,7 @@ def album_photos(reader: CatalogReader, album: int) -> list[tuple[int, Path]]:
 # --- changes ----------------------------------------------------------------------------------------
 
 
-def create_album(connection: sqlite3.Connection, name: str) -> int:
+def create_album(connection: Transaction, name: str) -> int:
     """Create an empty album, and return its id. Raises ``UserError``."""
     whole = checked_name(name, "album")
     check_free(connection, "albums", whole)
@@ -102,22 +101,23 @@ def create_album(connection: sqlite3.Connection, name: str) -> int:
     return int(cursor.lastrowid or 0)
 
 
-def rename_album(connection: sqlite3.Connection, album: int, name: str) -> bool:
+def rename_album(connection: Transaction, album: int, name: str) -> bool:
     """Rename an album. Returns False where there is none; raises ``UserError``."""
     whole = checked_name(name, "album")
     check_free(connection, "albums", whole, own=album)
     return connection.execute("UPDATE albums SET name = ? WHERE id = ?", [whole, album]).rowcount > 0
 
 
-def delete_album(connection: sqlite3.Connection, album: int) -> bool:
+def delete_album(connection: Transaction, album: int) -> bool:
     """Delete an album; its photos stay. Returns False where there is none."""
     return connection.execute("DELETE FROM albums WHERE id = ?", [album]).rowcount > 0
 
 
-def add_to_album(connection: sqlite3.Connection, album: int, photos: Sequence[int]) -> int:
+def add_to_album(connection: Transaction, album: int, photos: Sequence[int]) -> int:
     """Add photos to the end of an album, in this order. Returns the number of new ones.
 
-    Photos that are in it stay where they are. Ids that are not in the library are left out.
+    Photos that are in it stay where they are. Ids that are not in the library are left out. Nothing happens
+    where there is no such album.
     """
     contents: dict[int, bytes] = {}
     for ids in blocks(photos):
@@ -128,13 +128,14 @@ def add_to_album(connection: sqlite3.Connection, album: int, photos: Sequence[in
     for photo in photos:
         if photo in contents:
             added += connection.execute(
-                "INSERT OR IGNORE INTO album_photos (album_id, content_hash, added_at) VALUES (?, ?, ?)",
-                [album, contents[photo], now()],
+                "INSERT OR IGNORE INTO album_photos (album_id, content_hash, added_at) "
+                "SELECT id, ?, ? FROM albums WHERE id = ?",
+                [contents[photo], now(), album],
             ).rowcount
     return added
 
 
-def remove_from_album(connection: sqlite3.Connection, album: int, photos: Sequence[int]) -> int:
+def remove_from_album(connection: Transaction, album: int, photos: Sequence[int]) -> int:
     """Remove photos from an album, with their copies. Returns the number of contents."""
     removed = 0
     for ids in blocks(photos):

@@ -8,13 +8,12 @@ its marks to the new content (``indexer.catalog.migrations``). Albums hold conte
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from twobranch.indexer.catalog.filters import MOST_STARS
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.writing import now
+from twobranch.indexer.catalog.writing import Transaction, now
 
 _BLOCK = 500  # ids in a statement
 # Photos that can be marked. The content of others is not known.
@@ -63,7 +62,7 @@ def count_marks(reader: CatalogReader) -> MarkCounts:
 
 
 def set_marks(
-    connection: sqlite3.Connection,
+    connection: Transaction,
     photos: Sequence[int],
     *,
     rating: int | None = None,

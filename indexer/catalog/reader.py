@@ -265,17 +265,7 @@ class CatalogReader:
                 f"LEFT JOIN roots r ON r.id = i.root_id {_MARKS} WHERE v.id IN",
                 ids,
             )
-        return {
-            id_: Found(
-                None if root is None else Path(_text(root), _text(path)),
-                text,
-                _moment(date),
-                date_from if date else None,
-                *facts,
-                bool(favourite),
-            )
-            for id_, root, path, date, date_from, *facts, favourite, text in rows
-        }
+        return {id_: _found(*columns) for id_, *columns in rows}
 
     def has_words(self) -> bool:
         """Return True if `index` has created the full-text table."""
@@ -436,6 +426,30 @@ class CatalogReader:
         """
         with self._reading():
             yield from self._connection.execute(statement, parameters)
+
+
+def _found(
+    root: str | bytes | None,
+    path: str | bytes,
+    date: str | None,
+    date_from: DateFrom,
+    photo: int | None,
+    *facts: Any,
+) -> Found:
+    """Return the photo or caption of a row of ``CatalogReader.found``."""
+    width, height, content, rating, favourite, text = facts
+    return Found(
+        None if root is None else Path(_text(root), _text(path)),
+        text,
+        _moment(date),
+        date_from if date else None,
+        photo,
+        width,
+        height,
+        content,
+        rating,
+        bool(favourite),
+    )
 
 
 def _text(value: str | bytes) -> str:

@@ -5,14 +5,13 @@ They hold no photos: each time a saved search is run it finds what the library h
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.collection_names import check_free, checked_name
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.writing import now
+from twobranch.indexer.catalog.writing import Transaction, now
 
 MOST_QUERY = 16_000  # characters; the longest query, escaped, with its filters
 
@@ -47,7 +46,7 @@ def search_by_id(reader: CatalogReader, search: int) -> SavedSearch | None:
     return next((one for one in all_searches(reader) if one.id == search), None)
 
 
-def save_search(connection: sqlite3.Connection, name: str, query: str) -> int:
+def save_search(connection: Transaction, name: str, query: str) -> int:
     """Save a search, and return its id. Raises ``UserError``."""
     whole = checked_name(name, "search")
     check_free(connection, "saved_searches", whole)
@@ -58,7 +57,7 @@ def save_search(connection: sqlite3.Connection, name: str, query: str) -> int:
     return int(cursor.lastrowid or 0)
 
 
-def change_search(connection: sqlite3.Connection, search: int, name: str | None, query: str | None) -> bool:
+def change_search(connection: Transaction, search: int, name: str | None, query: str | None) -> bool:
     """Rename a saved search, or change what it looks for. None leaves what is there.
 
     Returns False where there is none; raises ``UserError``.
@@ -73,7 +72,7 @@ def change_search(connection: sqlite3.Connection, search: int, name: str | None,
     return changed.rowcount > 0
 
 
-def delete_search(connection: sqlite3.Connection, search: int) -> bool:
+def delete_search(connection: Transaction, search: int) -> bool:
     """Delete a saved search. Returns False where there is none."""
     return connection.execute("DELETE FROM saved_searches WHERE id = ?", [search]).rowcount > 0
 

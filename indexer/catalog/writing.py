@@ -15,9 +15,11 @@ from pathlib import Path
 from twobranch.indexer.catalog.connection import connect, library_error, open_database
 from twobranch.indexer.catalog.filters import FUNCTIONS
 
+Transaction = sqlite3.Connection  # inside ``writing``
+
 
 @contextmanager
-def writing(library: Path) -> Iterator[sqlite3.Connection]:
+def writing(library: Path) -> Iterator[Transaction]:
     """Open the catalogue for one write transaction. An exception undoes it.
 
     Raises ``LibraryError``.
