@@ -31,6 +31,7 @@ from twobranch.server.api import (
     search,
     searches,
     status,
+    timeline,
     where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
@@ -103,6 +104,7 @@ def create_app(
     for module in (
         search,
         pictures,
+        timeline,
         photos,
         where,
         captions,
