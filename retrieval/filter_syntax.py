@@ -103,7 +103,8 @@ def parse_day(text: str) -> str:
 def parse_place(text: str, within: str) -> Place:
     """Parse a point or the name of a place, and a distance.
 
-    A point is ``latitude,longitude`` in degrees. Of several places of one name it is the most populous. Raises ``UserError``.
+    A point is ``latitude,longitude`` in degrees. Of several places of one name it is the most populous.
+    Raises ``UserError``.
     """
     try:
         latitude, longitude = (float(part) for part in text.split(","))

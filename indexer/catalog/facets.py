@@ -33,7 +33,14 @@ _POINT = (
     f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) || ' ' || "
     f"CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
 )
-_COLUMNS = {"months": MONTH, "folders": _PATH, "cameras": "i.camera", "shapes": SHAPE, "formats": _PATH, "places": _POINT}
+_COLUMNS = {
+    "months": MONTH,
+    "folders": _PATH,
+    "cameras": "i.camera",
+    "shapes": SHAPE,
+    "formats": _PATH,
+    "places": _POINT,
+}
 _PARTS: dict[str, Callable[[bytes], bytes]] = {
     "folders": lambda path: path[: path.rfind(b"/")],
     "formats": lambda path: path[-5:],  # the longest end is ".jpeg"

@@ -138,13 +138,6 @@ class Filters:
         if self.cameras:
             names = [name if is_pattern(name) else f"*{name}*" for name in self.cameras]
             add(*_any_glob("{}(i.camera)", names))
-        if self.near is not None:
-            place = self.near
-            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
-            add("i.latitude BETWEEN ? AND ?", place.latitude - north, place.latitude + north)
-            add("distance_km(i.latitude, i.longitude, ?, ?) <= ?", place.latitude, place.longitude, place.km)
-        if self.places:
-            add(*_any_place(self.places))
         if self.shape is not None:
             add(f"{SHAPE} = ?", self.shape)
         if self.min_pixels:
@@ -156,9 +149,26 @@ class Filters:
         if self.dates is not None:
             condition, words = self.dates.condition()
             add(condition, *words)
-        for condition, values_of_it in self._of_marks():
+        for condition, values_of_it in (*self._of_places(), *self._of_marks()):
             add(condition, *values_of_it)
         return " AND ".join(parts), values
+
+    def _of_places(self) -> Iterator[tuple[str, tuple[str | float, ...]]]:
+        """Yield the conditions of places, with their parameters."""
+        if self.near is not None:
+            place = self.near
+            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
+            yield "i.latitude BETWEEN ? AND ?", (place.latitude - north, place.latitude + north)
+            point = place.latitude, place.longitude, place.km
+            yield "distance_km(i.latitude, i.longitude, ?, ?) <= ?", point
+        if self.places:
+            one = (
+                "i.latitude BETWEEN ? AND ? AND i.longitude BETWEEN ? AND ? "
+                "AND is_at(i.latitude, i.longitude, ?)"
+            )
+            # The boxes are cheaper than the places, which are Python.
+            values = tuple(value for name in self.places for value in (*box_around(name), name))
+            yield f"({' OR '.join([one] * len(self.places))})", values
 
     def _of_marks(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         """Yield the conditions of albums, ratings and favourites, with their parameters."""
@@ -195,18 +205,6 @@ def distance_km(latitude: float, longitude: float, other_latitude: float, other_
     a, b = radians(latitude), radians(other_latitude)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_longitude - longitude) / 2) ** 2
     return 2 * _EARTH_KM * asin(min(1.0, sqrt(half)))
-
-
-def _any_place(names: tuple[str, ...]) -> tuple[str | float, ...]:
-    """Return a condition that photos belong to any place.
-
-    And its parameters.
-    """
-    values: list[str | float] = []
-    for name in names:
-        values += [*box_around(name), name]  # the box is cheaper than the place, which is Python
-    one = "i.latitude BETWEEN ? AND ? AND i.longitude BETWEEN ? AND ? AND is_at(i.latitude, i.longitude, ?)"
-    return (f"({' OR '.join([one] * len(names))})", *values)
 
 
 def _any_path(patterns: tuple[str, ...]) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ _A_STATEMENT = 500  # photos; SQLite's limit on parameters is 999 in old version
 def photo_coordinates(reader: CatalogReader, filters: Filters) -> NDArray[np.float64]:
     """Return (N, 3) id, latitude and longitude of photos.
 
-    Those that match and have coordinates. They are those that a search finds: photos with a vector of the active model. Raises ``LibraryError``.
+    Those that match and have coordinates. They are those that a search finds: photos with a vector of the
+    active model. Raises ``LibraryError``.
     """
     with reader.snapshot():
         model = reader.active_model()

@@ -1,12 +1,12 @@
 """The town that a point on earth belongs to.
 
 A town reaches as far as its people live: 8 km for a million, and four times the people reach twice as far.
-Only towns in the region of the closest one count. A point belongs to the largest city that reaches it; where no
-city does, to the town that reaches it with most to spare; where none does, to the town whose edge is closest.
-Beyond 100 km there is none.
+Only towns in the region of the closest one count. A point belongs to the largest city that reaches it;
+where no city does, to the town that reaches it with most to spare; where none does, to the town whose
+edge is closest. Beyond 100 km there is none.
 
-So the Eiffel Tower is in Paris, not in the quarter beside it, and Windsor is not in Slough. Points are rounded to
-0.005 degrees, 0.4 km at most: a library's photos are at far fewer of these points.
+So the Eiffel Tower is in Paris, not in the quarter beside it, and Windsor is not in Slough. Points are
+rounded to 0.005 degrees, 0.4 km at most: a library's photos are at far fewer of these points.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def _town_of_cell(row: int, column: int) -> int:
 def towns_of_cells(cells: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return (N,) the numbers of the towns of points.
 
-    The (N, 2) points are rounded, latitude and longitude as ``cell`` counts them. It is -1 where there is none.
+    The (N, 2) points are rounded, latitude and longitude as ``cell`` counts them. It is -1 where there is
+    none.
     """
     latitude = cells[:, 0] / STEPS - 90
     longitude = cells[:, 1] / STEPS - 180

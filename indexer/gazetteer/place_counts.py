@@ -17,8 +17,8 @@ _MOST = 100  # towns; more would not be read
 def count_places(points: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
     """Count the photos of towns and of countries.
 
-    Of the towns, the most photographed ones. ``points`` are photos at each point: two numbers of ``nearest.cell`` with a space between. A count is that
-    of the filter ``place`` with the same text.
+    Of the towns, the most photographed ones. ``points`` are photos at each point: two numbers of
+    ``nearest.cell`` with a space between. A count is that of the filter ``place`` with the same text.
     """
     if not points:
         return {}, {}

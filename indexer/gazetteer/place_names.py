@@ -57,7 +57,8 @@ def place_label(latitude: float | None, longitude: float | None) -> str | None:
 def town_label(town: int) -> str:
     """Return a town's name and country, such as ``Paris, France``.
 
-    The region is between them where the country has several towns of that name. The filter ``place`` finds by it the photos of this town.
+    The region is between them where the country has several towns of that name. The filter ``place``
+    finds by it the photos of this town.
     """
     towns = all_towns()
     region = towns.region_name(town) if towns.needs_region[town] else None
@@ -91,7 +92,8 @@ def find_largest_town(text: str) -> tuple[float, float]:
 def box_around(text: str) -> tuple[float, float, float, float]:
     """Return degrees south, north, west and east of places.
 
-    All photos that belong to the places of the text are within them. Near the antimeridian and the poles they go all around. Raises ``UserError`` as ``find_towns`` does.
+    All photos that belong to the places of the text are within them. Near the antimeridian and the poles
+    they go all around. Raises ``UserError`` as ``find_towns`` does.
     """
     found, towns = find_towns(text), all_towns()
     latitude, longitude = towns.latitude[found], towns.longitude[found]
@@ -100,7 +102,7 @@ def box_around(text: str) -> tuple[float, float, float, float]:
     furthest = max(abs(south), abs(north))
     wider = margin / cos(radians(furthest)) if furthest < 89 else 360.0
     west, east = float(longitude.min()) - wider, float(longitude.max()) + wider
-    return (south, north, west, east) if -180 < west and east < 180 else (south, north, -180.0, 180.0)
+    return (south, north, west, east) if west > -180 and east < 180 else (south, north, -180.0, 180.0)
 
 
 def is_at(latitude: float | None, longitude: float | None, text: str) -> bool:

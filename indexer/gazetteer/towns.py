@@ -53,10 +53,12 @@ class Towns:
     def wider_region(self) -> NDArray[np.uint16]:
         """(R,) numbers of the nameless regions of the same countries.
 
-    A region's own number where there is none.
-    """
+        A region's own number where there is none.
+        """
         nameless = {country: at for at, (country, name) in enumerate(self.regions) if not name}
-        return np.array([nameless.get(country, at) for at, (country, _) in enumerate(self.regions)], np.uint16)
+        return np.array(
+            [nameless.get(country, at) for at, (country, _) in enumerate(self.regions)], np.uint16
+        )
 
     def country_name(self, town: int) -> str:
         return self.countries[self.regions[self.region[town]][0]][0]

@@ -29,7 +29,8 @@ class MapParameters(FilterParameters):
     bounds: str | None = Field(
         None,
         max_length=200,
-        description="south,west,north,east in degrees. Across the antimeridian west is above east, or beyond 180.",
+        description="south,west,north,east in degrees. Across the antimeridian west is above east, "
+        "or one of them beyond 180.",
         examples=["36.9,-9.6,42.2,-6.1"],
     )
 

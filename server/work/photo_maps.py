@@ -24,7 +24,8 @@ class PhotoMaps:
     def get(self, reader: CatalogReader, filters: Filters, version: int) -> PhotoMap:
         """Return the map of the photos that match.
 
-        It is kept for the version of the catalogue. Requests for it wait for one another: it is read once. Raises ``LibraryError``.
+        It is kept for the version of the catalogue. Requests for it wait for one another: it is read
+        once. Raises ``LibraryError``.
         """
         with self._lock:
             if version != self._version:

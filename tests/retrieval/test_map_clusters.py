@@ -24,8 +24,8 @@ def counts(points: list[MapPoint]) -> list[tuple[int, int]]:
 
 def test_photos_in_64_pixels_are_one_point() -> None:
     photos = PhotoMap(PHOTOS)
-    # At zoom 0 a square is 90 degrees wide: 0 to 90 north has all of Europe, and each side of the antimeridian is
-    # a square of its own.
+    # At zoom 0 a square is 90 degrees wide: 0 to 90 north has all of Europe, and each side of the
+    # antimeridian is a square of its own.
     assert counts(photos.points(0)) == [(3, 3), (4, 1), (5, 1)]
     # At zoom 5 it is 2.8 degrees: Paris and Nice part.
     assert counts(photos.points(5)) == [(2, 2), (3, 1), (4, 1), (5, 1)]
@@ -78,9 +78,13 @@ def test_points_are_never_too_many_and_lose_no_photo() -> None:
 
 def test_squares_are_those_of_a_plain_count() -> None:
     random = np.random.default_rng(1)
-    photos = np.stack([np.arange(500) + 1, random.uniform(-80, 80, 500), random.uniform(-180, 180, 500)], axis=1)
+    photos = np.stack(
+        [np.arange(500) + 1, random.uniform(-80, 80, 500), random.uniform(-180, 180, 500)], axis=1
+    )
     north = np.radians(photos[:, 1])
     y = 0.5 - np.log(np.tan(np.pi / 4 + north / 2)) / (2 * np.pi)
     x = (photos[:, 2] + 180) / 360
-    squares = {(int(a), int(b)) for a, b in zip(x * 16, y * 16, strict=True)}  # zoom 2: 4 squares x 2**2 a side
+    squares = {
+        (int(a), int(b)) for a, b in zip(x * 16, y * 16, strict=True)
+    }  # zoom 2: 4 squares x 2**2 a side
     assert len(PhotoMap(photos).points(2)) == len(squares)

@@ -109,3 +109,5 @@ def test_a_photo_and_a_hit_say_their_town(client: TestClient) -> None:
     places = {Path(hit["path"]).name: hit["place"] for hit in hits}
     assert places["one.jpg"] == "Paris, France"
     assert places["red.png"] is None
+    listed = client.get("/api/photos").json()["photos"]
+    assert {Path(item["path"]).name: item["place"] for item in listed} == places
