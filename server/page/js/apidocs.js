@@ -1,12 +1,13 @@
 // The API as a page to read, made from its OpenAPI description.
 
 import { html, nothing, render } from "../vendor/lit-html.js";
-import { ask } from "./api.js";
-import { example, kind, resolved } from "./schemas.js";
+import { ask } from "./api/client.js";
+import { byId } from "./components/dom.js";
+import { example, kind, resolved } from "./api/schemas.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const LONGEST = 20_000; // letters of an answer that are shown
-const place = document.querySelector("#docs");
+const place = byId("docs");
 const tried = new Map(); // operation id -> what became of it
 let api;
 

@@ -39,7 +39,7 @@ export const dayAfter = (day) => shiftDay(day, 1);
 /** So many days after the first day of a year, month, day or minute; "" where the text, an address's, is none. */
 function shiftDay(text, days) {
   const [, year, month = 1, day = 1] = /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?/.exec(text) ?? [];
-  return year ? new Date(Date.UTC(year, month - 1, Number(day) + days)).toISOString().slice(0, 10) : "";
+  return year ? new Date(Date.UTC(Number(year), Number(month) - 1, Number(day) + days)).toISOString().slice(0, 10) : "";
 }
 
 /** The first day of an `after`, as an input of type date takes it. */

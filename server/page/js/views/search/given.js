@@ -1,8 +1,9 @@
 // What is searched for beside words, as small chips in the field: a picture, photos liked and not.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { partView, pictureView, thumbnail } from "./api.js";
-import { CLOSE, LESS, MORE } from "./icons.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { partView, pictureView, thumbnail } from "../../api/client.js";
+import { CLOSE, LESS, MORE } from "../../components/icons.js";
+import { without } from "../../state/search.js";
 
 /**
  * Chips in `element` for a state; `change(changes)` takes one away. `part` is what the answer says about the part that is
@@ -29,18 +30,4 @@ function chip(picture, name, sign, remove, isSaid = false) {
     <img src=${picture} alt=${isSaid ? "" : name} width="28" height="28">${sign}${isSaid ? html`<span class="said-name" title=${name}>${name}</span>` : nothing}
     <button aria-label="Remove: ${name}" @click=${remove}>${CLOSE}</button>
   </span>`;
-}
-
-/** Without what leads towards something there is nothing to lead away from: that goes as well. */
-function without(state, name, id) {
-  const rest = { [name]: state[name].filter((one) => one !== id) };
-  if (name === "like" && state.like[0] === id) rest.box = ""; // it was of that photo
-  const next = { ...state, ...rest };
-  return next.q.trim() || next.picture || next.like.length ? rest : { ...rest, unlike: [] };
-}
-
-/** The changes that take the last chip away, or null if there is none. */
-export function withoutLast(state) {
-  for (const name of ["unlike", "like"]) if (state[name].length) return without(state, name, state[name].at(-1));
-  return state.picture ? { picture: "", ...(state.q.trim() ? {} : { unlike: [] }) } : null;
 }

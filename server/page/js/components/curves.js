@@ -1,6 +1,6 @@
 // Recall against K as an SVG: a line, its 95% band and its name for each evaluation.
 
-import { html, svg } from "../vendor/lit-html.js";
+import { html, svg } from "../../vendor/lit-html.js";
 
 const LEFT = 38;
 const TOP = 12;

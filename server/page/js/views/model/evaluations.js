@@ -1,8 +1,8 @@
 // Every evaluation of the library in a table; two of them side by side; curves of those that are chosen; a new one.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { ask } from "./api.js";
-import { curves, interval } from "./curves.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { ask } from "../../api/client.js";
+import { curves, interval } from "../../components/curves.js";
 
 const WAYS = { text_to_image: "Captions looking for their photo", image_to_text: "Photos looking for a caption" };
 const COLORS = 5; // as many as the style sheet has; as many are drawn

@@ -1,9 +1,9 @@
 // The bar that says whether the library is up to date, and brings it up to date.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { ask } from "./api.js";
-import { changesOf, newFolders, outcomeOf, paceOf, workOf } from "./indexingwords.js";
-import { count, nameOf, number } from "./words.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { ask } from "../../api/client.js";
+import { changesOf, newFolders, outcomeOf, paceOf, workOf } from "./words.js";
+import { count, nameOf, number } from "../../components/words.js";
 
 const RUNNING_MS = 1000; // between two looks at a run
 const IDLE_MS = 2000; // between two looks at whether others have indexed anything

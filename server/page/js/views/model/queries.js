@@ -1,7 +1,7 @@
 // The left side of the explorer: what is asked, how good the answers are, the histogram of ranks, the list.
 
-import { html, nothing } from "../vendor/lit-html.js";
-import { thumbnail } from "./api.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { thumbnail } from "../../api/client.js";
 
 const DIRECTIONS = { text_to_image: "Captions → photos", image_to_text: "Photos → captions" };
 const SORTS = { worst: "Worst first", best: "Best first", closest: "Nearest misses first", caption: "In the order of the file" };

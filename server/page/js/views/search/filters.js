@@ -1,9 +1,10 @@
 // The filters as chips. Each opens a panel with what there is, and how many photos of each.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { CLOSE, DOWN } from "./icons.js";
-import { isFiltered, WITHOUT_FILTERS } from "./state.js";
-import { count, dayAfter, firstDay, lastDay, monthName, number, spanName, spanOf } from "./words.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { closest } from "../../components/dom.js";
+import { CLOSE, DOWN } from "../../components/icons.js";
+import { isFiltered, WITHOUT_FILTERS } from "../../state/search.js";
+import { count, dayAfter, firstDay, lastDay, monthName, number, spanName, spanOf } from "../../components/words.js";
 
 const KINDS = [
   { name: "date", label: "Date", none: "no photo has a date" },
@@ -143,7 +144,7 @@ export function mountFilters(element, change) {
   }
 
   document.addEventListener("pointerdown", (event) => {
-    if (opened && !event.target.closest?.(`[data-kind=${opened}]`)) close(false);
+    if (opened && !closest(event, `[data-kind=${opened}]`)) close(false);
   });
   element.addEventListener("focusout", (event) => {
     const next = event.relatedTarget;

@@ -1,10 +1,10 @@
 // Where in a photo the words of a search are: a map of heat and boxes over the picture, and chips to choose the words.
 
-import { html, nothing } from "../vendor/lit-html.js";
-import { ask, heat, where } from "./api.js";
-import { frame } from "./frames.js";
-import { WHERE } from "./icons.js";
-import { count, percent } from "./words.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { ask, heat, where } from "../../api/client.js";
+import { frame } from "../../components/frames.js";
+import { WHERE } from "../../components/icons.js";
+import { count, percent } from "../../components/words.js";
 
 const ON = "twobranch-where"; // in the session: each begins without maps
 const SLOW_MS = 400; // after which one is told that it takes its time

@@ -1,6 +1,6 @@
 // How indexing is said: what changed on disk, how far a run is, what it did.
 
-import { count, nameOf, number } from "./words.js";
+import { count, nameOf, number } from "../../components/words.js";
 
 /** "12 new, 3 changed", "up to date"; "" while nobody has looked. */
 export function changesOf(changes) {

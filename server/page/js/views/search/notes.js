@@ -1,9 +1,9 @@
 // What there is to say about an answer: what was put right, unknown words, why there is nothing to see.
 
-import { html, nothing } from "../vendor/lit-html.js";
-import { CLOSE } from "./icons.js";
-import { isFiltered, isQuery, WITHOUT_FILTERS } from "./state.js";
-import { count, number, wordsSpan } from "./words.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { CLOSE } from "../../components/icons.js";
+import { isFiltered, isQuery, WITHOUT_FILTERS } from "../../state/search.js";
+import { count, number, wordsSpan } from "../../components/words.js";
 
 /** How many there are, for the eye and for screen readers. */
 export function countOf(answer, state) {

@@ -1,8 +1,8 @@
 // Captions as a list to read.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { thumbnail } from "./api.js";
-import { nameOf } from "./words.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { thumbnail } from "../../api/client.js";
+import { nameOf } from "../../components/words.js";
 
 /** Lets arrows go up and down the captions in `element`; `leave()` takes the focus above the first, or by Escape. */
 export function walkCaptions(element, leave) {

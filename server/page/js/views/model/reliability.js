@@ -1,7 +1,7 @@
 // Whether confidence keeps its word on a split: what it said of first hits, and how many were right.
 
-import { html, nothing } from "../vendor/lit-html.js";
-import { ask } from "./api.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { ask } from "../../api/client.js";
 
 /** A part of a page that fetches its numbers when it is opened; `paint()` shows the page anew. */
 export function reliability(paint) {

@@ -1,7 +1,7 @@
 // The right side of the explorer: one query, what is true, and what came before it.
 
-import { html, nothing } from "../vendor/lit-html.js";
-import { thumbnail } from "./api.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { thumbnail } from "../../api/client.js";
 import { fileName } from "./queries.js";
 
 const number = (value) => value.toLocaleString("en");

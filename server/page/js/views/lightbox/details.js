@@ -1,8 +1,8 @@
 // What is known of a photo, beside its picture.
 
-import { html, nothing } from "../vendor/lit-html.js";
-import { thumbnail } from "./api.js";
-import { bytes, momentOf, nameOf, number, percent } from "./words.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { thumbnail } from "../../api/client.js";
+import { bytes, momentOf, nameOf, number, percent } from "../../components/words.js";
 
 /**
  * The facts of a photo as /api/photos/{id} has them (null while they are on their way) and of its hit (null if it was

@@ -1,9 +1,9 @@
 // The hits as rows of pictures. Made by hand rather than with templates: a picture that stays keeps its element
 // (no second load, no wrong picture for a moment), and a row that stays is not touched.
 
-import { thumbnail } from "./api.js";
-import { justify, nearest, ratio } from "./justified.js";
-import { momentOf, nameOf, percent } from "./words.js";
+import { thumbnail } from "../../api/client.js";
+import { justify, nearest, ratio } from "../../components/justified.js";
+import { momentOf, nameOf, percent } from "../../components/words.js";
 
 const GAP = 4; // pixels; also in search.css
 
@@ -14,6 +14,7 @@ const GAP = 4; // pixels; also in search.css
 export function mountGrid(element, { addressOf, open, leave }) {
   let sections = []; // [{hits, line}]: line is what stands above these hits, or null
   let more = false;
+  /** @type {{key: string, line?: string, height?: number, boxes?: {at: number, hit: number, x: number, width: number}[]}[]} */
   let lines = []; // of the layout: {key, height, boxes: [{at, x, width}], first: hit number of at 0}
   let tiles = new Map(); // photo id -> element, of those shown
   let current = 0; // the hit that Tab leads to
@@ -26,8 +27,10 @@ export function mountGrid(element, { addressOf, open, leave }) {
     return sections.flatMap((section) => section.hits);
   }
 
+  /** @returns {typeof lines} */
   function layOut() {
     const target = width < 600 ? 124 : width < 1100 ? 180 : 220;
+    /** @type {typeof lines} */
     const next = [];
     let first = 0;
     for (const [index, { hits, line }] of sections.entries()) {
@@ -66,6 +69,7 @@ export function mountGrid(element, { addressOf, open, leave }) {
     for (const [key, tile] of tiles) tile.tabIndex = key === keyOf(all[current]) ? 0 : -1;
   }
 
+  /** @param {typeof lines[number]} line */
   function rowOf({ height, boxes }, all, before) {
     const row = document.createElement("div");
     row.setAttribute("role", "row");

@@ -1,9 +1,10 @@
 // The explorer: every query of a split, by rank; one of them beside what was found for it.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { ask } from "./api.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { ask } from "../../api/client.js";
+import { closest } from "../../components/dom.js";
 import { queryList } from "./queries.js";
-import { queryDetail } from "./querydetail.js";
+import { queryDetail } from "./query.js";
 import { reliability } from "./reliability.js";
 
 const PAGE = 50; // queries that are asked for at a time
@@ -30,7 +31,7 @@ export function mountExplorer(place, address) {
   function question(offset) {
     const { direction, sort, contains, rank } = address.state;
     const [from, to] = rank.split("-");
-    const said = new URLSearchParams({ direction, sort, offset, limit: PAGE });
+    const said = new URLSearchParams({ direction, sort, offset: String(offset), limit: String(PAGE) });
     if (split() !== "-") said.set("split", split());
     if (contains.trim()) said.set("contains", contains);
     if (from) said.set("from_rank", from);
@@ -137,8 +138,8 @@ export function mountExplorer(place, address) {
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest?.("input, select, textarea")) return;
-    const arrows = event.target.closest?.("#exploring") !== null; // elsewhere they scroll the page
+    if (closest(event, "input, select, textarea")) return;
+    const arrows = closest(event, "#exploring") !== null; // elsewhere they scroll the page
     const by = { j: 1, k: -1, ...(arrows ? { ArrowDown: 1, ArrowUp: -1, ArrowRight: 1, ArrowLeft: -1 } : {}) }[event.key];
     if (!by) return;
     event.preventDefault();

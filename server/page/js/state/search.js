@@ -45,6 +45,20 @@ export function judged(state, name, other, id) {
   return state.like[0] === id ? { ...changes, box: "" } : changes;
 }
 
+/** Without what leads towards something there is nothing to lead away from: that goes as well. */
+export function without(state, name, id) {
+  const rest = { [name]: state[name].filter((one) => one !== id) };
+  if (name === "like" && state.like[0] === id) rest.box = ""; // it was of that photo
+  const next = { ...state, ...rest };
+  return next.q.trim() || next.picture || next.like.length ? rest : { ...rest, unlike: [] };
+}
+
+/** The changes that take the last chip away, or null if there is none. */
+export function withoutLast(state) {
+  for (const name of ["unlike", "like"]) if (state[name].length) return without(state, name, state[name].at(-1));
+  return state.picture ? { picture: "", ...(state.q.trim() ? {} : { unlike: [] }) } : null;
+}
+
 /** Only the filters of a state, for /api/facets. */
 export function filtersOf(state) {
   const asked = new URLSearchParams();

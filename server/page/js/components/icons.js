@@ -1,6 +1,6 @@
 // The few signs that buttons carry, drawn as strokes in the colour of the text.
 
-import { svg } from "../vendor/lit-html.js";
+import { svg } from "../../vendor/lit-html.js";
 
 const icon = (paths) => svg`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">${paths}</svg>`;
 

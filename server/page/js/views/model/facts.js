@@ -1,7 +1,7 @@
 // What the model of the library is, and the other models at hand.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { ask } from "./api.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { ask } from "../../api/client.js";
 
 /** Shows the models in an element. */
 export async function mountFacts(place) {

@@ -1,8 +1,8 @@
 // A box that is drawn over a photo, to search for what is in it.
 
-import { html, nothing } from "../vendor/lit-html.js";
-import { between, grown, isInside, middle, moved, resized } from "./frames.js";
-import { PART } from "./icons.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { between, grown, isInside, middle, moved, resized } from "../../components/frames.js";
+import { PART } from "../../components/icons.js";
 
 export const LEAST = 8; // pixels of a side; the server refuses less
 const STEP = 0.02; // of the photo's longer side: how far an arrow key goes

@@ -1,12 +1,12 @@
 // A photo seen large, over the page. <dialog> keeps the focus inside, and the page behind out of reach.
 
-import { html, nothing, render } from "../vendor/lit-html.js";
-import { original, photo as factsOf, reasonOf, thumbnail } from "./api.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { original, photo as factsOf, reasonOf, thumbnail } from "../../api/client.js";
 import { details } from "./details.js";
-import { CLOSE, LEFT, LESS, MORE, OUT, RIGHT } from "./icons.js";
+import { CLOSE, LEFT, LESS, MORE, OUT, RIGHT } from "../../components/icons.js";
 import { LEAST, mountPart } from "./part.js";
 import { mountWhere } from "./where.js";
-import { nameOf } from "./words.js";
+import { nameOf } from "../../components/words.js";
 
 const SWIPE = 50; // pixels
 
