@@ -30,6 +30,7 @@ from twobranch.commands.search_options import (
     NoFold,
     NotPathGlobs,
     PathGlobs,
+    Places,
     Plus,
     Portrait,
     Rating,
@@ -72,6 +73,7 @@ def search(
     path: PathGlobs = None,
     not_path: NotPathGlobs = None,
     camera: Cameras = None,
+    place: Places = None,
     near: Near = None,
     within: Within = None,
     portrait: Portrait = False,
@@ -114,6 +116,7 @@ def search(
       twobranch search ./pool.jpg + "2:golden retriever" - fruit
       twobranch search "beach summer 2019"
       twobranch search beach --after 2023-06 --before 2023-09 --camera Pixel
+      twobranch search beach --place Portugal
       twobranch search --near 48.85,2.35 --within 20km --portrait
       twobranch search "a dog" --path 'holiday/**' --sort date
       twobranch search --album Rome --rating 4+
@@ -143,6 +146,7 @@ def search(
             paths=path,
             not_paths=not_path,
             cameras=camera,
+            places=place,
             near=near,
             within=within,
             shapes={shape for shape, wanted in shapes.items() if wanted},

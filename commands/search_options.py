@@ -64,9 +64,14 @@ NotPathGlobs = Annotated[
 Cameras = Annotated[
     list[str] | None, typer.Option(help="Only this camera, such as Pixel.", metavar="GLOB"), SETTABLE
 ]
+Places = Annotated[
+    list[str] | None,
+    typer.Option(help="Only photos taken in this town, region or country: 'Paris, France'.", metavar="NAME"),
+    SETTABLE,
+]
 Near = Annotated[
     str | None,
-    typer.Option(help="Only photos taken near this place: 48.85,2.35.", metavar="LAT,LON"),
+    typer.Option(help="Only photos taken near this place: 48.85,2.35, or a town.", metavar="PLACE"),
     SETTABLE,
 ]
 Within = Annotated[

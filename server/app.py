@@ -25,6 +25,7 @@ from twobranch.server.api import (
     folders,
     health,
     indexing,
+    map,
     marks,
     metrics,
     photos,
@@ -32,6 +33,7 @@ from twobranch.server.api import (
     search,
     searches,
     status,
+    timeline,
     where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
@@ -115,6 +117,7 @@ def create_app(
     for module in (
         search,
         pictures,
+        timeline,
         photos,
         where,
         captions,
@@ -129,6 +132,7 @@ def create_app(
         indexing,
         added_photos,
         folders,
+        map,
         login,
         health,
         metrics,
