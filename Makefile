@@ -38,7 +38,7 @@ QUICK := not cli and not browser and not train and not torture and not slow
 check: lint
 	$(DEV)/python -m pytest $(TWO) -m "$(QUICK)" $(addprefix --ignore tests/,browser torture train)
 
-test: .venv-dev/installed
+test: .venv-dev/installed tests/page/node_modules/installed
 	$(DEV)/python -m pytest $(TWO)
 
 # The page's modules are checked by TypeScript and tested in Node; `tests/test_page_modules.py` runs the tests as well.

@@ -11,6 +11,8 @@ from importlib import import_module
 MODULES = {
     "index": "index",
     "search": "search",
+    "rate": "rate",
+    "favourite": "favourite",
     "duplicates": "duplicates",
     "eval": "evaluate",
     "similarity": "similarity",
@@ -25,7 +27,11 @@ MODULES = {
     "export": "export",
     "vacuum": "vacuum",
     "doctor": "doctor",
-    "models": "models",  # has commands of its own, and typer lists such last
+    # These have commands of their own, and typer lists such last.
+    "album": "album",
+    "searches": "searches",
+    "xmp": "xmp",
+    "models": "models",
 }
 
 
