@@ -126,7 +126,7 @@ def test_a_word_a_month_and_a_saved_search(suggesting: Page, served: str) -> Non
 
 def test_late_suggestions_hold_nothing_up(page: Page, served: str) -> None:
     held: list[Route] = []
-    page.route("**/api/suggest?*", held.append)
+    page.route("**/api/suggest?*", lambda route: held.append(route))
     page.goto(served)
     field(page).fill("blue")
     expect(tiles(page).first).to_have_attribute("aria-label", re.compile("^blue-ball"))
