@@ -16,6 +16,8 @@ class Sort(str, Enum):
 
     relevance = "relevance"
     date = "date"
+    folder = "folder"
+    size = "size"
 
 
 Words = Annotated[
@@ -88,7 +90,9 @@ Formats = Annotated[
     SETTABLE,
 ]
 SortBy = Annotated[
-    Sort, typer.Option(help="The best first, or of those that match well the newest."), SETTABLE
+    Sort,
+    typer.Option(help="The best first, or those that match well by date, folder or size."),
+    SETTABLE,
 ]
 MinConfidence = Annotated[
     float,

@@ -10,7 +10,7 @@ from math import asin, cos, degrees, radians, sin, sqrt
 from typing import Literal, get_args
 
 from twobranch.indexer.catalog.fulltext import quoted
-from twobranch.indexer.disk.names import folded
+from twobranch.indexer.disk.names import folded, path_key
 
 DateFrom = Literal["photo", "file"]
 Shape = Literal["portrait", "landscape", "square"]
@@ -203,7 +203,8 @@ def _sql(moment: datetime) -> str:
     return moment.isoformat(" ", "seconds")  # strftime would write the year 999 with three digits
 
 
-FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
+FUNCTIONS: dict[str, tuple[int, Callable[..., float | str | bytes]]] = {
     "distance_km": (4, distance_km),
     "folded": (1, folded),
+    "path_key": (2, path_key),
 }
