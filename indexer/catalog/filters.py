@@ -107,6 +107,7 @@ class Filters:
     albums: tuple[str, ...] = ()  # names
     ratings: tuple[int, int] | None = None  # the least and the most; (0, 0): unrated
     favourite: bool | None = None
+    day: str | None = None  # such as "11-28", of any year
 
     def __bool__(self) -> bool:
         """Return True if any filter is set."""
@@ -125,6 +126,8 @@ class Filters:
             add(f"{DATE} >= ?", _sql(self.after))
         if self.before is not None:
             add(f"{DATE} < ?", _sql(self.before))
+        if self.day is not None:
+            add(f"substr({DATE}, 6, 5) = ?", self.day)
         if self.paths:
             add(*_any_path(self.paths))
         if self.not_paths:
@@ -133,11 +136,6 @@ class Filters:
         if self.cameras:
             names = [name if is_pattern(name) else f"*{name}*" for name in self.cameras]
             add(*_any_glob("{}(i.camera)", names))
-        if self.near is not None:
-            place = self.near
-            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
-            add("i.latitude BETWEEN ? AND ?", place.latitude - north, place.latitude + north)
-            add("distance_km(i.latitude, i.longitude, ?, ?) <= ?", place.latitude, place.longitude, place.km)
         if self.shape is not None:
             add(f"{SHAPE} = ?", self.shape)
         if self.min_pixels:
@@ -149,9 +147,18 @@ class Filters:
         if self.dates is not None:
             condition, words = self.dates.condition()
             add(condition, *words)
-        for condition, values_of_it in self._of_marks():
+        for condition, values_of_it in (*self._of_places(), *self._of_marks()):
             add(condition, *values_of_it)
         return " AND ".join(parts), values
+
+    def _of_places(self) -> Iterator[tuple[str, tuple[str | float, ...]]]:
+        """Yield the conditions of places, with their parameters."""
+        if self.near is not None:
+            place = self.near
+            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
+            yield "i.latitude BETWEEN ? AND ?", (place.latitude - north, place.latitude + north)
+            point = place.latitude, place.longitude, place.km
+            yield "distance_km(i.latitude, i.longitude, ?, ?) <= ?", point
 
     def _of_marks(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         """Yield the conditions of albums, ratings and favourites, with their parameters."""
