@@ -68,6 +68,7 @@ def saved_request(query: str, top: int) -> SearchRequest:
         albums=values.get("album"),
         rating=last("rating"),
         favourite=is_on("favourite") if "favourite" in values else None,
+        day=last("day"),
     )
     return SearchRequest(
         words=(words,) if words else (),
