@@ -54,6 +54,7 @@ HEAVY = {
     "typer": ("commands",),
     "fastapi": ("server",),
     "uvicorn": ("server",),
+    "mcp": ("server.mcp",),
     "matplotlib": ("retrieval.evaluation.plots", "train.output.curves"),
 }
 

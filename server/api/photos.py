@@ -25,10 +25,11 @@ from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
 from twobranch.indexer.gazetteer.place_names import named_place, place_label
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.server.api.originals import matches, original
+from twobranch.server.api.originals import original
 from twobranch.server.api.thumbnails import Thumbnail
 from twobranch.server.errors import Problem, Refused, not_found
 from twobranch.server.http.disconnects import Left, unless_left
+from twobranch.server.http.etags import matches
 from twobranch.server.state import State, state_of
 from twobranch.server.work.engines import ServedEngine
 from twobranch.server.work.photo_files import find_file
