@@ -12,6 +12,7 @@ import { mountScrubber } from "./views/browse/scrubber.js";
 import { mountCollections } from "./views/collections/collections.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
+import { mapLater } from "./views/map/later.js";
 import { showChips } from "./views/search/chips.js";
 import { mountFilters } from "./views/search/filters.js";
 import { mountFound } from "./views/search/found.js";
@@ -41,8 +42,8 @@ const page = openHistory(changed, () => ({
   focus: page.state.photo || tileWithFocus()?.dataset.photo,
 }));
 const change = (changes) => page.change(changes);
-/** The same where albums are seen, which know of no query. */
-const look = (changes) => change(page.state.view === "albums" ? { view: "photos", ...changes } : changes);
+/** The same where albums or a map are seen, which know of no query. */
+const look = (changes) => change({ view: "photos", ...changes });
 const go = (to) => change(read(new URL(to, location.href).search));
 const filters = mountFilters(byId("filters"), change);
 const collections = mountCollections({
@@ -63,7 +64,14 @@ const found = mountFound({
   failed: say,
   shown: afterShown,
   grid: collections.grid,
-  views: { albums: collections.view },
+  views: {
+    albums: collections.view,
+    map: mapLater(byId("map"), {
+      open: (photo) => page.show(photo),
+      choose: (around) => change({ view: "photos", ...around }),
+      failed: say,
+    }),
+  },
 });
 const lightbox = mountLightbox(byId("lightbox"), {
   show: (id) => page.show(id),
@@ -201,6 +209,12 @@ async function countFilters() {
     counted = null; // the search says what is wrong; the chips work without numbers
   }
 }
+
+byId("to-map").addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  change({ ...ANEW, view: "map" }); // the filters stay
+});
 
 // The field and the keyboard.
 
