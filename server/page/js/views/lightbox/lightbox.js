@@ -7,7 +7,9 @@ import { CLOSE, LEFT, LESS, MORE, OUT, RIGHT } from "../../components/icons.js";
 import { LEAST, mountPart } from "./part.js";
 import { mountWhere } from "./where.js";
 import { nameOf } from "../../components/words.js";
+import { around as aroundIn, NO_PHOTOS } from "../../state/photolist.js";
 
+const NOWHERE = aroundIn(NO_PHOTOS, "");
 const SWIPE = 50; // pixels
 
 /**
@@ -16,7 +18,7 @@ const SWIPE = 50; // pixels
  */
 export function mountLightbox(dialog, actions) {
   let id = null; // of the photo that is shown, as text
-  let hits = [];
+  let around = NOWHERE;
   let facts = null;
   let problem = null; // why there is no picture
   let copied = false;
@@ -29,16 +31,13 @@ export function mountLightbox(dialog, actions) {
   });
   const tool = (key) => dialog.querySelector(`.tool[aria-keyshortcuts=${key}]`);
 
-  const at = () => hits.findIndex((hit) => String(hit.photo) === id);
-
   function step(by) {
-    const next = hits[at() + by];
-    if (at() >= 0 && next) actions.show(next.photo);
+    const next = around.neighbour(by);
+    if (next) actions.show(next.photo);
   }
 
   function draw() {
-    const position = at();
-    const hit = hits[position] ?? null;
+    const { hit } = around;
     const content = hit?.content ?? facts?.content;
     const name = nameOf(hit?.path ?? facts?.path) || "photo";
     const isThere = !problem && Boolean(hit || facts);
@@ -51,10 +50,10 @@ export function mountLightbox(dialog, actions) {
               ? html`${picture(content, name)}${part.isOn ? part.layer() : where.layer()}${part.isOn ? part.bar() : where.bar()}`
               : nothing}
           ${isThere ? html`<div class="tools">${part.isOn ? nothing : where.button()}${sizeOf(hit) ? part.button(beginPart) : nothing}</div>` : nothing}
-          ${position > 0 && !part.isOn
+          ${around.neighbour(-1) && !part.isOn
             ? html`<button class="step left" aria-label="Previous photo" @click=${() => step(-1)}>${LEFT}</button>`
             : nothing}
-          ${position >= 0 && position < hits.length - 1 && !part.isOn
+          ${around.neighbour(1) && !part.isOn
             ? html`<button class="step right" aria-label="Next photo" @click=${() => step(1)}>${RIGHT}</button>`
             : nothing}
         </div>
@@ -80,7 +79,7 @@ export function mountLightbox(dialog, actions) {
   }
 
   function beginPart() {
-    const size = problem ? null : sizeOf(hits[at()]);
+    const size = problem ? null : sizeOf(around.hit);
     if (!size) return;
     part.begin(...size, where.best);
     dialog.querySelector(".drawing").focus();
@@ -126,8 +125,8 @@ export function mountLightbox(dialog, actions) {
       problem = error.message;
     }
     draw();
-    const next = hits[at() + 1];
-    if (next && at() >= 0) new Image().src = thumbnail(next.photo, 1600, next.content); // one will go there next
+    const next = around.neighbour(1);
+    if (next) new Image().src = thumbnail(next.photo, 1600, next.content); // one will go there next
   }
 
   async function copy(path) {
@@ -182,9 +181,9 @@ export function mountLightbox(dialog, actions) {
   }, { passive: true });
 
   return {
-    /** Show a photo (its id as text, or "" for none) among these hits. */
+    /** Show a photo (its id as text, or "" for none), with what is `around` it in the list of the page. */
     show(photo, its) {
-      hits = its;
+      around = its;
       if (!photo) {
         id = null;
         asking?.abort();
@@ -200,7 +199,7 @@ export function mountLightbox(dialog, actions) {
         copied = false;
         part.end();
       }
-      where.look({ photo: id, content: hits[at()]?.content ?? null, ...actions.asked() });
+      where.look({ photo: id, content: around.hit?.content ?? null, ...actions.asked() });
       draw();
       if (!dialog.open) {
         dialog.showModal();
