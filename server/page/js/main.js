@@ -2,9 +2,11 @@
 
 import { nothing, render } from "../vendor/lit-html.js";
 import { facets, Gone, handIn, search } from "./api/client.js";
+import { listOf } from "./components/among.js";
 import { byId, closest } from "./components/dom.js";
 import { mountPicture } from "./components/picture.js";
-import { address, filtersOf, isQuery, judged, openHistory, question, withoutLast } from "./state/search.js";
+import { address, filtersOf, isQuery, judged, onlyFilters, openHistory, question, withoutLast } from "./state/search.js";
+import { mountKeys } from "./views/help/keys.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
 import { showCaptions, walkCaptions } from "./views/search/captions.js";
@@ -48,7 +50,11 @@ const lightbox = mountLightbox(byId("lightbox"), {
   part: (id, box) =>
     change({ q: "", in: "images", picture: "", like: [id], unlike: [], box: box.join(), correct: "true", dates: "true", language: "", photo: "" }),
   mayLess: () => isQuery(page.state),
-  asked: () => ({ phrases: answer?.phrases ?? [], language: answer?.language ?? null }),
+  answer: () => answer,
+  linkTo: (filters) => address(onlyFilters(filters)),
+  go: (filters) => change(onlyFilters(filters)),
+  marked: () => {},
+  help: mountKeys(),
 });
 mountPicture({ button: byId("choose"), input: byId("file"), drop: byId("drop"), take });
 
@@ -104,7 +110,7 @@ function showState(state) {
 
 function showPhoto(before, giveBack) {
   const { photo } = page.state;
-  lightbox.show(photo, photosOf(answer?.hits ?? []));
+  lightbox.show(photo, listOf(photosOf(answer?.hits ?? [])));
   if (before && !photo && giveBack) grid.tileOf(before)?.focus();
   // Whoever walks from photo to photo comes to the end of the hits as well.
   if (answer?.hits.slice(-5).some((hit) => String(hit.photo) === photo)) grow();

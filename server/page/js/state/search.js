@@ -72,6 +72,9 @@ export const isFiltered = (state) => FILTERS.some((name) => state[name].length >
 /** Whether anything but filters is asked for. */
 export const isQuery = (state) => Boolean(state.q.trim() || state.picture || state.like.length);
 
+/** The state of a page with nothing but these filters. */
+export const onlyFilters = (filters) => ({ ...read(""), ...filters });
+
 export const WITHOUT_FILTERS = { after: "", before: "", path: [], camera: [], shape: "", format: [] };
 
 /**

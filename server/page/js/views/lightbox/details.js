@@ -2,29 +2,38 @@
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { thumbnail } from "../../api/client.js";
-import { bytes, momentOf, nameOf, number, percent } from "../../components/words.js";
+import { link } from "../../components/link.js";
+import { dayOf, placeWords, titleOf } from "../../components/title.js";
+import { bytes, momentOf, monthName, nameOf, number, spanOf } from "../../components/words.js";
 
 /**
  * The facts of a photo as /api/photos/{id} has them (null while they are on their way) and of its hit (null if it was
- * not found by this search). `open(id)` shows another photo, `copied` whether its path was just copied.
+ * not found by this search). `why` says in a sentence why it was; `marks` is what stands below the title, `map` the place
+ * on a map. `open(id)` shows another photo, `copied` whether its path was just copied, `linkTo` and `go` lead to a page
+ * with a filter.
  */
-export function details(facts, hit, { open, copy, copied }) {
-  if (!facts) return html`<h2>${nameOf(hit?.path)}</h2>`;
+export function details(facts, hit, { why, marks, map, open, copy, copied, linkTo, go }) {
+  const title = titleOf(facts, hit);
+  const name = facts?.name ?? nameOf(hit?.path);
+  const heading = html`<h2>${title}</h2>${name && title !== name ? html`<p class="file-name soft">${name}</p>` : nothing}`;
+  if (!facts) return heading;
+  const to = (filters, text) => link(linkTo, go, filters, text);
   return html`
-    <h2>${facts.name}</h2>
+    ${heading}
     ${facts.failure ? html`<p class="bad">${facts.failure}</p>` : nothing}
+    ${marks}
+    ${why ? html`<p class="why">${why}</p>` : nothing}
     ${facts.captions.length
       ? html`<ul class="said">${facts.captions.map((one) => html`<li>${one.text}</li>`)}</ul>`
       : nothing}
     <dl>
-      ${hit?.confidence != null ? fact("Match", `${percent(hit.confidence)} probable`) : nothing}
-      ${hit?.matched.length ? fact("Words", `in its ${hit.matched.join(", ")}`) : nothing}
       ${hit?.score != null ? fact("Score", hit.score.toFixed(3) + (hit.words ? ` + ${hit.words.toFixed(3)} for words` : "")) : nothing}
-      ${facts.date ? fact(facts.date_from === "file" ? "File of" : "Taken", momentOf(facts.date)) : nothing}
-      ${facts.camera ? fact("Camera", facts.camera) : nothing}
-      ${facts.latitude != null ? fact("Place", place(facts)) : nothing}
+      ${facts.date ? fact(facts.date_from === "file" ? "File of" : "Taken", taken(facts.date, to)) : nothing}
+      ${facts.latitude != null ? fact("Place", place(facts, map, to)) : nothing}
+      ${facts.camera ? fact("Camera", to({ camera: [facts.camera] }, facts.camera)) : nothing}
       ${facts.keywords.length ? fact("Keywords", facts.keywords.join(", ")) : nothing}
       ${fact("File", html`${facts.width ? html`${number(facts.width)} × ${number(facts.height)}, ` : nothing}${facts.format}, ${bytes(facts.bytes)}`)}
+      ${fact("Folder", to({ path: [literal(facts.folder)] }, nameOf(facts.folder) || facts.folder))}
       ${fact("Path", html`<span class="path">${facts.path}</span>
         <button class="plain" @click=${() => copy(facts.path)}>${copied ? "Copied" : "Copy path"}</button>`)}
     </dl>
@@ -38,9 +47,20 @@ export function details(facts, hit, { open, copy, copied }) {
 
 const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
-/** Coordinates; the map is elsewhere, and is only told where if one follows the link. */
-function place({ latitude, longitude }) {
+/** A pattern that this folder alone matches. */
+const literal = (folder) => folder.replaceAll(/[*?[]/g, "[$&]");
+
+/** A moment, and the ways to its day and month. */
+function taken(date, to) {
+  const [day, month] = [date.slice(0, 10), date.slice(0, 7)];
+  return html`${to(spanOf(day), dayOf(date))}${momentOf(date).slice(dayOf(date).length)}
+    <span class="more-of">${to(spanOf(month), `All of ${monthName(month)} ${month.slice(0, 4)}`)}</span>`;
+}
+
+/** The town with the map, and the coordinates: a map elsewhere is only told where if one follows that link. */
+function place({ latitude, longitude, place: town }, map, to) {
   const [north, east] = [latitude.toFixed(5), longitude.toFixed(5)];
-  return html`<a target="_blank" rel="noopener noreferrer"
-    href="https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}">${north}, ${east}</a>`;
+  const filter = town && { place: [[town.name, town.country].filter(Boolean).join(", ")] };
+  return html`${town ? html`${to(filter, placeWords(town))}<br>` : nothing}<a target="_blank" rel="noopener noreferrer"
+    href="https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}">${north}, ${east}</a>${map}`;
 }
