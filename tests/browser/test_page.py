@@ -153,7 +153,7 @@ def test_a_photo_seen_large(page: Page, odd: str) -> None:
     page.goto(f"{odd}?q=green")
     tiles(page).first.click()
     dialog = page.get_by_role("dialog", name="green.jpg")
-    for fact in ("5 June 2023 at 12:00", "Pixel 7", "200 × 300", "% probable"):
+    for fact in ("5 June 2023 at 12:00", "Pixel 7", "200 × 300", "% probability"):
         expect(dialog).to_contain_text(fact)
     place = dialog.get_by_role("link", name="48.85000, 2.35000")
     assert "openstreetmap.org" in (place.get_attribute("href") or "")

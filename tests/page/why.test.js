@@ -9,9 +9,9 @@ const ANSWER = { phrases: [{ text: "dog", words: [] }], not_understood: null, co
 const said = (hit = {}, answer = {}) => why({ ...HIT, ...hit }, { ...ANSWER, ...answer });
 
 test("by what the picture shows", () => {
-  assert.equal(said(), "Likely a match (91% probable; 4 of 5 such photos match): its picture fits “dog”.");
-  assert.equal(said({ tier: "perhaps", confidence: 0.12 }), "Perhaps a match (12% probable): its picture fits “dog”.");
-  assert.equal(said({ tier: "rest", confidence: 0.001 }), "Probably no match (<1% probable).");
+  assert.equal(said(), "Likely a match (91% probability; 4 of 5 such photos match): its picture fits “dog”.");
+  assert.equal(said({ tier: "perhaps", confidence: 0.12 }), "Perhaps a match (12% probability): its picture fits “dog”.");
+  assert.equal(said({ tier: "rest", confidence: 0.001 }), "Probably not a match (<1% probability).");
 });
 
 test("by words in its texts", () => {
@@ -46,7 +46,7 @@ test("by words alone, where no picture can answer", () => {
   assert.match(said({ matched: ["name"] }, the), /: no picture can show this, but its name has “qwrtz”\.$/);
   assert.match(
     said({ tier: "rest", confidence: 0 }, the),
-    /^Probably no match \(<1% probable\): no picture can show this, and its texts have none of the words\.$/,
+    /^Probably not a match \(<1% probability\): no picture can show this, and its texts have none of the words\.$/,
   );
 });
 
@@ -60,7 +60,7 @@ test("like a picture, or several things at once", () => {
 });
 
 test("a probability that is estimated is about right", () => {
-  assert.equal(said({}, { confidence_from: "background" }), "Likely a match (about 91% probable): its picture fits “dog”.");
+  assert.equal(said({}, { confidence_from: "background" }), "Likely a match (about 91% probability): its picture fits “dog”.");
 });
 
 test("captions", () => {
@@ -68,7 +68,7 @@ test("captions", () => {
     said({ caption: "a dog", tier: null }),
     "With 91% probability this caption is of the photo you describe: its meaning is near to “dog”.",
   );
-  assert.equal(said({ caption: "a dog" }, { phrases: [] }), "Likely a match (91% probable): its meaning is near to what you gave.");
+  assert.equal(said({ caption: "a dog" }, { phrases: [] }), "Likely a match (91% probability): its meaning is near to what you gave.");
 });
 
 test("nothing where nothing was looked for", () => {

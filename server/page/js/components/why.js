@@ -2,12 +2,12 @@
 
 import { count, percent } from "./words.js";
 
-const TIERS = { likely: "Likely a match", perhaps: "Perhaps a match", rest: "Probably no match" };
+const TIERS = { likely: "Likely a match", perhaps: "Perhaps a match", rest: "Probably not a match" };
 const LIKELY = "4 of 5 such photos match"; // what the limit of that tier was set to
 
 /**
  * Why a hit is there, as /api/search has hit and answer; "" where nothing was looked for.
- * "Likely a match (91% probable; 4 of 5 such photos match): its picture fits “dog” and its captions have “dog”."
+ * "Likely a match (91% probability; 4 of 5 such photos match): its picture fits “dog” and its captions have “dog”."
  */
 export function why(hit, answer) {
   if (!hit || !answer || (hit.score == null && !hit.matched?.length)) return "";
@@ -18,7 +18,7 @@ export function why(hit, answer) {
 function verdict({ tier, confidence, rank, caption }, { confidence_from }) {
   if (confidence == null) return `Number ${rank} by likeness; how probable a match is, is not known here`;
   const isMeasured = confidence_from !== "background";
-  const sure = `${isMeasured ? "" : "about "}${percent(confidence)} probable`;
+  const sure = `${isMeasured ? "" : "about "}${percent(confidence)} probability`;
   if (!tier) return `With ${percent(confidence)} probability this caption is of the photo you describe`;
   const all = tier === "likely" && isMeasured && caption == null ? `; ${LIKELY}` : "";
   return `${TIERS[tier]} (${sure}${all})`;
