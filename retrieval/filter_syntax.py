@@ -1,4 +1,4 @@
-"""The syntax of filters: ``2023-06``, ``48.85,2.35``, ``20km``, ``2MP``."""
+"""The syntax of filters: ``2023-06``, ``48.85,2.35``, ``20km``, ``2MP``, ``4+``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from twobranch.common.errors import UserError
-from twobranch.indexer.catalog.filters import SHAPES, Filters, Place
+from twobranch.indexer.catalog.filters import MOST_STARS, SHAPES, Filters, Place
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d\d))?)?)?")
 _DISTANCE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>km|m|mi)?", re.IGNORECASE)
 _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
 _MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
 _SIDES = re.compile(r"(?P<width>\d+)\s*[x×]\s*(?P<height>\d+)", re.IGNORECASE)
+_RATING = re.compile(rf"(?P<stars>[0-{MOST_STARS}])(?P<more>\+)?")
 
 _MOST_PIXELS = 10**15  # more than any photo has; SQLite integers end at 2**63
 
@@ -30,6 +31,9 @@ def parse_filters(
     shapes: Collection[str] = (),
     min_size: str | None = None,
     formats: Sequence[str] | None = None,
+    albums: Sequence[str] | None = None,
+    rating: str | None = None,
+    favourite: bool | None = None,
 ) -> Filters:
     """Parse filters.
 
@@ -49,6 +53,9 @@ def parse_filters(
         shape=next((shape for shape in SHAPES if shape in shapes), None),
         min_pixels=parse_pixels(min_size) if min_size else 0,
         formats=tuple(formats or ()),
+        albums=tuple(albums or ()),
+        ratings=parse_rating(rating) if rating else None,
+        favourite=favourite,
     )
     if filters.after and filters.before and filters.after >= filters.before:
         raise UserError(f"nothing was taken after {after} and before {before}; the end is exclusive")
@@ -104,3 +111,16 @@ def parse_pixels(text: str) -> int:
     if megapixels is not None:
         return round(min(float(megapixels["number"]) * 1_000_000, _MOST_PIXELS))
     raise UserError(f"{text!r} is no size; write 2MP or 1920x1080")
+
+
+def parse_rating(text: str) -> tuple[int, int]:
+    """Parse ``4``, ``4+`` or ``0`` as the least and most stars.
+
+    ``4+`` means at least four, ``0`` unrated. Raises ``UserError``.
+    """
+    # In an address a plus sign stands for a space.
+    match = _RATING.fullmatch(f"{text.rstrip()}+" if text.endswith(" ") else text.strip())
+    if match is None:
+        raise UserError(f"{text!r} is no rating; write 4 for four stars, 4+ for at least four, 0 for unrated")
+    stars = int(match["stars"])
+    return stars, MOST_STARS if match["more"] else stars

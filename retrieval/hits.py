@@ -41,6 +41,8 @@ class Hit:
     height: int | None = None
     content: str | None = None  # identifies the content of the photo's file
     region: tuple[int, int, int, int] | None = None  # left, top, right, bottom of the window that was found
+    rating: int | None = None  # of the photo, 1 to 5
+    favourite: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the hit as JSON data."""
@@ -62,4 +64,6 @@ class Hit:
             "height": self.height,
             "content": self.content,
             "region": None if self.region is None else list(self.region),
+            "rating": self.rating,
+            "favourite": self.favourite,
         }

@@ -15,16 +15,20 @@ from twobranch import __version__
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.encoders import load_encoder
 from twobranch.server.api import (
+    albums,
     captions,
+    download,
     evaluations,
     explorer,
     facets,
     health,
     indexing,
+    marks,
     metrics,
     photos,
     pictures,
     search,
+    searches,
     status,
     where,
 )
@@ -101,6 +105,10 @@ def create_app(
         photos,
         where,
         captions,
+        marks,
+        albums,
+        searches,
+        download,
         facets,
         status,
         evaluations,

@@ -17,6 +17,7 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any
 
+from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern, literal
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
@@ -63,9 +64,10 @@ class Facets:
 def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
     """Count the photos that match the filters, under the active model.
 
-    Raises ``LibraryError``.
+    Raises ``LibraryError``, and ``UserError`` for an album that does not exist.
     """
     with reader.snapshot():
+        check_albums(reader, filters)
         model = reader.active_model()
         if model is None:
             return Facets(0)

@@ -1,9 +1,9 @@
-"""Filters by date, place, path, camera, shape, size and format, in SQL."""
+"""Filters by date, place, path, camera, format, marks and more, in SQL."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from math import asin, cos, degrees, radians, sin, sqrt
@@ -15,6 +15,7 @@ from twobranch.indexer.disk.names import folded
 DateFrom = Literal["photo", "file"]
 Shape = Literal["portrait", "landscape", "square"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
+MOST_STARS = 5  # of a rating
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
 _ALSO: dict[str, tuple[str, ...]] = {
     "jpg": ("jpg", "jpeg"),
@@ -103,6 +104,9 @@ class Filters:
     min_pixels: int = 0
     formats: tuple[str, ...] = ()  # such as "png"
     dates: NamedDates | None = None
+    albums: tuple[str, ...] = ()  # names
+    ratings: tuple[int, int] | None = None  # the least and the most; (0, 0): unrated
+    favourite: bool | None = None
 
     def __bool__(self) -> bool:
         """Return True if any filter is set."""
@@ -145,7 +149,35 @@ class Filters:
         if self.dates is not None:
             condition, words = self.dates.condition()
             add(condition, *words)
+        for condition, values_of_it in self._of_marks():
+            add(condition, *values_of_it)
         return " AND ".join(parts), values
+
+    def _of_marks(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the conditions of albums, ratings and favourites, with their parameters."""
+        if self.albums:
+            places = ", ".join("?" * len(self.albums))
+            yield (
+                "i.content_hash IN (SELECT p.content_hash FROM album_photos p JOIN albums a "
+                f"ON a.id = p.album_id WHERE folded(a.name) IN ({places}))",
+                tuple(map(folded, self.albums)),
+            )
+        if self.ratings is not None:
+            least, most = self.ratings
+            yield _is_marked("COALESCE(m.rating, 0) BETWEEN ? AND ?", or_bare=least == 0), (least, most)
+        if self.favourite is not None:
+            wanted = "m.favourite" if self.favourite else "NOT m.favourite"
+            yield _is_marked(wanted, or_bare=not self.favourite), ()
+
+
+def _is_marked(condition: str, *, or_bare: bool) -> str:
+    """Return a condition for photos whose marks meet another condition.
+
+    ``or_bare`` includes photos without marks.
+    """
+    own = "SELECT 1 FROM marks m WHERE m.content_hash = i.content_hash"
+    marked = f"EXISTS ({own} AND {condition})"
+    return f"({marked} OR NOT EXISTS ({own}))" if or_bare else marked
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from twobranch.common.errors import ImageError
+from twobranch.indexer.catalog.albums import albums_of
 from twobranch.indexer.catalog.filters import DateFrom
+from twobranch.indexer.catalog.marks import marks_of
 from twobranch.indexer.catalog.photo_facts import (
     CataloguedPhoto,
     captions_of,
@@ -71,6 +74,13 @@ class AlikePhoto(BaseModel):
     content: str | None
 
 
+class AlbumName(BaseModel):
+    """An album that the photo is in."""
+
+    id: int
+    name: str
+
+
 class PhotoAnswer(BaseModel):
     """The metadata of a photo, its captions and its near-duplicates."""
 
@@ -93,6 +103,9 @@ class PhotoAnswer(BaseModel):
     content: str | None = Field(description="Id of the file's content; changes with it.")
     captions: list[PhotoCaption]
     alike: list[AlikePhoto]
+    rating: int | None = Field(description="From 1 to 5.")
+    favourite: bool
+    albums: list[AlbumName]
 
 
 @router.get("/{photo}", response_model=PhotoAnswer, responses=GONE)
@@ -111,6 +124,8 @@ async def photo_answer(photo: PhotoId, state: Shared) -> Response:
                 for caption in captions_of(engine.catalog, photo)
             ],
             "alike": _alike(engine, photo),
+            **asdict(marks_of(engine.catalog, [photo])[photo]),
+            "albums": [{"id": id_, "name": name} for id_, name in albums_of(engine.catalog, photo)],
         }
         return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
 

@@ -63,6 +63,11 @@ class FilterParameters(BaseModel):
     shape: Shape | None = None
     min_size: str | None = Field(None, description="At least so many pixels.", examples=["2MP", "1920x1080"])
     format: list[str] = Field([], description="Kinds of files.", examples=[["png"]])
+    album: list[str] = Field([], description="In any of these albums.", examples=[["Rome"]])
+    rating: str | None = Field(
+        None, description="4: exactly; 4+: at least; 0: unrated.", examples=["4+", "0"]
+    )
+    favourite: bool | None = Field(None, description="Only favourites, or only others.")
 
     def filters(self) -> Filters:
         """Parse the filters. Raises ``UserError``."""
@@ -77,6 +82,9 @@ class FilterParameters(BaseModel):
             shapes=[self.shape] if self.shape else [],
             min_size=self.min_size,
             formats=self.format,
+            albums=self.album,
+            rating=self.rating,
+            favourite=self.favourite,
         )
 
 
@@ -165,6 +173,8 @@ class HitModel(BaseModel):
     region: tuple[int, int, int, int] | None = Field(
         description="Left, top, right and bottom, in pixels, of the part that matches better than the whole."
     )
+    rating: int | None = Field(description="Of the photo, from 1 to 5.")
+    favourite: bool
 
 
 class Correction(BaseModel):
@@ -261,6 +271,8 @@ class SearchAnswer(BaseModel):
                             "height": 400,
                             "content": "cc02f8ca188b167c",
                             "region": None,
+                            "rating": 4,
+                            "favourite": False,
                         }
                     ],
                     "corrections": [],
