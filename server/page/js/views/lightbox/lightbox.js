@@ -43,7 +43,7 @@ export function mountLightbox(dialog, actions) {
     ...actions,
     changed: redraw,
     refused(error) {
-      note = error.message;
+      note = error?.message ?? null;
       redraw();
     },
   });

@@ -13,7 +13,7 @@ const STARS = [1, 2, 3, 4, 5];
 
 /**
  * The marks of one lightbox. `changed()` is called when there is something else to draw, `marked(photo, changes)` when
- * the server has kept a rating or favourite, `refused(error)` when it has not kept something. `linkTo` and `go` lead to a
+ * the server has kept a rating or favourite, `refused(error)` when it has not kept something (null: that is over). `linkTo` and `go` lead to a
  * page with a filter.
  */
 export function mountMarks({ changed, marked, refused, linkTo, go }) {
@@ -24,6 +24,7 @@ export function mountMarks({ changed, marked, refused, linkTo, go }) {
   let menu = null; // the albums to choose from, while they are shown; "asked" while they are on their way
 
   async function keep(value, next, send) {
+    refused(null); // what was said of the last one
     try {
       await value.set(next, send);
       return true;
