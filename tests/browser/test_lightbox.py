@@ -132,7 +132,7 @@ def test_no_border_is_empty_however_far_it_is_dragged(page: Page, photos: str) -
         page.mouse.down()
         page.mouse.move(x + 300, y + 300, steps=2)
         page.mouse.up()
-    # Of 1280 x 800, 360 are for the facts and 15 for a scroll bar. 4:3 in 905 x 800 is 905 x 678.75; 1.5 times that is
+    # 360 of the 1280 pixels are for facts, 15 for a scroll bar. 4:3 in 905 x 800 is 905 x 678.75; 1.5 times that is
     # 1357.5 x 1018.1, which goes beyond by 452.5 and 218.1.
     assert zoom_of(page) == pytest.approx((1.5, 226.25, 109.06), abs=0.01)
 
@@ -332,7 +332,7 @@ def test_why_it_was_found(page: Page, odd: str) -> None:
             r"its name has “red” and it is almost the same as 1 other\.$"
         )
     )
-    opened(page, odd, "red")  # nothing was looked for
+    opened(page, odd, "red.png")  # nothing was looked for
     expect(dialog.locator(".why")).to_have_count(0)
 
 
