@@ -10,6 +10,8 @@ from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import MOST_STARS, SHAPES, Filters, Place
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d\d))?)?)?")
+_DAY = re.compile(r"(\d{1,2})-(\d{1,2})")
+_LEAP_YEAR = 2000  # has a 29th of February
 _DISTANCE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>km|m|mi)?", re.IGNORECASE)
 _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
 _MEGAPIXELS = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>mp)?", re.IGNORECASE)
@@ -34,6 +36,7 @@ def parse_filters(
     albums: Sequence[str] | None = None,
     rating: str | None = None,
     favourite: bool | None = None,
+    day: str | None = None,
 ) -> Filters:
     """Parse filters.
 
@@ -56,6 +59,7 @@ def parse_filters(
         albums=tuple(albums or ()),
         ratings=parse_rating(rating) if rating else None,
         favourite=favourite,
+        day=parse_day(day) if day else None,
     )
     if filters.after and filters.before and filters.after >= filters.before:
         raise UserError(f"nothing was taken after {after} and before {before}; the end is exclusive")
@@ -77,6 +81,20 @@ def parse_date(text: str) -> datetime:
         raise UserError(
             f"{text!r} is no date; write 2023, 2023-06, 2023-06-30 or '2023-06-30 18:00'"
         ) from None
+
+
+def parse_day(text: str) -> str:
+    """Parse a day of any year, such as ``11-28`` or ``2-9``.
+
+    Returns it as ``MM-DD``. Raises ``UserError``.
+    """
+    match = _DAY.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        return datetime(_LEAP_YEAR, int(match[1]), int(match[2])).strftime("%m-%d")
+    except ValueError:
+        raise UserError(f"{text!r} is no day of the year; write month and day, such as 11-28") from None
 
 
 def parse_place(text: str, within: str) -> Place:

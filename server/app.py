@@ -30,6 +30,7 @@ from twobranch.server.api import (
     search,
     searches,
     status,
+    timeline,
     where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
@@ -102,6 +103,7 @@ def create_app(
     for module in (
         search,
         pictures,
+        timeline,
         photos,
         where,
         captions,

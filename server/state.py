@@ -16,6 +16,7 @@ from twobranch.retrieval.evaluation.explorer import Explorer
 from twobranch.server.api.thumbnails import Thumbnails
 from twobranch.server.http.uploads import Uploads
 from twobranch.server.settings import Settings
+from twobranch.server.work.browsing_reader import BrowsingReader
 from twobranch.server.work.engines import ServedEngine
 from twobranch.server.work.index_child import library_encoder
 from twobranch.server.work.index_run import Indexing
@@ -27,6 +28,8 @@ from twobranch.server.work.workers import Workers
 if TYPE_CHECKING:
     from twobranch.embedding.encoder import Encoder
     from twobranch.indexer.update.run import AnyEncoder
+
+_MOST_TIMELINES = 16  # one of 100,000 photos takes a megabyte
 
 
 class State:
@@ -41,13 +44,14 @@ class State:
         self.settings = settings
         self.models = Models(load)
         self.engines = Workers(settings.threads, self._open_engine, "search")
-        self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
+        self.readers = Workers(2, lambda: BrowsingReader.open(settings.library), "read")
         self.indexing = Indexing(settings.library, index_with)
         self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it caches ranks
         self.locators = Workers(1, self._open_engine, "where")  # for `places`
         self.evaluating = Lock()  # held while an evaluation runs
         self.answers = ResponseCache()
         self.facets = ResponseCache()
+        self.timelines = ResponseCache(_MOST_TIMELINES)
         self.maps = ResponseCache()
         self.pictures = Pictures()
         self.uploads = Uploads()

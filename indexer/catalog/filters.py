@@ -107,6 +107,7 @@ class Filters:
     albums: tuple[str, ...] = ()  # names
     ratings: tuple[int, int] | None = None  # the least and the most; (0, 0): unrated
     favourite: bool | None = None
+    day: str | None = None  # such as "11-28", of any year
 
     def __bool__(self) -> bool:
         """Return True if any filter is set."""
@@ -125,6 +126,8 @@ class Filters:
             add(f"{DATE} >= ?", _sql(self.after))
         if self.before is not None:
             add(f"{DATE} < ?", _sql(self.before))
+        if self.day is not None:
+            add(f"substr({DATE}, 6, 5) = ?", self.day)
         if self.paths:
             add(*_any_path(self.paths))
         if self.not_paths:

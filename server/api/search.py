@@ -55,6 +55,7 @@ class FilterParameters(BaseModel):
 
     after: str | None = Field(None, description="Taken then or later.", examples=["2023-06"])
     before: str | None = Field(None, description="Taken before that.", examples=["2023-09-15"])
+    day: str | None = Field(None, description="Taken on this day of any year.", examples=["11-28"])
     path: list[str] = Field([], description="Files or folders of this name.", examples=[["holiday/**"]])
     not_path: list[str] = Field([], description="None of these.", examples=[["raw"]])
     camera: list[str] = Field([], description="Cameras.", examples=[["Pixel"]])
@@ -85,6 +86,7 @@ class FilterParameters(BaseModel):
             albums=self.album,
             rating=self.rating,
             favourite=self.favourite,
+            day=self.day,
         )
 
 

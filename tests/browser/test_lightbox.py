@@ -132,7 +132,7 @@ def test_no_border_is_empty_however_far_it_is_dragged(page: Page, photos: str) -
         page.mouse.down()
         page.mouse.move(x + 300, y + 300, steps=2)
         page.mouse.up()
-    # 360 of the 1280 pixels are for facts, 15 for a scroll bar. 4:3 in 905 x 800 is 905 x 678.75; 1.5 times that is
+    # 360 of 1280 pixels are for facts, 15 for a scroll bar. 4:3 in 905 x 800 is 905 x 678.75; 1.5 times it is
     # 1357.5 x 1018.1, which goes beyond by 452.5 and 218.1.
     assert zoom_of(page) == pytest.approx((1.5, 226.25, 109.06), abs=0.01)
 

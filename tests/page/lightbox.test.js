@@ -2,20 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { among, listOf } from "../../server/page/js/components/among.js";
 import { optimistic } from "../../server/page/js/components/optimistic.js";
 import { makeSlideshow } from "../../server/page/js/components/slideshow.js";
 import { placeWords, titleOf } from "../../server/page/js/components/title.js";
-
-test("a photo has its place in the list, and neighbours", () => {
-  const hits = [{ photo: 7 }, { photo: 9 }, { photo: 4, content: "b" }];
-  const { hit, index, total, neighbour } = among(listOf(hits), "9");
-  assert.deepEqual([hit, index, total, neighbour(1), neighbour(-1), neighbour(2)], [
-    hits[1], 1, 3, { photo: 4, content: "b" }, { photo: 7, content: null }, null,
-  ]);
-  const other = among(listOf(hits), "5");
-  assert.deepEqual([other.hit, other.index, other.neighbour(1)], [null, -1, null]);
-});
 
 test("a title says when and where", () => {
   const facts = { date: "2023-07-04T12:00:00", date_from: "photo", path: "/photos/a.jpg" };

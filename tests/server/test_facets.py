@@ -14,42 +14,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from tests.fakes import FakeEncoder, write_photo
+from tests.photo_rows import at, fill
 from twobranch.indexer.catalog import facets
-from twobranch.indexer.catalog.connection import ACTIVE_MODEL
 from twobranch.indexer.catalog.facets import Count, Facets, count_facets
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, Setting, utcnow
 from twobranch.indexer.update.library import update_library
 from twobranch.server.api.facets import FacetsAnswer
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
-
-WRITTEN = datetime(2020, 2, 1)
-
-
-def fill(library: Path, photos: Sequence[dict[str, Any]], vector: bool = True) -> None:
-    """Rows of photos: ``root`` and ``path``, and what else is to be said of them."""
-    with closing(Catalog.open(library, create=True)) as catalog, catalog.session(write=True) as session:
-        session.execute(delete(Image))
-        session.execute(delete(Root))
-        session.execute(delete(Model))
-        model = Model(name="m", folder="/m", fingerprint="1", dim=1, added_at=utcnow())
-        roots = {name: Root(path=name) for name in dict.fromkeys(photo["root"] for photo in photos)}
-        session.add_all([model, *roots.values()])
-        session.flush()
-        session.merge(Setting(key=ACTIVE_MODEL, value=str(model.id)))
-        known = {"size": 1, "mtime_ns": int(WRITTEN.timestamp()) * 10**9, "indexed_at": utcnow()}
-        for photo in photos:
-            image = Image(**{**known, "width": 4, "height": 3, **photo, "root": roots[photo["root"]]})
-            session.add(image)
-            session.flush()
-            if vector:
-                session.add(ImageVector(model_id=model.id, image_id=image.id, vector=b"\0\0\0\0"))
 
 
 def counted(library: Path, filters: Filters = Filters()) -> Facets:  # noqa: B008 (frozen)
@@ -59,10 +35,6 @@ def counted(library: Path, filters: Filters = Filters()) -> Facets:  # noqa: B00
 
 def as_dict(counts: Sequence[Count]) -> dict[str, int]:
     return {count.value: count.photos for count in counts}
-
-
-def at(path: str, root: str = "/photos", **facts: Any) -> dict[str, Any]:
-    return {"root": root, "path": path, **facts}
 
 
 def test_years_and_months_the_newest_first(library: Path) -> None:

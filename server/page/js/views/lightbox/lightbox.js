@@ -2,12 +2,12 @@
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { original, photo as factsOf, reasonOf, thumbnail } from "../../api/client.js";
-import { among } from "../../components/among.js";
 import { CLOSE, FULL, KEYS, LEFT, LESS, MORE, OUT, PAUSE, PLAY, RIGHT, SAVE, SMALL, WHOLE, ZOOM } from "../../components/icons.js";
 import { makeSlideshow } from "../../components/slideshow.js";
 import { titleOf } from "../../components/title.js";
 import { why } from "../../components/why.js";
 import { nameOf, number } from "../../components/words.js";
+import { around as aroundIn, NO_PHOTOS } from "../../state/photolist.js";
 import { details } from "./details.js";
 import { mountMarks } from "./marks.js";
 import { LEAST, mountPart } from "./part.js";
@@ -17,7 +17,7 @@ import { mountSwipes } from "./swipes.js";
 import { mountWhere } from "./where.js";
 import { mountZoom } from "./zooming.js";
 
-const NOBODY = { hit: null, index: -1, total: 0, neighbour: () => null };
+const NOWHERE = aroundIn(NO_PHOTOS, "");
 
 /**
  * The lightbox in `dialog`. `actions` are what its buttons do: show(id), hide(), more(id), less(id), part(id, box),
@@ -26,7 +26,7 @@ const NOBODY = { hit: null, index: -1, total: 0, neighbour: () => null };
  */
 export function mountLightbox(dialog, actions) {
   let id = null; // of the photo that is shown, as text
-  let list = null; // the photos it is one of
+  let around = NOWHERE; // its place among the photos it is one of
   let facts = null;
   let problem = null; // why there is no picture
   let note = null; // what the server has refused
@@ -62,10 +62,9 @@ export function mountLightbox(dialog, actions) {
   mountSwipes(dialog, { mayBegin: () => !part.isOn && !zoom.isOn, step, close: () => actions.hide() });
 
   const tool = (key) => dialog.querySelector(`.tool[aria-keyshortcuts=${key}]`);
-  const around = () => (id && list ? among(list, id) : NOBODY);
 
   function go(by) {
-    const next = around().neighbour(by);
+    const next = around.neighbour(by);
     if (next) actions.show(next.photo);
     return next !== null;
   }
@@ -76,7 +75,7 @@ export function mountLightbox(dialog, actions) {
   }
 
   function draw() {
-    const { hit, index, total, neighbour } = around();
+    const { hit, index, total, neighbour } = around;
     const name = nameOf(hit?.path ?? facts?.path) || "photo";
     const isThere = !problem && Boolean(hit || facts);
     render(
@@ -142,14 +141,14 @@ export function mountLightbox(dialog, actions) {
     aria-keyshortcuts=${key} title="${name} (${key.toLowerCase()})" @click=${does}>${sign}<span>${name}</span></button>`;
 
   function playOrStop() {
-    if (!slides.isOn && !around().neighbour(1)) return;
+    if (!slides.isOn && !around.neighbour(1)) return;
     zoom.reset();
     slides.toggle();
   }
 
   /** Width and height of the upright photo, or of its view as long as nobody knows them; null before any is there. */
   function sizeOf() {
-    const { width, height } = around().hit ?? facts ?? {};
+    const { width, height } = around.hit ?? facts ?? {};
     if (width && height) return { width, height };
     /** @type {HTMLImageElement} */
     const image = dialog.querySelector(".picture img");
@@ -158,7 +157,7 @@ export function mountLightbox(dialog, actions) {
 
   /** Width and height of a photo that has parts; null if it is too small, or they are not known. */
   function sizeOfParts() {
-    const { width, height } = around().hit ?? facts ?? {};
+    const { width, height } = around.hit ?? facts ?? {};
     return Math.min(width ?? 0, height ?? 0) >= LEAST ? [width, height] : null;
   }
 
@@ -201,7 +200,7 @@ export function mountLightbox(dialog, actions) {
     }
     draw();
     for (const by of [1, -1]) {
-      const next = around().neighbour(by); // one will go there next
+      const next = around.neighbour(by); // one will go there next
       if (next) new Image().src = thumbnail(next.photo, VIEW, next.content);
     }
   }
@@ -276,14 +275,14 @@ export function mountLightbox(dialog, actions) {
   }
 
   return {
-    /** Show a photo (its id as text, or "" for none) of a list of photos. */
+    /** Show a photo (its id as text, or "" for none), of which `its` says where in a list it is. */
     show(photo, its) {
-      list = its;
+      around = its;
       if (!photo) return close();
       const isAnother = photo !== id;
       if (isAnother) begin(photo);
       const { phrases = [], language = null } = actions.answer() ?? {};
-      where.look({ photo: id, content: around().hit?.content ?? null, phrases, language });
+      where.look({ photo: id, content: around.hit?.content ?? null, phrases, language });
       draw();
       if (!dialog.open) {
         dialog.showModal();
