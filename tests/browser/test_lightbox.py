@@ -332,6 +332,7 @@ def test_why_it_was_found(page: Page, odd: str) -> None:
             r"its name has “red” and it is almost the same as 1 other\.$"
         )
     )
+    expect(page.locator("#grid a[title^='Likely a match']")).to_have_count(2)  # on hover
     opened(page, odd, "red.png")  # nothing was looked for
     expect(dialog.locator(".why")).to_have_count(0)
 

@@ -4,6 +4,7 @@ import { render } from "../vendor/lit-html.js";
 import { facets, Gone, handIn } from "./api/client.js";
 import { byId, closest } from "./components/dom.js";
 import { mountPicture } from "./components/picture.js";
+import { why } from "./components/why.js";
 import { around } from "./state/photolist.js";
 import { address, ANEW, filtersOf, isQuery, judged, onlyFilters, openHistory, withoutLast } from "./state/search.js";
 import { mountKeys } from "./views/help/keys.js";
@@ -41,7 +42,7 @@ const found = mountFound({
   toField,
   failed: say,
   shown: afterShown,
-  grid: {},
+  grid: { title: (facts) => why(facts, found.answer) },
   views: {},
 });
 const lightbox = mountLightbox(byId("lightbox"), {
@@ -54,7 +55,10 @@ const lightbox = mountLightbox(byId("lightbox"), {
   answer: () => found.answer,
   linkTo: (filters) => address(onlyFilters(filters)),
   go: (filters) => change(onlyFilters(filters)),
-  marked: () => {},
+  marked(photo, changes) {
+    Object.assign(around(found.list, photo).hit ?? {}, changes);
+    found.grid.redecorate();
+  },
   help: mountKeys(),
 });
 mountPicture({ button: byId("choose"), input: byId("file"), drop: byId("drop"), take });
