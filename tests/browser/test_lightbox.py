@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import CDPSession, Locator, Page, expect
+from playwright.sync_api import CDPSession, Locator, Page, Route, expect
 
 from tests.browser.library import odd_library
 from tests.browser.serving import serving
@@ -305,6 +305,8 @@ def test_its_title_and_the_ways_from_its_facts(page: Page, odd: str) -> None:
     for link, asked in (
         ("5 June 2023", "?after=2023-06-05&before=2023-06-06"),
         ("All of June 2023", "?after=2023-06&before=2023-07"),
+        ("5 June of every year", "?day=06-05"),
+        ("Within 5 km", "?near=48.85000%2C2.35000&within=5+km"),
         ("Pixel 7", "?camera=Pixel+7"),
         ("holiday", re.compile(r"\?path=.*%2Fphotos%2Fholiday$")),
     ):
@@ -386,6 +388,23 @@ def test_albums_of_a_photo(page: Page, odd: str) -> None:
     choice.click()
     expect(albums.get_by_role("link", name="Sky 0 l")).to_be_visible()
     expect(albums.get_by_role("link")).to_have_attribute("href", "?album=Sky+0+l")
+
+
+def test_an_older_server_has_no_marks(page: Page, odd: str) -> None:
+    def without_marks(route: Route) -> None:
+        facts = route.fetch().json()
+        route.fulfill(
+            json={name: facts[name] for name in facts if name not in ("rating", "favourite", "albums")}
+        )
+
+    page.route(re.compile(r"api/photos/\d+$"), without_marks)
+    dialog = opened(page, odd, "blue.png")
+    expect(dialog).to_contain_text("400 × 100")
+    expect(dialog.get_by_role("radiogroup")).to_have_count(0)
+    expect(dialog.get_by_role("button", name=re.compile("Favourite|album"))).to_have_count(0)
+    page.keyboard.press("l")
+    page.keyboard.press("5")
+    expect(dialog.get_by_role("alert")).to_have_text("")
 
 
 @pytest.mark.parametrize("page", [{"allow": ["status of 503"]}], indirect=True)

@@ -6,6 +6,8 @@ import { link } from "../../components/link.js";
 import { dayOf, placeWords, titleOf } from "../../components/title.js";
 import { bytes, momentOf, monthName, nameOf, number, spanOf } from "../../components/words.js";
 
+const NEAR = "5 km"; // of the photos that a photo's place leads to
+
 /**
  * The facts of a photo as /api/photos/{id} has them (null while they are on their way) and of its hit (null if it was
  * not found by this search). `why` says in a sentence why it was; `marks` is what stands below the title, `map` the place
@@ -50,11 +52,12 @@ const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`
 /** A pattern that this folder alone matches. */
 const literal = (folder) => folder.replaceAll(/[*?[]/g, "[$&]");
 
-/** A moment, and the ways to its day and month. */
+/** A moment, and the ways to its day, its month, and that day of all years. */
 function taken(date, to) {
   const [day, month] = [date.slice(0, 10), date.slice(0, 7)];
   return html`${to(spanOf(day), dayOf(date))}${momentOf(date).slice(dayOf(date).length)}
-    <span class="more-of">${to(spanOf(month), `All of ${monthName(month)} ${month.slice(0, 4)}`)}</span>`;
+    <span class="more-of">${to(spanOf(month), `All of ${monthName(month)} ${month.slice(0, 4)}`)}</span>
+    <span class="more-of">${to({ day: date.slice(5, 10) }, `${Number(date.slice(8, 10))} ${monthName(month)} of every year`)}</span>`;
 }
 
 /** The town with the map, and the coordinates: a map elsewhere is only told where if one follows that link. */
@@ -62,5 +65,6 @@ function place({ latitude, longitude, place: town }, map, to) {
   const [north, east] = [latitude.toFixed(5), longitude.toFixed(5)];
   const filter = town && { place: [[town.name, town.country].filter(Boolean).join(", ")] };
   return html`${town ? html`${to(filter, placeWords(town))}<br>` : nothing}<a target="_blank" rel="noopener noreferrer"
-    href="https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}">${north}, ${east}</a>${map}`;
+    href="https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}">${north}, ${east}</a>
+    <span class="more-of">${to({ near: `${north},${east}`, within: NEAR }, `Within ${NEAR}`)}</span>${map}`;
 }
