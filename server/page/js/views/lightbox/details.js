@@ -8,22 +8,23 @@ import { bytes, momentOf, monthName, nameOf, number, spanOf } from "../../compon
 
 const NEAR = "5 km"; // of the photos that a photo's place leads to
 
-/**
- * The facts of a photo as /api/photos/{id} has them (null while they are on their way) and of its hit (null if it was
- * not found by this search). `why` says in a sentence why it was; `marks` is what stands below the title, `map` the place
- * on a map. `open(id)` shows another photo, `copied` whether its path was just copied, `linkTo` and `go` lead to a page
- * with a filter.
- */
-export function details(facts, hit, { why, marks, map, open, copy, copied, linkTo, go }) {
+/** What a photo is called, and its file below that. Facts and hit as for `details`. */
+export function heading(facts, hit) {
   const title = titleOf(facts, hit);
   const name = facts?.name ?? nameOf(hit?.path);
-  const heading = html`<h2>${title}</h2>${name && title !== name ? html`<p class="file-name soft">${name}</p>` : nothing}`;
-  if (!facts) return heading;
+  return html`<h2>${title}</h2>${name && title !== name ? html`<p class="file-name soft">${name}</p>` : nothing}`;
+}
+
+/**
+ * The facts of a photo as /api/photos/{id} has them (null while they are on their way) and of its hit (null if it was
+ * not found by this search). `why` says in a sentence why it was; `map` is the place on a map. `open(id)` shows another
+ * photo, `copied` whether its path was just copied, `linkTo` and `go` lead to a page with a filter.
+ */
+export function details(facts, hit, { why, map, open, copy, copied, linkTo, go }) {
+  if (!facts) return nothing;
   const to = (filters, text) => link(linkTo, go, filters, text);
   return html`
-    ${heading}
     ${facts.failure ? html`<p class="bad">${facts.failure}</p>` : nothing}
-    ${marks}
     ${why ? html`<p class="why">${why}</p>` : nothing}
     ${facts.captions.length
       ? html`<ul class="said">${facts.captions.map((one) => html`<li>${one.text}</li>`)}</ul>`
@@ -66,5 +67,5 @@ function place({ latitude, longitude, place: town }, map, to) {
   const filter = town && { place: [[town.name, town.country].filter(Boolean).join(", ")] };
   return html`${town ? html`${to(filter, placeWords(town))}<br>` : nothing}<a target="_blank" rel="noopener noreferrer"
     href="https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}">${north}, ${east}</a>
-    <span class="more-of">${to({ near: `${north},${east}`, within: NEAR }, `Within ${NEAR}`)}</span>${map}`;
+    <span class="more-of">${to({ near: `${north},${east}`, within: NEAR }, `Photos within ${NEAR}`)}</span>${map}`;
 }

@@ -8,7 +8,7 @@ import { titleOf } from "../../components/title.js";
 import { why } from "../../components/why.js";
 import { nameOf, number } from "../../components/words.js";
 import { around as aroundIn, NO_PHOTOS } from "../../state/photolist.js";
-import { details } from "./details.js";
+import { details, heading } from "./details.js";
 import { mountMarks } from "./marks.js";
 import { LEAST, mountPart } from "./part.js";
 import { openPicture, VIEW } from "./picture.js";
@@ -93,6 +93,8 @@ export function mountLightbox(dialog, actions) {
           ${part.isOn ? nothing : html`${arrow("left", "Previous photo", neighbour, -1)}${arrow("right", "Next photo", neighbour, 1)}`}
         </div>
         <div class="about">
+          <div aria-live=${slides.isOn ? "off" : "polite"}>${heading(facts, hit)}</div>
+          ${marks.block()}
           <div class="doing">
             <button class="button" @click=${() => actions.more(id)}>${MORE} More like this</button>
             <button class="button" ?disabled=${!actions.mayLess()} @click=${() => actions.less(id)}
@@ -103,7 +105,6 @@ export function mountLightbox(dialog, actions) {
           </div>
           <div aria-live=${slides.isOn ? "off" : "polite"}>${details(facts, hit, {
             why: why(hit, actions.answer()),
-            marks: marks.block(),
             map: nothing,
             open: actions.show,
             copy,
