@@ -13,7 +13,7 @@ from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.last_search import LastSearch
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query, with_feedback
-from twobranch.retrieval.terms import Item, PartTerm, PictureTerm
+from twobranch.retrieval.terms import Item, PartTerm, PhotoTerm, PictureTerm
 
 
 class PhotoNotFoundError(UserError):
@@ -59,6 +59,7 @@ class SearchRequest:
     files: bool = True  # words may name photos on disk
     picture: PictureTerm | None = None  # one more term
     part: PartTerm | None = None  # one more term
+    photo: PhotoTerm | None = None  # one more term
     feedback: LastSearchFeedback | PhotoFeedback | None = None
     filters: Filters = Filters()  # noqa: RUF009 (frozen)
     gallery: Gallery | None = None  # None: that of the last search with its feedback, else images
@@ -94,7 +95,7 @@ def resolve(
         )
     else:
         query = Query(filters=request.filters)
-    shown = tuple(term for term in (request.picture, request.part) if term is not None)
+    shown = tuple(term for term in (request.picture, request.part, request.photo) if term is not None)
     query = replace(query, terms=(*query.terms, *shown))
     if isinstance(feedback, LastSearchFeedback):
         last = LastSearch.load(library)

@@ -80,6 +80,19 @@ def albums_of(reader: CatalogReader, photo: int) -> list[tuple[int, str]]:
     return [(id_, name) for id_, name in rows]
 
 
+def albums_by_photo(reader: CatalogReader, photos: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return photo id -> names of its albums, if any. Raises ``LibraryError``."""
+    found: dict[int, tuple[str, ...]] = {}
+    for ids in blocks(photos):
+        rows = reader.rows(
+            f"SELECT i.id, a.name FROM {_WITH_PHOTOS} JOIN albums a ON a.id = p.album_id "
+            f"WHERE i.id IN ({ids}) ORDER BY a.name"
+        )
+        for id_, name in rows:
+            found[id_] = (*found.get(id_, ()), name)
+    return found
+
+
 def album_photos(reader: CatalogReader, album: int) -> list[tuple[int, Path]]:
     """Return (id, path) of an album's photos, in its order. Raises ``LibraryError``."""
     rows = reader.rows(

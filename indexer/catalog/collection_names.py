@@ -48,15 +48,21 @@ def check_free(connection: sqlite3.Connection, table: str, name: str, own: int |
         raise NameTakenError(f"there is {taken!r} already; choose another name")
 
 
+def find_name(names: Sequence[tuple[int, str]], name: str) -> int | None:
+    """Return the id of a name, or None. Case does not matter."""
+    wanted = folded(" ".join(name.split()))
+    return next((id_ for id_, other in names if folded(other) == wanted), None)
+
+
 def id_of_name(names: Sequence[tuple[int, str]], name: str, what: str) -> int:
     """Return the id of a name.
 
     Raises ``UnknownNameError``, with names that are near.
     """
-    wanted = folded(" ".join(name.split()))
-    found = next((id_ for id_, other in names if folded(other) == wanted), None)
+    found = find_name(names, name)
     if found is not None:
         return found
+    wanted = folded(" ".join(name.split()))
     written = {folded(other): other for _, other in names}
     near = [written[key] for key in get_close_matches(wanted, written, n=3, cutoff=0.5)]
     near += [other for key, other in written.items() if wanted and wanted in key and other not in near]

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from twobranch.indexer.catalog.fulltext import quoted
 from twobranch.indexer.disk.names import folded
+from twobranch.indexer.gazetteer.place_names import box_around, is_at
 
 DateFrom = Literal["photo", "file"]
 Shape = Literal["portrait", "landscape", "square"]
@@ -100,6 +101,7 @@ class Filters:
     not_paths: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     near: Place | None = None
+    places: tuple[str, ...] = ()  # such as "Paris, France": see find_towns
     shape: Shape | None = None
     min_pixels: int = 0
     formats: tuple[str, ...] = ()  # such as "png"
@@ -136,11 +138,6 @@ class Filters:
         if self.cameras:
             names = [name if is_pattern(name) else f"*{name}*" for name in self.cameras]
             add(*_any_glob("{}(i.camera)", names))
-        if self.near is not None:
-            place = self.near
-            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
-            add("i.latitude BETWEEN ? AND ?", place.latitude - north, place.latitude + north)
-            add("distance_km(i.latitude, i.longitude, ?, ?) <= ?", place.latitude, place.longitude, place.km)
         if self.shape is not None:
             add(f"{SHAPE} = ?", self.shape)
         if self.min_pixels:
@@ -152,9 +149,26 @@ class Filters:
         if self.dates is not None:
             condition, words = self.dates.condition()
             add(condition, *words)
-        for condition, values_of_it in self._of_marks():
+        for condition, values_of_it in (*self._of_places(), *self._of_marks()):
             add(condition, *values_of_it)
         return " AND ".join(parts), values
+
+    def _of_places(self) -> Iterator[tuple[str, tuple[str | float, ...]]]:
+        """Yield the conditions of places, with their parameters."""
+        if self.near is not None:
+            place = self.near
+            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
+            yield "i.latitude BETWEEN ? AND ?", (place.latitude - north, place.latitude + north)
+            point = place.latitude, place.longitude, place.km
+            yield "distance_km(i.latitude, i.longitude, ?, ?) <= ?", point
+        if self.places:
+            one = (
+                "i.latitude BETWEEN ? AND ? AND i.longitude BETWEEN ? AND ? "
+                "AND is_at(i.latitude, i.longitude, ?)"
+            )
+            # The boxes are cheaper than the places, which are Python.
+            values = tuple(value for name in self.places for value in (*box_around(name), name))
+            yield f"({' OR '.join([one] * len(self.places))})", values
 
     def _of_marks(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         """Yield the conditions of albums, ratings and favourites, with their parameters."""
@@ -238,4 +252,5 @@ def _sql(moment: datetime) -> str:
 FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
     "distance_km": (4, distance_km),
     "folded": (1, folded),
+    "is_at": (3, is_at),
 }

@@ -61,6 +61,25 @@ def count_marks(reader: CatalogReader) -> MarkCounts:
     )
 
 
+def marked_photos(reader: CatalogReader) -> list[int]:
+    """Return the ids of the photos with marks, or in an album. Raises ``LibraryError``."""
+    rows = reader.rows(
+        f"SELECT i.id FROM images i WHERE {MARKABLE} AND i.content_hash IN "
+        "(SELECT content_hash FROM marks WHERE rating IS NOT NULL OR favourite "
+        "UNION SELECT content_hash FROM album_photos) ORDER BY i.id"
+    )
+    return [id_ for (id_,) in rows]
+
+
+def markable(reader: CatalogReader, photos: Sequence[int]) -> set[int]:
+    """Return those photos that can be marked. Raises ``LibraryError``."""
+    return {
+        id_
+        for ids in blocks(photos)
+        for (id_,) in reader.rows(f"SELECT i.id FROM images i WHERE i.id IN ({ids}) AND {MARKABLE}")
+    }
+
+
 def set_marks(
     connection: Transaction,
     photos: Sequence[int],

@@ -45,7 +45,8 @@ _WITH_PHOTO: dict[VectorKind, str] = {
 # The columns of ``Found``.
 _PHOTO_FACTS = (
     f"{DATE}, CASE WHEN i.taken_at IS NULL THEN 'file' ELSE 'photo' END, i.id, i.width, i.height, "
-    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), ''), m.rating, COALESCE(m.favourite, 0)"
+    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), ''), i.latitude, i.longitude, "
+    "m.rating, COALESCE(m.favourite, 0)"
 )
 _MARKS = "LEFT JOIN marks m ON m.content_hash = i.content_hash"
 # Up to so many photos with a word, all are read to see which of a few have it.
@@ -89,6 +90,8 @@ class Found:
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
     content: str | None = None  # a name of the file's content: another content has another name
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
     rating: int | None = None  # of the photo, 1 to 5
     favourite: bool = False
 
@@ -435,7 +438,7 @@ def _found(
     *facts: Any,
 ) -> Found:
     """Return the photo or caption of a row of ``CatalogReader.found``."""
-    width, height, content, rating, favourite, text = facts
+    width, height, content, latitude, longitude, rating, favourite, text = facts
     return Found(
         None if root is None else Path(_text(root), _text(path)),
         text,
@@ -445,6 +448,8 @@ def _found(
         width,
         height,
         content,
+        latitude,
+        longitude,
         rating,
         bool(favourite),
     )

@@ -79,6 +79,8 @@ class ListedPhoto:
     height: int | None
     content: str | None  # a name of the file's content
     bytes: int
+    latitude: float | None  # degrees, north positive
+    longitude: float | None  # degrees, east positive
 
 
 @dataclass(frozen=True)
@@ -185,9 +187,9 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
     found: dict[int, ListedPhoto] = {}
     for start in range(0, len(ids), _IDS_A_STATEMENT):
         some = ids[start : start + _IDS_A_STATEMENT]
-        for id_, root, path, date, is_of_file, width, height, content_hash, size in reader.rows(
+        for id_, root, path, date, is_of_file, width, height, content_hash, size, *at in reader.rows(
             f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, "
-            "i.content_hash, i.size "
+            "i.content_hash, i.size, i.latitude, i.longitude "
             f"FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN ({','.join('?' * len(some))})",
             some,
         ):
@@ -200,6 +202,7 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
                 height,
                 content_name(content_hash),
                 size,
+                *at,
             )
     return [found[id_] for id_ in ids if id_ in found]
 
