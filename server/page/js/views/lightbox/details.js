@@ -64,8 +64,7 @@ function taken(date, to) {
 /** The town with the map, and the coordinates: a map elsewhere is only told where if one follows that link. */
 function place({ latitude, longitude, place: town }, map, to) {
   const [north, east] = [latitude.toFixed(5), longitude.toFixed(5)];
-  const filter = town && { place: [[town.name, town.country].filter(Boolean).join(", ")] };
-  return html`${town ? html`${to(filter, placeWords(town))}<br>` : nothing}<a target="_blank" rel="noopener noreferrer"
+  return html`${town ? html`${to({ place: [town.label] }, placeWords(town))}<br>` : nothing}<a target="_blank" rel="noopener noreferrer"
     href="https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}">${north}, ${east}</a>
     <span class="more-of">${to({ near: `${north},${east}`, within: NEAR }, `Photos within ${NEAR}`)}</span>${map}`;
 }
