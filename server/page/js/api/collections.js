@@ -13,12 +13,17 @@ export function parts(/** @type {number[]} */ ids, most = MOST) {
   return Array.from({ length: Math.ceil(ids.length / most) }, (_, at) => ids.slice(at * most, (at + 1) * most));
 }
 
-/** Ask with a body of JSON; null where the answer has no body. */
+/** Ask with a body of JSON. */
 const send = (method, address, body) =>
   ask(address, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-/** @returns {Promise<Album[]>} */
-export const albums = async () => (await ask("api/albums")).albums;
+/**
+ * The albums, how many photos have no rating, one star and so on, and how many are favourites.
+ * @returns {Promise<{albums: Album[], ratings: number[], favourites: number}>}
+ */
+export const collections = () => ask("api/albums");
+
+export const albums = async () => (await collections()).albums;
 
 /** Make an album of these photos. @returns {Promise<Album>} */
 export async function createAlbum(name, ids = []) {

@@ -111,6 +111,7 @@ export function mountGrid(element, options) {
 
   /** Have a pixel of the layout at the top of the screen; a negative one is above the photos. */
   function go(wanted) {
+    wanted = Math.min(Math.max(wanted, -gridTop()), layout.height);
     position = wanted;
     scrollTo(0, Math.round(gridTop()) + Math.min(wanted, 0) + view.goTo(Math.max(wanted, 0)));
   }
@@ -226,7 +227,7 @@ export function mountGrid(element, options) {
     if (line < 0) return false;
     const [top, bottom] = [position + inset() + 8, position + innerHeight - 24];
     const [begin, end] = [layout.top[line], layout.top[line] + layout.heights[line]];
-    if (begin < top) go(line <= 1 ? -gridTop() : begin - inset() - 60); // to the first row belongs what is above it
+    if (begin < top) go(line <= 1 ? -Infinity : begin - inset() - 60); // to the first row belongs what is above it
     else if (end > bottom) go(end - innerHeight + 24);
     current = at;
     draw();
