@@ -139,13 +139,14 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
     Raises ``LibraryError``.
     """
     rows = reader.rows_by_ids(
-        f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, i.content_hash, i.size"
-        ", i.latitude, i.longitude FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN",
+        f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, i.content_hash, "
+        "i.size, i.latitude, i.longitude FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN",
         ids,
     )
     marks = marks_of(reader, ids)
-    found = {
-        id_: ListedPhoto(
+    found: dict[int, ListedPhoto] = {}
+    for id_, root, path, date, is_of_file, width, height, content_hash, size, latitude, longitude in rows:
+        found[id_] = ListedPhoto(
             id_,
             Path(os.fsdecode(root), os.fsdecode(path)),
             None if date is None else datetime.fromisoformat(date),
@@ -154,12 +155,11 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
             height,
             content_name(content_hash),
             size,
-            *at,
+            latitude,
+            longitude,
             marks[id_].rating,
             marks[id_].favourite,
         )
-        for id_, root, path, date, is_of_file, width, height, content_hash, size, *at in rows
-    }
     return [found[id_] for id_ in ids if id_ in found]
 
 
