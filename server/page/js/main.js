@@ -5,18 +5,26 @@ import { facets, Gone, handIn } from "./api/client.js";
 import { foldAway } from "./components/bar.js";
 import { byId, closest } from "./components/dom.js";
 import { mountPicture } from "./components/picture.js";
+import { why } from "./components/why.js";
 import { around } from "./state/photolist.js";
-import { ANEW, filtersOf, isBrowsing, isQuery, judged, openHistory, withoutLast } from "./state/search.js";
+import { address, ANEW, filtersOf, isBrowsing, isQuery, judged, onlyFilters, openHistory, read, withoutLast } from "./state/search.js";
 import { mountJump } from "./views/browse/jump.js";
 import { mountScrubber } from "./views/browse/scrubber.js";
+import { mountCollections } from "./views/collections/collections.js";
+import { mountKeys } from "./views/help/keys.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
+import { mapLater } from "./views/map/later.js";
 import { showChips } from "./views/search/chips.js";
 import { mountFilters } from "./views/search/filters.js";
 import { mountFound } from "./views/search/found.js";
 import { showGiven } from "./views/search/given.js";
 import { trouble } from "./views/search/notes.js";
 import { showSorting, sortingOf } from "./views/search/sorting.js";
+import { mountSuggest } from "./views/search/suggest.js";
+import { offerToAdd } from "./views/start/adding.js";
+import { filesOf, isMany } from "./views/start/dropped.js";
+import { mountStart } from "./views/start/start.js";
 
 const DEBOUNCE_MS = 25; // a search takes a few milliseconds; this is for keys that come in bursts
 
@@ -28,6 +36,7 @@ const sorting = byId("sort");
 const galleries = Array.from(document.querySelectorAll("[name=in]"));
 let waiting = 0; // timer of the next search
 let counted = null; // the filters that the counts were made for
+let library = { status: null, run: null, problem: "" }; // how it stands, as the bar knows
 
 const page = openHistory(changed, () => ({
   anchor: found.anchor(),
@@ -35,16 +44,36 @@ const page = openHistory(changed, () => ({
   focus: page.state.photo || tileWithFocus()?.dataset.photo,
 }));
 const change = (changes) => page.change(changes);
+/** The same where albums or a map are seen, which know of no query. */
+const look = (changes) => change({ view: "photos", ...changes });
+const go = (to) => change(read(new URL(to, location.href).search));
 const filters = mountFilters(byId("filters"), change);
+const collections = mountCollections({
+  list: () => found.list,
+  redecorate: () => found.grid.redecorate(),
+  state: () => page.state,
+  go,
+  changed: again,
+});
 const found = mountFound({
   state: () => page.state,
   change,
-  open: (photo) => page.show(photo),
+  open(photo) {
+    suggestions.keep(page.state.q);
+    page.show(photo);
+  },
   toField,
   failed: say,
   shown: afterShown,
-  grid: {},
-  views: {},
+  grid: { ...collections.grid, title: (facts) => why(facts, found.answer) },
+  views: {
+    albums: collections.view,
+    map: mapLater(byId("map"), {
+      open: (photo) => page.show(photo),
+      choose: (around) => change({ view: "photos", ...around }),
+      failed: say,
+    }),
+  },
 });
 const lightbox = mountLightbox(byId("lightbox"), {
   show: (id) => page.show(id),
@@ -53,14 +82,39 @@ const lightbox = mountLightbox(byId("lightbox"), {
   less: (id) => judge("unlike", "like", id),
   part: (id, box) => change({ ...ANEW, like: [id], box: box.join() }),
   mayLess: () => isQuery(page.state),
-  asked: () => ({ phrases: found.answer?.phrases ?? [], language: found.answer?.language ?? null }),
+  answer: () => found.answer,
+  linkTo: (filters) => address(onlyFilters(filters)),
+  go: (filters) => change(onlyFilters(filters)),
+  marked(photo, changes) {
+    Object.assign(around(found.list, photo).hit ?? {}, changes);
+    found.grid.redecorate();
+  },
+  help: mountKeys(),
 });
 const scrubber = mountScrubber(byId("scrubber"), found.grid);
 /** @type {HTMLDetailsElement} */
 const jump = byId("jump");
 mountJump(jump, { state: () => page.state, change, failed: say, go: (photo) => found.grid.focusPhoto(photo ?? found.list.photoAt(found.list.length - 1)) });
 foldAway(document.querySelector(".top"));
-mountPicture({ button: byId("choose"), input: byId("file"), drop: byId("drop"), take });
+const suggestions = mountSuggest(field, byId("suggestions"), {
+  state: () => page.state,
+  change: look,
+  openSaved: (query) => go(`?${query}`),
+});
+const start = mountStart(byId("start"), {
+  index: (folder) => indexing.start(folder),
+  indexIn: (path) => indexing.startIn(path),
+  stop: () => indexing.stop(),
+  add: (files) => offerToAdd(files, { added: () => indexing.look(), ask: false }),
+});
+mountPicture({
+  button: byId("choose"),
+  input: byId("file"),
+  drop: byId("drop"),
+  take,
+  isForLibrary: (data) => Boolean(library.status?.adding) && (start.isShown || isMany(data)),
+  takeAll: async (data) => offerToAdd(await filesOf(data), { added: () => indexing.look(), ask: !start.isShown }),
+});
 
 /** @returns {HTMLElement | null} */
 const tileWithFocus = () => document.activeElement.closest("#grid [data-photo]");
@@ -83,7 +137,7 @@ async function take(file) {
   byId("asking").classList.add("busy");
   try {
     const picture = await handIn(file);
-    change({ picture, photo: "" });
+    look({ picture, photo: "" });
   } catch (error) {
     say(error, () => take(file));
   } finally {
@@ -99,6 +153,7 @@ function changed(state, before, kept) {
   showState(state);
   const isOther = found.isOther(state);
   if (isOther) {
+    collections.rewind();
     clearTimeout(waiting);
     focusAfter = state.photo ? null : (kept?.focus ?? null);
     const typed = state.q !== before.q && document.activeElement === field && !kept;
@@ -114,6 +169,7 @@ function showState(state) {
   showGiven(byId("given"), state, changeFromField, found.answer?.part);
   filters.show(state);
   showChips(byId("chips"), state, change);
+  collections.show(state);
   for (const radio of galleries) radio.checked = radio.value === state.in;
   showSorting(sorting, state);
   jump.hidden = !isBrowsing(state);
@@ -136,12 +192,19 @@ function afterShown() {
   showGiven(byId("given"), state, changeFromField, found.answer?.part); // it has the name
   if (state.photo) lightbox.show(state.photo, around(found.list, state.photo));
   else if (focusAfter && found.grid.focusPhoto(focusAfter)) focusAfter = null;
+  collections.grown();
   countFilters();
 }
 
 /** Says what went wrong; `again` is offered where nobody answered. */
 function say(error, again) {
   render(trouble(error, error instanceof Gone ? again : null), byId("notes"));
+}
+
+/** The library has changed: what is shown of it is asked for again. */
+function again() {
+  counted = null;
+  return found.again();
 }
 
 async function countFilters() {
@@ -155,6 +218,12 @@ async function countFilters() {
     counted = null; // the search says what is wrong; the chips work without numbers
   }
 }
+
+byId("to-map").addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  change({ ...ANEW, view: "map" }); // the filters stay
+});
 
 // The field and the keyboard.
 
@@ -189,9 +258,10 @@ showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 found.find(page.kept);
 showPhoto();
-mountIndexing(byId("library"), {
-  onChange() {
-    counted = null;
-    found.again();
+const indexing = mountIndexing(byId("library"), {
+  onChange: again,
+  onState(its) {
+    library = its;
+    start.show(its);
   },
 });

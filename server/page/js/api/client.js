@@ -11,7 +11,7 @@ class Refused extends Error {
 /** Nobody answered. */
 export class Gone extends Error {}
 
-/** The answer as JSON. Throws Refused, Gone, and AbortError when `options.signal` says so. */
+/** The answer as JSON, null where there is none (204). Throws Refused, Gone, and AbortError when `options.signal` says so. */
 export async function ask(address, options) {
   let response;
   try {
@@ -20,7 +20,7 @@ export async function ask(address, options) {
     if (error.name === "AbortError") throw error;
     throw new Gone("The server does not answer.");
   }
-  if (response.ok) return response.json();
+  if (response.ok) return response.status === 204 ? null : response.json();
   throw new Refused(response.status, await textOf(response));
 }
 

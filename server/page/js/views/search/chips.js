@@ -4,19 +4,12 @@ import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { CLOSE } from "../../components/icons.js";
 import { monthDay } from "../../components/words.js";
 
-const STARS = { 0: "not rated" };
-
 /** What each says of a state, as [what is said, what goes with it] for each of its values. */
 const CHIPS = {
   near: ({ near, within }) => (near ? [[`Within ${within || "10km"} of ${near}`, { near: "", within: "" }]] : []),
   within: ({ near, within }) => (within && !near ? [[`Within ${within} of nowhere`, { within: "" }]] : []),
   day: ({ day }) => (day ? [[`On ${monthDay(day)} of any year`, { day: "" }]] : []),
   min_size: (state) => (state.min_size ? [[`At least ${state.min_size}`, { min_size: "" }]] : []),
-  rating: (state) => (state.rating ? [[`Rating: ${STARS[state.rating] ?? state.rating}`, { rating: "" }]] : []),
-  favourite: (state) =>
-    state.favourite ? [[state.favourite === "true" ? "Favourites" : "No favourites", { favourite: "" }]] : [],
-  place: (state) => each(state, "place", (value) => `Place: ${value}`),
-  album: (state) => each(state, "album", (value) => `Album: ${value}`),
   not_path: (state) => each(state, "not_path", (value) => `Not in ${value}`),
 };
 

@@ -88,9 +88,7 @@ export function emptiness(answer, state, change) {
   if (isBare && state.in === "captions") {
     return big("No captions here yet", html`<code>twobranch index photos --captions captions.txt</code> makes them searchable.`);
   }
-  if (isBare) {
-    return big("No photos here yet", html`<code>twobranch index ~/Pictures</code> adds a folder of photos to this library.`);
-  }
+  if (isBare) return nothing; // the start of the page says what to do (views/start)
   if (isFiltered(state)) {
     return big(
       "Nothing passes these filters",
