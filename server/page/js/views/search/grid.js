@@ -111,9 +111,9 @@ export function mountGrid(element, options) {
 
   /** Have a pixel of the layout at the top of the screen; a negative one is above the photos. */
   function go(wanted) {
-    wanted = Math.min(Math.max(wanted, -gridTop()), layout.height);
-    position = wanted;
-    scrollTo(0, Math.round(gridTop()) + Math.min(wanted, 0) + view.goTo(Math.max(wanted, 0)));
+    const top = Math.round(gridTop());
+    position = Math.min(Math.max(wanted, -top), layout.height);
+    scrollTo(0, top + Math.min(position, 0) + view.goTo(Math.max(position, 0)));
   }
 
   /** Take in how far the page is scrolled. */
