@@ -1,9 +1,9 @@
 // Hits: the answer to a question, and more of it as one goes on, to the end.
 
 import { search } from "../../api/client.js";
-import { matching } from "./notes.js";
 import { question } from "../../state/search.js";
 import { listOfFacts } from "../../state/photolist.js";
+import { matching } from "../../state/tiers.js";
 
 const FIRST = 50; // hits; more than a screen has
 const NEXT = 200;
