@@ -84,12 +84,13 @@ def test_all_hits_can_be_scrolled_to_and_nothing_moves(page: Page, long: str) ->
     wait_for(is_at_the_end)
     found = page.evaluate(
         """async () => {
-            let [n, next] = [0, ""];
-            while (next !== null) {
-                const answer = await (await fetch(`api/search?q=red&top=1000${next && `&cursor=${next}`}`)).json();
-                [n, next] = [n + answer.hits.length, answer.next];
+            let [n, more] = [0, ""];
+            for (;;) {
+                const answer = await (await fetch(`api/search?q=red&top=1000${more}`)).json();
+                n += answer.hits.length;
+                if (answer.next === null) return n;
+                more = `&cursor=${answer.next}`;
             }
-            return n;
         }"""
     )
     assert len(seen) == found  # each hit of all pages
