@@ -5,9 +5,9 @@
 
 The first indexes the photos (mirrored ones where there are too few) into a library for the time; the second
 makes up a library of any size (benchmarks.madeupphotos), and also goes to years, scrolls through all photos
-and looks at the memory of the tab. Both serve it and open it in a headless Chromium (`TWOBRANCH_CHROMIUM` names
-another). Every figure has a baseline of the same run: the same browser on an empty page, or the server's own
-time.
+and looks at the memory of the tab. Both serve it and open it in a headless Chromium (`TWOBRANCH_CHROMIUM`
+names another). Every figure has a baseline of the same run: the same browser on an empty page, or the
+server's own time.
 """
 
 from __future__ import annotations

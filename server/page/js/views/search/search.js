@@ -66,7 +66,7 @@ export function openSearching(grown) {
   /** @returns {import("../browse/browse.js").Shown} */
   function shown() {
     const toCome = Boolean(answer.next);
-    const list = listOfFacts(answer.hits, { total: toCome ? null : undefined, want: (_, last) => want(last) });
+    const list = listOfFacts(answer.hits, { total: toCome ? (answer.in === "images" ? answer.passing : null) : undefined, want: (_, last) => want(last) });
     return { list, sections: sectionsOf(answer.hits, matching(answer)), toCome, answer };
   }
 
