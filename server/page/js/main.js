@@ -5,13 +5,16 @@ import { facets, Gone, handIn } from "./api/client.js";
 import { foldAway } from "./components/bar.js";
 import { byId, closest } from "./components/dom.js";
 import { mountPicture } from "./components/picture.js";
+import { why } from "./components/why.js";
 import { around } from "./state/photolist.js";
-import { ANEW, filtersOf, isBrowsing, isQuery, judged, openHistory, read, withoutLast } from "./state/search.js";
+import { address, ANEW, filtersOf, isBrowsing, isQuery, judged, onlyFilters, openHistory, read, withoutLast } from "./state/search.js";
 import { mountJump } from "./views/browse/jump.js";
 import { mountScrubber } from "./views/browse/scrubber.js";
 import { mountCollections } from "./views/collections/collections.js";
+import { mountKeys } from "./views/help/keys.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
+import { mapLater } from "./views/map/later.js";
 import { showChips } from "./views/search/chips.js";
 import { mountFilters } from "./views/search/filters.js";
 import { mountFound } from "./views/search/found.js";
@@ -41,8 +44,8 @@ const page = openHistory(changed, () => ({
   focus: page.state.photo || tileWithFocus()?.dataset.photo,
 }));
 const change = (changes) => page.change(changes);
-/** The same where albums are seen, which know of no query. */
-const look = (changes) => change(page.state.view === "albums" ? { view: "photos", ...changes } : changes);
+/** The same where albums or a map are seen, which know of no query. */
+const look = (changes) => change({ view: "photos", ...changes });
 const go = (to) => change(read(new URL(to, location.href).search));
 const filters = mountFilters(byId("filters"), change);
 const collections = mountCollections({
@@ -62,8 +65,15 @@ const found = mountFound({
   toField,
   failed: say,
   shown: afterShown,
-  grid: collections.grid,
-  views: { albums: collections.view },
+  grid: { ...collections.grid, title: (facts) => why(facts, found.answer) },
+  views: {
+    albums: collections.view,
+    map: mapLater(byId("map"), {
+      open: (photo) => page.show(photo),
+      choose: (around) => change({ view: "photos", ...around }),
+      failed: say,
+    }),
+  },
 });
 const lightbox = mountLightbox(byId("lightbox"), {
   show: (id) => page.show(id),
@@ -72,7 +82,14 @@ const lightbox = mountLightbox(byId("lightbox"), {
   less: (id) => judge("unlike", "like", id),
   part: (id, box) => change({ ...ANEW, like: [id], box: box.join() }),
   mayLess: () => isQuery(page.state),
-  asked: () => ({ phrases: found.answer?.phrases ?? [], language: found.answer?.language ?? null }),
+  answer: () => found.answer,
+  linkTo: (filters) => address(onlyFilters(filters)),
+  go: (filters) => change(onlyFilters(filters)),
+  marked(photo, changes) {
+    Object.assign(around(found.list, photo).hit ?? {}, changes);
+    found.grid.redecorate();
+  },
+  help: mountKeys(),
 });
 const scrubber = mountScrubber(byId("scrubber"), found.grid);
 /** @type {HTMLDetailsElement} */
@@ -157,6 +174,7 @@ function showState(state) {
   showSorting(sorting, state);
   jump.hidden = !isBrowsing(state);
   document.body.classList.toggle("browsing", isBrowsing(state));
+  document.body.classList.add("ready");
   document.title = state.q.trim() ? `${state.q.trim()} – twobranch` : "twobranch";
 }
 
@@ -201,6 +219,12 @@ async function countFilters() {
     counted = null; // the search says what is wrong; the chips work without numbers
   }
 }
+
+byId("to-map").addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  change({ ...ANEW, view: "map" }); // the filters stay
+});
 
 // The field and the keyboard.
 
