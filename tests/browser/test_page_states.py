@@ -52,7 +52,7 @@ def test_html_stays_text(page: Page, odd: str) -> None:
     page.goto(f"{odd}?q=red+green&in=captions")
     expect(page.get_by_role("link", name=HTML_CAPTION)).to_be_visible()
     page.get_by_role("link", name=HTML_CAPTION).click()
-    expect(page.get_by_role("searchbox")).to_have_value(HTML_CAPTION)
+    expect(page.get_by_role("combobox", name="Search photos")).to_have_value(HTML_CAPTION)
     expect(page.get_by_role("gridcell").first).to_be_visible()
     assert page.evaluate("document.querySelectorAll('img[src=x], [onclick], main script').length") == 0
 
@@ -165,7 +165,7 @@ def test_a_server_that_is_gone(page: Page, odd: str) -> None:
     page.goto(odd)
     expect(page.locator("#grid a")).to_have_count(5)
     page.route("**/api/search?**", lambda route: route.abort())
-    page.get_by_role("searchbox").fill("red")
+    page.get_by_role("combobox", name="Search photos").fill("red")
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     page.unroute("**/api/search?**")
     page.get_by_role("button", name="Try again").click()
@@ -201,7 +201,7 @@ def test_who_is_no_longer_logged_in(page: Page, odd: str) -> None:
     page.route(
         "**/api/search?**", lambda route: route.fulfill(status=401, json={"error": "this needs the token"})
     )
-    page.get_by_role("searchbox").fill("red")
+    page.get_by_role("combobox", name="Search photos").fill("red")
     expect(page.get_by_role("alert")).to_contain_text("this needs the token")
     with page.expect_navigation():
         page.get_by_role("button", name="Log in").click()
