@@ -53,6 +53,11 @@ After = Annotated[
 Before = Annotated[
     str | None, typer.Option(help="Only photos taken before this date.", metavar="DATE"), SETTABLE
 ]
+Day = Annotated[
+    str | None,
+    typer.Option(help="Only photos taken on this day of any year: 11-28.", metavar="MM-DD"),
+    SETTABLE,
+]
 PathGlobs = Annotated[
     list[str] | None,
     typer.Option(help="Only files or folders of this name, such as 'holiday/**'.", metavar="GLOB"),
@@ -66,9 +71,14 @@ NotPathGlobs = Annotated[
 Cameras = Annotated[
     list[str] | None, typer.Option(help="Only this camera, such as Pixel.", metavar="GLOB"), SETTABLE
 ]
+Places = Annotated[
+    list[str] | None,
+    typer.Option(help="Only photos taken in this town, region or country: 'Paris, France'.", metavar="NAME"),
+    SETTABLE,
+]
 Near = Annotated[
     str | None,
-    typer.Option(help="Only photos taken near this place: 48.85,2.35.", metavar="LAT,LON"),
+    typer.Option(help="Only photos taken near this place: 48.85,2.35, or a town.", metavar="PLACE"),
     SETTABLE,
 ]
 Within = Annotated[
@@ -88,6 +98,25 @@ Formats = Annotated[
     list[str] | None,
     typer.Option("--format", help="Only files of this format: png.", metavar="SUFFIX"),
     SETTABLE,
+]
+Albums = Annotated[
+    list[str] | None, typer.Option("--album", help="Only photos of this album.", metavar="NAME"), SETTABLE
+]
+Rating = Annotated[
+    str | None,
+    typer.Option("--rating", help="Only photos with 4 stars: 4; at least 4: 4+; unrated: 0.", metavar="N"),
+    SETTABLE,
+]
+Favourite = Annotated[
+    bool | None,
+    typer.Option("--favourite/--no-favourite", help="Only favourites, or only others.", show_default=False),
+    SETTABLE,
+]
+Save = Annotated[
+    str | None, typer.Option("--save", help="Also save this search under a name.", metavar="NAME")
+]
+Saved = Annotated[
+    str | None, typer.Option("--saved", help="Run a saved search; see `searches`.", metavar="NAME")
 ]
 SortBy = Annotated[
     Sort,

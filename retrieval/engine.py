@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.library import find_library
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel, VectorKind
 from twobranch.indexer.catalog.sorting import Sort
@@ -267,6 +268,7 @@ class SearchEngine:
         Raises as ``search`` does, and ``UserError`` for invalid words or feedback, or a missing last search.
         """
         query, gallery = resolve(request, self.library, self.catalog, self.model)
+        check_albums(self.catalog, query.filters)
         typed = self.with_language(query)
         query, dates = self.read_dates(typed, gallery, request)
         unknown = self.unknown_words(query)

@@ -65,6 +65,10 @@ def plain_hit(rank: int, score: float | None, id_: int, item: Found) -> Hit:
         width=item.width,
         height=item.height,
         content=item.content,
+        latitude=item.latitude,
+        longitude=item.longitude,
+        rating=item.rating,
+        favourite=item.favourite,
     )
 
 

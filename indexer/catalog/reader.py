@@ -45,8 +45,10 @@ WITH_PHOTO: dict[VectorKind, str] = {
 # The columns of ``Found``.
 _PHOTO_FACTS = (
     f"{DATE}, CASE WHEN i.taken_at IS NULL THEN 'file' ELSE 'photo' END, i.id, i.width, i.height, "
-    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
+    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), ''), i.latitude, i.longitude, "
+    "m.rating, COALESCE(m.favourite, 0)"
 )
+_MARKS = "LEFT JOIN marks m ON m.content_hash = i.content_hash"
 # Up to so many photos with a word, all are read to see which of a few have it.
 _COMMON = 3000
 _HAS_WORD = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
@@ -88,6 +90,10 @@ class Found:
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
     content: str | None = None  # a name of the file's content: another content has another name
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
+    rating: int | None = None  # of the photo, 1 to 5
+    favourite: bool = False
 
 
 class CatalogReader:
@@ -232,26 +238,17 @@ class CatalogReader:
             rows = self.rows_by_ids(
                 f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, NULL FROM image_vectors v "
                 "JOIN images i ON i.id = v.image_id "
-                "JOIN roots r ON r.id = i.root_id WHERE v.id IN",
+                f"JOIN roots r ON r.id = i.root_id {_MARKS} WHERE v.id IN",
                 ids,
             )
         else:
             rows = self.rows_by_ids(
                 f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, c.text FROM caption_vectors v "
                 "JOIN captions c ON c.id = v.caption_id LEFT JOIN images i ON i.id = c.image_id "
-                "LEFT JOIN roots r ON r.id = i.root_id WHERE v.id IN",
+                f"LEFT JOIN roots r ON r.id = i.root_id {_MARKS} WHERE v.id IN",
                 ids,
             )
-        return {
-            id_: Found(
-                None if root is None else Path(_text(root), _text(path)),
-                text,
-                _moment(date),
-                date_from if date else None,
-                *facts,
-            )
-            for id_, root, path, date, date_from, *facts, text in rows
-        }
+        return {id_: _found(*columns) for id_, *columns in rows}
 
     def has_words(self) -> bool:
         """Return True if `index` has created the full-text table."""
@@ -416,6 +413,32 @@ class CatalogReader:
         """
         with self._reading():
             yield from self._connection.execute(statement, parameters)
+
+
+def _found(
+    root: str | bytes | None,
+    path: str | bytes,
+    date: str | None,
+    date_from: DateFrom,
+    photo: int | None,
+    *facts: Any,
+) -> Found:
+    """Return the photo or caption of a row of ``CatalogReader.found``."""
+    width, height, content, latitude, longitude, rating, favourite, text = facts
+    return Found(
+        None if root is None else Path(_text(root), _text(path)),
+        text,
+        _moment(date),
+        date_from if date else None,
+        photo,
+        width,
+        height,
+        content,
+        latitude,
+        longitude,
+        rating,
+        bool(favourite),
+    )
 
 
 def _text(value: str | bytes) -> str:

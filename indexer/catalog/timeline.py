@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.filters import DATE, DateFrom, Filters
+from twobranch.indexer.catalog.marks import Marks, marks_of
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.sorting import SORTINGS, Mark, Sort, Value
 from twobranch.indexer.disk.open import content_name
@@ -64,6 +65,9 @@ class ListedPhoto:
     height: int | None
     content: str | None  # a name of the file's content
     bytes: int
+    latitude: float | None  # degrees, north positive
+    longitude: float | None  # degrees, east positive
+    marks: Marks
 
 
 def photo_order(reader: CatalogReader, filters: Filters, sort: Sort, descending: bool) -> Order:
@@ -131,10 +135,11 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
     Raises ``LibraryError``.
     """
     rows = reader.rows_by_ids(
-        f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, i.content_hash, i.size "
-        "FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN",
+        f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, i.content_hash, "
+        "i.size, i.latitude, i.longitude FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN",
         ids,
     )
+    marks = marks_of(reader, ids)
     found = {
         id_: ListedPhoto(
             id_,
@@ -145,8 +150,11 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
             height,
             content_name(content_hash),
             size,
+            latitude,
+            longitude,
+            marks[id_],
         )
-        for id_, root, path, date, is_of_file, width, height, content_hash, size in rows
+        for id_, root, path, date, is_of_file, width, height, content_hash, size, latitude, longitude in rows
     }
     return [found[id_] for id_ in ids if id_ in found]
 

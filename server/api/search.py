@@ -62,11 +62,21 @@ class FilterParameters(BaseModel):
     path: list[str] = Field([], description="Files or folders of this name.", examples=[["holiday/**"]])
     not_path: list[str] = Field([], description="None of these.", examples=[["raw"]])
     camera: list[str] = Field([], description="Cameras.", examples=[["Pixel"]])
-    near: str | None = Field(None, description="Taken near latitude,longitude.", examples=["48.85,2.35"])
+    place: list[str] = Field(
+        [], description="Taken in a town, region or country.", examples=[["Paris, France"]]
+    )
+    near: str | None = Field(
+        None, description="Taken near latitude,longitude, or a town.", examples=["48.85,2.35", "Paris"]
+    )
     within: str | None = Field(None, description="How near; 10km if not given.", examples=["20km"])
     shape: Shape | None = None
     min_size: str | None = Field(None, description="At least so many pixels.", examples=["2MP", "1920x1080"])
     format: list[str] = Field([], description="Kinds of files.", examples=[["png"]])
+    album: list[str] = Field([], description="In any of these albums.", examples=[["Rome"]])
+    rating: str | None = Field(
+        None, description="4: exactly; 4+: at least; 0: unrated.", examples=["4+", "0"]
+    )
+    favourite: bool | None = Field(None, description="Only favourites, or only others.")
 
     def filters(self) -> Filters:
         """Parse the filters. Raises ``UserError``."""
@@ -76,11 +86,15 @@ class FilterParameters(BaseModel):
             paths=self.path,
             not_paths=self.not_path,
             cameras=self.camera,
+            places=self.place,
             near=self.near,
             within=self.within,
             shapes=[self.shape] if self.shape else [],
             min_size=self.min_size,
             formats=self.format,
+            albums=self.album,
+            rating=self.rating,
+            favourite=self.favourite,
             day=self.day,
         )
 
@@ -186,9 +200,12 @@ class HitModel(BaseModel):
     width: int | None
     height: int | None
     content: str | None = Field(description="Changes with what is in the file.")
+    place: str | None = Field(description="The town that it was taken in, as the filter `place` takes it.")
     region: tuple[int, int, int, int] | None = Field(
         description="Left, top, right and bottom, in pixels, of the part that matches better than the whole."
     )
+    rating: int | None = Field(description="Of the photo, from 1 to 5.")
+    favourite: bool
 
 
 class Correction(BaseModel):
@@ -286,7 +303,10 @@ class SearchAnswer(BaseModel):
                             "width": 600,
                             "height": 400,
                             "content": "cc02f8ca188b167c",
+                            "place": "Paris, France",
                             "region": None,
+                            "rating": 4,
+                            "favourite": False,
                         }
                     ],
                     "corrections": [],

@@ -17,10 +17,11 @@ from twobranch.indexer.catalog.timeline import (
     mark_of,
     position_after,
 )
+from twobranch.indexer.gazetteer.place_names import place_label
 from twobranch.server.api.cursors import MOST_CHARACTERS, read_cursor, write_cursor, wrong_cursor
-from twobranch.server.api.originals import matches
 from twobranch.server.api.search import FilterParameters, PhotoId
 from twobranch.server.errors import Problem, Refused
+from twobranch.server.http.etags import matches
 from twobranch.server.http.replies import as_json, json_bytes_reply, json_reply
 from twobranch.server.state import State, state_of
 from twobranch.server.work.browsing_reader import BrowsingReader
@@ -111,7 +112,7 @@ class PhotoItem(BaseModel):
     bytes: int
     rating: int | None = Field(description="From 1 to 5.")
     favourite: bool
-    place: str | None
+    place: str | None = Field(description="The town that it was taken in, as the filter `place` takes it.")
 
 
 class PhotosAnswer(BaseModel):
@@ -137,7 +138,7 @@ class PhotosAnswer(BaseModel):
                             "bytes": 481_211,
                             "rating": None,
                             "favourite": False,
-                            "place": None,
+                            "place": "Paris, France",
                         }
                     ],
                     "next": "WyJlM2IwYzQ0MiIsIjIwMjMtMDctMDQgMTI6MDA6MDAiLDdd",
@@ -232,7 +233,7 @@ def _item(photo: ListedPhoto) -> dict[str, Any]:
         "height": photo.height,
         "content": photo.content,
         "bytes": photo.bytes,
-        "rating": None,
-        "favourite": False,
-        "place": None,
+        "rating": photo.marks.rating,
+        "favourite": photo.marks.favourite,
+        "place": place_label(photo.latitude, photo.longitude),
     }

@@ -122,6 +122,12 @@ def test_shapes_sizes_and_formats(reader: CatalogReader) -> None:
     assert names(reader, formats=("PNG", ".jpeg")) == ["eiffel", "beach", "room", "garden"]
 
 
+def test_a_day_of_any_year_by_the_camera_or_else_by_the_file(reader: CatalogReader) -> None:
+    assert names(reader, day="07-04") == ["eiffel"]
+    assert names(reader, day="02-01") == ["room"]  # the day its file was written
+    assert names(reader, day="07-04", before=datetime(2023, 1, 1)) == []
+
+
 def test_filters_add_up(reader: CatalogReader) -> None:
     assert names(reader, cameras=("pixel",), after=datetime(2023, 8, 1), formats=("png",)) == ["garden"]
 
@@ -165,3 +171,14 @@ def test_named_dates_go_by_date_or_by_words(reader: CatalogReader) -> None:
         "garden",
     ]  # beyond the end of the year; room: February
     assert named(yearly=("07-01", "09-01"), after=datetime(2023, 1, 1)) == ["eiffel"]
+
+
+def test_places_by_name(reader: CatalogReader) -> None:
+    # The beach is at 43.70, 7.27: in Nice.
+    assert names(reader, places=("Paris",)) == ["eiffel"]
+    assert names(reader, places=("paris, france",)) == ["eiffel"]
+    assert names(reader, places=("France",)) == ["eiffel", "beach"]
+    assert names(reader, places=("Nice", "Île-de-France")) == ["eiffel", "beach"]  # any of them
+    assert names(reader, places=("Paris, Texas",)) == []
+    assert names(reader, places=("Fiji",)) == []  # its box goes around the earth
+    assert names(reader, places=("France",), shape="portrait") == ["eiffel"]
