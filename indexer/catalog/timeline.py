@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import DATE, DateFrom, Filters
-from twobranch.indexer.catalog.marks import Marks, marks_of
+from twobranch.indexer.catalog.marks import marks_of
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.sorting import SORTINGS, Mark, Sort, Value
 from twobranch.indexer.disk.open import content_name
@@ -67,14 +68,17 @@ class ListedPhoto:
     bytes: int
     latitude: float | None  # degrees, north positive
     longitude: float | None  # degrees, east positive
-    marks: Marks
+    rating: int | None  # 1 to 5
+    favourite: bool
 
 
 def photo_order(reader: CatalogReader, filters: Filters, sort: Sort, descending: bool) -> Order:
     """Sort the photos that pass the filters.
 
-    Only those with a vector of the active model: the others cannot be found either. Raises ``LibraryError``.
+    Only those with a vector of the active model: the others cannot be found either. Raises ``LibraryError``,
+    and ``UserError`` for an album that does not exist.
     """
+    check_albums(reader, filters)
     sorting = SORTINGS[sort]
     rows = _rows(reader, filters, sorting.columns)
     found = [sorting.value(row[2:]) for row in rows]
@@ -135,8 +139,8 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
     Raises ``LibraryError``.
     """
     rows = reader.rows_by_ids(
-        f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, i.content_hash, "
-        "i.size, i.latitude, i.longitude FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN",
+        f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, i.content_hash, i.size"
+        ", i.latitude, i.longitude FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN",
         ids,
     )
     marks = marks_of(reader, ids)
@@ -152,7 +156,8 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
             size,
             latitude,
             longitude,
-            marks[id_],
+            marks[id_].rating,
+            marks[id_].favourite,
         )
         for id_, root, path, date, is_of_file, width, height, content_hash, size, latitude, longitude in rows
     }

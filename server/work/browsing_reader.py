@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.connection import open_database
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader
@@ -45,7 +44,6 @@ class BrowsingReader(CatalogReader):
             if version != self._of_version:
                 self._orders.clear()
                 self._of_version = version
-            check_albums(self, filters)
             asked = filters, sort, descending
             if asked not in self._orders:
                 self._orders[asked] = photo_order(self, filters, sort, descending)
