@@ -24,6 +24,16 @@ class FacetCount(BaseModel):
     photos: int
 
 
+class FacetFolder(FacetCount):
+    """A folder, and its number of photos with those further in."""
+
+    value: str = Field(description="For `path`; it finds this folder alone.", examples=["holiday/2021"])
+    name: str = Field(description="The last part of its path.", examples=["2021"])
+    below: str = Field(description="Its path below the indexed folder; empty for that one.")
+    depth: int = Field(description="0 at the top.")
+    parent: int | None = Field(description="Its place in this list; null at the top.")
+
+
 class FacetsAnswer(BaseModel):
     """The facets and their counts.
 
@@ -33,7 +43,7 @@ class FacetsAnswer(BaseModel):
     photos: int = Field(description="Number of photos that match all filters.")
     years: list[FacetCount] = Field(description="The newest first.")
     months: list[FacetCount] = Field(description="Such as 2023-06, the newest first.")
-    folders: list[FacetCount] = Field(description="Values for `path`, the largest folder first.")
+    folders: list[FacetFolder] = Field(description="A tree: each is followed by the folders in it.")
     cameras: list[FacetCount] = Field(description="Values for `camera`, the most used first.")
     shapes: list[FacetCount]
     formats: list[FacetCount]

@@ -6,7 +6,7 @@ import pytest
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Place
-from twobranch.retrieval.filter_syntax import parse_date, parse_distance, parse_pixels, parse_place
+from twobranch.retrieval.filter_syntax import parse_date, parse_day, parse_distance, parse_pixels, parse_place
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,13 @@ def test_a_date_is_its_first_moment(text: str, moment: datetime) -> None:
 def test_what_is_no_date(text: str) -> None:
     with pytest.raises(UserError, match="is no date; write 2023, 2023-06"):
         parse_date(text)
+
+
+def test_days_of_the_year() -> None:
+    assert [parse_day(text) for text in ("11-28", "2-9", " 02-29 ")] == ["11-28", "02-09", "02-29"]
+    for text in ("", "11", "13-01", "02-30", "2023-11-28", "today"):
+        with pytest.raises(UserError, match="is no day of the year; write month and day, such as 11-28"):
+            parse_day(text)
 
 
 def test_places_and_distances() -> None:
