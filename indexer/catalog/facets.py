@@ -19,6 +19,7 @@ from typing import Any
 
 from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern, literal
+from twobranch.indexer.catalog.mark_facets import count_by_marks
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
 
@@ -59,6 +60,9 @@ class Facets:
     cameras: tuple[Count, ...] = ()  # the most used first
     shapes: tuple[Count, ...] = ()
     formats: tuple[Count, ...] = ()
+    albums: tuple[Count, ...] = ()  # the largest first
+    ratings: tuple[Count, ...] = ()  # "5" to "1"
+    favourites: tuple[Count, ...] = ()  # "true"
 
 
 def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
@@ -80,6 +84,7 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
             tallies |= columns
             if condition == filters:
                 n_photos = n
+        marks = count_by_marks(reader, model.id, filters)
         roots = {id_: os.fsdecode(path) for id_, path in reader.rows("SELECT id, path FROM roots")}
     months = _texts(tallies["months"])
     years: Counter[str] = Counter()
@@ -96,6 +101,9 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
         _largest_first(_cameras(_texts(tallies["cameras"]))),
         _largest_first(_texts(tallies["shapes"])),
         _largest_first(formats),
+        albums=tuple(Count(name, n) for name, n in marks.albums.items()),
+        ratings=tuple(Count(str(stars), n) for stars, n in marks.ratings.items()),
+        favourites=(Count("true", marks.favourites),) if marks.favourites else (),
     )
 
 

@@ -37,6 +37,9 @@ class FacetsAnswer(BaseModel):
     cameras: list[FacetCount] = Field(description="Values for `camera`, the most used first.")
     shapes: list[FacetCount]
     formats: list[FacetCount]
+    albums: list[FacetCount] = Field(description="The largest first.")
+    ratings: list[FacetCount] = Field(description="From 5 to 1.")
+    favourites: list[FacetCount] = Field(description="The value `true`; without favourites nothing.")
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
