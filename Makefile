@@ -38,13 +38,17 @@ QUICK := not cli and not browser and not train and not torture and not slow
 check: lint
 	$(DEV)/python -m pytest $(TWO) -m "$(QUICK)" $(addprefix --ignore tests/,browser torture train)
 
-test: .venv-dev/installed
+test: .venv-dev/installed tests/page/node_modules/installed
 	$(DEV)/python -m pytest $(TWO)
 
-lint: .venv-dev/installed
+# The page's modules are checked by TypeScript and tested in Node; `tests/test_page_modules.py` runs the tests as well.
+NODE := PATH="$(CURDIR)/$(DEV):$$PATH" npm --prefix tests/page
+
+lint: .venv-dev/installed tests/page/node_modules/installed
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
+	$(NODE) run --silent types
 
 # Half an hour, and 4 GB of made-up libraries in .bench.
 bench: .venv-dev/installed
@@ -87,8 +91,12 @@ model: .venv-dev/installed
 # Everything: the core, training, and the tools that check the code. PyTorch brings several GB.
 .venv-dev/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv-dev
-	$(DEV)/pip install --quiet --disable-pip-version-check -e '.[demo,serve,models,train,test]'
+	$(DEV)/pip install --quiet --disable-pip-version-check -e '.[demo,serve,mcp,models,train,test]'
+	@touch $@
+
+tests/page/node_modules/installed: tests/page/package-lock.json .venv-dev/installed
+	$(NODE) ci --silent
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-dev .bench .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-dev .bench tests/page/node_modules .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -20,6 +20,7 @@ MODULES = {
     "train": "train",
     "status": "status",
     "serve": "serve",
+    "mcp": "mcp",
     "watch": "watch",
     "forget": "forget",
     "relocate": "relocate",

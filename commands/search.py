@@ -14,6 +14,7 @@ from twobranch.commands.search_options import (
     Albums,
     Before,
     Cameras,
+    Day,
     Exact,
     Favourite,
     Formats,
@@ -30,6 +31,7 @@ from twobranch.commands.search_options import (
     NoFold,
     NotPathGlobs,
     PathGlobs,
+    Places,
     Plus,
     Portrait,
     Rating,
@@ -69,9 +71,11 @@ def search(
     gallery: InGallery = None,
     after: After = None,
     before: Before = None,
+    day: Day = None,
     path: PathGlobs = None,
     not_path: NotPathGlobs = None,
     camera: Cameras = None,
+    place: Places = None,
     near: Near = None,
     within: Within = None,
     portrait: Portrait = False,
@@ -114,6 +118,7 @@ def search(
       twobranch search ./pool.jpg + "2:golden retriever" - fruit
       twobranch search "beach summer 2019"
       twobranch search beach --after 2023-06 --before 2023-09 --camera Pixel
+      twobranch search beach --place Portugal
       twobranch search --near 48.85,2.35 --within 20km --portrait
       twobranch search "a dog" --path 'holiday/**' --sort date
       twobranch search --album Rome --rating 4+
@@ -140,9 +145,11 @@ def search(
         filters=parse_filters(
             after=after,
             before=before,
+            day=day,
             paths=path,
             not_paths=not_path,
             cameras=camera,
+            places=place,
             near=near,
             within=within,
             shapes={shape for shape, wanted in shapes.items() if wanted},
@@ -155,7 +162,7 @@ def search(
         gallery=gallery.value if gallery else None,
         top=top,
         min_confidence=min_confidence,
-        by_date=sort is Sort.date,
+        sort=sort.value,
         collapse=not no_fold,
         ranking=_ranking(visual_only, words_only),
         language=language,
@@ -185,7 +192,10 @@ def _parameters(context: typer.Context) -> dict[str, Any]:
     shapes = [shape for shape in ("portrait", "landscape", "square") if given[shape]]
     gallery, ranking = given["gallery"], _ranking(given["visual_only"], given["words_only"])
     return {
-        **{name: given[name] for name in ("after", "before", "path", "not_path", "camera", "near", "within")},
+        **{
+            name: given[name]
+            for name in ("after", "before", "day", "path", "not_path", "camera", "place", "near", "within")
+        },
         "shape": shapes,
         "min_size": given["min_size"],
         "format": given["format_"],
@@ -193,7 +203,7 @@ def _parameters(context: typer.Context) -> dict[str, Any]:
         "rating": given["rating"],
         "favourite": None if given["favourite"] is None else str(given["favourite"]).lower(),
         "in": gallery.value if gallery and gallery.value != "images" else None,
-        "sort": given["sort"].value if given["sort"] is Sort.date else None,
+        "sort": given["sort"].value if given["sort"] is not Sort.relevance else None,
         "min_confidence": given["min_confidence"],
         "ranking": ranking if ranking != "fused" else None,
         "fold": "false" if given["no_fold"] else None,

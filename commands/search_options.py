@@ -16,6 +16,8 @@ class Sort(str, Enum):
 
     relevance = "relevance"
     date = "date"
+    folder = "folder"
+    size = "size"
 
 
 Words = Annotated[
@@ -51,6 +53,11 @@ After = Annotated[
 Before = Annotated[
     str | None, typer.Option(help="Only photos taken before this date.", metavar="DATE"), SETTABLE
 ]
+Day = Annotated[
+    str | None,
+    typer.Option(help="Only photos taken on this day of any year: 11-28.", metavar="MM-DD"),
+    SETTABLE,
+]
 PathGlobs = Annotated[
     list[str] | None,
     typer.Option(help="Only files or folders of this name, such as 'holiday/**'.", metavar="GLOB"),
@@ -64,9 +71,14 @@ NotPathGlobs = Annotated[
 Cameras = Annotated[
     list[str] | None, typer.Option(help="Only this camera, such as Pixel.", metavar="GLOB"), SETTABLE
 ]
+Places = Annotated[
+    list[str] | None,
+    typer.Option(help="Only photos taken in this town, region or country: 'Paris, France'.", metavar="NAME"),
+    SETTABLE,
+]
 Near = Annotated[
     str | None,
-    typer.Option(help="Only photos taken near this place: 48.85,2.35.", metavar="LAT,LON"),
+    typer.Option(help="Only photos taken near this place: 48.85,2.35, or a town.", metavar="PLACE"),
     SETTABLE,
 ]
 Within = Annotated[
@@ -107,7 +119,9 @@ Saved = Annotated[
     str | None, typer.Option("--saved", help="Run a saved search; see `searches`.", metavar="NAME")
 ]
 SortBy = Annotated[
-    Sort, typer.Option(help="The best first, or of those that match well the newest."), SETTABLE
+    Sort,
+    typer.Option(help="The best first, or those that match well by date, folder or size."),
+    SETTABLE,
 ]
 MinConfidence = Annotated[
     float,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import MOST_STARS, SHAPES, Filters, Place
+from twobranch.indexer.gazetteer.place_names import find_largest_town, find_towns
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d\d))?)?)?")
 _DAY = re.compile(r"(\d{1,2})-(\d{1,2})")
@@ -29,6 +30,7 @@ def parse_filters(
     not_paths: Sequence[str] | None = None,
     cameras: Sequence[str] | None = None,
     near: str | None = None,
+    places: Sequence[str] | None = None,
     within: str | None = None,
     shapes: Collection[str] = (),
     min_size: str | None = None,
@@ -45,7 +47,7 @@ def parse_filters(
     if len(shapes) > 1:
         raise UserError(f"no photo is {' and '.join(sorted(shapes))}; ask for one shape")
     if within and not near:
-        raise UserError(f"within {within} of what? Name the place as well, with --near LAT,LON")
+        raise UserError(f"within {within} of what? Name the place as well, with --near")
     filters = Filters(
         after=parse_date(after) if after else None,
         before=parse_date(before) if before else None,
@@ -53,6 +55,7 @@ def parse_filters(
         not_paths=tuple(not_paths or ()),
         cameras=tuple(cameras or ()),
         near=parse_place(near, within or "10km") if near else None,
+        places=tuple(map(_known_place, places or ())),
         shape=next((shape for shape in SHAPES if shape in shapes), None),
         min_pixels=parse_pixels(min_size) if min_size else 0,
         formats=tuple(formats or ()),
@@ -98,17 +101,28 @@ def parse_day(text: str) -> str:
 
 
 def parse_place(text: str, within: str) -> Place:
-    """Parse ``latitude,longitude`` in degrees, and the distance around it.
+    """Parse a point or the name of a place, and a distance.
 
+    A point is ``latitude,longitude`` in degrees. Of several places of one name it is the most populous.
     Raises ``UserError``.
     """
     try:
         latitude, longitude = (float(part) for part in text.split(","))
     except ValueError:
-        raise UserError(f"{text!r} is no place; write latitude,longitude in degrees: 48.85,2.35") from None
+        if not any(map(str.isalpha, text)):
+            raise UserError(
+                f"{text!r} is no place; write its name, or latitude,longitude in degrees: 48.85,2.35"
+            ) from None
+        latitude, longitude = find_largest_town(text)
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # "nan" is neither above nor below
         raise UserError(f"{text}: latitudes are from -90 to 90 degrees, longitudes from -180 to 180")
     return Place(latitude, longitude, parse_distance(within))
+
+
+def _known_place(text: str) -> str:
+    """Return the name of a place. Raises ``UserError`` if it is not known."""
+    find_towns(text)
+    return text
 
 
 def parse_distance(text: str) -> float:

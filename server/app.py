@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -15,14 +15,17 @@ from twobranch import __version__
 from twobranch.indexer.catalog.reader import LibraryModel
 from twobranch.retrieval.encoders import load_encoder
 from twobranch.server.api import (
+    added_photos,
     albums,
     captions,
     download,
     evaluations,
     explorer,
     facets,
+    folders,
     health,
     indexing,
+    map,
     marks,
     metrics,
     photos,
@@ -34,16 +37,19 @@ from twobranch.server.api import (
     where,
 )
 from twobranch.server.api.metrics import RequestMetrics, RequestStats
-from twobranch.server.api.page_files import PageFiles
+from twobranch.server.api.page_files import Page, PageFiles
 from twobranch.server.errors import INVALID, add_error_handlers
 from twobranch.server.http import login
 from twobranch.server.http.auth import TokenAuth
+from twobranch.server.http.compression import Compression
 from twobranch.server.http.guard import Guard
 from twobranch.server.http.headers import Headers
 from twobranch.server.http.hosts import Hosts
 from twobranch.server.http.limits import RequestLimits
+from twobranch.server.http.media_types import check_media_type
 from twobranch.server.http.methods import http_error
 from twobranch.server.http.shutdown import Shutdown
+from twobranch.server.openapi import complete, operation_id
 from twobranch.server.settings import Settings
 from twobranch.server.state import State
 from twobranch.server.work.index_child import library_encoder
@@ -64,7 +70,13 @@ class Application(FastAPI):
         settings: Settings = self.state.shared.settings
         guarded = Guard(super().build_middleware_stack(), Hosts(settings), self.state.auth)
         limited = RequestLimits(guarded, settings.max_upload)
-        return Headers(Shutdown(RequestMetrics(limited, self.state.stats)))
+        return Headers(Shutdown(RequestMetrics(Compression(limited), self.state.stats)))
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(super().openapi(), self.state.auth)
+        return self.openapi_schema
 
 
 def create_app(
@@ -94,10 +106,12 @@ def create_app(
         docs_url=None,  # FastAPI's documentation pages load scripts from a CDN
         redoc_url=None,
         redirect_slashes=False,  # behind a proxy the redirect would have the wrong address
+        generate_unique_id_function=operation_id,
     )
     app.state.shared = state
     app.state.auth = None if settings.token is None else TokenAuth(settings.token)
     app.state.stats = RequestStats()
+    app.state.page = Page()
     add_error_handlers(app)
     app.add_exception_handler(HTTPException, http_error)
     for module in (
@@ -116,10 +130,13 @@ def create_app(
         evaluations,
         explorer,
         indexing,
+        added_photos,
+        folders,
+        map,
         login,
         health,
         metrics,
     ):
-        app.include_router(module.router, responses=INVALID)
-    app.router.routes.append(PageFiles())
+        app.include_router(module.router, responses=INVALID, dependencies=[Depends(check_media_type)])
+    app.router.routes.append(PageFiles(app.state.page))
     return app

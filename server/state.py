@@ -16,10 +16,13 @@ from twobranch.retrieval.evaluation.explorer import Explorer
 from twobranch.server.api.thumbnails import Thumbnails
 from twobranch.server.http.uploads import Uploads
 from twobranch.server.settings import Settings
+from twobranch.server.work.added_photos import AddedPhotos
 from twobranch.server.work.browsing_reader import BrowsingReader
 from twobranch.server.work.engines import ServedEngine
+from twobranch.server.work.folder_choice import FolderChoice
 from twobranch.server.work.index_child import library_encoder
 from twobranch.server.work.index_run import Indexing
+from twobranch.server.work.photo_maps import PhotoMaps
 from twobranch.server.work.places import Places
 from twobranch.server.work.response_cache import ResponseCache
 from twobranch.server.work.uploaded_pictures import Pictures
@@ -53,11 +56,14 @@ class State:
         self.facets = ResponseCache()
         self.timelines = ResponseCache(_MOST_TIMELINES)
         self.maps = ResponseCache()
+        self.photo_maps = PhotoMaps()
         self.pictures = Pictures()
         self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)
         self.proven = ProvenFiles()
         self.places = Places(self.proven, self.thumbnails.memory)
+        self.added_photos = AddedPhotos(settings.library)
+        self.folder_choice = FolderChoice(settings.choose_from, settings.library)
         self._watcher = CatalogReader.open(settings.library)  # belongs to the event loop's thread
 
     def _open_engine(self) -> ServedEngine:

@@ -10,7 +10,8 @@ from math import asin, cos, degrees, radians, sin, sqrt
 from typing import Literal, get_args
 
 from twobranch.indexer.catalog.fulltext import quoted
-from twobranch.indexer.disk.names import folded
+from twobranch.indexer.disk.names import folded, path_key
+from twobranch.indexer.gazetteer.place_names import box_around, is_at
 
 DateFrom = Literal["photo", "file"]
 Shape = Literal["portrait", "landscape", "square"]
@@ -100,6 +101,7 @@ class Filters:
     not_paths: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     near: Place | None = None
+    places: tuple[str, ...] = ()  # such as "Paris, France": see find_towns
     shape: Shape | None = None
     min_pixels: int = 0
     formats: tuple[str, ...] = ()  # such as "png"
@@ -159,6 +161,14 @@ class Filters:
             yield "i.latitude BETWEEN ? AND ?", (place.latitude - north, place.latitude + north)
             point = place.latitude, place.longitude, place.km
             yield "distance_km(i.latitude, i.longitude, ?, ?) <= ?", point
+        if self.places:
+            one = (
+                "i.latitude BETWEEN ? AND ? AND i.longitude BETWEEN ? AND ? "
+                "AND is_at(i.latitude, i.longitude, ?)"
+            )
+            # The boxes are cheaper than the places, which are Python.
+            values = tuple(value for name in self.places for value in (*box_around(name), name))
+            yield f"({' OR '.join([one] * len(self.places))})", values
 
     def _of_marks(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         """Yield the conditions of albums, ratings and favourites, with their parameters."""
@@ -239,7 +249,9 @@ def _sql(moment: datetime) -> str:
     return moment.isoformat(" ", "seconds")  # strftime would write the year 999 with three digits
 
 
-FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
+FUNCTIONS: dict[str, tuple[int, Callable[..., float | str | bytes]]] = {
     "distance_km": (4, distance_km),
     "folded": (1, folded),
+    "path_key": (2, path_key),
+    "is_at": (3, is_at),
 }

@@ -37,6 +37,8 @@ class FacetsAnswer(BaseModel):
     cameras: list[FacetCount] = Field(description="Values for `camera`, the most used first.")
     shapes: list[FacetCount]
     formats: list[FacetCount]
+    places: list[FacetCount] = Field(description="Towns, values for `place`; the largest first.")
+    countries: list[FacetCount] = Field(description="Values for `place`, the largest first.")
     albums: list[FacetCount] = Field(description="The largest first.")
     ratings: list[FacetCount] = Field(description="From 5 to 1.")
     favourites: list[FacetCount] = Field(description="The value `true`; without favourites nothing.")
@@ -54,7 +56,7 @@ async def facets(
     parameters: Annotated[FilterParameters, Query()],
     state: Annotated[State, Depends(state_of)],
 ) -> Response:
-    """Count photos by year, month, folder, camera, shape and format."""
+    """Count photos by year, month, folder, camera, shape, format and place."""
     asked, version = request.url.query, state.version()
     answer = state.facets.get(asked, version)
     if answer is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
 
 from twobranch.common.errors import LibraryError
 from twobranch.indexer.catalog.reader import CatalogReader
@@ -15,7 +16,17 @@ from twobranch.server.state import State, state_of
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", responses={503: {"model": Problem, "description": "The catalogue cannot be read"}})
+class Health(BaseModel):
+    """The answer while the catalogue can be read."""
+
+    ok: Literal[True]
+
+
+@router.get(
+    "/healthz",
+    response_model=Health,
+    responses={503: {"model": Problem, "description": "The catalogue cannot be read"}},
+)
 async def healthz(state: Annotated[State, Depends(state_of)]) -> Response:
     """Return 200 if the catalogue can be read.
 

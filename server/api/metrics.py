@@ -96,7 +96,7 @@ def _route(scope: Scope) -> str:
     return (path or "/") if isinstance(path, str) else "none"
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request, state: Annotated[State, Depends(state_of)]) -> Response:
     """Counters, latencies and gauges for Prometheus."""
 

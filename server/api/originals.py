@@ -13,6 +13,7 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 from twobranch.indexer.catalog.photo_file import OpenedFile
+from twobranch.server.http.etags import matches
 
 _CHUNK = 1 << 18
 _HEAD = 16
@@ -66,14 +67,6 @@ def original(opened: OpenedFile, name: str, asked: Mapping[str, str]) -> Respons
     headers["Content-Length"] = str(last - first + 1)
     body = _chunks(opened.file, first, last - first + 1)
     return StreamingResponse(body, status, headers, kind or "application/octet-stream")
-
-
-def matches(etag: str, if_none_match: str | None) -> bool:
-    """Return True if the browser's cached copy is current."""
-    if if_none_match is None:
-        return False
-    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in known or known == ["*"]
 
 
 async def _chunks(file: BinaryIO, first: int, n: int) -> AsyncIterator[bytes]:

@@ -23,11 +23,13 @@ from twobranch.indexer.catalog.photo_facts import (
 from twobranch.indexer.catalog.photo_file import PhotoFile, open_original
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
+from twobranch.indexer.gazetteer.place_names import named_place, place_label
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.server.api.originals import matches, original
+from twobranch.server.api.originals import original
 from twobranch.server.api.thumbnails import Thumbnail
 from twobranch.server.errors import Problem, Refused, not_found
 from twobranch.server.http.disconnects import Left, unless_left
+from twobranch.server.http.etags import matches
 from twobranch.server.state import State, state_of
 from twobranch.server.work.engines import ServedEngine
 from twobranch.server.work.photo_files import find_file
@@ -74,6 +76,16 @@ class AlikePhoto(BaseModel):
     content: str | None
 
 
+class PhotoPlace(BaseModel):
+    """The town that the photo was taken in or near."""
+
+    name: str
+    region: str | None
+    country: str
+    km: float = Field(description="Of its centre from the photo.")
+    label: str = Field(description="Finds this town as the filter `place`.", examples=["Paris, France"])
+
+
 class AlbumName(BaseModel):
     """An album that the photo is in."""
 
@@ -97,6 +109,7 @@ class PhotoAnswer(BaseModel):
     format: str = Field(description="Its suffix, as the filter `format` takes it.", examples=["jpg"])
     latitude: float | None
     longitude: float | None
+    place: PhotoPlace | None = Field(description="By GeoNames; null beyond 100 km.")
     keywords: list[str] = Field(description="Keywords, title and description in the file.")
     indexed_at: str = Field(description="In UTC.")
     failure: str | None = Field(description="Why it could not be read when it was indexed.")
@@ -230,11 +243,20 @@ def _facts(photo: CataloguedPhoto) -> dict[str, Any]:
         "format": format_of(path.name),
         "latitude": photo.latitude,
         "longitude": photo.longitude,
+        "place": _place(photo),
         "keywords": list(photo.keywords),
         "indexed_at": photo.indexed_at.isoformat(timespec="seconds") + "Z",
         "failure": photo.file.failure,
         "content": photo.content,
     }
+
+
+def _place(photo: CataloguedPhoto) -> dict[str, Any] | None:
+    """Return the town of a photo, if one is near."""
+    place = named_place(photo.latitude, photo.longitude)
+    if place is None:
+        return None
+    return {**place.as_json(), "label": place_label(photo.latitude, photo.longitude)}
 
 
 def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:

@@ -17,10 +17,10 @@ from twobranch.retrieval.display.heat_map import overlay
 from twobranch.retrieval.query import MOST_CHARACTERS
 from twobranch.retrieval.where.locator import Located
 from twobranch.server.api.boxes import BoxText, edges_of
-from twobranch.server.api.originals import matches
 from twobranch.server.api.photos import GONE, PhotoId, Shared
 from twobranch.server.errors import Problem, Refused
 from twobranch.server.http.disconnects import Left, unless_left
+from twobranch.server.http.etags import matches
 from twobranch.server.http.replies import as_json
 from twobranch.server.work.engines import ServedEngine
 from twobranch.server.work.photo_files import check_indexed, find_file

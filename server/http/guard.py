@@ -6,11 +6,13 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from twobranch.server.api.page_files import without_version
 from twobranch.server.errors import problem
 from twobranch.server.http.auth import TokenAuth
 from twobranch.server.http.hosts import Hosts
+from twobranch.server.http.next_page import login_address
 
-# Paths that are served without the token.
+# Paths that are served without the token, the version in them left out.
 OPEN = frozenset({"/healthz", "/login", "/login.css", "/base.css"})
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # A browser that follows a link from another site sends no SameSite=Strict cookie, even when logged in. This
@@ -43,7 +45,7 @@ class Guard:
             )
         if _is_of_another_site(scope, headers, host):
             return problem(403, "this request was made by a page of another site")
-        if self._auth is None or scope["path"] in OPEN:
+        if self._auth is None or without_version(scope["path"]) in OPEN:
             return None
         return _refuse_without_token(scope, headers, self._auth)
 
@@ -94,8 +96,8 @@ def _refuse_without_token(scope: Scope, headers: dict[str, str], auth: TokenAuth
     if scope["method"] == "GET" and is_page(scope["path"]):
         if _is_elsewhere(headers):
             return HTMLResponse(_RELOAD)
-        # A relative address also works behind a proxy that adds a path prefix.
-        return Response(status_code=303, headers={"location": "login", "cache-control": "no-store"})
+        location = login_address(scope["path"], scope["query_string"].decode("latin-1"))
+        return Response(status_code=303, headers={"location": location, "cache-control": "no-store"})
     answer = problem(401, "this needs the token: as `Authorization: Bearer TOKEN`, or log in on the page")
     answer.headers["www-authenticate"] = "Bearer"
     return answer

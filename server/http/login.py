@@ -8,8 +8,10 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from twobranch.server.api.page_files import Page
 from twobranch.server.http.auth import DAYS, TokenAuth
 from twobranch.server.http.guard import client_of, cookie_of
+from twobranch.server.http.next_page import address_of, is_ours
 
 router = APIRouter(include_in_schema=False)
 
@@ -20,8 +22,8 @@ _PAGE = """<!doctype html>
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>twobranch: {title}</title>
   <link rel="icon" href="data:,">
-  <link rel="stylesheet" href="base.css">
-  <link rel="stylesheet" href="login.css">
+  <link rel="stylesheet" href="{base}">
+  <link rel="stylesheet" href="{login}">
 </head>
 <body>
   <main class="login">
@@ -32,6 +34,7 @@ _PAGE = """<!doctype html>
 </html>
 """
 _LOG_IN = """<form method="post" action="login">
+      <input name="next" value="{next}" hidden>
       <input name="username" autocomplete="username" value="twobranch" hidden>
       <label for="token">The token that <code>serve</code> was started with</label>
       <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
@@ -43,12 +46,17 @@ _LOG_OUT = """<p>You are logged in. <a href="./">Search</a></p>
 
 
 @router.get("/login")
-async def login_page(request: Request) -> Response:
-    """Show the login form, or the logout form to logged-in visitors."""
+async def login_page(request: Request, next: str = "") -> Response:
+    """Show the login form, or the logout form to logged-in visitors.
+
+    ``next``: the address to go on to, as ``server.http.next_page`` writes it.
+    """
     auth = _auth(request)
     if auth is None:
-        return _to("./")
-    return _page(_LOG_OUT, "log out") if auth.accepts(_cookie(request, auth)) else _form_page()
+        return _to(address_of(next))
+    if auth.accepts(_cookie(request, auth)):
+        return _page(request, _LOG_OUT, "log out")
+    return _form_page(request, next)
 
 
 @router.post("/login")
@@ -57,14 +65,15 @@ async def log_in(request: Request) -> Response:
     auth = _auth(request)
     if auth is None:
         return _to("./")
-    token = _token(await request.body())
+    form = _form(await request.body())
+    token, wanted = form.get("token", "").strip(), form.get("next", "")
     client = client_of(request.scope)
     if not auth.failures.allow(client):
-        return _form_page("Too many wrong tokens; try again in ten minutes.", 429)
+        return _form_page(request, wanted, "Too many wrong tokens; try again in ten minutes.", 429)
     if not auth.knows(token):
         auth.failures.add(client)
-        return _form_page("That is not the token.", 403)
-    answer = _to("./")
+        return _form_page(request, wanted, "That is not the token.", 403)
+    answer = _to(address_of(wanted))
     _set_cookie(answer, request, auth.cookie, auth.issue(), DAYS * 86_400)
     return answer
 
@@ -86,12 +95,13 @@ def _set_cookie(answer: Response, request: Request, name: str, value: str, secon
     answer.set_cookie(name, value, seconds, path=None, secure=is_secure, httponly=True, samesite="strict")
 
 
-def _token(form: bytes) -> str:
-    """Return the token in the form data; "" if it is missing."""
+def _form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form by name. None of them if there are too many."""
     try:
-        return parse_qs(form.decode("utf-8", "replace"), max_num_fields=10).get("token", [""])[0].strip()
-    except ValueError:  # more fields than that
-        return ""
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
 
 
 def _auth(request: Request) -> TokenAuth | None:
@@ -108,13 +118,16 @@ def _to(address: str) -> Response:
     return RedirectResponse(address, 303)
 
 
-def _form_page(problem: str = "", status: int = 200) -> Response:
+def _form_page(request: Request, wanted: str, problem: str = "", status: int = 200) -> Response:
     shown = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    return _page(_LOG_IN.format(problem=shown), "log in", status)
+    content = _LOG_IN.format(problem=shown, next=escape(wanted if is_ours(wanted) else ""))
+    return _page(request, content, "log in", status)
 
 
-def _page(content: str, title: str, status: int = 200) -> Response:
+def _page(request: Request, content: str, title: str, status: int = 200) -> Response:
+    page: Page = request.app.state.page
+    styles = {"base": page.address("base.css"), "login": page.address("login.css")}
     # The other pages use `no-referrer`. With it, browsers would send these forms with `Origin: null`, as a
     # page of another site that hides its origin does.
     headers = {"referrer-policy": "same-origin", "cache-control": "no-store"}
-    return HTMLResponse(_PAGE.format(title=title, content=content), status, headers)
+    return HTMLResponse(_PAGE.format(title=title, content=content, **styles), status, headers)

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.connection import open_database
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.timeline import Order, Sort, photo_order
+from twobranch.indexer.catalog.sorting import Sort
+from twobranch.indexer.catalog.timeline import Order, photo_order
 
 _MOST = 8  # orders; one of 100,000 photos takes 1.2 MB
 
@@ -35,13 +37,15 @@ class BrowsingReader(CatalogReader):
     def order(self, filters: Filters, sort: Sort, descending: bool) -> Iterator[Order]:
         """Give the order of the photos.
 
-        The reader sees no later catalogue within the block. Raises ``LibraryError``.
+        The reader sees no later catalogue within the block. Raises ``UserError`` for an unknown album, and
+        ``LibraryError``.
         """
         with self.snapshot():
             version = self.version()
             if version != self._of_version:
                 self._orders.clear()
                 self._of_version = version
+            check_albums(self, filters)
             asked = filters, sort, descending
             if asked not in self._orders:
                 self._orders[asked] = photo_order(self, filters, sort, descending)

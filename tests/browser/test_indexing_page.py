@@ -23,7 +23,7 @@ PHONE = {"width": 360, "height": 740}
 BAR = """<!doctype html><html lang="en"><title>bar</title><meta name="viewport" content="width=device-width">
 <link rel="stylesheet" href="base.css"><link rel="stylesheet" href="indexing.css">
 <main><h1>Photos</h1><div id="library"></div></main><script type="module">
-import { mountIndexing } from "./js/indexing.js";
+import { mountIndexing } from "./js/views/indexing/indexing.js";
 window.told = 0;
 mountIndexing(document.getElementById("library"), { onChange: () => { window.told += 1 } });
 </script></html>"""

@@ -8,6 +8,7 @@ from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Place
 from twobranch.retrieval.filter_syntax import (
     parse_date,
+    parse_day,
     parse_distance,
     parse_pixels,
     parse_place,
@@ -35,10 +36,17 @@ def test_what_is_no_date(text: str) -> None:
         parse_date(text)
 
 
+def test_days_of_the_year() -> None:
+    assert [parse_day(text) for text in ("11-28", "2-9", " 02-29 ")] == ["11-28", "02-09", "02-29"]
+    for text in ("", "11", "13-01", "02-30", "2023-11-28", "today"):
+        with pytest.raises(UserError, match="is no day of the year; write month and day, such as 11-28"):
+            parse_day(text)
+
+
 def test_places_and_distances() -> None:
     assert parse_place("48.85, 2.35", "20km") == Place(48.85, 2.35, 20)
     assert (parse_distance("500m"), parse_distance("2 mi"), parse_distance("7")) == (0.5, 3.218688, 7)
-    for text in ("Paris", "1,2,3", "48.85"):
+    for text in ("1,2,3", "48.85", "", "48.85;2.35"):
         with pytest.raises(UserError, match="is no place"):
             parse_place(text, "1km")
     with pytest.raises(UserError, match="from -90 to 90"):

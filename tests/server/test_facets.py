@@ -291,3 +291,26 @@ def test_a_value_counts_what_is_found_when_it_is_chosen(
                     seen |= one
                 if kind in ("years", "months", "formats"):  # which every photo has
                     assert seen == let_through(replace(filters, **own))
+
+
+def test_places_are_towns_and_countries(library: Path) -> None:
+    fill(
+        library,
+        [
+            at("1.jpg", latitude=48.8584, longitude=2.2945),  # Paris
+            at("2.jpg", latitude=48.8918, longitude=2.2362),  # and a suburb of it
+            at("3.jpg", latitude=43.7, longitude=7.27),
+            at("4.jpg", latitude=39.8, longitude=-89.65),  # a name that many towns of the country have
+            at("5.jpg", latitude=0.0, longitude=-150.0),  # in the sea
+            at("6.jpg"),
+        ],
+    )
+    facets = counted(library)
+    springfield = "Springfield, Illinois, United States"
+    assert facets.places == (Count("Paris, France", 2), Count("Nice, France", 1), Count(springfield, 1))
+    assert facets.countries == (Count("France", 3), Count("United States", 1))
+    for count in (*facets.places, *facets.countries):
+        assert counted(library, Filters(places=(count.value,))).photos == count.photos
+    # As other kinds, places are counted under all filters but their own.
+    assert counted(library, Filters(places=("Nice",))).places == facets.places
+    assert counted(library, Filters(paths=("3.jpg",))).places == (Count("Nice, France", 1),)

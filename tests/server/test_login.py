@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,54 @@ def test_a_cookie_for_the_token(open_client: Open) -> None:
             .status_code
             == 401
         )
+
+
+@pytest.mark.parametrize(
+    ("link", "location"),
+    [
+        ("/?q=a+dog&photo=7", "./?q=a+dog&photo=7"),
+        ("/?q=%C3%A9t%C3%A9%20%26%20%3Cb%3E", "./?q=%C3%A9t%C3%A9%20%26%20%3Cb%3E"),
+        ("/model.html?split=dev", "./model.html?split=dev"),
+        ("/api.html", "./api.html"),
+        ("/", "./"),
+        (f"/?q={'x' * 9000}", "./"),  # escaped twice it would become longer than an URL may be
+    ],
+)
+def test_the_login_leads_to_the_link_that_was_followed(open_client: Open, link: str, location: str) -> None:
+    client = open_client()
+    login = client.get(client.get(link).headers["location"])
+    field = re.search(r'name="next" value="([^"]*)"', login.text)
+    assert field is not None
+    wanted = unescape(field[1])
+    wrong = client.post("/login", data={"token": "wrong", "next": wanted})
+    assert field[0] in wrong.text  # kept for the next try
+    response = client.post("/login", data={"token": TOKEN, "next": wanted})
+    assert (response.status_code, response.headers["location"]) == (303, location)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "../other/",
+        "model.html/../../other",
+        "model.html:80",
+        "?q=\r\nSet-Cookie: a=b",
+        '"><script>',
+        "?q=\u00e9",
+        "?" + "x" * 8000,
+    ],
+)
+def test_the_login_leads_to_no_other_place(open_client: Open, elsewhere: str) -> None:
+    client = open_client()
+    assert 'name="next" value=""' in client.get("/login", params={"next": elsewhere}).text
+    response = client.post("/login", data={"token": TOKEN, "next": elsewhere})
+    assert (response.status_code, response.headers["location"]) == (303, "./")
+    assert open_client(None).get("/login", params={"next": elsewhere}).headers["location"] == "./"
 
 
 def test_by_https_the_cookie_is_secure(open_client: Open) -> None:

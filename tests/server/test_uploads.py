@@ -99,8 +99,8 @@ def test_forms_that_are_none(port: int) -> None:
         (header, b"--b\r\n" + b"a: b\r\n" * 1000 + b"\r\n\r\n--b--\r\n", 400),
         (header, b"nothing of the kind", 400),
         ("Content-Type: multipart/form-data", body, 400),  # of which boundary?
-        ("Content-Type: application/json", b"{}", 422),
-        ("Content-Type: image/png", image("PNG"), 422),
+        ("Content-Type: application/json", b"{}", 415),
+        ("Content-Type: image/png", image("PNG"), 415),
     ]
     for kind, data, status in cases:
         reply = send(port, request("POST", "/api/search", kind, body=data))

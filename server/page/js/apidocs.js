@@ -1,12 +1,13 @@
 // The API as a page to read, made from its OpenAPI description.
 
 import { html, nothing, render } from "../vendor/lit-html.js";
-import { ask } from "./api.js";
-import { example, kind, resolved } from "./schemas.js";
+import { ask } from "./api/client.js";
+import { byId } from "./components/dom.js";
+import { example, kind, resolved } from "./api/schemas.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const LONGEST = 20_000; // letters of an answer that are shown
-const place = document.querySelector("#docs");
+const place = byId("docs");
 const tried = new Map(); // operation id -> what became of it
 let api;
 
@@ -48,14 +49,27 @@ function paint() {
         <nav class="contents" aria-label="Contents">${tags.map(
           ([tag, operations]) => html`<p>${titled(tag)}</p>
             <ul>${operations.map((one) => html`<li><a href="#${one.id}"><span class="method ${one.method}">${one.method.toUpperCase()}</span> <span>${shortPath(one.path)}</span></a></li>`)}</ul>`,
-        )}<p><a href="#models">Models</a></p></nav>
+        )}<p><a href="#errors">Errors everywhere</a></p><p><a href="#models">Models</a></p></nav>
         <div class="operations">
           ${tags.map(([tag, operations]) => html`<section aria-labelledby="tag-${tag}"><h2 id="tag-${tag}">${titled(tag)}</h2>${operations.map(shown)}</section>`)}
+          ${errors()}
           ${models()}
         </div>
       </div>`,
     place,
   );
+}
+
+/** The errors that any address answers with, those about bodies where it takes one. */
+function errors() {
+  const statuses = new Map();
+  for (const { responses } of [...byTag()].flatMap(([, operations]) => operations)) {
+    for (const [status, { $ref }] of Object.entries(responses)) if ($ref) statuses.set(status, resolved({ $ref }, api));
+  }
+  const sorted = [...statuses].sort(([one], [other]) => Number(one) - Number(other));
+  return html`<section aria-labelledby="errors"><h2 id="errors">Errors everywhere</h2>
+    <p>Any address may also answer with these; 408, 413 and 415 those that take a body.</p>
+    ${sorted.map(([status, response]) => answer(status, response))}</section>`;
 }
 
 /** The path without what nearly all begin with, to be broken before its slashes. */
@@ -71,7 +85,7 @@ function shown(one) {
     <pre class="curl" tabindex="0" aria-label="The same with curl">${curl(one)}</pre>
     ${one.method === "get" ? trial(one, parameters) : nothing}
     ${Object.entries(one.responses)
-      .filter(([status]) => status !== "422" || parameters.length || one.requestBody) // where nothing is asked, nothing is wrong
+      .filter(([, response]) => !response.$ref) // those are listed once, under "Errors everywhere"
       .map(([status, response]) => answer(status, response))}
   </article>`;
 }

@@ -1,24 +1,29 @@
 // The search page: ties the address, the field, the server's answers and what is shown together.
 
 import { nothing, render } from "../vendor/lit-html.js";
-import { facets, Gone, handIn, search } from "./api.js";
-import { showCaptions, walkCaptions } from "./captions.js";
-import { mountFilters } from "./filters.js";
-import { showGiven, withoutLast } from "./given.js";
-import { mountGrid } from "./grid.js";
-import { mountIndexing } from "./indexing.js";
-import { mountLightbox } from "./lightbox.js";
-import { countOf, emptiness, matching, notes, trouble } from "./notes.js";
-import { mountPicture } from "./picture.js";
-import { address, filtersOf, isQuery, judged, openHistory, question } from "./state.js";
+import { facets, Gone, handIn, search } from "./api/client.js";
+import { byId, closest } from "./components/dom.js";
+import { mountPicture } from "./components/picture.js";
+import { address, filtersOf, isQuery, judged, openHistory, question, withoutLast } from "./state/search.js";
+import { mountIndexing } from "./views/indexing/indexing.js";
+import { mountLightbox } from "./views/lightbox/lightbox.js";
+import { showCaptions, walkCaptions } from "./views/search/captions.js";
+import { mountFilters } from "./views/search/filters.js";
+import { showGiven } from "./views/search/given.js";
+import { mountGrid } from "./views/search/grid.js";
+import { countOf, emptiness, matching, notes, trouble } from "./views/search/notes.js";
 
 const STEPS = [50, 200, 500]; // hits, as one scrolls
 const DEBOUNCE_MS = 25; // a search takes a few milliseconds; this is for keys that come in bursts
 const PERHAPS = "These perhaps match";
 const WEAK = "Nothing below here matches well";
 
-const $ = (id) => document.getElementById(id);
-const field = $("q");
+/** @type {HTMLInputElement} */
+const field = byId("q");
+/** @type {HTMLSelectElement} */
+const sorting = byId("sort");
+/** @type {HTMLInputElement[]} */
+const galleries = Array.from(document.querySelectorAll("[name=in]"));
 const page = openHistory(changed, () => ({ scroll: scrollY, top: answer?.hits.length ?? 0 }));
 let answer = null; // what is shown
 let asked = ""; // the question it answers, or that is on its way
@@ -28,14 +33,14 @@ let waiting = 0; // timer of the next search
 let counted = null; // the filters that the counts were made for
 
 const change = (changes) => page.change(changes);
-const filters = mountFilters($("filters"), change);
-const grid = mountGrid($("grid"), {
+const filters = mountFilters(byId("filters"), change);
+const grid = mountGrid(byId("grid"), {
   addressOf: (hit) => address({ ...page.state, photo: String(hit.photo) }),
   open: (hit) => page.show(hit.photo),
   leave: toField,
 });
-walkCaptions($("captions"), toField);
-const lightbox = mountLightbox($("lightbox"), {
+walkCaptions(byId("captions"), toField);
+const lightbox = mountLightbox(byId("lightbox"), {
   show: (id) => page.show(id),
   hide: () => page.hide(),
   more: (id) => judge("like", "unlike", id),
@@ -45,7 +50,7 @@ const lightbox = mountLightbox($("lightbox"), {
   mayLess: () => isQuery(page.state),
   asked: () => ({ phrases: answer?.phrases ?? [], language: answer?.language ?? null }),
 });
-mountPicture({ button: $("choose"), input: $("file"), drop: $("drop"), take });
+mountPicture({ button: byId("choose"), input: byId("file"), drop: byId("drop"), take });
 
 function toField() {
   field.focus({ preventScroll: true });
@@ -62,14 +67,14 @@ function judge(name, other, id) {
 }
 
 async function take(file) {
-  $("asking").classList.add("busy");
+  byId("asking").classList.add("busy");
   try {
     const picture = await handIn(file);
     change({ picture, photo: "" });
   } catch (error) {
     say(error, () => take(file));
   } finally {
-    $("asking").classList.remove("busy");
+    byId("asking").classList.remove("busy");
   }
 }
 
@@ -89,11 +94,11 @@ function changed(state, before, kept) {
 
 function showState(state) {
   if (field.value !== state.q) field.value = state.q;
-  showGiven($("given"), state, changeFromField, answer?.part);
+  showGiven(byId("given"), state, changeFromField, answer?.part);
   filters.show(state);
-  for (const radio of document.querySelectorAll("[name=in]")) radio.checked = radio.value === state.in;
-  $("sort").value = state.sort;
-  $("sort").disabled = !isQuery(state); // without a query the newest come first in any case
+  for (const radio of galleries) radio.checked = radio.value === state.in;
+  sorting.value = state.sort;
+  sorting.disabled = !isQuery(state); // without a query the newest come first in any case
   document.title = state.q.trim() ? `${state.q.trim()} – twobranch` : "twobranch";
 }
 
@@ -136,7 +141,7 @@ async function find(kept = null) {
 async function ask(state, failed) {
   running?.abort();
   const mine = (running = new AbortController());
-  const late = setTimeout(() => $("asking").classList.add("busy"), 250);
+  const late = setTimeout(() => byId("asking").classList.add("busy"), 250);
   try {
     return await search(question(state, STEPS[steps]), mine.signal);
   } catch (error) {
@@ -146,44 +151,44 @@ async function ask(state, failed) {
     clearTimeout(late);
     if (mine === running) {
       running = null;
-      $("asking").classList.remove("busy");
+      byId("asking").classList.remove("busy");
     }
   }
 }
 
 /** Says what went wrong; `again` is offered where nobody answered. */
 function say(error, again) {
-  render(trouble(error, error instanceof Gone ? again : null), $("notes"));
+  render(trouble(error, error instanceof Gone ? again : null), byId("notes"));
 }
 
 /** Instead of an answer. What was found before is of another question. */
 function showTrouble(error) {
   say(error, () => find());
-  $("count").textContent = "";
+  byId("count").textContent = "";
   asked = ""; // the same may be asked again
   if (document.activeElement === field) {
-    $("found").classList.add("stale"); // an unfinished word, perhaps
+    byId("found").classList.add("stale"); // an unfinished word, perhaps
     return;
   }
   answer = null;
   grid.show([], false);
-  for (const id of ["grid", "captions"]) $(id).hidden = true;
-  render(nothing, $("empty"));
+  for (const id of ["grid", "captions"]) byId(id).hidden = true;
+  render(nothing, byId("empty"));
 }
 
 function showAnswer() {
   const { state } = page;
   const inCaptions = answer.in === "captions";
   const sections = sectionsOf(answer.hits, matching(answer));
-  $("found").classList.remove("stale");
-  $("count").textContent = countOf(answer, state);
-  showGiven($("given"), state, changeFromField, answer.part); // it has the name
-  render(notes(answer, state, change), $("notes"));
-  render(emptiness(answer, state, change), $("empty"));
-  $("grid").hidden = inCaptions || !answer.hits.length;
-  $("captions").hidden = !inCaptions;
+  byId("found").classList.remove("stale");
+  byId("count").textContent = countOf(answer, state);
+  showGiven(byId("given"), state, changeFromField, answer.part); // it has the name
+  render(notes(answer, state, change), byId("notes"));
+  render(emptiness(answer, state, change), byId("empty"));
+  byId("grid").hidden = inCaptions || !answer.hits.length;
+  byId("captions").hidden = !inCaptions;
   grid.show(inCaptions ? [] : sections, mayGrow());
-  showCaptions($("captions"), inCaptions ? sections : [], {
+  showCaptions(byId("captions"), inCaptions ? sections : [], {
     addressOf: (changes) => address({ ...state, ...changes }),
     open: (hit) => page.show(hit.photo),
     lookFor: (q) => change({ q, in: "images", picture: "", like: [], unlike: [], box: "", correct: "true", dates: "true", language: "" }),
@@ -254,12 +259,13 @@ field.addEventListener("blur", page.settle);
 
 /** Go from the field to the hits; false if there are none. */
 function enter() {
-  const caption = $("captions").hidden ? null : $("captions").querySelector(".caption");
+  /** @type {HTMLElement} */
+  const caption = byId("captions").hidden ? null : byId("captions").querySelector(".caption");
   caption?.focus();
   return caption !== null || grid.enter();
 }
 
-$("asking").addEventListener("submit", (event) => {
+byId("asking").addEventListener("submit", (event) => {
   event.preventDefault();
   page.settle();
   if (matchMedia("(pointer: coarse)").matches) field.blur(); // puts the keyboard of a phone away
@@ -268,21 +274,21 @@ $("asking").addEventListener("submit", (event) => {
   find();
 });
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, select, textarea, dialog");
+  const typing = closest(event, "input, select, textarea, dialog");
   if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   toField();
   field.select();
 });
-for (const radio of document.querySelectorAll("[name=in]")) {
+for (const radio of galleries) {
   radio.addEventListener("change", () => change({ in: radio.value }));
 }
-$("sort").addEventListener("change", () => change({ sort: $("sort").value }));
+sorting.addEventListener("change", () => change({ sort: sorting.value }));
 
 showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 find(page.kept);
-mountIndexing($("library"), {
+mountIndexing(byId("library"), {
   onChange() {
     counted = null;
     find({ scroll: scrollY, top: answer?.hits.length ?? 0 }); // one stays where one is when photos come or go

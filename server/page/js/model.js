@@ -1,9 +1,9 @@
 // The page about the model: what it is, how well it finds, and where it fails.
 
-import { openAddress } from "./address.js";
-import { mountEvaluations } from "./evaluations.js";
-import { mountExplorer } from "./explorer.js";
-import { mountFacts } from "./modelfacts.js";
+import { openAddress } from "./state/address.js";
+import { mountEvaluations } from "./views/model/evaluations.js";
+import { mountExplorer } from "./views/model/explorer.js";
+import { mountFacts } from "./views/model/facts.js";
 
 // The names in the address, and what holds where it does not say them. "-" is no split: all captions.
 const USUAL = {

@@ -1,0 +1,171 @@
+// The filters as chips. Each opens a panel with what there is, and how many photos of each.
+
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { closest } from "../../components/dom.js";
+import { CLOSE, DOWN } from "../../components/icons.js";
+import { isFiltered, WITHOUT_FILTERS } from "../../state/search.js";
+import { count, dayAfter, firstDay, lastDay, monthName, number, spanName, spanOf } from "../../components/words.js";
+
+const KINDS = [
+  { name: "date", label: "Date", none: "no photo has a date" },
+  { name: "path", label: "Folder", facet: "folders", none: "no folders" },
+  { name: "camera", label: "Camera", facet: "cameras", none: "no photo names its camera" },
+  { name: "shape", label: "Shape", facet: "shapes", one: true, none: "no shapes" },
+  { name: "format", label: "Format", facet: "formats", none: "no formats" },
+];
+
+/** Chips in `element`; `change(changes)` is called with what was chosen. */
+export function mountFilters(element, change) {
+  let state = null;
+  let facets = null;
+  let opened = null; // the kind whose panel is open
+  let year = null; // whose months are listed
+
+  function draw() {
+    render(
+      html`${KINDS.map(chip)}
+      ${isFiltered(state)
+        ? html`<button class="plain" @click=${clearAll}>Clear filters</button>`
+        : nothing}`,
+      element,
+    );
+  }
+
+  function chip(kind) {
+    const value = valueOf(kind);
+    const id = `panel-${kind.name}`;
+    return html`<div class="filter ${value ? "on" : ""}" data-kind=${kind.name}>
+      <button class="chip" aria-expanded=${opened === kind.name ? "true" : "false"} aria-controls=${id}
+        @click=${() => toggle(kind.name)}>
+        <span>${kind.label}${value ? html`: <b>${value}</b>` : nothing}</span>${DOWN}
+      </button>
+      ${value
+        ? html`<button class="chip end" aria-label="Any ${kind.label.toLowerCase()}" @click=${() => clear(kind)}>${CLOSE}</button>`
+        : nothing}
+      <div class="panel" id=${id} role="group" aria-label=${kind.label} ?hidden=${opened !== kind.name}>
+        ${opened === kind.name ? panel(kind) : nothing}
+      </div>
+    </div>`;
+  }
+
+  function valueOf(kind) {
+    if (kind.name === "date") return state.after || state.before ? spanName(state.after, state.before) : "";
+    const chosen = [state[kind.name]].flat();
+    return chosen.length > 1 ? `${chosen.length} chosen` : (chosen[0] ?? "");
+  }
+
+  function clear(kind) {
+    opened = null;
+    change(kind.name === "date" ? { after: "", before: "" } : { [kind.name]: kind.one ? "" : [] });
+    element.querySelector(`[data-kind=${kind.name}] .chip`).focus();
+  }
+
+  function clearAll() {
+    change(WITHOUT_FILTERS);
+    element.querySelector(".chip").focus(); // the button that had the focus is gone
+  }
+
+  function panel(kind) {
+    if (!facets) return html`<p class="soft">counting…</p>`;
+    return kind.name === "date" ? dates() : choices(kind);
+  }
+
+  function choices(kind) {
+    const there = facets[kind.facet] ?? [];
+    const chosen = [state[kind.name]].flat().filter(Boolean);
+    const values = new Set(there.map((one) => one.value));
+    // What is chosen stays to be seen even if nothing has it any more.
+    const all = [...chosen.filter((value) => !values.has(value)).map((value) => ({ value, photos: 0 })), ...there];
+    if (!all.length) return html`<p class="soft">${kind.none}</p>`;
+    return html`<ul>${all.map(
+      ({ value, photos }) => html`<li><label>
+        <input type="checkbox" .checked=${chosen.includes(value)} @change=${() => choose(kind, value, chosen)}>
+        <span class="value">${value}</span> <span class="soft">${number(photos)}</span>
+      </label></li>`,
+    )}</ul>`;
+  }
+
+  function choose(kind, value, chosen) {
+    const others = chosen.filter((one) => one !== value);
+    if (kind.one) change({ [kind.name]: chosen.includes(value) ? "" : value });
+    else change({ [kind.name]: chosen.includes(value) ? others : [...others, value] });
+  }
+
+  function dates() {
+    const years = facets.years ?? [];
+    const open = year ?? state.after.slice(0, 4);
+    const months = (facets.months ?? []).filter((month) => month.value.startsWith(`${open}-`));
+    return html`
+      ${years.length ? html`<ul>${years.map((one) => html`<li>${span(one, one.value)}
+        ${one.value === open && months.length
+          ? html`<ul>${months.map((month) => html`<li>${span(month, monthName(month.value))}</li>`)}</ul>`
+          : nothing}</li>`)}</ul>` : nothing}
+      <div class="days">
+        <label>From <input type="date" .value=${firstDay(state.after)}
+          @change=${(event) => between({ after: event.target.value })}></label>
+        <label>To <input type="date" .value=${lastDay(state.before)}
+          @change=${(event) => between({ before: dayAfter(event.target.value) })}></label>
+      </div>`;
+  }
+
+  /** One end of the span moved; the other goes where it would leave nothing. */
+  function between(moved) {
+    const next = { after: firstDay(state.after), before: state.before && dayAfter(lastDay(state.before)), ...moved };
+    if (next.after && next.before && next.after >= next.before) {
+      if ("after" in moved) next.before = dayAfter(next.after);
+      else next.after = lastDay(next.before);
+    }
+    change(next);
+  }
+
+  function span({ value, photos }, name) {
+    const wanted = spanOf(value);
+    const on = state.after === wanted.after && state.before === wanted.before;
+    return html`<button class="choice" aria-pressed=${on ? "true" : "false"} title=${count(photos, "photo")}
+      @click=${() => {
+        year = value.slice(0, 4);
+        change(on ? { after: "", before: "" } : wanted);
+      }}><span class="value">${name}</span> <span class="soft">${number(photos)}</span></button>`;
+  }
+
+  function toggle(name) {
+    opened = opened === name ? null : name;
+    year = null;
+    draw();
+    element.querySelector(".panel:not([hidden])")?.querySelector("input, button")?.focus({ preventScroll: true });
+  }
+
+  function close(withFocus) {
+    if (!opened) return;
+    const name = opened;
+    opened = null;
+    draw();
+    if (withFocus) element.querySelector(`[data-kind=${name}] .chip`).focus();
+  }
+
+  document.addEventListener("pointerdown", (event) => {
+    if (opened && !closest(event, `[data-kind=${opened}]`)) close(false);
+  });
+  element.addEventListener("focusout", (event) => {
+    const next = event.relatedTarget;
+    if (opened && next && !next.closest(`[data-kind=${opened}]`)) close(false);
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && opened) {
+      event.stopPropagation();
+      close(true);
+    }
+  });
+
+  return {
+    show(its) {
+      state = its;
+      draw();
+    },
+    /** What there is, as /api/facets says it. */
+    count(its) {
+      facets = its;
+      draw();
+    },
+  };
+}
