@@ -252,6 +252,6 @@ def _sql(moment: datetime) -> str:
 FUNCTIONS: dict[str, tuple[int, Callable[..., float | str | bytes]]] = {
     "distance_km": (4, distance_km),
     "folded": (1, folded),
-    "path_key": (2, path_key),
     "is_at": (3, is_at),
+    "path_key": (2, path_key),
 }

@@ -22,7 +22,7 @@ from twobranch.common.errors import LibraryError
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect, library_error, open_database
 from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, DateFrom, Filters
-from twobranch.indexer.catalog.fulltext import FIELDS, match, words_beginning
+from twobranch.indexer.catalog.fulltext import FIELDS, frequent_words_beginning, match, words_beginning
 from twobranch.indexer.catalog.vector_states import current_state, was_state
 
 Gallery = Literal["images", "captions"]
@@ -297,6 +297,16 @@ class CatalogReader:
         """
         try:
             return words_beginning(self._connection, letters)
+        except sqlite3.DatabaseError as error:
+            raise self._words_error(error) from None
+
+    def frequent_words_beginning(self, letters: str, most: int) -> list[tuple[str, int]]:
+        """Return the most frequent words that begin with some letters.
+
+        Each has its number of photos. As ``words_beginning`` otherwise. Raises ``LibraryError``.
+        """
+        try:
+            return frequent_words_beginning(self._connection, letters, most)
         except sqlite3.DatabaseError as error:
             raise self._words_error(error) from None
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import DATE, DateFrom, Filters
-from twobranch.indexer.catalog.marks import Marks, marks_of
+from twobranch.indexer.catalog.marks import marks_of
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.sorting import SORTINGS, Mark, Sort, Value
 from twobranch.indexer.disk.open import content_name
@@ -68,7 +68,8 @@ class ListedPhoto:
     bytes: int
     latitude: float | None  # degrees, north positive
     longitude: float | None  # degrees, east positive
-    marks: Marks
+    rating: int | None  # 1 to 5
+    favourite: bool
 
 
 def photo_order(reader: CatalogReader, filters: Filters, sort: Sort, descending: bool) -> Order:
@@ -143,8 +144,9 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
         ids,
     )
     marks = marks_of(reader, ids)
-    found = {
-        id_: ListedPhoto(
+    found: dict[int, ListedPhoto] = {}
+    for id_, root, path, date, is_of_file, width, height, content_hash, size, latitude, longitude in rows:
+        found[id_] = ListedPhoto(
             id_,
             Path(os.fsdecode(root), os.fsdecode(path)),
             None if date is None else datetime.fromisoformat(date),
@@ -155,10 +157,9 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
             size,
             latitude,
             longitude,
-            marks[id_],
+            marks[id_].rating,
+            marks[id_].favourite,
         )
-        for id_, root, path, date, is_of_file, width, height, content_hash, size, latitude, longitude in rows
-    }
     return [found[id_] for id_ in ids if id_ in found]
 
 

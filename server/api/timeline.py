@@ -233,7 +233,7 @@ def _item(photo: ListedPhoto) -> dict[str, Any]:
         "height": photo.height,
         "content": photo.content,
         "bytes": photo.bytes,
-        "rating": photo.marks.rating,
-        "favourite": photo.marks.favourite,
+        "rating": photo.rating,
+        "favourite": photo.favourite,
         "place": place_label(photo.latitude, photo.longitude),
     }
