@@ -18,6 +18,7 @@ from typing import Any
 from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern, literal
 from twobranch.indexer.catalog.folder_tree import Folder, folder_tree
+from twobranch.indexer.catalog.mark_facets import count_by_marks
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.gazetteer.nearest import STEPS
@@ -79,6 +80,9 @@ class Facets:
     formats: tuple[Count, ...] = ()
     places: tuple[Count, ...] = ()  # towns, such as "Paris, France"
     countries: tuple[Count, ...] = ()
+    albums: tuple[Count, ...] = ()  # the largest first
+    ratings: tuple[Count, ...] = ()  # "5" to "1"
+    favourites: tuple[Count, ...] = ()  # "true"
 
 
 def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
@@ -102,6 +106,7 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
             tallies |= columns
             if condition == filters:
                 n_photos = n
+        marks = count_by_marks(reader, model.id, filters)
         roots = {id_: os.fsdecode(path) for id_, path in reader.rows("SELECT id, path FROM roots")}
     months = _texts(tallies["months"])
     years: Counter[str] = Counter()
@@ -123,6 +128,9 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
         _largest_first(formats),
         _largest_first(towns),
         _largest_first(countries),
+        albums=tuple(Count(name, n) for name, n in marks.albums.items()),
+        ratings=tuple(Count(str(stars), n) for stars, n in marks.ratings.items()),
+        favourites=(Count("true", marks.favourites),) if marks.favourites else (),
     )
 
 

@@ -49,6 +49,9 @@ class FacetsAnswer(BaseModel):
     formats: list[FacetCount]
     places: list[FacetCount] = Field(description="Towns, values for `place`; the largest first.")
     countries: list[FacetCount] = Field(description="Values for `place`, the largest first.")
+    albums: list[FacetCount] = Field(description="The largest first.")
+    ratings: list[FacetCount] = Field(description="From 5 to 1.")
+    favourites: list[FacetCount] = Field(description="The value `true`; without favourites nothing.")
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {

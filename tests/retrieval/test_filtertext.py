@@ -6,7 +6,14 @@ import pytest
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Place
-from twobranch.retrieval.filter_syntax import parse_date, parse_day, parse_distance, parse_pixels, parse_place
+from twobranch.retrieval.filter_syntax import (
+    parse_date,
+    parse_day,
+    parse_distance,
+    parse_pixels,
+    parse_place,
+    parse_rating,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +67,18 @@ def test_sizes() -> None:
     with pytest.raises(UserError, match="is no size"):
         parse_pixels("large")
     assert parse_pixels(f"{'9' * 5000}x1") == 10**15
+
+
+def test_ratings() -> None:
+    # at least n of 5; a plus sign that an address has turned into a space counts
+    assert [parse_rating(text) for text in ("4", "4+", "4 ", "0", "0+", " 5+")] == [
+        (4, 4),
+        (4, 5),
+        (4, 5),
+        (0, 0),
+        (0, 5),
+        (5, 5),
+    ]
+    for text in ("6", "-1", "4.5", "++", "", "four", "4++"):
+        with pytest.raises(UserError, match=r"is no rating; write 4 for four stars"):
+            parse_rating(text)
