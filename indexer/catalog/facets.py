@@ -21,17 +21,17 @@ from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern, literal
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.gazetteer.nearest import STEPS
+from twobranch.indexer.gazetteer.nearest import COLUMNS, STEPS
 from twobranch.indexer.gazetteer.place_counts import count_places
 
 _MOST = 100  # folders and cameras; more would not be read
 _BLOCK = 100_000  # photos in memory at a time
 # Of each kind: the column to count, the part of its value that counts, and the kind's own filters.
 _PATH = "i.root_id || '/' || i.path"
-# The rounded point of a photo, as `nearest.cell` counts it; nothing for a photo without one.
+# The rounded point of a photo, as `count_places` takes it; nothing for a photo without one.
 _POINT = (
-    f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) || ' ' || "
-    f"CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
+    f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) * {COLUMNS} "
+    f"+ CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
 )
 _COLUMNS = {
     "months": MONTH,
