@@ -5,11 +5,13 @@ import { facets, Gone, handIn } from "./api/client.js";
 import { foldAway } from "./components/bar.js";
 import { byId, closest } from "./components/dom.js";
 import { mountPicture } from "./components/picture.js";
+import { why } from "./components/why.js";
 import { around } from "./state/photolist.js";
-import { ANEW, filtersOf, isBrowsing, isQuery, judged, openHistory, read, withoutLast } from "./state/search.js";
+import { address, ANEW, filtersOf, isBrowsing, isQuery, judged, onlyFilters, openHistory, read, withoutLast } from "./state/search.js";
 import { mountJump } from "./views/browse/jump.js";
 import { mountScrubber } from "./views/browse/scrubber.js";
 import { mountCollections } from "./views/collections/collections.js";
+import { mountKeys } from "./views/help/keys.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
 import { mapLater } from "./views/map/later.js";
@@ -63,7 +65,7 @@ const found = mountFound({
   toField,
   failed: say,
   shown: afterShown,
-  grid: collections.grid,
+  grid: { ...collections.grid, title: (facts) => why(facts, found.answer) },
   views: {
     albums: collections.view,
     map: mapLater(byId("map"), {
@@ -80,7 +82,14 @@ const lightbox = mountLightbox(byId("lightbox"), {
   less: (id) => judge("unlike", "like", id),
   part: (id, box) => change({ ...ANEW, like: [id], box: box.join() }),
   mayLess: () => isQuery(page.state),
-  asked: () => ({ phrases: found.answer?.phrases ?? [], language: found.answer?.language ?? null }),
+  answer: () => found.answer,
+  linkTo: (filters) => address(onlyFilters(filters)),
+  go: (filters) => change(onlyFilters(filters)),
+  marked(photo, changes) {
+    Object.assign(around(found.list, photo).hit ?? {}, changes);
+    found.grid.redecorate();
+  },
+  help: mountKeys(),
 });
 const scrubber = mountScrubber(byId("scrubber"), found.grid);
 /** @type {HTMLDetailsElement} */

@@ -26,3 +26,11 @@ export const PLACE = icon(svg`<path d="M12 21c-4-5-6-8-6-11a6 6 0 0 1 12 0c0 3-2
 export const CLOCK = icon(svg`<circle cx="12" cy="12" r="8"/><path d="M12 7.5V12l3 2"/>`);
 export const LENS = icon(svg`<circle cx="11" cy="11" r="6"/><path d="m16 16 5 5"/>`);
 export const DOTS = icon(svg`<path d="M6 12h.01M12 12h.01M18 12h.01"/>`);
+export const HEART = icon(svg`<path d="M12 20S4 15 4 9.2A4.2 4.2 0 0 1 12 7.4a4.2 4.2 0 0 1 8 1.8C20 15 12 20 12 20z"/>`);
+export const ZOOM = icon(svg`<circle cx="11" cy="11" r="6"/><path d="m16 16 5 5M8.5 11h5M11 8.5v5"/>`);
+export const WHOLE = icon(svg`<circle cx="11" cy="11" r="6"/><path d="m16 16 5 5M8.5 11h5"/>`);
+export const PLAY = icon(svg`<path d="M8 5.5v13l11-6.5z"/>`);
+export const PAUSE = icon(svg`<path d="M8.5 6v12M15.5 6v12"/>`);
+export const FULL = icon(svg`<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/>`);
+export const SMALL = icon(svg`<path d="M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5"/>`);
+export const KEYS = icon(svg`<rect x="3" y="6.5" width="18" height="11" rx="2"/><path d="M7 10.5h.01M11 10.5h.01M15 10.5h.01M8 14h8"/>`);

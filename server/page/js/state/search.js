@@ -92,6 +92,9 @@ export const isQuery = (state) => Boolean(state.q.trim() || state.picture || sta
 
 export const WITHOUT_FILTERS = { ...FILTER, ...Object.fromEntries(FILTER_LISTS.map((name) => [name, []])) };
 
+/** The state of a page with nothing but these filters. */
+export const onlyFilters = (filters) => ({ ...read(""), ...filters });
+
 /** The changes that begin a new question: words or pictures of the last one do not go on. */
 export const ANEW = { q: "", in: "images", view: "photos", picture: "", like: [], unlike: [], box: "", ...WORDS, photo: "" };
 
