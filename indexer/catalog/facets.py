@@ -21,7 +21,7 @@ from twobranch.indexer.catalog.folder_tree import Folder, folder_tree
 from twobranch.indexer.catalog.mark_facets import count_by_marks
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.gazetteer.nearest import STEPS
+from twobranch.indexer.gazetteer.nearest import COLUMNS, STEPS
 from twobranch.indexer.gazetteer.place_counts import count_places
 
 _MOST = 100  # cameras; more would not be read
@@ -29,10 +29,10 @@ _MOST_FOLDERS = 500  # in a tree, most of which is folded
 _BLOCK = 100_000  # photos in memory at a time
 # Of each kind: the column to count, the part of its value that counts, and the kind's own filters.
 _PATH = "i.root_id || '/' || i.path"
-# The rounded point of a photo, as `nearest.cell` counts it; nothing for a photo without one.
+# The rounded point of a photo, as `count_places` takes it; nothing for a photo without one.
 _POINT = (
-    f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) || ' ' || "
-    f"CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
+    f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) * {COLUMNS} "
+    f"+ CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
 )
 _EVERY_FOLDER = "every folder"  # with and without photos that match
 _COLUMNS = {

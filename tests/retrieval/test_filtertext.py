@@ -10,6 +10,7 @@ from twobranch.retrieval.filter_syntax import (
     parse_date,
     parse_day,
     parse_distance,
+    parse_filters,
     parse_pixels,
     parse_place,
     parse_rating,
@@ -55,6 +56,16 @@ def test_places_and_distances() -> None:
         parse_place("nan,0", "1km")
     with pytest.raises(UserError, match="is no distance"):
         parse_distance("far")
+
+
+def test_places_by_name() -> None:
+    assert parse_filters(places=["Paris, France"]).places == ("Paris, France",)
+    near = parse_filters(near="Paris", within="20km").near  # Notre-Dame; the largest town of that name
+    assert near is not None
+    assert (round(near.latitude, 2), round(near.longitude, 2), near.km) == (48.85, 2.35, 20)
+    for wrong in ({"places": ["Pariss"]}, {"near": "Pariss"}):
+        with pytest.raises(UserError, match="no place of this name is known; did you mean Paris"):
+            parse_filters(**wrong)  # type: ignore[arg-type]
 
 
 def test_sizes() -> None:
