@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
+from twobranch.indexer.gazetteer.place_names import place_label
 
 _A_STATEMENT = 500  # photos; SQLite's limit on parameters is 999 in old versions
 
@@ -35,12 +36,15 @@ def photo_coordinates(reader: CatalogReader, filters: Filters) -> NDArray[np.flo
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
-def content_names(reader: CatalogReader, photos: Sequence[int]) -> dict[int, str | None]:
-    """Return photo id -> name of its content. Raises ``LibraryError``."""
-    names: dict[int, str | None] = {}
+def content_and_town(
+    reader: CatalogReader, photos: Sequence[int]
+) -> dict[int, tuple[str | None, str | None]]:
+    """Return photo id -> name of its content, and its town. Raises ``LibraryError``."""
+    facts: dict[int, tuple[str | None, str | None]] = {}
     for start in range(0, len(photos), _A_STATEMENT):
         some = photos[start : start + _A_STATEMENT]
         marks = ",".join("?" * len(some))
-        rows = reader.rows(f"SELECT id, content_hash FROM images WHERE id IN ({marks})", some)
-        names |= {id_: content_name(content_hash) for id_, content_hash in rows}
-    return names
+        statement = f"SELECT id, content_hash, latitude, longitude FROM images WHERE id IN ({marks})"
+        for id_, content_hash, *at in reader.rows(statement, some):
+            facts[id_] = content_name(content_hash), place_label(*at)
+    return facts

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.albums import check_albums
-from twobranch.indexer.catalog.map_points import content_names
+from twobranch.indexer.catalog.map_points import content_and_town
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.retrieval.map_clusters import MOST_ZOOM, Bounds, MapPoint, PhotoMap
 from twobranch.server.api.search import FilterParameters
@@ -20,6 +20,7 @@ from twobranch.server.state import State, state_of
 
 router = APIRouter(prefix="/api", tags=["photos"])
 _DIGITS = 6  # of degrees: 0.1 m
+_DIGITS_OF_KM = 3
 
 
 class MapParameters(FilterParameters):
@@ -42,8 +43,9 @@ class MapAnswer(BaseModel):
     bounds: tuple[float, float, float, float] | None = Field(
         description="South, west, north and east of them. Across the antimeridian east is above 180."
     )
-    points: list[tuple[float, float, int, int, str | None]] = Field(
-        description="Latitude, longitude, number of photos, the latest one and its `content`. At most 2,000."
+    points: list[tuple[float, float, int, int, str | None, str | None, float]] = Field(
+        description="Latitude, longitude, number of photos, the latest one, its `content`, its town, and "
+        "within how many kilometres all of them are. At most 2,000."
     )
 
     model_config = ConfigDict(
@@ -53,8 +55,8 @@ class MapAnswer(BaseModel):
                     "photos": 3,
                     "bounds": [43.7, 2.2945, 48.8584, 7.27],
                     "points": [
-                        [48.8584, 2.2945, 2, 9, "cc02f8ca188b167c"],
-                        [43.7, 7.27, 1, 7, "0a4bb9f1ad0fd4ac"],
+                        [48.8557, 2.3222, 2, 9, "cc02f8ca188b167c", "Paris, France", 2.05],
+                        [43.7, 7.27, 1, 7, "0a4bb9f1ad0fd4ac", "Nice, France", 0.0],
                     ],
                 }
             ]
@@ -80,8 +82,7 @@ async def photo_map(
         check_albums(reader, filters)
         photos = state.photo_maps.get(reader, filters, version)
         points = photos.points(parameters.zoom, bounds)
-        contents = content_names(reader, [point.photo for point in points])
-        return _answer(photos, points, contents)
+        return _answer(photos, points, content_and_town(reader, [point.photo for point in points]))
 
     return json_reply(await state.readers.run(work))
 
@@ -98,7 +99,7 @@ def parse_bounds(text: str) -> Bounds:
 
 
 def _answer(
-    photos: PhotoMap, points: Sequence[MapPoint], contents: Mapping[int, str | None]
+    photos: PhotoMap, points: Sequence[MapPoint], latest: Mapping[int, tuple[str | None, str | None]]
 ) -> dict[str, Any]:
     around = photos.bounds
     return {
@@ -110,7 +111,8 @@ def _answer(
                 round(point.longitude, _DIGITS),
                 point.n_photos,
                 point.photo,
-                contents.get(point.photo),
+                *latest.get(point.photo, (None, None)),
+                round(point.km, _DIGITS_OF_KM),
             ]
             for point in points
         ],

@@ -46,9 +46,9 @@ def ids(client: TestClient) -> dict[str, int]:
 def test_photos_at_one_place_are_one_point(client: TestClient) -> None:
     answer = photo_map(client)
     assert answer["photos"] == 2
-    ((latitude, longitude, n, photo, content),) = answer["points"]
+    ((latitude, longitude, n, photo, content, town, km),) = answer["points"]
     # 48 + 51/60 + 30/3600 and 2 + 17/60 + 42/3600, to a tenth of a metre
-    assert (latitude, longitude, n) == (48.858333, 2.295, 2)
+    assert (latitude, longitude, n, town, km) == (48.858333, 2.295, 2, "Paris, France", 0)
     assert photo == max(ids(client)["one.jpg"], ids(client)["two.jpg"])
     # The thumbnail may be kept for a year by this name of its content.
     thumbnail = client.get(f"/api/photos/{photo}/thumbnail", params={"v": content})

@@ -11,7 +11,7 @@ class Refused extends Error {
 /** Nobody answered. */
 export class Gone extends Error {}
 
-/** The answer as JSON. Throws Refused, Gone, and AbortError when `options.signal` says so. */
+/** The answer as JSON, null where there is none (204). Throws Refused, Gone, and AbortError when `options.signal` says so. */
 export async function ask(address, options) {
   let response;
   try {
@@ -20,7 +20,7 @@ export async function ask(address, options) {
     if (error.name === "AbortError") throw error;
     throw new Gone("The server does not answer.");
   }
-  if (response.ok) return response.json();
+  if (response.ok) return response.status === 204 ? null : response.json();
   throw new Refused(response.status, await textOf(response));
 }
 
@@ -33,6 +33,13 @@ async function textOf(response) {
 }
 
 export const search = (question, signal) => ask(`api/search?${question}`, { signal });
+
+/** All photos that pass filters, as ids and shapes in order. */
+export const timeline = (asked, signal) => ask(`api/timeline?${asked}`, { signal });
+/** The first photos of the same list, with what is known of them. */
+export const photos = (asked, signal) => ask(`api/photos?${asked}`, { signal });
+/** What is known of these photos. */
+export const photosOf = (ids, signal) => photos(new URLSearchParams(ids.map((id) => ["id", String(id)])), signal).then((its) => its.photos);
 export const facets = (filters, signal) => ask(`api/facets?${filters}`, { signal });
 export const photo = (id, signal) => ask(`api/photos/${id}`, { signal });
 
