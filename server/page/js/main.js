@@ -14,6 +14,7 @@ import { mountCollections } from "./views/collections/collections.js";
 import { mountKeys } from "./views/help/keys.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
+import { mapLater } from "./views/map/later.js";
 import { showChips } from "./views/search/chips.js";
 import { mountFilters } from "./views/search/filters.js";
 import { mountFound } from "./views/search/found.js";
@@ -43,8 +44,8 @@ const page = openHistory(changed, () => ({
   focus: page.state.photo || tileWithFocus()?.dataset.photo,
 }));
 const change = (changes) => page.change(changes);
-/** The same where albums are seen, which know of no query. */
-const look = (changes) => change(page.state.view === "albums" ? { view: "photos", ...changes } : changes);
+/** The same where albums or a map are seen, which know of no query. */
+const look = (changes) => change({ view: "photos", ...changes });
 const go = (to) => change(read(new URL(to, location.href).search));
 const filters = mountFilters(byId("filters"), change);
 const collections = mountCollections({
@@ -65,7 +66,14 @@ const found = mountFound({
   failed: say,
   shown: afterShown,
   grid: { ...collections.grid, title: (facts) => why(facts, found.answer) },
-  views: { albums: collections.view },
+  views: {
+    albums: collections.view,
+    map: mapLater(byId("map"), {
+      open: (photo) => page.show(photo),
+      choose: (around) => change({ view: "photos", ...around }),
+      failed: say,
+    }),
+  },
 });
 const lightbox = mountLightbox(byId("lightbox"), {
   show: (id) => page.show(id),
@@ -210,6 +218,12 @@ async function countFilters() {
     counted = null; // the search says what is wrong; the chips work without numbers
   }
 }
+
+byId("to-map").addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  change({ ...ANEW, view: "map" }); // the filters stay
+});
 
 // The field and the keyboard.
 

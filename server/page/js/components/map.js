@@ -1,5 +1,6 @@
 // A map of points without tiles of anybody: land and borders are drawn here. Loaded when a map is opened.
 
+import { Gone } from "../api/client.js";
 import { circle, copies, project } from "./geo.js";
 import { coloursAt, draw, loadWorld, sharpCanvas } from "./mapdrawing.js";
 
@@ -16,7 +17,7 @@ const OWN = 56; // pixels of a point's picture
  */
 
 /**
- * A map in an element, which must have a size. Its stylesheets are vendor/leaflet.css and map.css.
+ * A map in an element, which must have a size. Its styles are in map.css.
  * @param {HTMLElement} element
  * @param {{
  *   pictureOf: (photo: number, content: string | null) => string,
@@ -135,12 +136,24 @@ const short = (photos) => (photos < 1000 ? String(photos) : photos < 10_000 ? `$
 
 let leafletLoading = null;
 
-/** Leaflet, a script of the kind that defines a global name. */
+/** Leaflet with its styles. It is a script of the kind that defines a global name. */
 async function loadLeaflet() {
   // @ts-expect-error It is a script, not a module.
-  leafletLoading ??= import("../../vendor/leaflet.js");
+  leafletLoading ??= Promise.all([import("../../vendor/leaflet.js"), loadStyles()]);
+  leafletLoading.catch(() => (leafletLoading = null)); // the next one tries again
   await leafletLoading;
   return /** @type {any} */ (globalThis).leaflet;
+}
+
+function loadStyles() {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL("../../vendor/leaflet.css", import.meta.url).href;
+  return new Promise((resolve, reject) => {
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", () => reject(new Gone("The server does not answer.")));
+    document.head.prepend(link); // before our own, which change some of it
+  });
 }
 
 /** A layer of Leaflet that draws land and borders. */

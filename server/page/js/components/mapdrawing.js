@@ -1,5 +1,6 @@
 // The earth without tiles: land and borders (Natural Earth, public domain) drawn on a canvas.
 
+import { ask } from "../api/client.js";
 import { project } from "./geo.js";
 
 const FILE = new URL("../../data/coastline.json", import.meta.url);
@@ -15,9 +16,7 @@ let loading = null;
 
 /** Land and borders; fetched once. Fails if the server does not answer. */
 export function loadWorld() {
-  loading ??= fetch(FILE)
-    .then((response) => response.json())
-    .then(worldOf);
+  loading ??= ask(FILE).then(worldOf);
   loading.catch(() => (loading = null)); // the next one tries again
   return loading;
 }

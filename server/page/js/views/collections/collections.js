@@ -49,7 +49,7 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
     saving.show(its);
     document.body.dataset.view = its.view;
     for (const page of document.querySelectorAll("[aria-current=page]")) page.removeAttribute("aria-current");
-    (its.view === "albums" ? link : document.querySelector(".top nav a")).setAttribute("aria-current", "page");
+    (document.getElementById(`to-${its.view}`) ?? document.querySelector(".top nav a")).setAttribute("aria-current", "page");
   }
 
   return {

@@ -16,12 +16,12 @@ const SMALL = 320; // pixels of a thumbnail
  *   choose: (filter: {near: string, within: string}) => void,
  *   failed: (error: Error, again: () => void) => void,
  * }} options `open` shows a photo large; `choose` shows the photos around a point, as these filters find them
- * @returns {{show: (filters: URLSearchParams) => Promise<void>, hide: () => void}} `show` can be called again with
- *   other filters
+ * @returns {{show: (filters: URLSearchParams) => Promise<void>}} `show` can be called again with other filters
  */
 export function mountMapView(element, { open, choose, failed }) {
   element.classList.add("map-view");
-  let map = null; // or a promise of it
+  let mounting = null; // a promise of the map
+  let map = null;
   let filters = new URLSearchParams();
   let fitted = null; // the filters for which the map was fitted
   let running = null; // AbortController of the request on its way
@@ -58,7 +58,8 @@ export function mountMapView(element, { open, choose, failed }) {
       if (isNew) {
         fitted = String(filters);
         if (got.bounds) map.fit(got.bounds);
-        return await load(); // for what is seen now
+        // The map asks for what is seen now when it has moved.
+        return own === running ? await load() : undefined;
       }
       map.show(got.points);
       say();
@@ -82,26 +83,18 @@ export function mountMapView(element, { open, choose, failed }) {
   return {
     async show(wanted) {
       filters = wanted;
-      element.hidden = false;
       element.style.setProperty("--map-above", `${Math.round(element.getBoundingClientRect().top + scrollY) + 12}px`);
-      try {
-        map ??= await mountMap(pane, {
-          pictureOf: (photo, content) => thumbnail(photo, SMALL, content),
-          nameOf: ([, , photos, , , town]) =>
-            photos === 1 ? `A photo${town ? ` near ${town}` : ""}` : `${number(photos)} photos${town ? `, the latest near ${town}` : ""}`,
-          press,
-          moved: () => map && fitted !== null && load(),
-        });
-      } catch (error) {
-        failed(error, () => void this.show(filters));
-        return;
-      }
+      mounting ??= mountMap(pane, {
+        pictureOf: (photo, content) => thumbnail(photo, SMALL, content),
+        nameOf: ([, , photos, , , town]) =>
+          photos === 1 ? `A photo${town ? ` near ${town}` : ""}` : `${number(photos)} photos${town ? `, the latest near ${town}` : ""}`,
+        press,
+        moved: () => map && fitted !== null && load(),
+      });
+      mounting.catch(() => (mounting = null)); // the next one tries again
+      map = await mounting;
       map.resize();
       await load();
-    },
-    hide() {
-      running?.abort();
-      element.hidden = true;
     },
   };
 }
