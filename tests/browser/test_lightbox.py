@@ -301,9 +301,9 @@ def test_the_whole_screen(page: Page, photos: str) -> None:
 def test_its_title_and_the_ways_from_its_facts(page: Page, odd: str) -> None:
     dialog = opened(page, f"{odd}?q=green", "green.jpg")
     expect(dialog.get_by_role("heading", level=2)).to_have_text("5 June 2023, Paris")
-    expect(
-        dialog.get_by_role("img", name="On a map: Paris, Île-de-France, France").locator("canvas")
-    ).to_be_visible()
+    small = dialog.get_by_role("img", name="On a map: Paris, Île-de-France, France")
+    expect(small.locator("canvas")).to_be_visible()
+    assert small.evaluate("box => box.firstChild.offsetWidth === box.offsetWidth")
     expect(dialog.locator(".file-name")).to_have_text("green.jpg")
     for link, asked in (
         ("5 June 2023", "?after=2023-06-05&before=2023-06-06"),
