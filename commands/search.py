@@ -159,7 +159,7 @@ def search(
         gallery=gallery.value if gallery else None,
         top=top,
         min_confidence=min_confidence,
-        by_date=sort is Sort.date,
+        sort=sort.value,
         collapse=not no_fold,
         ranking=_ranking(visual_only, words_only),
         language=language,

@@ -16,6 +16,8 @@ class Sort(str, Enum):
 
     relevance = "relevance"
     date = "date"
+    folder = "folder"
+    size = "size"
 
 
 Words = Annotated[
@@ -112,7 +114,9 @@ Saved = Annotated[
     str | None, typer.Option("--saved", help="Run a saved search; see `searches`.", metavar="NAME")
 ]
 SortBy = Annotated[
-    Sort, typer.Option(help="The best first, or of those that match well the newest."), SETTABLE
+    Sort,
+    typer.Option(help="The best first, or those that match well by date, folder or size."),
+    SETTABLE,
 ]
 MinConfidence = Annotated[
     float,

@@ -15,9 +15,10 @@ from twobranch.indexer.catalog.reader import GALLERIES
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.query import Query
-from twobranch.retrieval.request import PhotoFeedback, SearchRequest
+from twobranch.retrieval.request import HitOrder, PhotoFeedback, SearchRequest
 
 _RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
+_ORDERS: tuple[HitOrder, ...] = get_args(HitOrder)
 _NO = ("false", "0", "no", "off")
 Values = Mapping[str, str | Sequence[str] | bool | float | None]
 
@@ -68,6 +69,8 @@ def saved_request(query: str, top: int) -> SearchRequest:
         albums=values.get("album"),
         rating=last("rating"),
         favourite=is_on("favourite") if "favourite" in values else None,
+        day=last("day"),
+        places=values.get("place"),
     )
     return SearchRequest(
         words=(words,) if words else (),
@@ -77,7 +80,7 @@ def saved_request(query: str, top: int) -> SearchRequest:
         gallery=next((gallery for gallery in GALLERIES if gallery == last("in")), "images"),
         top=top,
         min_confidence=_share(last("min_confidence") or "0"),
-        by_date=last("sort") == "date",
+        sort=next((order for order in _ORDERS if order == last("sort")), "relevance"),
         collapse=is_on("fold"),
         ranking=next((ranking for ranking in _RANKINGS if ranking == last("ranking")), "fused"),
         correct=is_on("correct"),

@@ -33,6 +33,7 @@ from twobranch.server.api import (
     search,
     searches,
     status,
+    suggest,
     timeline,
     where,
 )
@@ -126,6 +127,7 @@ def create_app(
         searches,
         download,
         facets,
+        suggest,
         status,
         evaluations,
         explorer,

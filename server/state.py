@@ -25,6 +25,7 @@ from twobranch.server.work.index_run import Indexing
 from twobranch.server.work.photo_maps import PhotoMaps
 from twobranch.server.work.places import Places
 from twobranch.server.work.response_cache import ResponseCache
+from twobranch.server.work.suggester import Suggester
 from twobranch.server.work.uploaded_pictures import Pictures
 from twobranch.server.work.workers import Workers
 
@@ -62,6 +63,7 @@ class State:
         self.thumbnails = Thumbnails(settings.library)
         self.proven = ProvenFiles()
         self.places = Places(self.proven, self.thumbnails.memory)
+        self.suggester = Suggester()
         self.added_photos = AddedPhotos(settings.library)
         self.folder_choice = FolderChoice(settings.choose_from, settings.library)
         self._watcher = CatalogReader.open(settings.library)  # belongs to the event loop's thread

@@ -10,7 +10,7 @@ from math import asin, cos, degrees, radians, sin, sqrt
 from typing import Literal, get_args
 
 from twobranch.indexer.catalog.fulltext import quoted
-from twobranch.indexer.disk.names import folded
+from twobranch.indexer.disk.names import folded, path_key
 from twobranch.indexer.gazetteer.place_names import box_around, is_at
 
 DateFrom = Literal["photo", "file"]
@@ -249,8 +249,9 @@ def _sql(moment: datetime) -> str:
     return moment.isoformat(" ", "seconds")  # strftime would write the year 999 with three digits
 
 
-FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
+FUNCTIONS: dict[str, tuple[int, Callable[..., float | str | bytes]]] = {
     "distance_km": (4, distance_km),
     "folded": (1, folded),
     "is_at": (3, is_at),
+    "path_key": (2, path_key),
 }

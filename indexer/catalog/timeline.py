@@ -8,30 +8,25 @@ sorts 100,000 photos in a quarter of a second.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import DATE, DateFrom, Filters
+from twobranch.indexer.catalog.marks import marks_of
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.sorting import SORTINGS, Mark, Sort, Value
 from twobranch.indexer.disk.open import content_name
 
-Sort = Literal["date", "folder", "size"]
-SORTS: tuple[Sort, ...] = get_args(Sort)
-Value = str | int  # what a photo is sorted by: its date, path or bytes
 _UNKNOWN_RATIO = 150  # 3:2, as most cameras take them
 _RATIO = f"COALESCE(CAST(ROUND(100.0 * i.width / NULLIF(i.height, 0)) AS INTEGER), {_UNKNOWN_RATIO})"
-_MB = 1_000_000
-# The least bytes of a section by size, and its name.
-_SIZES = ((10 * _MB, "10 MB and more"), (5 * _MB, "5 to 10 MB"), (2 * _MB, "2 to 5 MB"), (_MB, "1 to 2 MB"))
-_SMALL = "less than 1 MB"
-_IDS_A_STATEMENT = 500
 
 
 @dataclass(frozen=True)
@@ -40,14 +35,6 @@ class Section:
 
     key: str  # a month such as "2023-06", the absolute path of a folder, or a range of sizes
     photos: int
-
-
-@dataclass(frozen=True)
-class Mark:
-    """The place just after a photo, which may be gone by now."""
-
-    value: Value
-    photo: int
 
 
 @dataclass(frozen=True)
@@ -72,7 +59,7 @@ class ListedPhoto:
     """A photo of a page."""
 
     id: int
-    path: str  # absolute
+    path: Path  # absolute
     date: datetime | None  # None for a file of the year 10000 or later
     date_from: DateFrom
     width: int | None  # of the upright photo, in pixels
@@ -81,51 +68,18 @@ class ListedPhoto:
     bytes: int
     latitude: float | None  # degrees, north positive
     longitude: float | None  # degrees, east positive
-
-
-@dataclass(frozen=True)
-class _Sorting:
-    """The way to sort photos, and to put them under headings."""
-
-    columns: str  # SQL
-    value: Callable[[Sequence[Any]], Value]  # of these columns
-    key: Callable[[Any], Any]  # of a value: what is compared
-    heading: Callable[[Any], str]  # of a value
-
-
-def _path(columns: Sequence[Any]) -> str:
-    root, path = map(os.fsdecode, columns)
-    return f"{root.rstrip('/')}/{path}"
-
-
-def _path_key(path: str) -> tuple[str, str, str, str]:
-    """Compare paths without case. A folder's photos come before its folders."""
-    folder, _, name = path.rpartition("/")
-    tree = folder.replace("/", "\0")  # below all letters, so that a folder is next to those inside it
-    return tree.lower(), tree, name.lower(), name
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0] or "/"
-
-
-def _size_range(size: int) -> str:
-    return next((name for least, name in _SIZES if size >= least), _SMALL)
-
-
-_SORTINGS: dict[Sort, _Sorting] = {
-    "date": _Sorting(f"COALESCE({DATE}, '')", itemgetter(0), str, lambda date: date[:7]),
-    "folder": _Sorting("r.path, i.path", _path, _path_key, _folder),
-    "size": _Sorting("i.size", itemgetter(0), int, _size_range),
-}
+    rating: int | None  # 1 to 5
+    favourite: bool
 
 
 def photo_order(reader: CatalogReader, filters: Filters, sort: Sort, descending: bool) -> Order:
     """Sort the photos that pass the filters.
 
-    Only those with a vector of the active model: the others cannot be found either. Raises ``LibraryError``.
+    Only those with a vector of the active model: the others cannot be found either. Raises ``LibraryError``,
+    and ``UserError`` for an album that does not exist.
     """
-    sorting = _SORTINGS[sort]
+    check_albums(reader, filters)
+    sorting = SORTINGS[sort]
     rows = _rows(reader, filters, sorting.columns)
     found = [sorting.value(row[2:]) for row in rows]
     keys = [sorting.key(value) for value in found]
@@ -161,14 +115,14 @@ def position_after(reader: CatalogReader, order: Order, mark: Mark) -> int:
     Reads a few of them, as binary search does. The order must be of the catalogue as the reader sees it.
     Raises ``LibraryError``.
     """
-    sorting = _SORTINGS[order.sort]
+    sorting = SORTINGS[order.sort]
     key = sorting.key(mark.value)
     first, end = 0, len(order)
     while first < end:
         middle = (first + end) // 2
         id_ = int(order.ids[middle])
         other = sorting.key(_value_of(reader, order.sort, id_))
-        is_after = id_ > mark.photo if other == key else (other < key) == order.descending
+        is_after = id_ > mark.id if other == key else (other < key) == order.descending
         first, end = (first, middle) if is_after else (middle + 1, end)
     return first
 
@@ -184,31 +138,33 @@ def listed_photos(reader: CatalogReader, ids: Sequence[int]) -> list[ListedPhoto
 
     Raises ``LibraryError``.
     """
+    rows = reader.rows_by_ids(
+        f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, i.content_hash, "
+        "i.size, i.latitude, i.longitude FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN",
+        ids,
+    )
+    marks = marks_of(reader, ids)
     found: dict[int, ListedPhoto] = {}
-    for start in range(0, len(ids), _IDS_A_STATEMENT):
-        some = ids[start : start + _IDS_A_STATEMENT]
-        for id_, root, path, date, is_of_file, width, height, content_hash, size, *at in reader.rows(
-            f"SELECT i.id, r.path, i.path, {DATE}, i.taken_at IS NULL, i.width, i.height, "
-            "i.content_hash, i.size, i.latitude, i.longitude "
-            f"FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN ({','.join('?' * len(some))})",
-            some,
-        ):
-            found[id_] = ListedPhoto(
-                id_,
-                _path((root, path)),
-                None if date is None else datetime.fromisoformat(date),
-                "file" if is_of_file else "photo",
-                width,
-                height,
-                content_name(content_hash),
-                size,
-                *at,
-            )
+    for id_, root, path, date, is_of_file, width, height, content_hash, size, latitude, longitude in rows:
+        found[id_] = ListedPhoto(
+            id_,
+            Path(os.fsdecode(root), os.fsdecode(path)),
+            None if date is None else datetime.fromisoformat(date),
+            "file" if is_of_file else "photo",
+            width,
+            height,
+            content_name(content_hash),
+            size,
+            latitude,
+            longitude,
+            marks[id_].rating,
+            marks[id_].favourite,
+        )
     return [found[id_] for id_ in ids if id_ in found]
 
 
 def _value_of(reader: CatalogReader, sort: Sort, photo: int) -> Value:
-    sorting = _SORTINGS[sort]
+    sorting = SORTINGS[sort]
     (row,) = reader.rows(
         f"SELECT {sorting.columns} FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id = ?", [photo]
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from twobranch.server.errors import Refused
 
-MOST_CHARACTERS = 4000
+MOST_CHARACTERS = 10_000  # of a page of 1,000 hits that are all equally good; most have 80
 _DIGEST = 8  # characters
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,12 +19,15 @@ from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.hits import Tier
+from twobranch.retrieval.paging import PageStart
 from twobranch.retrieval.query import MOST_CHARACTERS
-from twobranch.retrieval.request import PhotoFeedback, SearchRequest
+from twobranch.retrieval.request import HitOrder, PhotoFeedback, SearchRequest
 from twobranch.retrieval.terms import PartTerm, PictureTerm
 from twobranch.retrieval.text_match import content_words
 from twobranch.retrieval.understanding import Reason
 from twobranch.server.api.boxes import BoxText, edges_of
+from twobranch.server.api.cursors import MOST_CHARACTERS as MOST_CURSOR
+from twobranch.server.api.cursors import read_cursor, write_cursor, wrong_cursor
 from twobranch.server.errors import Problem, Refused
 from twobranch.server.http.disconnects import Left, unless_left
 from twobranch.server.http.replies import as_json, json_bytes_reply
@@ -117,8 +120,11 @@ class SearchParameters(FilterParameters):
     )
     unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
     in_: Gallery = Field("images", alias="in", description="What to search.")
-    top: int = Field(50, ge=1, le=MOST, description="How many hits.")
-    sort: Literal["relevance", "date"] = "relevance"
+    top: int = Field(50, ge=1, le=MOST, description="How many hits a page has.")
+    cursor: str | None = Field(
+        None, max_length=MOST_CURSOR, description="`next` of the page before, of the same search."
+    )
+    sort: HitOrder = Field("relevance", description="The best first, or in another order those that match.")
     min_confidence: float = Field(0.0, ge=0, le=1)
     ranking: Ranking = Field("fused", description="By words and pixels, or by one of them alone.")
     fold: bool = Field(True, description="Photos that look almost the same as one hit.")
@@ -133,6 +139,21 @@ class SearchParameters(FilterParameters):
         if self.box is not None and not self.like:
             raise PydanticCustomError("box", "a box without a photo; `like` says of which")
         return self
+
+    @property
+    def start(self) -> PageStart | None:
+        """The start of the page. Raises ``Refused`` for a wrong cursor."""
+        if self.cursor is None:
+            return None
+        try:
+            return PageStart.from_json(read_cursor(self.list_name, self.cursor))
+        except (ValueError, TypeError):
+            raise wrong_cursor() from None
+
+    @property
+    def list_name(self) -> str:
+        """Equal for parameters that find the same hits."""
+        return f"search {self.model_dump(exclude={'cursor', 'top'})}"
 
     def request(self, picture: PictureTerm | None, part: PartTerm | None) -> SearchRequest:
         """Return the request for the engine. Raises ``UserError``.
@@ -151,7 +172,8 @@ class SearchParameters(FilterParameters):
             gallery=self.in_,
             top=self.top,
             min_confidence=self.min_confidence,
-            by_date=self.sort == "date",
+            sort=self.sort,
+            start=self.start,
             collapse=self.fold,
             ranking=self.ranking,
             correct=self.correct,
@@ -249,6 +271,8 @@ class SearchAnswer(BaseModel):
     part: LikedPart | None = Field(description="The part in `box`.")
     phrases: list[Phrase] = Field(description="The sentences of the query, as they were searched for.")
     gallery: int = Field(description="How many photos or captions can be found at all.")
+    passing: int = Field(description="How many of them pass the filters, dates in the words included.")
+    next: str | None = Field(description="The cursor of the next page; null if there are no more hits.")
     took_ms: float = Field(description="Of the search itself; it may have been answered before.")
 
     model_config = ConfigDict(
@@ -292,6 +316,8 @@ class SearchAnswer(BaseModel):
                     "part": None,
                     "phrases": [{"text": "a cup of coffee", "words": ["cup", "coffee"]}],
                     "gallery": 24,
+                    "passing": 24,
+                    "next": None,
                     "took_ms": 6.1,
                 }
             ]
@@ -380,8 +406,15 @@ def _search(
     liked = None
     if part is not None:
         liked = {"photo": parameters.like[0], "name": part.path.name, "box": list(part.box)}
+    following = answer.next and write_cursor(parameters.list_name, answer.next.as_json())
     return as_json(
-        {**answer.as_json(), "picture": parameters.picture, "part": liked, "phrases": _phrases(answer)}
+        {
+            **answer.as_json(),
+            "picture": parameters.picture,
+            "part": liked,
+            "phrases": _phrases(answer),
+            "next": following,
+        }
     )
 
 

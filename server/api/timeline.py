@@ -9,11 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from twobranch.indexer.catalog.filters import DateFrom
+from twobranch.indexer.catalog.sorting import SORTINGS, Mark, Sort, is_integer
 from twobranch.indexer.catalog.timeline import (
     ListedPhoto,
-    Mark,
     Order,
-    Sort,
     listed_photos,
     mark_of,
     position_after,
@@ -46,7 +45,7 @@ class OrderParameters(FilterParameters):
 
     @property
     def descending(self) -> bool:
-        return self.sort != "folder" if self.order is None else self.order == "desc"
+        return SORTINGS[self.sort].newest_first if self.order is None else self.order == "desc"
 
     @property
     def list_name(self) -> str:
@@ -197,7 +196,7 @@ async def photos(parameters: Annotated[PhotosParameters, Query()], state: Shared
             cursor = None
             if end < len(order):
                 last = mark_of(reader, order, end - 1)
-                cursor = write_cursor(parameters.list_name, [last.value, last.photo])
+                cursor = write_cursor(parameters.list_name, [last.value, last.id])
             items = listed_photos(reader, order.ids[start:end].tolist())
         return {"photos": [_item(item) for item in items], "next": cursor, "total": len(order)}
 
@@ -219,8 +218,7 @@ def _timeline(order: Order, version: int) -> dict[str, Any]:
 def _mark(parameters: PhotosParameters, cursor: str) -> Mark:
     """Read the mark in a cursor. Raises ``Refused``."""
     place = read_cursor(parameters.list_name, cursor)
-    kind = int if parameters.sort == "size" else str
-    if len(place) != 2 or type(place[0]) is not kind or type(place[1]) is not int:
+    if len(place) != 2 or not SORTINGS[parameters.sort].is_value(place[0]) or not is_integer(place[1]):
         raise wrong_cursor()
     return Mark(*place)
 
@@ -228,14 +226,14 @@ def _mark(parameters: PhotosParameters, cursor: str) -> Mark:
 def _item(photo: ListedPhoto) -> dict[str, Any]:
     return {
         "photo": photo.id,
-        "path": photo.path,
+        "path": str(photo.path),
         "date": None if photo.date is None else photo.date.isoformat(),
         "date_from": photo.date_from,
         "width": photo.width,
         "height": photo.height,
         "content": photo.content,
         "bytes": photo.bytes,
-        "rating": None,
-        "favourite": False,
+        "rating": photo.rating,
+        "favourite": photo.favourite,
         "place": place_label(photo.latitude, photo.longitude),
     }

@@ -77,7 +77,7 @@ class SearchArguments(FilterArguments):
             filters=self.filters(),
             gallery=self.in_,
             top=self.top,
-            by_date=self.sort == "date",
+            sort=self.sort,
         )
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from twobranch.indexer.catalog.connection import open_database
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.timeline import Order, Sort, photo_order
+from twobranch.indexer.catalog.sorting import Sort
+from twobranch.indexer.catalog.timeline import Order, photo_order
 
 _MOST = 8  # orders; one of 100,000 photos takes 1.2 MB
 

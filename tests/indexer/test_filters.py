@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from twobranch.indexer.catalog.filters import Filters, NamedDates, Place, distance_km
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.sorting import listed_vectors, sort_values
 from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, utcnow
 
 NOON = datetime(2023, 7, 4, 12)
@@ -126,10 +127,10 @@ def test_filters_add_up(reader: CatalogReader) -> None:
 
 
 def test_the_newest_first(reader: CatalogReader) -> None:
-    ids = reader.newest("images", 1, Filters(), 3)
+    ids = listed_vectors(reader, "images", 1, Filters(), 3)
     found = reader.found("images", ids)
     assert [found[id_].path.stem for id_ in ids] == ["garden", "eiffel", "beach"]  # type: ignore[union-attr]
-    assert sorted(reader.dates("images", ids).values())[0] == "2022-08-01 00:00:00.000000"
+    assert min(sort_values(reader, "images", ids, "date").values()) == "2022-08-01 00:00:00.000000"
 
 
 def test_text_in_filters_is_never_sql(reader: CatalogReader) -> None:

@@ -15,12 +15,10 @@ from tests.photo_rows import at, fill
 from twobranch.indexer.catalog.connection import connect
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.sorting import SORTS, Mark, Sort
 from twobranch.indexer.catalog.timeline import (
-    SORTS,
-    Mark,
     Order,
     Section,
-    Sort,
     listed_photos,
     mark_of,
     photo_order,
@@ -43,7 +41,7 @@ def order_of(reader: CatalogReader, sort: Sort, *, descending: bool = False, **w
 
 
 def paths(reader: CatalogReader, order: Order) -> list[str]:
-    return [photo.path for photo in listed_photos(reader, order.ids.tolist())]
+    return [str(photo.path) for photo in listed_photos(reader, order.ids.tolist())]
 
 
 @pytest.fixture
@@ -102,7 +100,7 @@ def test_only_photos_that_pass_the_filters_and_can_be_found(reader: CatalogReade
 def test_photos_in_the_order_asked_without_missing_ones(reader: CatalogReader) -> None:
     assert [photo.id for photo in listed_photos(reader, [6, 99, 2, 6])] == [6, 2, 6]
     (photo,) = listed_photos(reader, [2])
-    assert (photo.path, photo.date, photo.date_from) == (
+    assert (str(photo.path), photo.date, photo.date_from) == (
         "/photos/Trip/x.jpg", datetime(2023, 7, 31), "photo",
     )  # fmt: skip
     assert (photo.width, photo.height, photo.bytes, photo.content) == (3, 4, 12 * MB, None)

@@ -30,7 +30,8 @@ def test_a_saved_search_asks_what_the_page_asks() -> None:
         "q": "2:a dog + snow", "after": "2023-06", "before": "2024", "path": ["holiday/**"],
         "not_path": ["raw"],
         "camera": ["Pixel"], "near": "48.85,2.35", "within": "20km", "shape": "portrait", "min_size": "2MP",
-        "format": ["png"], "album": ["Rome"], "rating": "4+", "favourite": True, "in": "captions",
+        "format": ["png"], "album": ["Rome"], "rating": "4+", "favourite": True, "day": "02-29",
+        "in": "captions",
         "sort": "date", "min_confidence": 0.5, "ranking": "visual", "fold": False, "correct": False,
         "dates": False, "language": "de", "like": [7], "unlike": [8], "top": 30,
     }  # fmt: skip

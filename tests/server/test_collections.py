@@ -128,6 +128,17 @@ def test_the_life_of_an_album(client: TestClient, ids: dict[str, int]) -> None:
     assert get(client, "/api/albums")["albums"] == []
 
 
+def test_pages_of_photos_have_marks_and_take_albums(client: TestClient, ids: dict[str, int]) -> None:
+    red, blue = ids["red.png"], ids["blue.png"]
+    client.patch("/api/photos", json={"photos": [red], "rating": 3, "favourite": True})
+    client.post("/api/albums", json={"name": "Rome", "photos": [red, blue]})
+    items = get(client, "/api/photos", album="Rome")["photos"]
+    marks = {item["photo"]: (item["rating"], item["favourite"]) for item in items}
+    assert marks == {red: (3, True), blue: (None, False)}
+    assert sorted(get(client, "/api/timeline", album="rome", rating="0")["ids"]) == [blue]
+    assert client.get("/api/timeline", params={"album": "Rom"}).status_code == 400
+
+
 def test_albums_that_are_not_there(client: TestClient, ids: dict[str, int]) -> None:
     client.post("/api/albums", json={"name": "Rome"})
     answer = client.get("/api/search", params={"album": "Rom"})

@@ -8,6 +8,7 @@ import { DOWN } from "./icons.js";
 
 let made = 0; // menus so far, for their ids
 const GAP = 6; // pixels between button and list
+const drawn = () => new Promise(requestAnimationFrame); // just before the browser paints
 
 /**
  * A menu in `element`. `items()` is asked each time it opens; `name` of an item is for screen readers, where its label
@@ -42,12 +43,14 @@ export function mountMenu(element, { label, title = "", items }) {
     shown = null;
     problem = "";
     draw();
+    const frame = drawn().then(place); // never seen anywhere else
     try {
       shown = await items();
     } catch (error) {
       problem = error.message;
     }
     draw();
+    await frame;
     place();
     /** @type {HTMLElement} */ (list().querySelector("[role=menuitem]"))?.focus();
   }
