@@ -174,6 +174,7 @@ function showState(state) {
   showSorting(sorting, state);
   jump.hidden = !isBrowsing(state);
   document.body.classList.toggle("browsing", isBrowsing(state));
+  document.body.classList.add("ready");
   document.title = state.q.trim() ? `${state.q.trim()} – twobranch` : "twobranch";
 }
 
