@@ -147,7 +147,9 @@ export function mountFilters(element, change) {
     sought = "";
     if (opened === "album" || opened === "rating") askForCollections();
     draw();
-    element.querySelector(".panel:not([hidden])")?.querySelector("input, button")?.focus({ preventScroll: true });
+    // Not into the field on a phone: its keyboard would cover the panel.
+    const first = matchMedia("(pointer: coarse)").matches ? "input:not(.finder), button" : "input, button";
+    element.querySelector(".panel:not([hidden])")?.querySelector(first)?.focus({ preventScroll: true });
   }
 
   function close(withFocus) {
