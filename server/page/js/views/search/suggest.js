@@ -33,6 +33,7 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
   let active = -1; // the suggestion that Enter chooses
   let isOpen = false;
   let isThere = true; // whether the server has suggestions
+  let isEscaping = false; // the last key was Escape
   let waiting = 0;
   let asking = null;
 
@@ -93,7 +94,7 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
     asking = new AbortController();
     try {
       const its = await suggest(text, MOST, asking.signal);
-      if (text !== field.value) return;
+      if (!isOpen || text !== field.value) return;
       updatedFor = text;
       const was = shown[active];
       shown = [...before, ...its].slice(0, MOST);
@@ -147,15 +148,17 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
   }
 
   field.addEventListener("keydown", (event) => {
+    isEscaping = event.key === "Escape";
     if (take(event)) {
       event.preventDefault();
       event.stopImmediatePropagation(); // the page would go to the hits
     } else if (event.key === "Enter") {
       recent.keep(field.value);
       close();
-    }
+    } else if (isEscaping) close(); // they may be on their way
   }, { capture: true });
-  field.addEventListener("input", open);
+  // Escape clears a field for searching: that is no wish to see what was searched for before.
+  field.addEventListener("input", () => (isEscaping ? close() : open()));
   field.addEventListener("click", open);
   for (const one of [field, element]) {
     one.addEventListener("focusout", (event) => {
