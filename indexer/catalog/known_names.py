@@ -14,7 +14,7 @@ from twobranch.indexer.catalog.filters import MONTH, is_pattern, literal
 from twobranch.indexer.catalog.folder_tree import folder_tree
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.names import folded
-from twobranch.indexer.gazetteer.nearest import cell
+from twobranch.indexer.gazetteer.nearest import COLUMNS, cell
 from twobranch.indexer.gazetteer.place_counts import count_places
 
 _MOST_CAMERAS = 100
@@ -85,7 +85,7 @@ def _places(points: Counter[tuple[float | None, float | None]]) -> tuple[NamedPh
     cells: Counter[str] = Counter()
     for (latitude, longitude), n in points.items():
         if latitude is not None and longitude is not None:
-            cells[f"{cell(latitude + 90)} {cell(longitude + 180)}"] += n
+            cells[str(cell(latitude + 90) * COLUMNS + cell(longitude + 180))] += n
     towns, countries = count_places(cells)
     return _largest_first([NamedPhotos(name, n, name) for name, n in (towns | countries).items()])
 

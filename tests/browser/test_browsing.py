@@ -236,7 +236,7 @@ def test_on_this_day(page: Page, dated: str) -> None:
     begun(page, f"{dated}?day=12-31")
     chip = page.get_by_role("button", name="Remove: On 31 December of any year")
     expect(chip).to_be_visible()
-    # Of the last days of six years, those that are a multiple of five days before that of 2023: 0, 365, 730 and
+    # Of the last days of six years, those a multiple of five days before that of 2023: 0, 365, 730 and
     # 1095; the leap year 2020 has 366, and then there is none.
     expect(page.locator("#count")).to_have_text("4 photos")
     chip.click()
