@@ -8,10 +8,12 @@ from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Place
 from twobranch.retrieval.filter_syntax import (
     parse_date,
+    parse_day,
     parse_distance,
     parse_filters,
     parse_pixels,
     parse_place,
+    parse_rating,
 )
 
 
@@ -33,6 +35,13 @@ def test_a_date_is_its_first_moment(text: str, moment: datetime) -> None:
 def test_what_is_no_date(text: str) -> None:
     with pytest.raises(UserError, match="is no date; write 2023, 2023-06"):
         parse_date(text)
+
+
+def test_days_of_the_year() -> None:
+    assert [parse_day(text) for text in ("11-28", "2-9", " 02-29 ")] == ["11-28", "02-09", "02-29"]
+    for text in ("", "11", "13-01", "02-30", "2023-11-28", "today"):
+        with pytest.raises(UserError, match="is no day of the year; write month and day, such as 11-28"):
+            parse_day(text)
 
 
 def test_places_and_distances() -> None:
@@ -69,3 +78,18 @@ def test_sizes() -> None:
     with pytest.raises(UserError, match="is no size"):
         parse_pixels("large")
     assert parse_pixels(f"{'9' * 5000}x1") == 10**15
+
+
+def test_ratings() -> None:
+    # at least n of 5; a plus sign that an address has turned into a space counts
+    assert [parse_rating(text) for text in ("4", "4+", "4 ", "0", "0+", " 5+")] == [
+        (4, 4),
+        (4, 5),
+        (4, 5),
+        (0, 0),
+        (0, 5),
+        (5, 5),
+    ]
+    for text in ("6", "-1", "4.5", "++", "", "four", "4++"):
+        with pytest.raises(UserError, match=r"is no rating; write 4 for four stars"):
+            parse_rating(text)
