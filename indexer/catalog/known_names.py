@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from itertools import accumulate
-from pathlib import PurePath
 
 from twobranch.indexer.catalog.filters import MONTH, is_pattern, literal
+from twobranch.indexer.catalog.folder_tree import folder_tree
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.names import folded
-from twobranch.indexer.gazetteer.nearest import cell
+from twobranch.indexer.gazetteer.nearest import COLUMNS, cell
 from twobranch.indexer.gazetteer.place_counts import count_places
 
 _MOST_CAMERAS = 100
@@ -72,29 +71,13 @@ def known_names(reader: CatalogReader) -> KnownNames:
 
 
 def _folders(tally: Counter[tuple[int, str]], roots: dict[int, str]) -> tuple[NamedPhotos, ...]:
-    """Return the folders with photos in or below them.
-
-    The filter takes a path below the root where that finds no other folder, else the whole path.
-    """
-    below: Counter[tuple[int, str]] = Counter()
-    for (root, folder), n in tally.items():
-        steps = accumulate(folder.split("/"), "{}/{}".format) if folder else ()
-        below.update(dict.fromkeys([(root, ""), *((root, step) for step in steps)], n))
-    whole = {key: PurePath(roots[key[0]], key[1]).as_posix() for key in below}
-    # A filter finds every folder whose path ends with it, so one that several end with is not enough.
-    above = {parent.as_posix() for path in whole.values() for parent in PurePath(path).parents}
-    ends = Counter(end for path in above | set(whole.values()) for end in _endings(folded(path)))
-    found = []
-    for key, n in below.items():
-        name = key[1] or PurePath(whole[key]).name
-        value = name if ends[folded(name)] == 1 else whole[key]
-        found.append(NamedPhotos(name, n, literal(value)))
-    return _largest_first(found)
-
-
-def _endings(path: str) -> list[str]:
-    parts = [part for part in path.split("/") if part]
-    return list(accumulate(reversed(parts), lambda end, part: f"{part}/{end}"))
+    """Return the folders with photos in or below them."""
+    return _largest_first(
+        [
+            NamedPhotos(folder.below or folder.name, folder.photos, folder.value)
+            for folder in folder_tree(tally, roots)
+        ]
+    )
 
 
 def _places(points: Counter[tuple[float | None, float | None]]) -> tuple[NamedPhotos, ...]:
@@ -102,7 +85,7 @@ def _places(points: Counter[tuple[float | None, float | None]]) -> tuple[NamedPh
     cells: Counter[str] = Counter()
     for (latitude, longitude), n in points.items():
         if latitude is not None and longitude is not None:
-            cells[f"{cell(latitude + 90)} {cell(longitude + 180)}"] += n
+            cells[str(cell(latitude + 90) * COLUMNS + cell(longitude + 180))] += n
     towns, countries = count_places(cells)
     return _largest_first([NamedPhotos(name, n, name) for name, n in (towns | countries).items()])
 

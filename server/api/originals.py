@@ -47,7 +47,7 @@ def original(opened: OpenedFile, name: str, asked: Mapping[str, str]) -> Respons
         "Last-Modified": changed,
         "Cache-Control": "private, no-cache",
         "Accept-Ranges": "bytes",
-        "Content-Disposition": _disposition("inline" if kind else "attachment", name),
+        "Content-Disposition": disposition("inline" if kind else "attachment", name),
     }
     if matches(etag, asked.get("if-none-match")):
         opened.file.close()
@@ -81,7 +81,7 @@ async def _chunks(file: BinaryIO, first: int, n: int) -> AsyncIterator[bytes]:
         file.close()
 
 
-def _disposition(what: str, name: str) -> str:
+def disposition(what: str, name: str) -> str:
     """Return the Content-Disposition header (RFC 6266).
 
     It has the name in ASCII for old browsers, and in UTF-8.

@@ -25,7 +25,7 @@ from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
 from twobranch.indexer.gazetteer.place_names import named_place, place_label
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.server.api.originals import original
+from twobranch.server.api.originals import disposition, original
 from twobranch.server.api.thumbnails import Thumbnail
 from twobranch.server.errors import Problem, Refused, not_found
 from twobranch.server.http.disconnects import Left, unless_left
@@ -183,6 +183,8 @@ async def thumbnail(
     headers = _thumbnail_headers(made.content_hash, size, v)
     if matches(headers["ETag"], request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
+    # The name under which a browser saves the picture.
+    headers["Content-Disposition"] = disposition("inline", f"{file.path.stem}.webp")
     return Response(made.data, headers=headers, media_type="image/webp")
 
 

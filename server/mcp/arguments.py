@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from twobranch.indexer.catalog.filters import Filters, Shape
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.query import MOST_CHARACTERS
-from twobranch.retrieval.request import SearchRequest
+from twobranch.retrieval.request import HitOrder, SearchRequest
 from twobranch.retrieval.terms import PhotoTerm
 
 _MOST_HITS = 50  # an assistant reads all of them
@@ -75,8 +73,8 @@ class SearchArguments(FilterArguments):
     )
     top: int = Field(10, ge=1, le=_MOST_HITS, description="The number of hits.")
     in_: Gallery = Field("images", alias="in", description="Search photos, or their captions.")
-    sort: Literal["relevance", "date"] = Field(
-        "relevance", description="The best first, or of those that match the newest."
+    sort: HitOrder = Field(
+        "relevance", description="The best first, or those that match by date, folder or size."
     )
 
     def request(self) -> SearchRequest:

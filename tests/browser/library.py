@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 from PIL import Image
@@ -46,6 +47,24 @@ def long_library(place: Path, n: int = 520) -> tuple[Path, FakeEncoder]:
     library = place / ".twobranch"
     update_library(library, [photos], encoder)
     return library, encoder
+
+
+def dated_library(place: Path, n: int = 400) -> tuple[Path, FakeEncoder]:
+    """A library of so many photos of all shapes in ``place/photos``, each named by the day it was taken on:
+    one every five days up to the end of 2023, so that 400 of them begin in July 2018."""
+    for number in range(n):
+        add_dated(place / "photos", datetime.date(2023, 12, 31) - datetime.timedelta(days=5 * number), number)
+    encoder = FakeEncoder()
+    update_library(place / ".twobranch", [place / "photos"], encoder)
+    return place / ".twobranch", encoder
+
+
+def add_dated(photos: Path, day: datetime.date, number: int) -> None:
+    """A photo named ``day`` and taken at its noon, whose colour and shape follow from ``number``."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = f"{day:%Y:%m:%d} 12:00:00"
+    size = (40 + number * 7 % 60, 40 + number * 13 % 40)
+    write_photo(photos / f"{day}.jpg", (number % 256, number * 5 % 256, 90), size, exif=exif)
 
 
 def _paris() -> Image.Exif:

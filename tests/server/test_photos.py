@@ -215,6 +215,11 @@ def test_ranges_that_there_are_not(client: TestClient, photos: Path, red: str, a
     assert response.headers["content-range"] == f"bytes */{(photos / 'red.png').stat().st_size}"
 
 
+def test_a_thumbnail_is_saved_under_the_photos_name(client: TestClient, red: str) -> None:
+    response = client.get(red.replace("original", "thumbnail"))
+    assert response.headers["content-disposition"].startswith('inline; filename="red.webp"')
+
+
 @pytest.mark.parametrize(
     "asked", ["bytes=0-1,4-5", "lines=0-1", "bytes=-", "bytes=x-y", "bytes=" + "9" * 5000]
 )

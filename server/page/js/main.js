@@ -112,7 +112,7 @@ mountPicture({
   input: byId("file"),
   drop: byId("drop"),
   take,
-  isForLibrary: (data) => Boolean(library.status?.adding) && (start.isShown || isMany(data)),
+  isForLibrary: (data) => library.status?.adding !== false && (start.isShown || isMany(data)),
   takeAll: async (data) => offerToAdd(await filesOf(data), { added: () => indexing.look(), ask: !start.isShown }),
 });
 
@@ -174,6 +174,7 @@ function showState(state) {
   showSorting(sorting, state);
   jump.hidden = !isBrowsing(state);
   document.body.classList.toggle("browsing", isBrowsing(state));
+  document.body.classList.add("ready");
   document.title = state.q.trim() ? `${state.q.trim()} – twobranch` : "twobranch";
 }
 

@@ -62,7 +62,11 @@ export function mountScrubber(element, grid) {
   const pixelOf = (position) => (Math.min(Math.max(position, 0), height) / Math.max(1, height)) * room;
 
   function sayAt(y, text) {
-    bubble.textContent = text;
+    if (bubble.textContent !== text) {
+      const pill = document.createElement("span"); // a new one: one that changes its width counts as something that moves
+      pill.textContent = text;
+      bubble.replaceChildren(pill);
+    }
     bubble.style.transform = `translateY(${Math.min(Math.max(y - 16, 0), Math.max(0, room - 32))}px)`;
   }
 

@@ -15,6 +15,10 @@ const GROUPS = [
     [["←", "→", "↑", "↓"], "from photo to photo"],
     [["Home", "End"], "first and last photo"],
     [["Enter"], "open the photo"],
+    [["x"], "choose it, or not"],
+    [["Shift ← → ↑ ↓"], "choose those on the way"],
+    [["Ctrl A"], "choose all"],
+    [["Esc"], "choose none"],
   ]],
   ["A photo seen large", [
     [["←", "→"], "previous and next photo"],

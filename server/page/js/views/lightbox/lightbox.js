@@ -12,6 +12,7 @@ import { details, heading } from "./details.js";
 import { mountMarks } from "./marks.js";
 import { LEAST, mountPart } from "./part.js";
 import { openPicture, VIEW } from "./picture.js";
+import { makePlaceMap } from "./placemap.js";
 import { mountScreen } from "./screen.js";
 import { mountSwipes } from "./swipes.js";
 import { mountWhere } from "./where.js";
@@ -47,6 +48,7 @@ export function mountLightbox(dialog, actions) {
       redraw();
     },
   });
+  const placeMap = makePlaceMap();
   const screen = mountScreen(dialog, redraw);
   const zoom = mountZoom(dialog, {
     photo: () => (part.isOn || problem ? null : sizeOf()),
@@ -105,7 +107,7 @@ export function mountLightbox(dialog, actions) {
           </div>
           <div aria-live=${slides.isOn ? "off" : "polite"}>${details(facts, hit, {
             why: why(hit, actions.answer()),
-            map: nothing,
+            map: placeMap(facts),
             open: actions.show,
             copy,
             copied,

@@ -111,9 +111,9 @@ export function mountGrid(element, options) {
 
   /** Have a pixel of the layout at the top of the screen; a negative one is above the photos. */
   function go(wanted) {
-    wanted = Math.min(Math.max(wanted, -gridTop()), layout.height);
-    position = wanted;
-    scrollTo(0, Math.round(gridTop()) + Math.min(wanted, 0) + view.goTo(Math.max(wanted, 0)));
+    const top = Math.round(gridTop());
+    position = Math.min(Math.max(wanted, -top), layout.height);
+    scrollTo(0, top + Math.min(position, 0) + view.goTo(Math.max(position, 0)));
   }
 
   /** Take in how far the page is scrolled. */
@@ -141,7 +141,7 @@ export function mountGrid(element, options) {
       focused.focus({ preventScroll: true });
     }
     leadTab();
-    if (!calm) look();
+    look();
     for (const watcher of watchers) watcher();
   }
 
@@ -163,7 +163,7 @@ export function mountGrid(element, options) {
     return target instanceof Element && element.contains(target) ? target.closest("a[data-photo]") : null;
   }
 
-  /** Say what is known of the tiles and load their pictures, those on the screen first. */
+  /** Say what is known of the tiles and, unless they fly by, load their pictures, those on the screen first. */
   function look() {
     const near = [...rows.drawn.keys()].filter((line) => layout.count[line]);
     if (!near.length) return;
@@ -171,6 +171,7 @@ export function mountGrid(element, options) {
     for (const line of near.sort((one, other) => away(one) - away(other))) {
       for (const [index, tile] of rows.drawn.get(line).tiles.entries()) tell(tile, layout.first[line] + index);
     }
+    if (calm) return;
     const [from, to] = [Math.min(...near), Math.max(...near)];
     list.want(layout.first[from], layout.first[to] + layout.count[to] - 1);
   }
@@ -184,7 +185,7 @@ export function mountGrid(element, options) {
       described.set(tile, facts);
       decorate(tile, photo, at);
     }
-    if (facts) loadPicture(tile, facts, Number(tile.dataset.side));
+    if (facts && !calm) loadPicture(tile, facts, Number(tile.dataset.side));
   }
 
   function leadTab() {
@@ -332,7 +333,7 @@ export function mountGrid(element, options) {
       column = null;
     },
     /** Give the focus to the photo one was at; false if there is none. */
-    enter: () => focus(current),
+    enter: () => focus(tabbed ? list.indexOf(tabbed.dataset.photo) : current),
     /** Give the focus to a photo, and bring it to the screen; false if it is not in the list. */
     focusPhoto: (photo) => focus(list.indexOf(photo)),
     /** The tile of a photo, if it is drawn. */
