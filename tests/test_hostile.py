@@ -86,6 +86,7 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|DROP|ALTER|WHERE
 # SQL that are constants, places for parameters, and numbers that went through `int` or `map(str, ids)`.
 KNOWN = {
     "indexer.catalog.facets": {"texts", "condition"},
+    "indexer.catalog.known_names": {"_ENCODED", "columns"},  # fixed texts
     "indexer.catalog.migrations": {
         "migration.version",
         "kind",
