@@ -394,6 +394,20 @@ def test_albums_of_a_photo(page: Page, odd: str) -> None:
     expect(albums.get_by_role("link")).to_have_attribute("href", "?album=Sky+0+l")
 
 
+def test_a_photo_that_no_longer_passes_is_gone_when_it_closes(page: Page, odd: str) -> None:
+    dialog = opened(page, odd, "blue.png")
+    heart = dialog.get_by_role("button", name="Favourite")
+    heart.click()
+    page.goto(f"{odd}?favourite=true")
+    page.locator("#grid a").click()
+    expect(heart).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("l")
+    expect(heart).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".counter")).to_have_text("1 of 1")  # until then one walks through the same list
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Nothing passes these filters")).to_be_visible()
+
+
 def test_an_older_server_has_no_marks(page: Page, odd: str) -> None:
     def without_marks(route: Route) -> None:
         facts = route.fetch().json()
