@@ -14,6 +14,7 @@ from twobranch.commands.search_options import (
     Albums,
     Before,
     Cameras,
+    Day,
     Exact,
     Favourite,
     Formats,
@@ -70,6 +71,7 @@ def search(
     gallery: InGallery = None,
     after: After = None,
     before: Before = None,
+    day: Day = None,
     path: PathGlobs = None,
     not_path: NotPathGlobs = None,
     camera: Cameras = None,
@@ -143,6 +145,7 @@ def search(
         filters=parse_filters(
             after=after,
             before=before,
+            day=day,
             paths=path,
             not_paths=not_path,
             cameras=camera,
@@ -189,7 +192,10 @@ def _parameters(context: typer.Context) -> dict[str, Any]:
     shapes = [shape for shape in ("portrait", "landscape", "square") if given[shape]]
     gallery, ranking = given["gallery"], _ranking(given["visual_only"], given["words_only"])
     return {
-        **{name: given[name] for name in ("after", "before", "path", "not_path", "camera", "near", "within")},
+        **{
+            name: given[name]
+            for name in ("after", "before", "day", "path", "not_path", "camera", "place", "near", "within")
+        },
         "shape": shapes,
         "min_size": given["min_size"],
         "format": given["format_"],
@@ -197,7 +203,7 @@ def _parameters(context: typer.Context) -> dict[str, Any]:
         "rating": given["rating"],
         "favourite": None if given["favourite"] is None else str(given["favourite"]).lower(),
         "in": gallery.value if gallery and gallery.value != "images" else None,
-        "sort": given["sort"].value if given["sort"] is Sort.date else None,
+        "sort": given["sort"].value if given["sort"] is not Sort.relevance else None,
         "min_confidence": given["min_confidence"],
         "ranking": ranking if ranking != "fused" else None,
         "fold": "false" if given["no_fold"] else None,

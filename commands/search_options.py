@@ -53,6 +53,11 @@ After = Annotated[
 Before = Annotated[
     str | None, typer.Option(help="Only photos taken before this date.", metavar="DATE"), SETTABLE
 ]
+Day = Annotated[
+    str | None,
+    typer.Option(help="Only photos taken on this day of any year: 11-28.", metavar="MM-DD"),
+    SETTABLE,
+]
 PathGlobs = Annotated[
     list[str] | None,
     typer.Option(help="Only files or folders of this name, such as 'holiday/**'.", metavar="GLOB"),

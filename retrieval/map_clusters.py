@@ -121,7 +121,10 @@ class PhotoMap:
 def _on_map(
     latitude: NDArray[np.float64], longitude: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where points are on the map, from 0 to 1 eastwards and southwards."""
+    """Return (N,) x and (N,) y of points on the map.
+
+    From 0 to 1, eastwards and southwards.
+    """
     north = np.radians(np.clip(latitude, -_END, _END))
     return (longitude + 180) / 360, 0.5 - np.log(np.tan(np.pi / 4 + north / 2)) / (2 * np.pi)
 
@@ -129,9 +132,10 @@ def _on_map(
 def _joined(
     points: Sequence[MapPoint], x: NDArray[np.float64], y: NDArray[np.float64], side: float
 ) -> list[MapPoint]:
-    """Return the points that are left when those with fewer photos join close ones.
+    """Join points to close ones that have more photos.
 
-    They are at (P,) ``x`` and ``y`` of the map. Close is less than ``side`` of the map, either way.
+    Returns those that are left. They are at (P,) ``x`` and ``y`` of the map. Close is less than ``side``
+    of the map, either way.
     """
     left = np.ones(len(points), dtype=bool)
     joined = []
@@ -147,7 +151,10 @@ def _joined(
 
 
 def _sum(point: MapPoint, close: Sequence[MapPoint]) -> MapPoint:
-    """Return the point with the photos of all close ones, itself among them."""
+    """Return a point with the photos of all close ones.
+
+    It is among them.
+    """
     here = point.latitude, point.longitude
     return replace(
         point,

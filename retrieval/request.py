@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Filters
@@ -18,6 +18,7 @@ from twobranch.retrieval.query import Query, parse_query, with_feedback
 from twobranch.retrieval.terms import Item, PartTerm, PhotoTerm, PictureTerm
 
 HitOrder = Literal["relevance", "date", "folder", "size"]  # of sorting.Sort, all but the first
+HIT_ORDERS: tuple[HitOrder, ...] = get_args(HitOrder)
 
 
 class PhotoNotFoundError(UserError):

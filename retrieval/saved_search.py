@@ -15,10 +15,9 @@ from twobranch.indexer.catalog.reader import GALLERIES
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.query import Query
-from twobranch.retrieval.request import HitOrder, PhotoFeedback, SearchRequest
+from twobranch.retrieval.request import HIT_ORDERS, PhotoFeedback, SearchRequest
 
 _RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
-_ORDERS: tuple[HitOrder, ...] = get_args(HitOrder)
 _NO = ("false", "0", "no", "off")
 Values = Mapping[str, str | Sequence[str] | bool | float | None]
 
@@ -80,7 +79,7 @@ def saved_request(query: str, top: int) -> SearchRequest:
         gallery=next((gallery for gallery in GALLERIES if gallery == last("in")), "images"),
         top=top,
         min_confidence=_share(last("min_confidence") or "0"),
-        sort=next((order for order in _ORDERS if order == last("sort")), "relevance"),
+        sort=next((order for order in HIT_ORDERS if order == last("sort")), "relevance"),
         collapse=is_on("fold"),
         ranking=next((ranking for ranking in _RANKINGS if ranking == last("ranking")), "fused"),
         correct=is_on("correct"),

@@ -15,8 +15,10 @@ from itertools import islice
 from typing import Any, Literal
 
 from twobranch.embedding.language import without_accents
+from twobranch.indexer.catalog.albums import album_names
 from twobranch.indexer.catalog.known_names import KnownNames
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.saved_searches import all_searches
 from twobranch.indexer.catalog.tokens import runs
 from twobranch.retrieval.date_names import month_names
 
@@ -125,7 +127,25 @@ def months(ending: str, known: Known) -> list[Suggestion]:
     return found
 
 
-SOURCES: Sequence[Source] = (months, folders, cameras)
+def places(ending: str, known: Known) -> list[Suggestion]:
+    """Find towns and countries that photos were taken in."""
+    found = [place for place in known.names.places if ending and ending in key_of(place.name)]
+    return [Suggestion("place", one.name, one.photos, {"place": one.value}) for one in found]
+
+
+def albums(ending: str, known: Known) -> list[Suggestion]:
+    """Find albums by name. Counting their photos would take too long."""
+    names = [name for _, name in album_names(known.reader)] if ending else []
+    return [Suggestion("album", name, None, {"album": name}) for name in names if ending in key_of(name)]
+
+
+def searches(ending: str, known: Known) -> list[Suggestion]:
+    """Find saved searches by name, the newest first."""
+    found = [one for one in all_searches(known.reader) if ending in key_of(one.name)] if ending else []
+    return [Suggestion("search", one.name, None, {"query": one.query}) for one in found]
+
+
+SOURCES: Sequence[Source] = (searches, albums, places, months, folders, cameras)
 
 
 def completions(typed: Sequence[str], known: Known) -> list[Suggestion]:

@@ -78,6 +78,8 @@ def test_photos_of_the_query_are_not_among_its_hits(album: Path) -> None:
     ("options", "expected"),
     [
         (("--after", "2023-06", "--before", "2023-07-05"), ["coffee"]),
+        (("--day", "7-4"), ["coffee"]),
+        (("--day", "today"), None),
         (("--path", "space/**"), ["rocket"]),
         (("--not-path", "home"), ["rocket"]),
         (("--camera", "Pixel*"), ["coffee"]),
@@ -111,6 +113,8 @@ def test_filters_alone_list_the_newest_first(album: Path) -> None:
 
 def test_sorting_by_date_leaves_out_what_does_not_match(album: Path) -> None:
     assert found("a cup of coffee", "--sort", "date", cwd=album) == ["coffee"]
+    assert found("a cup of coffee", "--sort", "size", cwd=album) == ["coffee"]
+    assert found("--path", "*", "--sort", "folder", cwd=album) == ["bike", "coffee", "rocket"]  # home, space
 
 
 def test_words_for_dates_are_a_filter_that_is_said(album: Path) -> None:

@@ -50,3 +50,18 @@ def test_a_page_asks_for_its_modules_at_once() -> None:
                     left.append(path)
         named = set(re.findall(r'<link rel="modulepreload" href="([^"]+)"', text))
         assert named == {str(path.relative_to(page.parent)) for path in wanted}, page.name
+
+
+# A module may import from its own room and from those before it; the entries, beside the rooms, from all.
+ROOMS = ("api", "components", "state", "views")
+IMPORT = re.compile(r'^(?:import|export) .* from "(\.[^"]+)";|import\("(\.[^"]+)"\)', re.MULTILINE)
+
+
+def test_imports_of_the_page_point_down() -> None:
+    for module in JS.rglob("*.js"):
+        room = module.relative_to(JS).parts[0]
+        for names in IMPORT.findall(module.read_text()) if room in ROOMS else ():
+            target = (module.parent / "".join(names)).resolve()
+            if target.is_relative_to(JS):
+                other = target.relative_to(JS).parts[0]
+                assert ROOMS.index(other) <= ROOMS.index(room), f"{module.relative_to(JS)} imports {other}"

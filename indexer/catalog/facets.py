@@ -12,30 +12,33 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from operator import itemgetter
-from pathlib import PurePosixPath
 from typing import Any
 
 from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern, literal
+from twobranch.indexer.catalog.folder_tree import Folder, folder_tree
+from twobranch.indexer.catalog.mark_facets import count_by_marks
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.gazetteer.nearest import STEPS
+from twobranch.indexer.gazetteer.nearest import COLUMNS, STEPS
 from twobranch.indexer.gazetteer.place_counts import count_places
 
-_MOST = 100  # folders and cameras; more would not be read
+_MOST = 100  # cameras; more would not be read
+_MOST_FOLDERS = 500  # in a tree, most of which is folded
 _BLOCK = 100_000  # photos in memory at a time
 # Of each kind: the column to count, the part of its value that counts, and the kind's own filters.
 _PATH = "i.root_id || '/' || i.path"
-# The rounded point of a photo, as `nearest.cell` counts it; nothing for a photo without one.
+# The rounded point of a photo, as `count_places` takes it; nothing for a photo without one.
 _POINT = (
-    f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) || ' ' || "
-    f"CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
+    f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) * {COLUMNS} "
+    f"+ CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
 )
+_EVERY_FOLDER = "every folder"  # with and without photos that match
 _COLUMNS = {
     "months": MONTH,
     "folders": _PATH,
+    _EVERY_FOLDER: _PATH,
     "cameras": "i.camera",
     "shapes": SHAPE,
     "formats": _PATH,
@@ -43,6 +46,7 @@ _COLUMNS = {
 }
 _PARTS: dict[str, Callable[[bytes], bytes]] = {
     "folders": lambda path: path[: path.rfind(b"/")],
+    _EVERY_FOLDER: lambda path: path[: path.rfind(b"/")],
     "formats": lambda path: path[-5:],  # the longest end is ".jpeg"
 }
 _OWN: dict[str, dict[str, Any]] = {
@@ -70,12 +74,15 @@ class Facets:
     photos: int
     years: tuple[Count, ...] = ()  # the newest first
     months: tuple[Count, ...] = ()  # such as "2023-06", the newest first
-    folders: tuple[Count, ...] = ()  # the two levels below those that were indexed; the largest first
+    folders: tuple[Folder, ...] = ()  # as a tree
     cameras: tuple[Count, ...] = ()  # the most used first
     shapes: tuple[Count, ...] = ()
     formats: tuple[Count, ...] = ()
     places: tuple[Count, ...] = ()  # towns, such as "Paris, France"
     countries: tuple[Count, ...] = ()
+    albums: tuple[Count, ...] = ()  # the largest first
+    ratings: tuple[Count, ...] = ()  # "5" to "1"
+    favourites: tuple[Count, ...] = ()  # "true"
 
 
 def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
@@ -91,12 +98,15 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
         kinds_of: dict[Filters, list[str]] = {filters: []}
         for kind, own in _OWN.items():
             kinds_of.setdefault(replace(filters, **own), []).append(kind)
+        if filters:
+            kinds_of.setdefault(Filters(), []).append(_EVERY_FOLDER)
         tallies: dict[str, Counter[bytes]] = {}
         for condition, kinds in kinds_of.items():
             n, columns = _tally(reader, model.id, condition, kinds)
             tallies |= columns
             if condition == filters:
                 n_photos = n
+        marks = count_by_marks(reader, model.id, filters)
         roots = {id_: os.fsdecode(path) for id_, path in reader.rows("SELECT id, path FROM roots")}
     months = _texts(tallies["months"])
     years: Counter[str] = Counter()
@@ -105,17 +115,22 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
         years[month[:4]] += n
     for end, n in _texts(tallies["formats"]).items():
         formats[format_of(f"x{end}")] += n
+    folders = {_folder(text): n for text, n in _texts(tallies["folders"]).items()}
+    every = map(_folder, _texts(tallies.get(_EVERY_FOLDER, tallies["folders"])))
     towns, countries = count_places(_texts(tallies["places"]))
     return Facets(
         n_photos,
         _newest_first(years),
         _newest_first(months),
-        _largest_first(_folders(_texts(tallies["folders"]), roots)),
+        folder_tree(folders, roots, every=every, with_roots=len(roots) > 1, most=_MOST_FOLDERS),
         _largest_first(_cameras(_texts(tallies["cameras"]))),
         _largest_first(_texts(tallies["shapes"])),
         _largest_first(formats),
         _largest_first(towns),
         _largest_first(countries),
+        albums=tuple(Count(name, n) for name, n in marks.albums.items()),
+        ratings=tuple(Count(str(stars), n) for stars, n in marks.ratings.items()),
+        favourites=(Count("true", marks.favourites),) if marks.favourites else (),
     )
 
 
@@ -154,26 +169,10 @@ def _texts(tally: Mapping[bytes, int]) -> Counter[str]:
     return Counter({os.fsdecode(value): n for value, n in tally.items()})
 
 
-def _folders(tally: Mapping[str, int], roots: Mapping[int, str]) -> dict[str, int]:
-    """Count the photos of the folders near the top.
-
-    These are the first two levels below each root, and the roots where there are several. As in the filter, a
-    name stands for every folder of that name, at any depth.
-    """
-    within: Counter[str] = Counter()  # photos in folders of this name, or of these two names
-    names: dict[str, str] = {}  # compared form -> the first spelling
-    for folder, n in tally.items():
-        root, *parts = folder.split("/")
-        above = PurePosixPath(roots[int(root)]).parts[1:]
-        tops = ["/".join(parts[:depth]) for depth in (1, 2) if len(parts) >= depth]
-        if len(roots) > 1 and above:
-            tops.append(above[-1])
-        for top in tops:
-            names.setdefault(_key(top), top)
-        path = [_key(part) for part in (*above, *parts)]
-        pairs = ("/".join(pair) for pair in pairwise(path))
-        within.update(dict.fromkeys({*path, *pairs}, n))
-    return {literal(name): within[key] for key, name in names.items()}
+def _folder(text: str) -> tuple[int, str]:
+    """Return the id of the indexed folder, and the path below it."""
+    root, _, folder = text.partition("/")
+    return int(root), folder
 
 
 def _cameras(tally: Mapping[str, int]) -> dict[str, int]:

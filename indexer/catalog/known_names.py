@@ -1,4 +1,4 @@
-"""Names that a library has: its folders, cameras and months.
+"""Names that a library has: folders, cameras, months and places.
 
 Plain ``sqlite3`` through the reader. It reads the paths of all photos, which takes 0.3 s for 100,000, so the
 caller keeps the result.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
-from itertools import accumulate
-from pathlib import PurePath
 
 from twobranch.indexer.catalog.filters import MONTH, is_pattern, literal
+from twobranch.indexer.catalog.folder_tree import folder_tree
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.names import folded
+from twobranch.indexer.gazetteer.nearest import COLUMNS, cell
+from twobranch.indexer.gazetteer.place_counts import count_places
 
 _MOST_CAMERAS = 100
 _ENCODED = "EXISTS (SELECT 1 FROM image_vectors v WHERE v.image_id = i.id AND v.model_id = ?)"
@@ -39,6 +40,7 @@ class KnownNames:
     folders: tuple[NamedPhotos, ...] = ()  # value: of the filter `path`, for this folder alone
     cameras: tuple[NamedPhotos, ...] = ()
     months: tuple[NamedPhotos, ...] = ()  # such as "2023-06"
+    places: tuple[NamedPhotos, ...] = ()  # towns and countries, such as "Paris, France"
 
 
 def known_names(reader: CatalogReader) -> KnownNames:
@@ -51,43 +53,41 @@ def known_names(reader: CatalogReader) -> KnownNames:
         folders: Counter[tuple[int, str]] = Counter()
         cameras: Counter[str | None] = Counter()
         months: Counter[str] = Counter()
-        statement = f"SELECT i.root_id, i.path, i.camera, {MONTH} FROM images i WHERE {_ENCODED}"
-        for root, path, camera, month in reader.rows(statement, [model.id]):
+        points: Counter[tuple[float | None, float | None]] = Counter()
+        columns = f"i.root_id, i.path, i.camera, {MONTH}, i.latitude, i.longitude"
+        statement = f"SELECT {columns} FROM images i WHERE {_ENCODED}"
+        for root, path, camera, month, *point in reader.rows(statement, [model.id]):
             folders[root, os.fsdecode(path).rpartition("/")[0]] += 1
             cameras[camera] += 1
             months[month] += 1
+            points[point[0], point[1]] += 1
     newest_first = sorted(months.items(), reverse=True)
     return KnownNames(
         _folders(folders, roots),
         _cameras({name: n for name, n in cameras.items() if name}),
         tuple(NamedPhotos(month, n, month) for month, n in newest_first),
+        _places(points),
     )
 
 
 def _folders(tally: Counter[tuple[int, str]], roots: dict[int, str]) -> tuple[NamedPhotos, ...]:
-    """Return the folders with photos in or below them.
-
-    The filter takes a path below the root where that finds no other folder, else the whole path.
-    """
-    below: Counter[tuple[int, str]] = Counter()
-    for (root, folder), n in tally.items():
-        steps = accumulate(folder.split("/"), "{}/{}".format) if folder else ()
-        below.update(dict.fromkeys([(root, ""), *((root, step) for step in steps)], n))
-    whole = {key: PurePath(roots[key[0]], key[1]).as_posix() for key in below}
-    # A filter finds every folder whose path ends with it, so one that several end with is not enough.
-    above = {parent.as_posix() for path in whole.values() for parent in PurePath(path).parents}
-    ends = Counter(end for path in above | set(whole.values()) for end in _endings(folded(path)))
-    found = []
-    for key, n in below.items():
-        name = key[1] or PurePath(whole[key]).name
-        value = name if ends[folded(name)] == 1 else whole[key]
-        found.append(NamedPhotos(name, n, literal(value)))
-    return _largest_first(found)
+    """Return the folders with photos in or below them."""
+    return _largest_first(
+        [
+            NamedPhotos(folder.below or folder.name, folder.photos, folder.value)
+            for folder in folder_tree(tally, roots)
+        ]
+    )
 
 
-def _endings(path: str) -> list[str]:
-    parts = [part for part in path.split("/") if part]
-    return list(accumulate(reversed(parts), lambda end, part: f"{part}/{end}"))
+def _places(points: Counter[tuple[float | None, float | None]]) -> tuple[NamedPhotos, ...]:
+    """Return the towns and countries of points in degrees."""
+    cells: Counter[str] = Counter()
+    for (latitude, longitude), n in points.items():
+        if latitude is not None and longitude is not None:
+            cells[str(cell(latitude + 90) * COLUMNS + cell(longitude + 180))] += n
+    towns, countries = count_places(cells)
+    return _largest_first([NamedPhotos(name, n, name) for name, n in (towns | countries).items()])
 
 
 def _cameras(tally: dict[str, int]) -> tuple[NamedPhotos, ...]:

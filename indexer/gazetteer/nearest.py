@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from twobranch.indexer.gazetteer.towns import Towns, all_towns, directions
 
 STEPS = 200  # points to a degree
+COLUMNS = 360 * STEPS + 1  # points on a circle of latitude
 FARTHEST_KM = 100.0
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
 _REACH_KM = 8.0  # of a million people; Paris, London and New York end there

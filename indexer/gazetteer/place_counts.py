@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from twobranch.indexer.gazetteer.nearest import towns_of_cells
+from twobranch.indexer.gazetteer.nearest import COLUMNS, towns_of_cells
 from twobranch.indexer.gazetteer.place_names import find_towns, town_label
 from twobranch.indexer.gazetteer.towns import all_towns
 
@@ -17,12 +17,14 @@ _MOST = 100  # towns; more would not be read
 def count_places(points: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
     """Count the photos of towns and of countries.
 
-    Of the towns, the most photographed ones. ``points`` are photos at each point: two numbers of
-    ``nearest.cell`` with a space between. A count is that of the filter ``place`` with the same text.
+    Of the towns, the most photographed ones. ``points`` are the photos at each point, which is
+    one number: latitude * ``COLUMNS`` + longitude, both as ``cell`` counts them. A count is that of the
+    filter ``place`` with the same text.
     """
     if not points:
         return {}, {}
-    cells = np.array([point.split() for point in points], dtype=np.int64)
+    numbers = np.fromiter(map(int, points), dtype=np.int64, count=len(points))
+    cells = np.stack(np.divmod(numbers, COLUMNS), axis=1)
     photos: Counter[int] = Counter()
     for town, n in zip(towns_of_cells(cells).tolist(), points.values(), strict=True):
         if town >= 0:

@@ -24,6 +24,16 @@ class FacetCount(BaseModel):
     photos: int
 
 
+class FacetFolder(FacetCount):
+    """A folder, and its number of photos with those further in."""
+
+    value: str = Field(description="For `path`; it finds this folder alone.", examples=["holiday/2021"])
+    name: str = Field(description="The last part of its path.", examples=["2021"])
+    below: str = Field(description="Its path below the indexed folder; empty for that one.")
+    depth: int = Field(description="0 at the top.")
+    parent: int | None = Field(description="Its place in this list; null at the top.")
+
+
 class FacetsAnswer(BaseModel):
     """The facets and their counts.
 
@@ -33,12 +43,15 @@ class FacetsAnswer(BaseModel):
     photos: int = Field(description="Number of photos that match all filters.")
     years: list[FacetCount] = Field(description="The newest first.")
     months: list[FacetCount] = Field(description="Such as 2023-06, the newest first.")
-    folders: list[FacetCount] = Field(description="Values for `path`, the largest folder first.")
+    folders: list[FacetFolder] = Field(description="A tree: each is followed by the folders in it.")
     cameras: list[FacetCount] = Field(description="Values for `camera`, the most used first.")
     shapes: list[FacetCount]
     formats: list[FacetCount]
     places: list[FacetCount] = Field(description="Towns, values for `place`; the largest first.")
     countries: list[FacetCount] = Field(description="Values for `place`, the largest first.")
+    albums: list[FacetCount] = Field(description="The largest first.")
+    ratings: list[FacetCount] = Field(description="From 5 to 1.")
+    favourites: list[FacetCount] = Field(description="The value `true`; without favourites nothing.")
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -48,7 +48,7 @@ async def suggestions(
     ] = "",
     limit: Annotated[int, Query(ge=1, le=MOST, description="How many suggestions, at most.")] = 8,
 ) -> Response:
-    """Suggest folders, months, cameras and words for what is typed.
+    """Suggest names and words of the library for what is typed.
 
     The words at the end of `q` are compared with the beginnings of words, without case and accents. Without
     `q` they are the newest months and the largest folders.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from twobranch.indexer.catalog.filters import Filters, Shape
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.query import MOST_CHARACTERS
-from twobranch.retrieval.request import SearchRequest
+from twobranch.retrieval.request import HitOrder, SearchRequest
 from twobranch.retrieval.terms import PhotoTerm
 
 _MOST_HITS = 50  # an assistant reads all of them
@@ -32,11 +30,16 @@ class FilterArguments(Arguments):
     path: list[str] = Field([], description="Only files or folders of this name, as in 'holiday/**'.")
     not_path: list[str] = Field([], description="None of these files or folders.")
     camera: list[str] = Field([], description="Only these cameras, as in 'Pixel'.")
-    near: str | None = Field(None, description="Taken near latitude,longitude: 48.85,2.35.")
+    day: str | None = Field(None, description="Taken on this day of any year: 12-24.")
+    place: list[str] = Field([], description="Taken in this town, region or country: 'Paris, France'.")
+    near: str | None = Field(None, description="Taken near a town, or latitude,longitude: 48.85,2.35.")
     within: str | None = Field(None, description="How near, as in 20km; 10km if not given.")
     shape: Shape | None = None
     min_size: str | None = Field(None, description="At least so many pixels: 2MP, 1920x1080.")
     format: list[str] = Field([], description="Only these kinds of files, as in 'png'.")
+    album: list[str] = Field([], description="In any of these albums.")
+    rating: str | None = Field(None, description="4: exactly; 4+: at least; 0: unrated.")
+    favourite: bool | None = Field(None, description="Only favourites, or only others.")
 
     def filters(self) -> Filters:
         """Parse the filters. Raises ``UserError``."""
@@ -46,11 +49,16 @@ class FilterArguments(Arguments):
             paths=self.path,
             not_paths=self.not_path,
             cameras=self.camera,
+            places=self.place,
             near=self.near,
             within=self.within,
             shapes=[self.shape] if self.shape else [],
             min_size=self.min_size,
             formats=self.format,
+            albums=self.album,
+            rating=self.rating,
+            favourite=self.favourite,
+            day=self.day,
         )
 
 
@@ -65,8 +73,8 @@ class SearchArguments(FilterArguments):
     )
     top: int = Field(10, ge=1, le=_MOST_HITS, description="The number of hits.")
     in_: Gallery = Field("images", alias="in", description="Search photos, or their captions.")
-    sort: Literal["relevance", "date"] = Field(
-        "relevance", description="The best first, or of those that match the newest."
+    sort: HitOrder = Field(
+        "relevance", description="The best first, or those that match by date, folder or size."
     )
 
     def request(self) -> SearchRequest:

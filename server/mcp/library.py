@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 _MOST_CAPTIONS = 5  # of a photo
 _MOST_LISTED = 20  # failed photos and the like; `status --json` has them all
+# Of ``Hit.as_json``. Scores and ids mean nothing to a reader.
+_HIT_KEYS = (
+    *("rank", "path", "date", "date_from", "place", "confidence", "tier", "caption", "matched", "alike"),
+    *("region", "rating", "favourite"),
+)
 _QUALITY = 80  # of JPEG, 0 to 100
 
 
@@ -131,10 +136,9 @@ class Library:
         }
 
     def _hit_json(self, hit: Hit) -> dict[str, Any]:
-        """Return a hit with the facts of its photo. Scores mean nothing to a reader, and are left out."""
+        """Return a hit with the facts of its photo."""
         whole = hit.as_json()
-        keys = ("rank", "path", "date", "date_from", "confidence", "tier", "caption", "matched", "alike")
-        facts = {key: whole[key] for key in keys if whole[key] not in (None, [])}
+        facts = {key: whole[key] for key in _HIT_KEYS if whole[key] not in (None, [], False)}
         if hit.photo is None:
             return facts
         photo = photo_facts(self._engine.catalog, hit.photo)

@@ -62,9 +62,9 @@ _TOOLS = (
     LibraryTool(
         "search",
         "Search photos",
-        "Find photos by what they show, in plain words of many languages, and by date, folder, camera and "
-        "place. Each hit has its path, date, tier (likely, perhaps, rest), confidence and captions; "
-        "`verdict` says in one sentence how well the hits match. Hits of the tier `rest` probably do not.",
+        "Find photos by what they show, in plain words of many languages, and by date, place, folder and so "
+        "on. Each hit has its path, date, tier (likely, perhaps, rest) and confidence; `verdict` says in one "
+        "sentence how well the hits match. Hits of the tier `rest` probably do not.",
         SearchArguments,
         Library.search,
     ),

@@ -36,7 +36,8 @@ class BrowsingReader(CatalogReader):
     def order(self, filters: Filters, sort: Sort, descending: bool) -> Iterator[Order]:
         """Give the order of the photos.
 
-        The reader sees no later catalogue within the block. Raises ``LibraryError``.
+        The reader sees no later catalogue within the block. Raises ``UserError`` for an unknown album, and
+        ``LibraryError``.
         """
         with self.snapshot():
             version = self.version()

@@ -50,8 +50,8 @@ def long_library(place: Path, n: int = 520) -> tuple[Path, FakeEncoder]:
 
 
 def dated_library(place: Path, n: int = 400) -> tuple[Path, FakeEncoder]:
-    """A library of so many photos of all shapes in ``place/photos``, named by the day on which they were taken: one every
-    five days up to the end of 2023, so that 400 of them begin in July 2018."""
+    """A library of so many photos of all shapes in ``place/photos``, each named by the day it was taken on:
+    one every five days up to the end of 2023, so that 400 of them begin in July 2018."""
     for number in range(n):
         add_dated(place / "photos", datetime.date(2023, 12, 31) - datetime.timedelta(days=5 * number), number)
     encoder = FakeEncoder()

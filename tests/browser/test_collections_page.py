@@ -51,7 +51,9 @@ def bar(page: Page) -> Locator:
 
 
 def chosen(page: Page) -> list[str]:
-    names = page.locator("#grid a.chosen").evaluate_all("all => all.map(tile => tile.getAttribute('aria-label'))")
+    names = page.locator("#grid a.chosen").evaluate_all(
+        "all => all.map(tile => tile.getAttribute('aria-label'))"
+    )
     return sorted(name.split(",")[0] for name in names)
 
 
@@ -163,11 +165,16 @@ def test_paths_are_copied(page: Page, served: str) -> None:
     bar(page).get_by_role("button", name="Copy paths").click()
     expect(bar(page)).to_contain_text("2 paths copied")
     copied = page.evaluate("navigator.clipboard.readText()").splitlines()
-    assert [Path(path).name for path in copied] == ["rose-wall.jpg", "red-ball.jpg"]  # the newest first, as shown
+    assert [Path(path).name for path in copied] == [
+        "rose-wall.jpg",
+        "red-ball.jpg",
+    ]  # the newest first, as shown
 
 
 def test_paths_are_shown_where_there_is_no_clipboard(page: Page, served: str) -> None:
-    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")  # as over plain HTTP
+    page.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+    )  # as over plain HTTP
     page.goto(served)
     choose(page, "red-ball.jpg")
     bar(page).get_by_role("button", name="Copy paths").click()
@@ -279,7 +286,9 @@ def test_the_link_of_a_search_is_copied(page: Page, served: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(served)
     expect(tiles(page)).to_have_count(12)
-    expect(page.get_by_role("button", name="Copy link")).to_have_count(0)  # of nothing there is nothing to save
+    expect(page.get_by_role("button", name="Copy link")).to_have_count(
+        0
+    )  # of nothing there is nothing to save
     page.locator("#q").fill("blue")
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#saving")).to_contain_text("It opens on this computer only")
@@ -295,9 +304,13 @@ def test_words_that_are_typed_leave_the_albums(page: Page, served: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"color_scheme": "dark", **PHONE}], indirect=True
+    "page",
+    [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"color_scheme": "dark", **PHONE}],
+    indirect=True,
 )
-def test_nothing_serious_is_found(page: Page, own: str, serious_findings: Callable[[Page], list[str]]) -> None:
+def test_nothing_serious_is_found(
+    page: Page, own: str, serious_findings: Callable[[Page], list[str]]
+) -> None:
     page.goto(own)
     expect(tiles(page).first).to_be_visible()
     tiles(page).first.focus()

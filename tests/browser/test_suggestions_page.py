@@ -11,7 +11,12 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 MADE_UP = [
     {"kind": "folder", "label": "photos/blue", "photos": 4, "filter": {"path": "photos"}},
-    {"kind": "month", "label": "March 2021", "photos": 1, "filter": {"after": "2021-03", "before": "2021-04"}},
+    {
+        "kind": "month",
+        "label": "March 2021",
+        "photos": 1,
+        "filter": {"after": "2021-03", "before": "2021-04"},
+    },
     {"kind": "search", "label": "Blue of late", "photos": None, "filter": {"query": "q=blue&after=2022"}},
     {"kind": "word", "label": "bluebell", "photos": None, "filter": {"q": "green"}},
 ]

@@ -122,6 +122,12 @@ def test_shapes_sizes_and_formats(reader: CatalogReader) -> None:
     assert names(reader, formats=("PNG", ".jpeg")) == ["eiffel", "beach", "room", "garden"]
 
 
+def test_a_day_of_any_year_by_the_camera_or_else_by_the_file(reader: CatalogReader) -> None:
+    assert names(reader, day="07-04") == ["eiffel"]
+    assert names(reader, day="02-01") == ["room"]  # the day its file was written
+    assert names(reader, day="07-04", before=datetime(2023, 1, 1)) == []
+
+
 def test_filters_add_up(reader: CatalogReader) -> None:
     assert names(reader, cameras=("pixel",), after=datetime(2023, 8, 1), formats=("png",)) == ["garden"]
 

@@ -6,7 +6,15 @@ import pytest
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Place
-from twobranch.retrieval.filter_syntax import parse_date, parse_distance, parse_pixels, parse_place
+from twobranch.retrieval.filter_syntax import (
+    parse_date,
+    parse_day,
+    parse_distance,
+    parse_filters,
+    parse_pixels,
+    parse_place,
+    parse_rating,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +37,13 @@ def test_what_is_no_date(text: str) -> None:
         parse_date(text)
 
 
+def test_days_of_the_year() -> None:
+    assert [parse_day(text) for text in ("11-28", "2-9", " 02-29 ")] == ["11-28", "02-09", "02-29"]
+    for text in ("", "11", "13-01", "02-30", "2023-11-28", "today"):
+        with pytest.raises(UserError, match="is no day of the year; write month and day, such as 11-28"):
+            parse_day(text)
+
+
 def test_places_and_distances() -> None:
     assert parse_place("48.85, 2.35", "20km") == Place(48.85, 2.35, 20)
     assert (parse_distance("500m"), parse_distance("2 mi"), parse_distance("7")) == (0.5, 3.218688, 7)
@@ -43,6 +58,16 @@ def test_places_and_distances() -> None:
         parse_distance("far")
 
 
+def test_places_by_name() -> None:
+    assert parse_filters(places=["Paris, France"]).places == ("Paris, France",)
+    near = parse_filters(near="Paris", within="20km").near  # Notre-Dame; the largest town of that name
+    assert near is not None
+    assert (round(near.latitude, 2), round(near.longitude, 2), near.km) == (48.85, 2.35, 20)
+    for wrong in ({"places": ["Pariss"]}, {"near": "Pariss"}):
+        with pytest.raises(UserError, match="no place of this name is known; did you mean Paris"):
+            parse_filters(**wrong)  # type: ignore[arg-type]
+
+
 def test_sizes() -> None:
     assert [parse_pixels(text) for text in ("2MP", "0.3mp", "12", "1920x1080")] == [
         2_000_000,
@@ -53,3 +78,18 @@ def test_sizes() -> None:
     with pytest.raises(UserError, match="is no size"):
         parse_pixels("large")
     assert parse_pixels(f"{'9' * 5000}x1") == 10**15
+
+
+def test_ratings() -> None:
+    # at least n of 5; a plus sign that an address has turned into a space counts
+    assert [parse_rating(text) for text in ("4", "4+", "4 ", "0", "0+", " 5+")] == [
+        (4, 4),
+        (4, 5),
+        (4, 5),
+        (0, 0),
+        (0, 5),
+        (5, 5),
+    ]
+    for text in ("6", "-1", "4.5", "++", "", "four", "4++"):
+        with pytest.raises(UserError, match=r"is no rating; write 4 for four stars"):
+            parse_rating(text)

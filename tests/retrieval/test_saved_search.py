@@ -27,10 +27,11 @@ def test_words_and_options_as_an_address() -> None:
 
 def test_a_saved_search_asks_what_the_page_asks() -> None:
     values = {
-        "q": "2:a dog + snow", "after": "2023-06", "before": "2024", "path": ["holiday/**"],
+        "q": "2:a dog + snow", "after": "2023-06", "before": "2024", "day": "2-9", "place": ["Paris"],
+        "path": ["holiday/**"],
         "not_path": ["raw"],
         "camera": ["Pixel"], "near": "48.85,2.35", "within": "20km", "shape": "portrait", "min_size": "2MP",
-        "format": ["png"], "album": ["Rome"], "rating": "4+", "favourite": True, "day": "02-29",
+        "format": ["png"], "album": ["Rome"], "rating": "4+", "favourite": True,
         "in": "captions",
         "sort": "date", "min_confidence": 0.5, "ranking": "visual", "fold": False, "correct": False,
         "dates": False, "language": "de", "like": [7], "unlike": [8], "top": 30,

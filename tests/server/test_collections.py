@@ -22,6 +22,7 @@ from twobranch.indexer.catalog.photo_file import ProvenFiles
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.update.library import update_library
 from twobranch.server.api.archive import zip_pieces
+from twobranch.server.api.facets import FacetsAnswer
 from twobranch.server.api.photos import PhotoAnswer
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
@@ -41,8 +42,8 @@ def ids(client: TestClient, library: Path) -> dict[str, int]:
     return {path.removeprefix("photos/"): row.id for path, row in images(library).items()}
 
 
-def get(client: TestClient, path: str, **parameters: Any) -> Any:
-    response = client.get(path, params=parameters)
+def get(client: TestClient, address: str, **parameters: Any) -> Any:
+    response = client.get(address, params=parameters)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -137,6 +138,26 @@ def test_pages_of_photos_have_marks_and_take_albums(client: TestClient, ids: dic
     assert marks == {red: (3, True), blue: (None, False)}
     assert sorted(get(client, "/api/timeline", album="rome", rating="0")["ids"]) == [blue]
     assert client.get("/api/timeline", params={"album": "Rom"}).status_code == 400
+
+
+def test_facets_of_marks_follow_all_filters_but_their_own(client: TestClient, ids: dict[str, int]) -> None:
+    red, green, blue = ids["red.png"], ids["green.png"], ids["blue.png"]
+    client.patch("/api/photos", json={"photos": [red, green], "rating": 3, "favourite": True})
+    client.patch("/api/photos", json={"photos": [blue], "rating": 5})
+    client.post("/api/albums", json={"name": "Rome", "photos": [red]})
+    client.post("/api/albums", json={"name": "Paris", "photos": [red, blue]})
+    client.post("/api/albums", json={"name": "nobody"})
+
+    def facets(**filters: Any) -> list[dict[str, int]]:
+        answer = get(client, "/api/facets", **filters)
+        assert FacetsAnswer.model_validate(answer).model_dump() == answer
+        kinds = ("albums", "ratings", "favourites")
+        return [{one["value"]: one["photos"] for one in answer[kind]} for kind in kinds]
+
+    assert facets() == [{"Paris": 2, "Rome": 1}, {"5": 1, "3": 2}, {"true": 2}]
+    assert facets(album="Rome") == [{"Paris": 2, "Rome": 1}, {"3": 1}, {"true": 1}]
+    assert facets(rating="5") == [{"Paris": 1}, {"5": 1, "3": 2}, {}]
+    assert facets(favourite=True, path="photos/red.png") == [{"Paris": 1, "Rome": 1}, {"3": 1}, {"true": 1}]
 
 
 def test_albums_that_are_not_there(client: TestClient, ids: dict[str, int]) -> None:

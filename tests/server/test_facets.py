@@ -21,6 +21,7 @@ from tests.photo_rows import at, fill
 from twobranch.indexer.catalog import facets
 from twobranch.indexer.catalog.facets import Count, Facets, count_facets
 from twobranch.indexer.catalog.filters import Filters
+from twobranch.indexer.catalog.folder_tree import Folder
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.update.library import update_library
 from twobranch.server.api.facets import FacetsAnswer
@@ -52,33 +53,55 @@ def test_years_and_months_the_newest_first(library: Path) -> None:
     assert facets.months == (Count("2023-07", 2), Count("2023-06", 1), Count("2020-02", 1))
 
 
-def test_folders_of_two_levels_count_all_that_their_names_stand_for(library: Path) -> None:
+def test_folders_are_a_tree_by_name(library: Path) -> None:
     fill(
         library,
         [
+            at("work/Holiday/4.jpg"),  # `path=holiday` would find this too
             at("holiday/rome/1.jpg"),
             at("holiday/rome/day 1/2.jpg"),
             at("holiday/3.jpg"),
-            at("work/Holiday/4.jpg"),  # `path=holiday` finds this too
             at("5.jpg"),
         ],
     )
     assert counted(library).folders == (
-        Count("holiday", 4),
-        Count("holiday/rome", 2),
-        Count("work", 1),
-        Count("work/Holiday", 1),
+        Folder("/photos/holiday", 3, "holiday", "holiday", 0, None),
+        Folder("holiday/rome", 2, "rome", "holiday/rome", 1, 0),
+        Folder("holiday/rome/day 1", 1, "day 1", "holiday/rome/day 1", 2, 1),
+        Folder("work", 1, "work", "work", 0, None),
+        Folder("work/Holiday", 1, "Holiday", "work/Holiday", 1, 3),
     )
 
 
-def test_of_several_folders_that_were_indexed_each_is_one_to_choose(library: Path) -> None:
-    fill(library, [at("a.jpg", "/home/Pictures"), at("2019/b.jpg", "/home/Pictures"), at("c.jpg", "/Camera")])
-    assert as_dict(counted(library).folders) == {"Pictures": 2, "2019": 1, "Camera": 1}
+def test_folders_that_were_indexed_are_the_tops_if_there_are_several(library: Path) -> None:
+    photos = [at("a.jpg", "/home/Pictures"), at("2019/b.jpg", "/home/Pictures"), at("c.jpg", "/Camera")]
+    fill(library, [*photos, at("d.jpg", "/usb/Pictures"), at("x/e.jpg", "/")])
+    assert [(folder.value, folder.photos, folder.parent) for folder in counted(library).folders] == [
+        ("Camera", 1, None),
+        ("/home/Pictures", 2, None),
+        ("2019", 1, 1),
+        ("/usb/Pictures", 1, None),  # not that of the other drive
+        ("x", 1, None),
+    ]
+
+
+def test_a_folder_above_those_that_were_indexed_has_the_same_name(library: Path) -> None:
+    fill(library, [at("home/a.jpg", "/home/Pictures"), at("b.jpg", "/home/Pictures")])
+    (folder,) = counted(library).folders  # `path=home` would find both
+    assert (folder.value, folder.name) == ("/home/Pictures/home", "home")
+
+
+def test_a_folder_has_the_same_filter_whatever_else_is_chosen(library: Path) -> None:
+    fill(library, [at("a/x/1.jpg", camera="X"), at("x/2.jpg")])
+    (of_camera,) = [folder for folder in counted(library, Filters(cameras=("X",))).folders if folder.depth]
+    assert of_camera.value == "a/x"
+    (top,) = counted(library, Filters(not_paths=("a",))).folders
+    assert top.value == "/photos/x"  # `path=x` would find a/x, too, without the other filter
 
 
 def test_a_folder_named_like_a_pattern_is_itself_when_it_is_chosen(library: Path) -> None:
     fill(library, [at("[2019]/a.jpg"), at("2/b.jpg"), at("what?/c.jpg"), at("whats/d.jpg"), at("Été/e.jpg")])
-    folders = as_dict(counted(library).folders)
+    folders = {folder.value: folder.photos for folder in counted(library).folders}
     assert folders == {"[[]2019]": 1, "2": 1, "what[?]": 1, "whats": 1, "Été": 1}
     for pattern in folders:
         assert counted(library, Filters(paths=(pattern,))).photos == 1
@@ -122,7 +145,7 @@ def test_each_kind_is_counted_under_all_filters_but_its_own(library: Path) -> No
     )
     facets = counted(library, Filters(paths=("a",), cameras=("X",)))
     assert facets.photos == 1
-    assert as_dict(facets.folders) == {"a": 1, "b": 1}  # of camera X
+    assert [(folder.value, folder.photos) for folder in facets.folders] == [("a", 1), ("b", 1)]  # of camera X
     assert as_dict(facets.cameras) == {"X": 1, "Y": 1}  # in folder a
     assert as_dict(facets.years) == {"2023": 1}  # of camera X in folder a
     assert as_dict(facets.formats) == {"jpg": 1}
@@ -136,8 +159,10 @@ def test_photos_without_a_vector_are_found_by_no_search_and_counted_by_none(libr
 
 def test_only_the_largest_folders_and_cameras(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facets, "_MOST", 2)
-    fill(library, [at(f"{'abc'[n % 3]}/{n}.jpg", camera="xyz"[n % 3]) for n in range(8)])
-    assert counted(library).folders == (Count("a", 3), Count("b", 3))
+    monkeypatch.setattr(facets, "_MOST_FOLDERS", 2)
+    fill(library, [at(f"{'cba'[n % 3]}/d/{n}.jpg", camera="xyz"[n % 3]) for n in range(8)])
+    # c and b have three photos, as the folders in them: no folder is without that above it
+    assert [folder.value for folder in counted(library).folders] == ["b", "c"]
     assert counted(library).cameras == (Count("x", 3), Count("y", 3))
 
 
@@ -145,7 +170,7 @@ def test_many_photos_are_counted_in_blocks(library: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(facets, "_BLOCK", 3)
     fill(library, [at(f"{n % 2}/{n}.jpg") for n in range(10)])
     assert counted(library).photos == 10
-    assert counted(library).folders == (Count("0", 5), Count("1", 5))
+    assert [folder.photos for folder in counted(library).folders] == [5, 5]
 
 
 # --- over HTTP --------------------------------------------------------------------------------------
@@ -194,7 +219,9 @@ def test_a_name_that_is_not_utf_8(
     write_photo(photos / "caf\udce9/a.png", "red")
     update_library(library, [photos], encoder)
     (folder,) = client.get("/api/facets").json()["folders"]
-    assert folder == {"value": "caf?", "photos": 1}
+    assert folder == {
+        "value": "caf?", "photos": 1, "name": "caf?", "below": "caf?", "depth": 0, "parent": None,
+    }  # fmt: skip
     assert client.get("/api/facets", params={"path": folder["value"]}).json()["photos"] == 1
 
 

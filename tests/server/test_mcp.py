@@ -110,6 +110,18 @@ def test_filters_are_those_of_the_command_line(call: Call) -> None:
     assert "'soon' is no date" in error(call("search", after="soon"))
 
 
+def test_ratings_and_albums_are_filters(call: Call, library: Path, photos: Path) -> None:
+    from tests.test_cli import run
+
+    run("--library", library, "rate", "4", photos / "red.png", cwd=photos)
+    run("--library", library, "album", "add", "Best", photos / "blue.png", cwd=photos)
+    (best,) = answer(call("search", rating="4+"))["hits"]
+    assert (Path(best["path"]).name, best["rating"]) == ("red.png", 4)
+    assert names(answer(call("search", album=["Best"]))) == ["blue.png"]
+    assert "no album" in error(call("search", album=["Worst"]))
+    assert "place" in error(call("search", place=["Nowhereville"]))
+
+
 def test_near_duplicates_come_with_the_hit(
     call: Call, library: Path, photos: Path, encoder: FakeEncoder
 ) -> None:

@@ -90,6 +90,16 @@ CALLS = [
     Call("post", "/api/index", 202),
     Call("get", "/api/index"),
     Call("delete", "/api/index"),
+    Call("post", "/api/index", 403, given={"json": {"path": "/"}}),
+    Call("get", "/api/folders"),
+    Call("get", "/api/folders", 400, given={"params": {"path": "photos"}}),
+    Call("get", "/api/folders", 403, given={"params": {"path": "/"}}),
+    Call("post", "/api/photos", 201, given={"files": {"file": ("a.png", PNG)}}),
+    Call("post", "/api/photos", 200, given={"files": {"file": ("a.txt", b"words")}}),
+    Call("post", "/api/photos", 415, given={"json": {"photos": [1]}}),
+    Call("post", "/api/photos", 422, given={"files": {"picture": ("a.png", PNG)}}),
+    Call("get", "/api/suggest"),
+    Call("get", "/api/suggest", given={"params": {"q": "re"}}),
     Call("get", "/healthz", headers={}),
     Call("get", "/metrics"),
     Call("get", "/metrics", 401, headers={"Authorization": "Bearer wrong"}),
@@ -103,7 +113,8 @@ def app(library: Path, photos: Path, tmp_path: Path) -> Any:
     captions.write_text("image,caption,split\nred.png,something red,dev\nblue.png,something blue,dev\n")
     encoder = Bilingual()
     update_library(library, [photos], encoder, captions=captions)
-    return create_app(Settings(library, token=TOKEN, max_upload=300_000), lambda model: encoder, fake)
+    settings = Settings(library, token=TOKEN, max_upload=300_000, choose_from=(photos.parent,), adding=True)
+    return create_app(settings, lambda model: encoder, fake)
 
 
 @pytest.fixture

@@ -21,7 +21,13 @@ TAKEN = 0x9003  # EXIF's date of the picture
 MODEL = 0x0110
 
 
-def photo(path: Path, date: str, camera: str = "", color: tuple[int, int, int] = (200, 0, 0)) -> None:
+Color = tuple[int, int, int]
+PARIS = {1: "N", 2: (48.0, 51.0, 24.0), 3: "E", 4: (2.0, 21.0, 8.0)}  # degrees, minutes and seconds
+
+
+def photo(
+    path: Path, date: str, camera: str = "", color: Color = (200, 0, 0), gps: dict[int, Any] | None = None
+) -> None:
     """A photo with a date such as 2021:06:05."""
     from PIL import Image
 
@@ -29,6 +35,7 @@ def photo(path: Path, date: str, camera: str = "", color: tuple[int, int, int] =
     exif.get_ifd(0x8769)[TAKEN] = f"{date} 12:00:00"
     if camera:
         exif[MODEL] = camera
+    exif.get_ifd(0x8825).update(gps or {})
     write_photo(path, color, exif=exif)
 
 
@@ -121,6 +128,31 @@ def test_folders_that_end_alike_have_their_whole_path(
     with TestClient(app, "http://127.0.0.1") as client:
         paths = [one["filter"]["path"] for one in suggest(client, "2021") if one["kind"] == "folder"]
     assert sorted(paths) == [str(tmp_path / "a" / "2021"), str(tmp_path / "b" / "2021")]
+
+
+def test_places_that_photos_were_taken_in(
+    library: Path, photos: Path, encoder: FakeEncoder, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suggester, "_SHARE", 1e9)  # read anew at once
+    photo(photos / "tower.jpg", "2019:05:05", gps=PARIS, color=(0, 0, 200))
+    update_library(library, [], encoder)
+    assert [one for one in suggest(client, "dog par") if one["kind"] == "place"] == [
+        {"kind": "place", "label": "Paris, France", "photos": 1, "filter": {"place": "Paris, France"}}
+    ]
+    assert labels(client, "fran", "place") == ["France", "Paris, France"]
+    hits = client.get("/api/search", params={"place": "Paris, France"}).json()["hits"]
+    assert [Path(hit["path"]).name for hit in hits] == ["tower.jpg"]
+
+
+def test_albums_and_saved_searches(client: TestClient) -> None:
+    assert client.post("/api/albums", json={"name": "Été in Rome"}).status_code == 201
+    saved = {"name": "Summer dogs", "query": "q=dog&after=2023"}
+    assert client.post("/api/searches", json=saved).status_code == 201
+    album = {"kind": "album", "label": "Été in Rome", "photos": None, "filter": {"album": "Été in Rome"}}
+    search = {"kind": "search", "label": "Summer dogs", "photos": None, "filter": {"query": saved["query"]}}
+    assert suggest(client, "cat ete") == [album]
+    assert suggest(client, "summ") == [search]
+    assert client.get("/api/search", params=album["filter"]).status_code == 200
 
 
 def test_what_is_typed_last_decides(client: TestClient) -> None:

@@ -114,7 +114,7 @@ mountPicture({
   input: byId("file"),
   drop: byId("drop"),
   take,
-  isForLibrary: (data) => Boolean(library.status?.adding) && (start.isShown || isMany(data)),
+  isForLibrary: (data) => library.status?.adding !== false && (start.isShown || isMany(data)),
   takeAll: async (data) => offerToAdd(await filesOf(data), { added: () => indexing.look(), ask: !start.isShown }),
 });
 

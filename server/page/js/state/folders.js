@@ -1,6 +1,6 @@
 // The folders of /api/facets, which name their parents by position.
 
-/** @typedef {{value: string, photos: number, depth?: number, parent?: number | null}} Folder */
+/** @typedef {{value: string, photos: number, name?: string, depth?: number, parent?: number | null}} Folder */
 
 /** The positions of the folders in each folder, by its position; null for those that are in none. */
 export function childrenOf(/** @type {Folder[]} */ folders) {
@@ -16,6 +16,7 @@ export function childrenOf(/** @type {Folder[]} */ folders) {
 
 /** The name of a folder beside its siblings: what its path has more than that of its parent. */
 export function lastPart(/** @type {Folder} */ folder, /** @type {Folder[]} */ folders) {
+  if (folder.name) return folder.name;
   const above = folder.parent == null ? null : folders[folder.parent].value;
   return above !== null && holds(above, folder.value) ? folder.value.slice(above.length + 1) : folder.value;
 }

@@ -2,12 +2,13 @@
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { byId } from "../../components/dom.js";
-import { address, ANEW, isBrowsing, listOf } from "../../state/search.js";
+import { address, ANEW, isBrowsing, isFiltered, listOf } from "../../state/search.js";
 import { NO_PHOTOS } from "../../state/photolist.js";
+import { countOf } from "../../state/tiers.js";
 import { openBrowsing } from "../browse/browse.js";
 import { showCaptions, walkCaptions } from "./captions.js";
 import { mountGrid } from "./grid.js";
-import { countOf, emptiness, notes } from "./notes.js";
+import { emptiness, notes } from "./notes.js";
 import { openSearching } from "./search.js";
 
 const LATE_MS = 250; // after which one is told that the server is at work
@@ -113,6 +114,8 @@ export function mountFound(actions) {
     const isEmpty = inCaptions ? !answer.hits.length : !its.list.length;
     byId("found").classList.remove("stale");
     render(html`${countOf(answer, state)}`, byId("count"));
+    // The bar of the library says the same of all photos.
+    byId("count").classList.toggle("visually-hidden", isBrowsing(state) && !isFiltered(state));
     render(notes(answer, state, actions.change), byId("notes"));
     render(emptiness(answer, state, actions.change), byId("empty"));
     byId("grid").hidden = inCaptions || isEmpty;

@@ -333,7 +333,7 @@ export function mountGrid(element, options) {
       column = null;
     },
     /** Give the focus to the photo one was at; false if there is none. */
-    enter: () => focus(current),
+    enter: () => focus(tabbed ? list.indexOf(tabbed.dataset.photo) : current),
     /** Give the focus to a photo, and bring it to the screen; false if it is not in the list. */
     focusPhoto: (photo) => focus(list.indexOf(photo)),
     /** The tile of a photo, if it is drawn. */

@@ -2,30 +2,8 @@
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { CLOSE } from "../../components/icons.js";
-import { isFiltered, isQuery, WITHOUT_FILTERS } from "../../state/search.js";
-import { count, number, wordsSpan } from "../../components/words.js";
-
-/** How many there are, for the eye and for screen readers. */
-export function countOf(answer, state) {
-  if (answer && !answer.hits) return answer.photos ? count(answer.photos, "photo") : ""; // all of them are shown
-  if (!answer || !answer.gallery) return "";
-  const thing = state.in === "captions" ? "caption" : "photo";
-  const n = answer.hits.length;
-  if (!n) return `No ${thing}s`;
-  const of = `of ${count(answer.gallery, thing)}`;
-  const isDatesAlone = answer.dates?.used && !answer.query && !state.picture && !state.like.length;
-  if (!isQuery(state) || isDatesAlone) return n < answer.gallery ? `The newest ${number(n)} ${of}` : `All ${count(n, thing)}`;
-  const good = matching(answer);
-  if (good === null || good === n) return `The best ${number(n)} ${of}`; // how many more match, nobody knows
-  if (!good) return `None ${of} matches well`;
-  if (!answer.hits.some((hit) => hit.tier === "likely")) {
-    return `${number(good)} ${of} perhaps match${good === 1 ? "es" : ""}`;
-  }
-  return `${number(good)} ${of} match${good === 1 ? "es" : ""} well`;
-}
-
-/** After so many hits none matches well; null if nobody can tell. */
-export const matching = (answer) => answer.n_matching;
+import { isFiltered, WITHOUT_FILTERS } from "../../state/search.js";
+import { wordsSpan } from "../../components/words.js";
 
 /** The notes under the field. `change(changes)` is what their buttons do. */
 export function notes(answer, state, change) {

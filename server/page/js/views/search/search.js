@@ -1,9 +1,9 @@
 // Hits: the answer to a question, and more of it as one goes on, to the end.
 
 import { search } from "../../api/client.js";
-import { matching } from "./notes.js";
 import { question } from "../../state/search.js";
 import { listOfFacts } from "../../state/photolist.js";
+import { matching } from "../../state/tiers.js";
 
 const FIRST = 50; // hits; more than a screen has
 const NEXT = 200;
@@ -66,7 +66,7 @@ export function openSearching(grown) {
   /** @returns {import("../browse/browse.js").Shown} */
   function shown() {
     const toCome = Boolean(answer.next);
-    const list = listOfFacts(answer.hits, { total: toCome ? null : undefined, want: (_, last) => want(last) });
+    const list = listOfFacts(answer.hits, { total: toCome ? (answer.in === "images" ? answer.passing : null) : undefined, want: (_, last) => want(last) });
     return { list, sections: sectionsOf(answer.hits, matching(answer)), toCome, answer };
   }
 
