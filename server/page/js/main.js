@@ -89,7 +89,8 @@ const lightbox = mountLightbox(byId("lightbox"), {
   marked(photo, changes) {
     Object.assign(around(found.list, photo).hit ?? {}, changes);
     found.grid.redecorate();
-    isMarked = true;
+    if (page.state.photo) isMarked = true;
+    else again(); // it was closed before the server had answered
   },
   help: mountKeys(),
 });
