@@ -6,6 +6,7 @@ import { byId, closest } from "./components/dom.js";
 import { mountPicture } from "./components/picture.js";
 import { address, filtersOf, isQuery, judged, openHistory, question, withoutLast } from "./state/search.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
+import { mountSession } from "./views/session/session.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
 import { showCaptions, walkCaptions } from "./views/search/captions.js";
 import { mountFilters } from "./views/search/filters.js";
@@ -288,6 +289,7 @@ sorting.addEventListener("change", () => change({ sort: sorting.value }));
 showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 find(page.kept);
+mountSession();
 mountIndexing(byId("library"), {
   onChange() {
     counted = null;
