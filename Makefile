@@ -91,7 +91,7 @@ model: .venv-dev/installed
 # Everything: the core, training, and the tools that check the code. PyTorch brings several GB.
 .venv-dev/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv-dev
-	$(DEV)/pip install --quiet --disable-pip-version-check -e '.[demo,serve,models,train,test]'
+	$(DEV)/pip install --quiet --disable-pip-version-check -e '.[demo,serve,mcp,models,train,test]'
 	@touch $@
 
 tests/page/node_modules/installed: tests/page/package-lock.json .venv-dev/installed

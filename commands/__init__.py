@@ -11,6 +11,8 @@ from importlib import import_module
 MODULES = {
     "index": "index",
     "search": "search",
+    "rate": "rate",
+    "favourite": "favourite",
     "duplicates": "duplicates",
     "eval": "evaluate",
     "similarity": "similarity",
@@ -18,13 +20,18 @@ MODULES = {
     "train": "train",
     "status": "status",
     "serve": "serve",
+    "mcp": "mcp",
     "watch": "watch",
     "forget": "forget",
     "relocate": "relocate",
     "export": "export",
     "vacuum": "vacuum",
     "doctor": "doctor",
-    "models": "models",  # has commands of its own, and typer lists such last
+    # These have commands of their own, and typer lists such last.
+    "album": "album",
+    "searches": "searches",
+    "xmp": "xmp",
+    "models": "models",
 }
 
 

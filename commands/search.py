@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from twobranch.commands.results import CopyTo, Csv, Html, Null, Open, Output, Paths, Thumbnails
+from twobranch.commands.saved import find_saved, save_search
 from twobranch.commands.search_options import (
     After,
+    Albums,
     Before,
     Cameras,
     Exact,
+    Favourite,
     Formats,
     InGallery,
     Landscape,
@@ -27,8 +30,12 @@ from twobranch.commands.search_options import (
     NoFold,
     NotPathGlobs,
     PathGlobs,
+    Places,
     Plus,
     Portrait,
+    Rating,
+    Save,
+    Saved,
     Sort,
     SortBy,
     Square,
@@ -66,6 +73,7 @@ def search(
     path: PathGlobs = None,
     not_path: NotPathGlobs = None,
     camera: Cameras = None,
+    place: Places = None,
     near: Near = None,
     within: Within = None,
     portrait: Portrait = False,
@@ -73,6 +81,11 @@ def search(
     square: Square = False,
     min_size: MinSize = None,
     format_: Formats = None,
+    album: Albums = None,
+    rating: Rating = None,
+    favourite: Favourite = None,
+    save: Save = None,
+    saved: Saved = None,
     sort: SortBy = Sort.relevance,
     min_confidence: MinConfidence = 0.0,
     no_dates: NoDates = False,
@@ -103,8 +116,11 @@ def search(
       twobranch search ./pool.jpg + "2:golden retriever" - fruit
       twobranch search "beach summer 2019"
       twobranch search beach --after 2023-06 --before 2023-09 --camera Pixel
+      twobranch search beach --place Portugal
       twobranch search --near 48.85,2.35 --within 20km --portrait
       twobranch search "a dog" --path 'holiday/**' --sort date
+      twobranch search --album Rome --rating 4+
+      twobranch search "a dog" --after 2023 --save dogs  ...and later: search --saved dogs
       twobranch search --like 3 --unlike 1               the last search, refined
       twobranch search "two dogs run" --in captions
       twobranch search "a cat" --html cats.html --copy-to cats
@@ -130,24 +146,30 @@ def search(
             paths=path,
             not_paths=not_path,
             cameras=camera,
+            places=place,
             near=near,
             within=within,
             shapes={shape for shape, wanted in shapes.items() if wanted},
             min_size=min_size,
             formats=format_,
+            albums=album,
+            rating=rating,
+            favourite=favourite,
         ),
         gallery=gallery.value if gallery else None,
         top=top,
         min_confidence=min_confidence,
-        by_date=sort is Sort.date,
+        sort=sort.value,
         collapse=not no_fold,
         ranking=_ranking(visual_only, words_only),
         language=language,
         dates=not no_dates,
     )
-    if not (request.is_typed or request.feedback or request.filters):
-        raise typer.BadParameter("describe a photo, name one, or give a filter", param_hint="QUERY…")
     options = Options.of(context)
+    if saved is not None:
+        request = find_saved(options, saved, request)
+    if not (request.is_typed or request.feedback or request.filters or saved):
+        raise typer.BadParameter("describe a photo, name one, or give a filter", param_hint="QUERY…")
     with SearchEngine.open(options.library, exact=exact) as engine:
         answer = engine.answer(request)
         if words_only and not answer.is_of_words:
@@ -155,8 +177,33 @@ def search(
         places = find_places(engine, answer, options.progress()) if where else {}
         ids = [hit.id for hit in answer.hits]
         LastSearch.of(answer.typed, answer.gallery, ids, engine.catalog, engine.model).save(engine.library)
+        if save is not None:
+            save_search(engine.library, save, answer.typed, _parameters(context), options.progress())
     _print_remarks(answer)
     output.show(answer, options.progress(), places)
+
+
+def _parameters(context: typer.Context) -> dict[str, Any]:
+    """Return the options of a search as parameters of an address."""
+    given = context.params
+    shapes = [shape for shape in ("portrait", "landscape", "square") if given[shape]]
+    gallery, ranking = given["gallery"], _ranking(given["visual_only"], given["words_only"])
+    return {
+        **{name: given[name] for name in ("after", "before", "path", "not_path", "camera", "near", "within")},
+        "shape": shapes,
+        "min_size": given["min_size"],
+        "format": given["format_"],
+        "album": given["album"],
+        "rating": given["rating"],
+        "favourite": None if given["favourite"] is None else str(given["favourite"]).lower(),
+        "in": gallery.value if gallery and gallery.value != "images" else None,
+        "sort": given["sort"].value if given["sort"] is Sort.date else None,
+        "min_confidence": given["min_confidence"],
+        "ranking": ranking if ranking != "fused" else None,
+        "fold": "false" if given["no_fold"] else None,
+        "dates": "false" if given["no_dates"] else None,
+        "language": given["language"],
+    }
 
 
 def _ranking(visual_only: bool, words_only: bool) -> Ranking:

@@ -16,6 +16,8 @@ class Sort(str, Enum):
 
     relevance = "relevance"
     date = "date"
+    folder = "folder"
+    size = "size"
 
 
 Words = Annotated[
@@ -64,9 +66,14 @@ NotPathGlobs = Annotated[
 Cameras = Annotated[
     list[str] | None, typer.Option(help="Only this camera, such as Pixel.", metavar="GLOB"), SETTABLE
 ]
+Places = Annotated[
+    list[str] | None,
+    typer.Option(help="Only photos taken in this town, region or country: 'Paris, France'.", metavar="NAME"),
+    SETTABLE,
+]
 Near = Annotated[
     str | None,
-    typer.Option(help="Only photos taken near this place: 48.85,2.35.", metavar="LAT,LON"),
+    typer.Option(help="Only photos taken near this place: 48.85,2.35, or a town.", metavar="PLACE"),
     SETTABLE,
 ]
 Within = Annotated[
@@ -87,8 +94,29 @@ Formats = Annotated[
     typer.Option("--format", help="Only files of this format: png.", metavar="SUFFIX"),
     SETTABLE,
 ]
+Albums = Annotated[
+    list[str] | None, typer.Option("--album", help="Only photos of this album.", metavar="NAME"), SETTABLE
+]
+Rating = Annotated[
+    str | None,
+    typer.Option("--rating", help="Only photos with 4 stars: 4; at least 4: 4+; unrated: 0.", metavar="N"),
+    SETTABLE,
+]
+Favourite = Annotated[
+    bool | None,
+    typer.Option("--favourite/--no-favourite", help="Only favourites, or only others.", show_default=False),
+    SETTABLE,
+]
+Save = Annotated[
+    str | None, typer.Option("--save", help="Also save this search under a name.", metavar="NAME")
+]
+Saved = Annotated[
+    str | None, typer.Option("--saved", help="Run a saved search; see `searches`.", metavar="NAME")
+]
 SortBy = Annotated[
-    Sort, typer.Option(help="The best first, or of those that match well the newest."), SETTABLE
+    Sort,
+    typer.Option(help="The best first, or those that match well by date, folder or size."),
+    SETTABLE,
 ]
 MinConfidence = Annotated[
     float,

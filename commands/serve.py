@@ -39,6 +39,18 @@ AllowHost = Annotated[
         metavar="NAME",
     ),
 ]
+ChooseFrom = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--choose-from",
+        help="Visitors may choose folders in here to index [default: your home folder and drives, if only "
+        "this machine reaches the server].",
+        metavar="DIR",
+    ),
+]
+NoChoosing = Annotated[
+    bool, typer.Option("--no-choosing", help="Visitors can neither choose folders nor add photos.")
+]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 
 
@@ -50,6 +62,8 @@ def serve(
     port: Port = 8008,
     token: Token = None,
     allow_host: AllowHost = None,
+    choose_from: ChooseFrom = None,
+    no_choosing: NoChoosing = False,
     open_: Open = False,
 ) -> None:
     """Serve a web page and an HTTP API for your photos.
@@ -60,9 +74,9 @@ def serve(
     Examples:
       twobranch serve                            then open http://127.0.0.1:8008
       twobranch serve ~/Pictures --open          a new library: start indexing from the page
+      twobranch serve --choose-from /photos      choose among the folders in there, from the page
       twobranch serve --host 0.0.0.0             for other machines; prints the token they need
     """
-    import secrets
     import webbrowser
 
     from twobranch.common.cpu import products_on_one_core, usable_cores
@@ -80,10 +94,11 @@ def serve(
     folders = _checked_folders(paths or ())
     _check_hosts(allow_host or ())
     _check_token(token)
-    library = _open_library(Options.of(context).library, create=bool(folders))
-    if token is None and (allow_host or not is_loopback(host)):
-        token = secrets.token_urlsafe(16)
-        print(f"token: {token}", flush=True)
+    is_private = is_loopback(host) and not allow_host
+    tops = _tops(choose_from or (), no_choosing, is_private)
+    library = _open_library(Options.of(context).library, create=bool(folders or choose_from))
+    if token is None and not is_private:
+        token = _new_token()
     settings = Settings(
         library=library,
         host=host,
@@ -91,6 +106,8 @@ def serve(
         token=token,
         allowed_hosts=tuple(allow_host or ()),
         folders=folders,
+        choose_from=tops,
+        adding=not no_choosing,
         threads=usable_cores(),
     )
 
@@ -100,6 +117,30 @@ def serve(
             webbrowser.open(url)
 
     run(settings, announce)
+
+
+def _tops(named: Sequence[Path], no_choosing: bool, is_private: bool) -> tuple[Path, ...]:
+    """Return the folders below which visitors may choose.
+
+    There are none if they may not. Where other machines reach the server it takes named ones: a visitor with
+    the token could otherwise list the home folder.
+    """
+    from twobranch.server.work.folder_choice import default_tops
+
+    if no_choosing and named:
+        raise typer.BadParameter("--no-choosing and --choose-from exclude each other")
+    if named:
+        return _checked_folders(named)
+    return default_tops() if is_private and not no_choosing else ()
+
+
+def _new_token() -> str:
+    """Make a token and print it."""
+    import secrets
+
+    token = secrets.token_urlsafe(16)
+    print(f"token: {token}", flush=True)
+    return token
 
 
 def _checked_folders(paths: Sequence[Path]) -> tuple[Path, ...]:

@@ -10,16 +10,18 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True, partial_in: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` when the block ends.
 
-    The temporary file lies beside ``path``. It is deleted when the block raises. If ``durable``, the content
-    is synced to disk before the rename, and the folder after it: a power cut leaves the old file or the new
-    one, whole. This takes milliseconds, on a spinning disk tens of them. If not ``durable``, a power cut can
-    leave an empty file, which readers must expect. Raises ``OSError``.
+    The temporary file lies beside ``path``, or in the folder ``partial_in`` on the same disk. It is deleted
+    when the block raises. If ``durable``, the content is synced to disk before the rename, and the folder
+    after it: a power cut leaves the old file or the new one, whole. This takes milliseconds, on a spinning
+    disk tens of them. If not ``durable``, a power cut can leave an empty file, which readers must expect.
+    Raises ``OSError``.
     """
     # With the thread's number: two threads of a server may write the same file at the same time.
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    folder = path.parent if partial_in is None else partial_in
+    partial = folder / f"{path.name}.{os.getpid()}-{threading.get_ident()}.part"
     try:
         yield partial
         if durable:

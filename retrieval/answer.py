@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twobranch.retrieval.confidence import Basis
     from twobranch.retrieval.date_filter import DateWords
     from twobranch.retrieval.hits import Hit
+    from twobranch.retrieval.paging import PageStart
     from twobranch.retrieval.query import Query
     from twobranch.retrieval.spelling import Correction
     from twobranch.retrieval.understanding import NotUnderstood
@@ -29,6 +30,8 @@ class Answer:
     language: str | None  # code of the language that its sentences were read in; None without any
     hits: Sequence[Hit]
     n_gallery: int  # photos or captions that can be found at all
+    n_passing: int = 0  # those of them that pass the filters
+    next: PageStart | None = None  # where the next page begins; None: there are no more hits
     matches_well: bool | None = None  # False: not even the best hit may match; None: unknown
     confidence_from: Basis | None = None  # captions, or only background texts; None: hits have no confidence
     n_matching: int | None = None  # hits of the best tier end after the first n; None: unknown
@@ -70,5 +73,6 @@ class Answer:
             "unknown_words": list(self.unknown_words),
             "dates": None if self.dates is None else self.dates.as_json(),
             "gallery": self.n_gallery,
+            "passing": self.n_passing,
             "took_ms": round(self.took_ms, 1),
         }

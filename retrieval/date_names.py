@@ -18,6 +18,7 @@ from twobranch.embedding.language import ENGLISH, LANGUAGES, frequency, without_
 
 DATA = Path(__file__).parent / "data" / "date-names.json"
 
+_SHORT = 3  # letters of an abbreviated month, at most
 Kind = Literal["month", "day", "season", "holiday", "unit", "relative"]
 # spring, summer, autumn, winter
 _SEASONS: dict[str, tuple[str, str, str, str]] = {
@@ -191,6 +192,28 @@ def english_month(month: int) -> str:
     Months are 1 to 12; the name is in lower case.
     """
     return max(_table()[ENGLISH]["months"][month - 1], key=len)
+
+
+@cache
+def month_names(month: int) -> tuple[str, ...]:
+    """Return the names of a month in all languages, English first.
+
+    Months are 1 to 12. Names are in lower case and not abbreviated.
+    """
+    order = (ENGLISH, *(language for language in LANGUAGES if language != ENGLISH))
+    names = (name for language in order for name in _whole_names(_table()[language]["months"][month - 1]))
+    return tuple(dict.fromkeys(names))
+
+
+def _whole_names(written: Sequence[str]) -> list[str]:
+    """Return the forms of a name that do not abbreviate it."""
+    longest = max(map(len, written))
+    return [
+        one
+        for one in written
+        if (len(one) > _SHORT or longest <= _SHORT)
+        and not any(other != one and other.startswith(one) for other in written)
+    ]
 
 
 def _longest(words: Sequence[str], names: Mapping[tuple[str, ...], Name]) -> tuple[Name, int] | None:

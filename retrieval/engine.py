@@ -16,34 +16,46 @@ from numpy.typing import NDArray
 
 from twobranch.common.errors import LibraryError, ModelError
 from twobranch.embedding.encoder import Encoder
+from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.library import find_library
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel, VectorKind
+from twobranch.indexer.catalog.sorting import Sort
 from twobranch.indexer.catalog.tokens import runs
 from twobranch.indexer.disk.names import as_listed
 from twobranch.indexer.vectors.exact import VectorIndex
 from twobranch.indexer.vectors.index import Index, open_index
 from twobranch.retrieval.answer import Answer
 from twobranch.retrieval.background import ScoreScales
-from twobranch.retrieval.collapse import NEAR_DUPLICATE, Comparison, select
+from twobranch.retrieval.collapse import NEAR_DUPLICATE, Comparison, Selection, select
 from twobranch.retrieval.confidence import SAMPLE, Calibration, SearchedGallery
 from twobranch.retrieval.correction import correct_query
 from twobranch.retrieval.date_filter import DateWords, date_words, with_dates
 from twobranch.retrieval.display.notebook import Hits
 from twobranch.retrieval.encoders import check_language, load_encoder
-from twobranch.retrieval.fusion import FusedRanking, Ranking, SearchedPhotos, fused
+from twobranch.retrieval.fusion import Ranking, SearchedPhotos
 from twobranch.retrieval.hits import Hit
-from twobranch.retrieval.made_hits import made_hits, plain_hit
+from twobranch.retrieval.made_hits import made_hits
+from twobranch.retrieval.ordered_hits import listed_page, sorted_page
+from twobranch.retrieval.paging import (
+    Page,
+    RankedItems,
+    matches_well_so_far,
+    matching_so_far,
+    next_start,
+    ranked_place,
+)
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query
 from twobranch.retrieval.query_vector import query_vector
+from twobranch.retrieval.ranked_search import RankedSearch, Rankings
 from twobranch.retrieval.regions import PENALTY, SearchedRegions
-from twobranch.retrieval.request import SearchRequest, resolve
+from twobranch.retrieval.request import HitOrder, SearchRequest, resolve
 from twobranch.retrieval.scope import Scope
 from twobranch.retrieval.terms import Item, PhotoTerm
 from twobranch.retrieval.text_match import WrittenWords, content_words
 from twobranch.retrieval.text_pictures import TextPictures
 from twobranch.retrieval.understanding import not_understood
-from twobranch.retrieval.verdict import Judge, kind_of, matches_well, matching, n_matching
+from twobranch.retrieval.verdict import Judge, kind_of, matching
 
 if TYPE_CHECKING:
     from twobranch.retrieval.background_file import LibraryConfidence
@@ -52,7 +64,7 @@ if TYPE_CHECKING:
 Engine = TypeVar("Engine", bound="SearchEngine")
 
 
-_MOST_BY_DATE = 1000  # best hits that are sorted by date
+_MOST_SORTED = 1000  # best hits that are put in another order
 # Additional hits that are ranked to find the near-duplicates of the last ones.
 _MORE_TO_COLLAPSE = 100
 
@@ -77,6 +89,7 @@ class SearchEngine:
         self._load = load
         self._indexes: dict[VectorKind, Index] = {}
         self._samples: dict[Gallery, NDArray[np.float32]] = {}
+        self._rankings = Rankings()
         self._version = catalog.version()
         self.model = catalog.active_model()  # None before anything is encoded
 
@@ -255,6 +268,7 @@ class SearchEngine:
         Raises as ``search`` does, and ``UserError`` for invalid words or feedback, or a missing last search.
         """
         query, gallery = resolve(request, self.library, self.catalog, self.model)
+        check_albums(self.catalog, query.filters)
         typed = self.with_language(query)
         query, dates = self.read_dates(typed, gallery, request)
         unknown = self.unknown_words(query)
@@ -264,7 +278,8 @@ class SearchEngine:
         started = perf_counter()
         scope = self.scope(query, gallery)
         judge = self.judge(query, gallery, scope)
-        hits = self._search(judge, scope, request)
+        page = self._search(judge, scope, request)
+        hits = Hits(page.hits)
         took_ms = (perf_counter() - started) * 1000
         excluded = not hits and scope.is_excluded
         return Answer(
@@ -274,9 +289,11 @@ class SearchEngine:
             query.language,
             hits,
             len(scope.index),
-            matches_well=None if excluded else matches_well(hits, judge),
+            scope.size,
+            next_start(page, request.start),
+            matches_well=None if excluded else matches_well_so_far(hits, judge, request.start),
             confidence_from=judge.confidence_from,
-            n_matching=n_matching(hits),
+            n_matching=matching_so_far(hits, request.start),
             not_understood=judge.not_understood,
             corrections=fixed.corrections,
             corrected=request.correct,
@@ -351,7 +368,7 @@ class SearchEngine:
         gallery: Gallery = "images",
         min_confidence: float = 0.0,
         *,
-        by_date: bool = False,
+        sort: HitOrder = "relevance",
         collapse: bool = False,
         ranking: Ranking = "fused",
     ) -> Hits:
@@ -363,11 +380,11 @@ class SearchEngine:
         that is one sentence about photos: "fused" also uses the words in names, keywords and captions
         (``retrieval.fusion``), "visual" does not, "words" uses them alone.
 
-        ``by_date`` sorts the matching ones of the 1,000 best hits, newest first: the likely ones or, if there
-        are none, those that perhaps match (``retrieval.verdict``). If hits have no confidence, the ``top``
-        best are sorted. With ``collapse`` a photo that shows almost the same as a better hit is listed in
-        that hit's ``alike``, and the ``top`` hits are all different. Captions, and hits of a query without
-        terms, are not collapsed.
+        ``sort`` puts the matching ones of the 1,000 best hits in another order, such as the newest first: the
+        likely ones or, if there are none, those that perhaps match (``retrieval.verdict``). If hits have no
+        confidence, the ``top`` best are sorted. With ``collapse`` a photo that shows almost the same as a
+        better hit is listed in that hit's ``alike``, and the ``top`` hits are all different. Captions, and
+        hits of a query without terms, are not collapsed.
 
         Raises ``UserError`` for a sentence without a known word, a photo that cannot be read, terms that
         cancel out, or ``min_confidence`` if hits have no confidence; ``LibraryError`` when the model is gone;
@@ -379,59 +396,80 @@ class SearchEngine:
             named = NamedPhotos(self.catalog, self.model) if self.model is not None else None
             query = parse_query([query], library=named)
         request = SearchRequest(
-            top=top, min_confidence=min_confidence, by_date=by_date, collapse=collapse, ranking=ranking
+            top=top, min_confidence=min_confidence, sort=sort, collapse=collapse, ranking=ranking
         )
         scope = self.scope(query, gallery)
-        return self._search(self.judge(query, gallery, scope), scope, request)
+        return Hits(self._search(self.judge(query, gallery, scope), scope, request).hits)
 
-    def _search(self, judge: Judge, scope: Scope, request: SearchRequest) -> Hits:
-        """Find the best hits with the options of a request."""
+    def _search(self, judge: Judge, scope: Scope, request: SearchRequest) -> Page:
+        """Find a page of hits with the options of a request."""
         top = request.top
         if top < 1:
             raise ValueError(f"top is {top}; it must be at least 1")
         if len(scope.index) == 0 or self.model is None:
-            return Hits()
+            return Page([])
+        sort: Sort = "date" if request.sort == "relevance" else request.sort
         if not judge.query.terms:
-            return self._newest(judge.query, top, judge.gallery, self.model)
+            filters = judge.query.filters
+            return listed_page(self.catalog, self.model, judge.gallery, filters, top, sort, request.start)
         if request.min_confidence > 0 and scope.size:
             judge.check_confidence(self.encoder.name)
-        by_date = request.by_date and judge.has_confidence
-        collapse = request.collapse and judge.gallery == "images"
-        most = max(top, _MOST_BY_DATE) if by_date else top
-        hits = self._best(judge, scope, most, collapse, request.ranking)
-        if by_date:
-            hits = matching(hits)
-        least = request.min_confidence
-        hits = [hit for hit in hits if hit.confidence is None or hit.confidence >= least]
-        return Hits(self._newest_first(hits, judge.gallery)[:top] if request.by_date else hits)
+        if request.sort == "relevance":
+            page = self._best(judge, scope, request)
+            kept = _confident(page.hits, request.min_confidence)
+            return page if len(kept) == len(page.hits) else Page(kept)
+        most = max(top, _MOST_SORTED) if judge.has_confidence else top
+        best = self._best(judge, scope, replace(request, top=most, start=None)).hits
+        hits = _confident(matching(best) if judge.has_confidence else best, request.min_confidence)
+        return sorted_page(self.catalog, hits, judge.gallery, top, sort, request.start)
 
-    def _newest(self, query: Query, top: int, gallery: Gallery, model: LibraryModel) -> Hits:
-        """Return the newest photos or captions that pass the filters."""
-        ids = self.catalog.newest(gallery, model.id, query.filters, top)
-        found = self.catalog.found(gallery, ids)
-        there = [id_ for id_ in ids if id_ in found]
-        return Hits(plain_hit(rank, None, id_, found[id_]) for rank, id_ in enumerate(there, start=1))
+    def _best(self, judge: Judge, scope: Scope, request: SearchRequest) -> Page:
+        """Return a page of the best hits of the judge's query.
 
-    def _best(self, judge: Judge, scope: Scope, top: int, collapse: bool, ranking: Ranking) -> list[Hit]:
-        """Return the ``top`` best hits of the judge's query, best first.
-
-        With ``collapse`` near-duplicates count as one hit.
+        If the request says so, near-duplicates count as one hit.
         """
-        assert self.model is not None
-        query, gallery = judge.query, judge.gallery
-        index = scope.index
-        not_understood = judge.not_understood
-        if not_understood is not None and not_understood.is_for_words and ranking == "fused":
-            ranking, vector = "words", np.zeros(index.dim, np.float32)  # pixels say nothing
-        else:
-            vector = query_vector(query, self.encoder, self._item_vector)
+        query, gallery, top, start = judge.query, judge.gallery, request.top, request.start
+        collapse = request.collapse and gallery == "images"
         own = frozenset(as_listed(photo.resolve()) for photo in query.photos if gallery == "images")
-        wanted = top + len(own)  # the photos of the query may be among the hits
+        # The photos of the query may be among the hits. One more hit tells whether there is another page.
+        wanted = top + 1 + len(own)
         if collapse:
             wanted += min(top, _MORE_TO_COLLAPSE)
         comparison = self.comparison() if collapse else None
+        search = self._ranked_search(judge, scope, request.ranking)
+        place = None if start is None else ranked_place(start)
+        depth = wanted if start is None else search.depth_from(start.rank + wanted)
+        while True:
+            ranked = self._ranked(search, depth, query, keep=start is not None)
+            rest = ranked if place is None else ranked.after(place)
+            ids = rest.ranking.ids[:wanted].tolist()
+            selected = select(ids, top + 1, self.catalog, gallery, own, comparison)
+            is_all = depth >= scope.size or len(ranked) < depth
+            # Links to the photos of the query are left out too, so further hits may be needed.
+            if len(selected.groups) > top or (is_all and wanted >= len(rest)):
+                break
+            if wanted >= len(rest):
+                depth *= 2
+            wanted *= 2
+        shown = Selection(selected.groups[:top], selected.found)
+        first_rank = 1 if start is None else start.rank
+        hits = made_hits(self.catalog, rest.ranking, shown, search.searched, judge, first_rank)
+        if len(selected.groups) <= top:
+            return Page(hits)
+        members = [ids[at] for group in shown.groups for at in (group.kept, *group.duplicates)]
+        before = () if place is None else place.shown
+        return Page(hits, ranked.place_after(hits[-1].id, [*before, *members], is_first_page=place is None))
+
+    def _ranked_search(self, judge: Judge, scope: Scope, ranking: Ranking) -> RankedSearch:
+        """Return the search of a query, with its vector."""
+        assert self.model is not None
+        query, not_understood = judge.query, judge.not_understood
+        if not_understood is not None and not_understood.is_for_words and ranking == "fused":
+            ranking, vector = "words", np.zeros(scope.index.dim, np.float32)  # pixels say nothing
+        else:
+            vector = query_vector(query, self.encoder, self._item_vector)
         searched = SearchedPhotos(
-            index,
+            scope.index,
             vector,
             self.catalog,
             self.model.id,
@@ -439,16 +477,14 @@ class SearchEngine:
             scope.regions,
             self.scales.text_factor,
         )
-        while True:
-            if query.sentence is None or gallery == "captions":
-                ranked = FusedRanking(*searched.best(wanted))
-            else:
-                ranked = fused(self._wording(query), searched, wanted, ranking, query.language)
-            selected = select(ranked.ids.tolist(), top, self.catalog, gallery, own, comparison)
-            # Links to the photos of the query are left out too, so further hits may be needed.
-            if len(selected.groups) == top or wanted >= scope.size or len(ranked.ids) < wanted:
-                return made_hits(self.catalog, ranked, selected, searched, judge)
-            wanted *= 2
+        of_words = query.sentence is not None and judge.gallery == "images"
+        return RankedSearch(searched, self._wording(query) if of_words else None, ranking, query.language)
+
+    def _ranked(self, search: RankedSearch, depth: int, query: Query, *, keep: bool) -> RankedItems:
+        """Rank the best items. Those of later pages are kept for the next page."""
+        if not keep:
+            return search.ranked(depth)
+        return self._rankings.ranked(search, depth, (query.filters, self.catalog.version(), self._version))
 
     def _wording(self, query: Query) -> str:
         """Return the words that names are searched for.
@@ -469,11 +505,7 @@ class SearchEngine:
         """
         return self.index(item.gallery).vectors([item.id])[0]
 
-    def _newest_first(self, hits: Sequence[Hit], gallery: Gallery) -> list[Hit]:
-        """Sort hits by date, newest first, with new ranks.
 
-        Hits without a photo come last.
-        """
-        dates = self.catalog.dates(gallery, [hit.id for hit in hits])
-        ordered = sorted(hits, key=lambda hit: dates.get(hit.id, ""), reverse=True)
-        return [replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1)]
+def _confident(hits: Sequence[Hit], least: float) -> list[Hit]:
+    """Return the hits with this confidence, and those without any."""
+    return [hit for hit in hits if hit.confidence is None or hit.confidence >= least]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from twobranch.indexer.catalog.filters import DateFrom
+from twobranch.indexer.gazetteer.place_names import place_label
 
 # Likely: four of five such hits match. Perhaps: 5% of the right first hits are below this tier.
 Tier = Literal["likely", "perhaps", "rest"]
@@ -40,7 +41,19 @@ class Hit:
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
     content: str | None = None  # identifies the content of the photo's file
+    latitude: float | None = None  # of the photo, degrees
+    longitude: float | None = None
     region: tuple[int, int, int, int] | None = None  # left, top, right, bottom of the window that was found
+    rating: int | None = None  # of the photo, 1 to 5
+    favourite: bool = False
+
+    @property
+    def place(self) -> str | None:
+        """The town that the photo was taken in, such as ``Paris, France``.
+
+        The first one loads the gazetteer.
+        """
+        return place_label(self.latitude, self.longitude)
 
     def as_json(self) -> dict[str, Any]:
         """Return the hit as JSON data."""
@@ -61,5 +74,8 @@ class Hit:
             "width": self.width,
             "height": self.height,
             "content": self.content,
+            "place": self.place,
             "region": None if self.region is None else list(self.region),
+            "rating": self.rating,
+            "favourite": self.favourite,
         }

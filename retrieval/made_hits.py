@@ -20,8 +20,9 @@ def made_hits(
     selected: Selection,
     searched: SearchedPhotos,
     judge: Judge,
+    first_rank: int = 1,
 ) -> list[Hit]:
-    """Make the selected hits.
+    """Make the selected hits, with ranks from the first one on.
 
     They have a confidence if the model is calibrated for such queries.
     """
@@ -38,7 +39,7 @@ def made_hits(
         item = selected.found[id_]
         hits.append(
             replace(
-                plain_hit(at + 1, score, id_, item),
+                plain_hit(first_rank + at, score, id_, item),
                 confidence=None if verdict is None else verdict.confidences[at],
                 tier=None if verdict is None else verdict.tiers[at],
                 words=ranked.words.get(id_),
@@ -64,6 +65,10 @@ def plain_hit(rank: int, score: float | None, id_: int, item: Found) -> Hit:
         width=item.width,
         height=item.height,
         content=item.content,
+        latitude=item.latitude,
+        longitude=item.longitude,
+        rating=item.rating,
+        favourite=item.favourite,
     )
 
 

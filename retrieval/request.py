@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from twobranch.common.errors import UserError
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader, Gallery, LibraryModel
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.last_search import LastSearch
+from twobranch.retrieval.paging import PageStart
 from twobranch.retrieval.photo_names import NamedPhotos
 from twobranch.retrieval.query import Query, parse_query, with_feedback
-from twobranch.retrieval.terms import Item, PartTerm, PictureTerm
+from twobranch.retrieval.terms import Item, PartTerm, PhotoTerm, PictureTerm
+
+HitOrder = Literal["relevance", "date", "folder", "size"]  # of sorting.Sort, all but the first
 
 
 class PhotoNotFoundError(UserError):
@@ -59,12 +63,14 @@ class SearchRequest:
     files: bool = True  # words may name photos on disk
     picture: PictureTerm | None = None  # one more term
     part: PartTerm | None = None  # one more term
+    photo: PhotoTerm | None = None  # one more term
     feedback: LastSearchFeedback | PhotoFeedback | None = None
     filters: Filters = Filters()  # noqa: RUF009 (frozen)
     gallery: Gallery | None = None  # None: that of the last search with its feedback, else images
     top: int = 10
     min_confidence: float = 0.0
-    by_date: bool = False
+    sort: HitOrder = "relevance"
+    start: PageStart | None = None  # where the page begins; None: with the best hit
     collapse: bool = True  # near-duplicates count as one hit
     ranking: Ranking = "fused"  # of a sentence about photos; other queries are ranked by pixels alone
     correct: bool = True  # replace certainly mistyped words
@@ -94,7 +100,7 @@ def resolve(
         )
     else:
         query = Query(filters=request.filters)
-    shown = tuple(term for term in (request.picture, request.part) if term is not None)
+    shown = tuple(term for term in (request.picture, request.part, request.photo) if term is not None)
     query = replace(query, terms=(*query.terms, *shown))
     if isinstance(feedback, LastSearchFeedback):
         last = LastSearch.load(library)

@@ -22,6 +22,8 @@ class Settings:
     token: str | None = None  # the access token; None: no login, allowed on loopback addresses only
     allowed_hosts: tuple[str, ...] = ()  # further host names that it answers to, as behind a proxy
     folders: tuple[Path, ...] = ()  # what may be indexed from the page, besides the library's own folders
+    choose_from: tuple[Path, ...] = ()  # visitors may choose folders below these; none: they may not
+    adding: bool = False  # visitors may add photos to the library
     max_upload: int = 50_000_000  # bytes of an uploaded picture
     threads: int = 2  # that search in parallel
 

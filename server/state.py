@@ -16,17 +16,24 @@ from twobranch.retrieval.evaluation.explorer import Explorer
 from twobranch.server.api.thumbnails import Thumbnails
 from twobranch.server.http.uploads import Uploads
 from twobranch.server.settings import Settings
+from twobranch.server.work.added_photos import AddedPhotos
+from twobranch.server.work.browsing_reader import BrowsingReader
 from twobranch.server.work.engines import ServedEngine
+from twobranch.server.work.folder_choice import FolderChoice
 from twobranch.server.work.index_child import library_encoder
 from twobranch.server.work.index_run import Indexing
+from twobranch.server.work.photo_maps import PhotoMaps
 from twobranch.server.work.places import Places
 from twobranch.server.work.response_cache import ResponseCache
+from twobranch.server.work.suggester import Suggester
 from twobranch.server.work.uploaded_pictures import Pictures
 from twobranch.server.work.workers import Workers
 
 if TYPE_CHECKING:
     from twobranch.embedding.encoder import Encoder
     from twobranch.indexer.update.run import AnyEncoder
+
+_MOST_TIMELINES = 16  # one of 100,000 photos takes a megabyte
 
 
 class State:
@@ -41,19 +48,24 @@ class State:
         self.settings = settings
         self.models = Models(load)
         self.engines = Workers(settings.threads, self._open_engine, "search")
-        self.readers = Workers(2, lambda: CatalogReader.open(settings.library), "read")
+        self.readers = Workers(2, lambda: BrowsingReader.open(settings.library), "read")
         self.indexing = Indexing(settings.library, index_with)
         self.explorers = Workers(1, lambda: Explorer(settings.library), "explore")  # one: it caches ranks
         self.locators = Workers(1, self._open_engine, "where")  # for `places`
         self.evaluating = Lock()  # held while an evaluation runs
         self.answers = ResponseCache()
         self.facets = ResponseCache()
+        self.timelines = ResponseCache(_MOST_TIMELINES)
         self.maps = ResponseCache()
+        self.photo_maps = PhotoMaps()
         self.pictures = Pictures()
         self.uploads = Uploads()
         self.thumbnails = Thumbnails(settings.library)
         self.proven = ProvenFiles()
         self.places = Places(self.proven, self.thumbnails.memory)
+        self.suggester = Suggester()
+        self.added_photos = AddedPhotos(settings.library)
+        self.folder_choice = FolderChoice(settings.choose_from, settings.library)
         self._watcher = CatalogReader.open(settings.library)  # belongs to the event loop's thread
 
     def _open_engine(self) -> ServedEngine:

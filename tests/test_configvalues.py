@@ -47,7 +47,7 @@ def test_any_value_for_any_option(context: typer.Context, tmp_path: Path) -> Non
 NEVER = {
     "html", "copy_to", "open_", "plot", "out", "cache", "captions", "images", "model", "weights", "backbone",
     "word_vectors", "train_list", "dev_list", "host", "port", "token", "allow_host", "plus", "minus", "last",
-    "like", "unlike", "plan", "repair", "force", "resume",
+    "like", "unlike", "plan", "repair", "force", "resume", "save", "saved", "remove",
 }  # fmt: skip
 
 

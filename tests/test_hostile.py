@@ -98,7 +98,7 @@ KNOWN = {
     "indexer.catalog.reader": {
         "TABLES[kind]",
         "table",  # one of TABLES
-        "_WITH_PHOTO[kind]",
+        "WITH_PHOTO[kind]",
         "DATE",
         "_PHOTO_FACTS",
         "condition",  # of Filters.condition(), whose values are parameters
@@ -108,6 +108,16 @@ KNOWN = {
         "statement",
         "','.join('?' * len(some))",
     },
+    "indexer.catalog.sorting": {
+        "DATE",
+        "WITH_PHOTO[kind]",
+        "condition",
+        "key",  # a column of SORTINGS
+        "later",  # < or >
+        "direction",
+        "sorting.columns",
+    },
+    "indexer.catalog.timeline": {"DATE", "_RATIO", "columns", "condition", "sorting.columns"},
     "indexer.maintenance.salvage": {"table", "names", "common", "places", "index", "one.table"},
     "indexer.maintenance.integrity": {
         "table",

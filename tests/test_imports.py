@@ -32,7 +32,7 @@ ALLOWED = {
     "commands": {"common", "embedding", "indexer", "retrieval", "server", "train"},
 }
 # Within the indexer, each folder may import those before it.
-LADDER = ("disk", "captionfiles", "catalog", "vectors", "update", "maintenance")
+LADDER = ("disk", "captionfiles", "gazetteer", "catalog", "vectors", "update", "maintenance")
 # Modules outside the catalogue that may speak SQL, through sqlite3.
 REPAIRS = tuple(f"indexer.maintenance.{name}" for name in ("doctor", "integrity", "salvage", "vacuum"))
 CACHES = ("train.features", "train.sides.activations")
@@ -54,6 +54,7 @@ HEAVY = {
     "typer": ("commands",),
     "fastapi": ("server",),
     "uvicorn": ("server",),
+    "mcp": ("server.mcp",),
     "matplotlib": ("retrieval.evaluation.plots", "train.output.curves"),
 }
 

@@ -1,4 +1,4 @@
-"""Facets: counts of photos by month, folder, camera, shape and format.
+"""Facets: counts of photos by month, folder, camera, shape, format and place.
 
 A value's count is the number of photos that a search with that value finds: the count of ``canon`` is that of
 ``--camera canon``. So each kind is counted under all filters but its own. The catalogue is read once for each
@@ -17,15 +17,30 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any
 
+from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.filters import MONTH, SHAPE, Filters, is_pattern, literal
 from twobranch.indexer.catalog.photo_facts import format_of
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.gazetteer.nearest import STEPS
+from twobranch.indexer.gazetteer.place_counts import count_places
 
 _MOST = 100  # folders and cameras; more would not be read
 _BLOCK = 100_000  # photos in memory at a time
 # Of each kind: the column to count, the part of its value that counts, and the kind's own filters.
 _PATH = "i.root_id || '/' || i.path"
-_COLUMNS = {"months": MONTH, "folders": _PATH, "cameras": "i.camera", "shapes": SHAPE, "formats": _PATH}
+# The rounded point of a photo, as `nearest.cell` counts it; nothing for a photo without one.
+_POINT = (
+    f"CAST((i.latitude + 90) * {STEPS} + 0.5 AS INTEGER) || ' ' || "
+    f"CAST((i.longitude + 180) * {STEPS} + 0.5 AS INTEGER)"
+)
+_COLUMNS = {
+    "months": MONTH,
+    "folders": _PATH,
+    "cameras": "i.camera",
+    "shapes": SHAPE,
+    "formats": _PATH,
+    "places": _POINT,
+}
 _PARTS: dict[str, Callable[[bytes], bytes]] = {
     "folders": lambda path: path[: path.rfind(b"/")],
     "formats": lambda path: path[-5:],  # the longest end is ".jpeg"
@@ -36,6 +51,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "cameras": {"cameras": ()},
     "shapes": {"shape": None},
     "formats": {"formats": ()},
+    "places": {"places": ()},
 }
 
 
@@ -58,14 +74,17 @@ class Facets:
     cameras: tuple[Count, ...] = ()  # the most used first
     shapes: tuple[Count, ...] = ()
     formats: tuple[Count, ...] = ()
+    places: tuple[Count, ...] = ()  # towns, such as "Paris, France"
+    countries: tuple[Count, ...] = ()
 
 
 def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
     """Count the photos that match the filters, under the active model.
 
-    Raises ``LibraryError``.
+    Raises ``LibraryError``, and ``UserError`` for an album that does not exist.
     """
     with reader.snapshot():
+        check_albums(reader, filters)
         model = reader.active_model()
         if model is None:
             return Facets(0)
@@ -86,6 +105,7 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
         years[month[:4]] += n
     for end, n in _texts(tallies["formats"]).items():
         formats[format_of(f"x{end}")] += n
+    towns, countries = count_places(_texts(tallies["places"]))
     return Facets(
         n_photos,
         _newest_first(years),
@@ -94,6 +114,8 @@ def count_facets(reader: CatalogReader, filters: Filters) -> Facets:
         _largest_first(_cameras(_texts(tallies["cameras"]))),
         _largest_first(_texts(tallies["shapes"])),
         _largest_first(formats),
+        _largest_first(towns),
+        _largest_first(countries),
     )
 
 

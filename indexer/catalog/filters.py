@@ -1,20 +1,22 @@
-"""Filters by date, place, path, camera, shape, size and format, in SQL."""
+"""Filters by date, place, path, camera, format, marks and more, in SQL."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from math import asin, cos, degrees, radians, sin, sqrt
 from typing import Literal, get_args
 
 from twobranch.indexer.catalog.fulltext import quoted
-from twobranch.indexer.disk.names import folded
+from twobranch.indexer.disk.names import folded, path_key
+from twobranch.indexer.gazetteer.place_names import box_around, is_at
 
 DateFrom = Literal["photo", "file"]
 Shape = Literal["portrait", "landscape", "square"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
+MOST_STARS = 5  # of a rating
 _EARTH_KM = 6371.0088  # mean radius (IUGG)
 _ALSO: dict[str, tuple[str, ...]] = {
     "jpg": ("jpg", "jpeg"),
@@ -99,10 +101,15 @@ class Filters:
     not_paths: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     near: Place | None = None
+    places: tuple[str, ...] = ()  # such as "Paris, France": see find_towns
     shape: Shape | None = None
     min_pixels: int = 0
     formats: tuple[str, ...] = ()  # such as "png"
     dates: NamedDates | None = None
+    albums: tuple[str, ...] = ()  # names
+    ratings: tuple[int, int] | None = None  # the least and the most; (0, 0): unrated
+    favourite: bool | None = None
+    day: str | None = None  # such as "11-28", of any year
 
     def __bool__(self) -> bool:
         """Return True if any filter is set."""
@@ -121,6 +128,8 @@ class Filters:
             add(f"{DATE} >= ?", _sql(self.after))
         if self.before is not None:
             add(f"{DATE} < ?", _sql(self.before))
+        if self.day is not None:
+            add(f"substr({DATE}, 6, 5) = ?", self.day)
         if self.paths:
             add(*_any_path(self.paths))
         if self.not_paths:
@@ -129,11 +138,6 @@ class Filters:
         if self.cameras:
             names = [name if is_pattern(name) else f"*{name}*" for name in self.cameras]
             add(*_any_glob("{}(i.camera)", names))
-        if self.near is not None:
-            place = self.near
-            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
-            add("i.latitude BETWEEN ? AND ?", place.latitude - north, place.latitude + north)
-            add("distance_km(i.latitude, i.longitude, ?, ?) <= ?", place.latitude, place.longitude, place.km)
         if self.shape is not None:
             add(f"{SHAPE} = ?", self.shape)
         if self.min_pixels:
@@ -145,7 +149,52 @@ class Filters:
         if self.dates is not None:
             condition, words = self.dates.condition()
             add(condition, *words)
+        for condition, values_of_it in (*self._of_places(), *self._of_marks()):
+            add(condition, *values_of_it)
         return " AND ".join(parts), values
+
+    def _of_places(self) -> Iterator[tuple[str, tuple[str | float, ...]]]:
+        """Yield the conditions of places, with their parameters."""
+        if self.near is not None:
+            place = self.near
+            north = degrees(place.km / _EARTH_KM)  # cheaper than the distance, which is Python
+            yield "i.latitude BETWEEN ? AND ?", (place.latitude - north, place.latitude + north)
+            point = place.latitude, place.longitude, place.km
+            yield "distance_km(i.latitude, i.longitude, ?, ?) <= ?", point
+        if self.places:
+            one = (
+                "i.latitude BETWEEN ? AND ? AND i.longitude BETWEEN ? AND ? "
+                "AND is_at(i.latitude, i.longitude, ?)"
+            )
+            # The boxes are cheaper than the places, which are Python.
+            values = tuple(value for name in self.places for value in (*box_around(name), name))
+            yield f"({' OR '.join([one] * len(self.places))})", values
+
+    def _of_marks(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the conditions of albums, ratings and favourites, with their parameters."""
+        if self.albums:
+            places = ", ".join("?" * len(self.albums))
+            yield (
+                "i.content_hash IN (SELECT p.content_hash FROM album_photos p JOIN albums a "
+                f"ON a.id = p.album_id WHERE folded(a.name) IN ({places}))",
+                tuple(map(folded, self.albums)),
+            )
+        if self.ratings is not None:
+            least, most = self.ratings
+            yield _is_marked("COALESCE(m.rating, 0) BETWEEN ? AND ?", or_bare=least == 0), (least, most)
+        if self.favourite is not None:
+            wanted = "m.favourite" if self.favourite else "NOT m.favourite"
+            yield _is_marked(wanted, or_bare=not self.favourite), ()
+
+
+def _is_marked(condition: str, *, or_bare: bool) -> str:
+    """Return a condition for photos whose marks meet another condition.
+
+    ``or_bare`` includes photos without marks.
+    """
+    own = "SELECT 1 FROM marks m WHERE m.content_hash = i.content_hash"
+    marked = f"EXISTS ({own} AND {condition})"
+    return f"({marked} OR NOT EXISTS ({own}))" if or_bare else marked
 
 
 def distance_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -200,7 +249,9 @@ def _sql(moment: datetime) -> str:
     return moment.isoformat(" ", "seconds")  # strftime would write the year 999 with three digits
 
 
-FUNCTIONS: dict[str, tuple[int, Callable[..., float | str]]] = {
+FUNCTIONS: dict[str, tuple[int, Callable[..., float | str | bytes]]] = {
     "distance_km": (4, distance_km),
     "folded": (1, folded),
+    "is_at": (3, is_at),
+    "path_key": (2, path_key),
 }

@@ -26,6 +26,7 @@ _TABLE = f"CREATE VIRTUAL TABLE words USING fts5({', '.join(FIELDS)}, tokenize =
 # FTS5's own list of the table's words; the words in it that begin with some letters.
 _WORD_LIST = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_list USING fts5vocab(main, words, row)"
 _WORDS_BETWEEN = "SELECT term FROM temp.word_list WHERE term BETWEEN ? AND ?"
+_FREQUENT_WORDS = f"{_WORDS_BETWEEN.replace('term', 'term, doc', 1)} ORDER BY doc DESC, term LIMIT ?"
 _FIRST, _LAST = "\x01", "\U0010ffff"  # before and after all letters of words
 _SHADOWS = ("words_config", "words_content", "words_data", "words_docsize", "words_idx")  # FTS5's own
 _BLOCK = 1000  # photos in memory at a time
@@ -154,6 +155,20 @@ def words_beginning(connection: sqlite3.Connection, letters: str) -> list[str]:
     for ends in _between_stop_words(letters):
         found += (word for (word,) in connection.execute(_WORDS_BETWEEN, ends))
     return found
+
+
+def frequent_words_beginning(
+    connection: sqlite3.Connection, letters: str, most: int
+) -> list[tuple[str, int]]:
+    """Return the most frequent words that begin with some letters.
+
+    Each has its number of photos. As ``words_beginning``, but at most ``most``.
+    """
+    connection.execute(_WORD_LIST)
+    found: list[tuple[str, int]] = []
+    for ends in _between_stop_words(letters):
+        found += connection.execute(_FREQUENT_WORDS, (*ends, most))
+    return sorted(found, key=lambda one: (-one[1], one[0]))[:most]
 
 
 def _between_stop_words(letters: str) -> list[tuple[str, str]]:

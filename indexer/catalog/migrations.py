@@ -55,6 +55,37 @@ def _vector_triggers(kind: str, table: str) -> tuple[str, ...]:
     )
 
 
+def _carried_marks() -> tuple[str, ...]:
+    """Return the trigger that carries marks to a photo's new content.
+
+    The old content keeps them: copies have it, or an undone edit brings it back. A content that another photo
+    has keeps what it has itself. Such a file was overwritten or renamed, not edited.
+    """
+    before = (
+        "CASE WHEN old.failure IS NULL THEN old.content_hash "
+        "ELSE (SELECT content_hash FROM last_contents WHERE image_id = new.id) END"
+    )
+    is_edited = "NOT EXISTS (SELECT 1 FROM images WHERE content_hash = new.content_hash AND id <> new.id)"
+    return (
+        f"""
+            CREATE TRIGGER marks_content_changed AFTER UPDATE OF content_hash, failure ON images
+            WHEN new.failure IS NULL AND new.content_hash IS NOT NULL
+                AND (old.content_hash IS NOT new.content_hash OR old.failure IS NOT NULL) BEGIN
+                INSERT INTO marks (content_hash, rating, favourite, changed_at)
+                SELECT new.content_hash, rating, favourite, changed_at FROM marks
+                WHERE content_hash = {before} AND {is_edited}
+                    AND NOT EXISTS (SELECT 1 FROM marks WHERE content_hash = new.content_hash);
+                INSERT INTO album_photos (album_id, content_hash, added_at)
+                SELECT album_id, new.content_hash, added_at FROM album_photos
+                WHERE content_hash = {before} AND {is_edited}
+                    AND NOT EXISTS (SELECT 1 FROM album_photos WHERE content_hash = new.content_hash)
+                ORDER BY id;
+                DELETE FROM last_contents WHERE image_id = new.id;
+            END
+            """,
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         1,
@@ -304,6 +335,60 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX ix_region_vectors_model_id ON region_vectors (model_id)",
             *_vector_triggers("regions", "region_vectors"),
             "INSERT INTO vector_states SELECT 'regions', id, randomblob(16) FROM models",
+        ),
+    ),
+    # What people add to photos, by content: `indexer.catalog.marks`.
+    Migration(
+        7,
+        (
+            """
+            CREATE TABLE marks (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                content_hash BLOB NOT NULL UNIQUE,
+                rating INTEGER,
+                favourite BOOLEAN NOT NULL,
+                changed_at DATETIME NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE albums (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                name TEXT NOT NULL UNIQUE,
+                created_at DATETIME NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE album_photos (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                album_id INTEGER NOT NULL REFERENCES albums (id) ON DELETE CASCADE,
+                content_hash BLOB NOT NULL,
+                added_at DATETIME NOT NULL,
+                UNIQUE (album_id, content_hash)
+            )
+            """,
+            "CREATE INDEX ix_album_photos_content_hash ON album_photos (content_hash)",
+            """
+            CREATE TABLE saved_searches (
+                id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+                name TEXT NOT NULL UNIQUE,
+                query TEXT NOT NULL,
+                created_at DATETIME NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE last_contents (
+                image_id INTEGER NOT NULL PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE,
+                content_hash BLOB NOT NULL
+            )
+            """,
+            # A program may be caught in the middle of saving a photo.
+            """
+            CREATE TRIGGER marks_content_lost AFTER UPDATE OF content_hash, failure ON images
+            WHEN old.failure IS NULL AND old.content_hash IS NOT NULL AND new.failure IS NOT NULL BEGIN
+                INSERT OR REPLACE INTO last_contents VALUES (new.id, old.content_hash);
+            END
+            """,
+            *_carried_marks(),
         ),
     ),
 )

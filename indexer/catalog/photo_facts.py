@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from twobranch.indexer.catalog.filters import DATE, DateFrom
+from twobranch.indexer.catalog.marks import blocks
 from twobranch.indexer.catalog.photo_file import PhotoFile
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
@@ -74,6 +75,21 @@ def photo_file(reader: CatalogReader, photo: int) -> PhotoFile | None:
     """
     rows = reader.rows(f"SELECT {_FILE} {_FROM}", [photo])
     return _file(rows[0]) if rows else None
+
+
+def photo_files(reader: CatalogReader, photos: Sequence[int]) -> list[PhotoFile]:
+    """Return the files of photos, each once.
+
+    They are in the order of the ids as given. Those that are not in the library are left out. Raises
+    ``LibraryError``.
+    """
+    files: dict[int, PhotoFile] = {}
+    for ids in blocks(photos):
+        rows = reader.rows(
+            f"SELECT {_FILE} FROM images i JOIN roots r ON r.id = i.root_id WHERE i.id IN ({ids})"
+        )
+        files |= {row[0]: _file(row) for row in rows}
+    return [files[photo] for photo in dict.fromkeys(photos) if photo in files]
 
 
 def photo_facts(reader: CatalogReader, photo: int) -> CataloguedPhoto | None:

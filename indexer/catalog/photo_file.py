@@ -20,7 +20,7 @@ from threading import Lock
 from typing import BinaryIO
 
 from twobranch.common.errors import ImageError
-from twobranch.indexer.disk.open import CHANGED, digest_of, identity_of, is_same_file
+from twobranch.indexer.disk.open import CHANGED, MAX_BYTES, digest_of, identity_of, is_same_file
 from twobranch.indexer.disk.walk import FoundFile, found_file, is_photo_name
 
 _FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # opening a pipe would block
@@ -114,6 +114,15 @@ def open_original(photo: PhotoFile, proven: ProvenFiles) -> OpenedFile:
     except BaseException:
         opened.file.close()
         raise
+
+
+def read_original(photo: PhotoFile, proven: ProvenFiles) -> bytes:
+    """Read the photo's file if it holds the indexed content. Raises ``ImageError``."""
+    opened = open_original(photo, proven)
+    with opened.file as stream:
+        if opened.size > MAX_BYTES:
+            raise ImageError(photo.path, f"larger than {MAX_BYTES >> 30} GB")
+        return stream.read(MAX_BYTES)
 
 
 def open_photo_file(photo: PhotoFile) -> OpenedFile:

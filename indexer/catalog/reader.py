@@ -22,7 +22,7 @@ from twobranch.common.errors import LibraryError
 from twobranch.embedding.model_folder import Variant, model_label
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL, connect, library_error, open_database
 from twobranch.indexer.catalog.filters import DATE, FUNCTIONS, DateFrom, Filters
-from twobranch.indexer.catalog.fulltext import FIELDS, match, words_beginning
+from twobranch.indexer.catalog.fulltext import FIELDS, frequent_words_beginning, match, words_beginning
 from twobranch.indexer.catalog.vector_states import current_state, was_state
 
 Gallery = Literal["images", "captions"]
@@ -35,7 +35,7 @@ TABLES: dict[VectorKind, str] = {
     "captions": "caption_vectors",
     "regions": "region_vectors",
 }
-_WITH_PHOTO: dict[VectorKind, str] = {
+WITH_PHOTO: dict[VectorKind, str] = {
     "images": "image_vectors v JOIN images i ON i.id = v.image_id JOIN roots r ON r.id = i.root_id",
     "captions": "caption_vectors v JOIN captions c ON c.id = v.caption_id "
     "JOIN images i ON i.id = c.image_id JOIN roots r ON r.id = i.root_id",
@@ -45,8 +45,10 @@ _WITH_PHOTO: dict[VectorKind, str] = {
 # The columns of ``Found``.
 _PHOTO_FACTS = (
     f"{DATE}, CASE WHEN i.taken_at IS NULL THEN 'file' ELSE 'photo' END, i.id, i.width, i.height, "
-    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), '')"
+    "NULLIF(lower(hex(substr(i.content_hash, 1, 8))), ''), i.latitude, i.longitude, "
+    "m.rating, COALESCE(m.favourite, 0)"
 )
+_MARKS = "LEFT JOIN marks m ON m.content_hash = i.content_hash"
 # Up to so many photos with a word, all are read to see which of a few have it.
 _COMMON = 3000
 _HAS_WORD = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
@@ -88,6 +90,10 @@ class Found:
     width: int | None = None  # of the upright photo, in pixels
     height: int | None = None
     content: str | None = None  # a name of the file's content: another content has another name
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
+    rating: int | None = None  # of the photo, 1 to 5
+    favourite: bool = False
 
 
 class CatalogReader:
@@ -189,7 +195,7 @@ class CatalogReader:
 
     def vectors(self, kind: VectorKind, ids: Sequence[int]) -> dict[int, bytes]:
         """Return id -> vector, of those that exist."""
-        return dict(self._by_ids(f"SELECT id, vector FROM {TABLES[kind]} WHERE id IN", ids))
+        return dict(self.rows_by_ids(f"SELECT id, vector FROM {TABLES[kind]} WHERE id IN", ids))
 
     def matching(self, kind: VectorKind, model_id: int, filters: Filters) -> NDArray[np.int64]:
         """Return (n,) the vector ids of photos that match, rising.
@@ -198,7 +204,7 @@ class CatalogReader:
         """
         condition, values = filters.condition()
         rows = self._execute(
-            f"SELECT v.id FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} ORDER BY v.id",
+            f"SELECT v.id FROM {WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} ORDER BY v.id",
             [model_id, *values],
         )
         return np.fromiter((id_ for (id_,) in rows), dtype=np.int64)
@@ -223,53 +229,26 @@ class CatalogReader:
         For captions, any photo with a caption.
         """
         condition, values = filters.condition()
-        statement = f"SELECT 1 FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} LIMIT 1"
+        statement = f"SELECT 1 FROM {WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} LIMIT 1"
         return bool(self._all(statement, [model_id, *values]))
-
-    def newest(self, kind: Gallery, model_id: int, filters: Filters, n: int) -> list[int]:
-        """Return the vector ids of the ``n`` newest photos that match.
-
-        The latest comes first. For captions, the vectors of their captions.
-        """
-        condition, values = filters.condition()
-        rows = self._execute(
-            f"SELECT v.id FROM {_WITH_PHOTO[kind]} WHERE v.model_id = ? AND {condition} "
-            f"ORDER BY {DATE} DESC, v.id LIMIT ?",
-            [model_id, *values, n],
-        )
-        return [id_ for (id_,) in rows]
-
-    def dates(self, kind: Gallery, ids: Sequence[int]) -> dict[int, str]:
-        """Return vector id -> date of the photo, as sortable text."""
-        rows = self._by_ids(f"SELECT v.id, {DATE} FROM {_WITH_PHOTO[kind]} WHERE v.id IN", ids)
-        return dict(rows)
 
     def found(self, kind: Gallery, ids: Sequence[int]) -> dict[int, Found]:
         """Return vector id -> its photo or caption, of those that exist."""
         if kind == "images":
-            rows = self._by_ids(
+            rows = self.rows_by_ids(
                 f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, NULL FROM image_vectors v "
                 "JOIN images i ON i.id = v.image_id "
-                "JOIN roots r ON r.id = i.root_id WHERE v.id IN",
+                f"JOIN roots r ON r.id = i.root_id {_MARKS} WHERE v.id IN",
                 ids,
             )
         else:
-            rows = self._by_ids(
+            rows = self.rows_by_ids(
                 f"SELECT v.id, r.path, i.path, {_PHOTO_FACTS}, c.text FROM caption_vectors v "
                 "JOIN captions c ON c.id = v.caption_id LEFT JOIN images i ON i.id = c.image_id "
-                "LEFT JOIN roots r ON r.id = i.root_id WHERE v.id IN",
+                f"LEFT JOIN roots r ON r.id = i.root_id {_MARKS} WHERE v.id IN",
                 ids,
             )
-        return {
-            id_: Found(
-                None if root is None else Path(_text(root), _text(path)),
-                text,
-                _moment(date),
-                date_from if date else None,
-                *facts,
-            )
-            for id_, root, path, date, date_from, *facts, text in rows
-        }
+        return {id_: _found(*columns) for id_, *columns in rows}
 
     def has_words(self) -> bool:
         """Return True if `index` has created the full-text table."""
@@ -321,6 +300,16 @@ class CatalogReader:
         except sqlite3.DatabaseError as error:
             raise self._words_error(error) from None
 
+    def frequent_words_beginning(self, letters: str, most: int) -> list[tuple[str, int]]:
+        """Return the most frequent words that begin with some letters.
+
+        Each has its number of photos. As ``words_beginning`` otherwise. Raises ``LibraryError``.
+        """
+        try:
+            return frequent_words_beginning(self._connection, letters, most)
+        except sqlite3.DatabaseError as error:
+            raise self._words_error(error) from None
+
     def fields_with_words(self, words: Sequence[str], image_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Return photo id -> the fields with one of the words.
 
@@ -361,12 +350,12 @@ class CatalogReader:
 
     def images_of_vectors(self, ids: Sequence[int]) -> dict[int, int]:
         """Return vector id -> photo id."""
-        return dict(self._by_ids("SELECT id, image_id FROM image_vectors WHERE id IN", ids))
+        return dict(self.rows_by_ids("SELECT id, image_id FROM image_vectors WHERE id IN", ids))
 
     def vectors_of_images(self, ids: Sequence[int], model_id: int) -> dict[int, int]:
         """Return photo id -> vector id under a model."""
         statement = f"SELECT image_id, id FROM image_vectors WHERE model_id = {int(model_id)} AND image_id IN"
-        return dict(self._by_ids(statement, ids))
+        return dict(self.rows_by_ids(statement, ids))
 
     def has_regions(self, model_id: int) -> bool:
         """Return True if any photo has vectors of windows under a model."""
@@ -374,7 +363,7 @@ class CatalogReader:
 
     def regions(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
         """Return vector id -> (photo id, part) of existing windows."""
-        rows = self._by_ids("SELECT id, image_id, part FROM region_vectors WHERE id IN", ids)
+        rows = self.rows_by_ids("SELECT id, image_id, part FROM region_vectors WHERE id IN", ids)
         return {id_: (image, part) for id_, image, part in rows}
 
     def regions_of_images(self, ids: Sequence[int], model_id: int) -> dict[int, tuple[int, int]]:
@@ -382,7 +371,7 @@ class CatalogReader:
 
         An index of SQLite has these columns; no vector is read.
         """
-        rows = self._by_ids(
+        rows = self.rows_by_ids(
             f"SELECT id, image_id, part FROM region_vectors WHERE model_id = {int(model_id)} AND image_id IN",
             ids,
         )
@@ -407,7 +396,11 @@ class CatalogReader:
             "or search with --visual-only"
         )
 
-    def _by_ids(self, statement: str, ids: Sequence[int]) -> Iterator[Any]:
+    def rows_by_ids(self, statement: str, ids: Sequence[int]) -> Iterator[Any]:
+        """Yield the rows for any number of ids.
+
+        The statement ends in ``IN``. Raises ``LibraryError``.
+        """
         for start in range(0, len(ids), _IDS_A_STATEMENT):
             some = list(ids[start : start + _IDS_A_STATEMENT])
             yield from self._all(f"{statement} ({','.join('?' * len(some))})", some)
@@ -430,6 +423,32 @@ class CatalogReader:
         """
         with self._reading():
             yield from self._connection.execute(statement, parameters)
+
+
+def _found(
+    root: str | bytes | None,
+    path: str | bytes,
+    date: str | None,
+    date_from: DateFrom,
+    photo: int | None,
+    *facts: Any,
+) -> Found:
+    """Return the photo or caption of a row of ``CatalogReader.found``."""
+    width, height, content, latitude, longitude, rating, favourite, text = facts
+    return Found(
+        None if root is None else Path(_text(root), _text(path)),
+        text,
+        _moment(date),
+        date_from if date else None,
+        photo,
+        width,
+        height,
+        content,
+        latitude,
+        longitude,
+        rating,
+        bool(favourite),
+    )
 
 
 def _text(value: str | bytes) -> str:

@@ -1,4 +1,4 @@
-"""The tables of the catalogue, one SQLite file: photos, captions, models, evaluations.
+"""The tables of the catalogue, one SQLite file: photos, captions, marks, models.
 
 SQLite holds the data, and index files are caches of it: a vector is committed in the transaction of its row.
 An id is never used twice (AUTOINCREMENT), so an id names one vector for ever. The tables are created by
@@ -265,6 +265,71 @@ class RegionVector(Base):
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
     part: Mapped[int]  # the place of the window in ``preprocess.REGIONS``
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Mark(Base):
+    """The rating of a photo's content, and whether it is a favourite.
+
+    Marks belong to the content, not to a row of ``images``: they outlive that row (``marks``).
+    """
+
+    __tablename__ = "marks"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)  # sha256
+    rating: Mapped[int | None]  # 1 to 5
+    favourite: Mapped[bool]
+    changed_at: Mapped[datetime]
+
+
+class Album(Base):
+    """A named list of photos."""
+
+    __tablename__ = "albums"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    created_at: Mapped[datetime]
+
+
+class AlbumPhoto(Base):
+    """A photo in an album, by its content. The ids give the order."""
+
+    __tablename__ = "album_photos"
+    __table_args__ = (UniqueConstraint("album_id", "content_hash"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    album_id: Mapped[int] = mapped_column(ForeignKey("albums.id", ondelete="CASCADE"))
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary, index=True)  # sha256
+    added_at: Mapped[datetime]
+
+
+class SavedSearch(Base):
+    """A search under a name."""
+
+    __tablename__ = "saved_searches"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    query: Mapped[str] = mapped_column(Text)  # parameters of an address, such as "q=dog&after=2023"
+    created_at: Mapped[datetime]
+
+
+class LastContent(Base):
+    """The last content of a photo that cannot be read now.
+
+    Triggers insert and remove it: its marks wait for the next content.
+    """
+
+    __tablename__ = "last_contents"
+
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class VectorState(Base):

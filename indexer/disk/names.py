@@ -36,6 +36,20 @@ def folded(text: str | bytes | None) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", whole).casefold())
 
 
+def path_key(root: str | bytes, path: str | bytes = "") -> bytes:
+    """Return what paths are sorted by: without case, folder by folder.
+
+    A folder's own files come before those of the folders in it. The path may be given in two parts, and names
+    that are not UTF-8 as bytes.
+    """
+    whole = os.fsdecode(root)
+    if path:
+        whole = f"{whole.rstrip('/')}/{os.fsdecode(path)}"
+    folder, _, name = whole.rpartition("/")
+    tree = folder.replace("/", "\2")  # less than the letters of names; \1 is less still
+    return "\1".join((tree.lower(), tree, name.lower(), name)).encode("utf-8", "surrogatepass")
+
+
 def _listed_name(folder: Path, name: str) -> str:
     try:
         if not any(_are_one(folder / name, folder / other) for other in _other_spellings(name)):

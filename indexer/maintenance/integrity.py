@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from twobranch.indexer.catalog.connection import ACTIVE_MODEL
+from twobranch.indexer.catalog.filters import MOST_STARS
 from twobranch.indexer.catalog.migrations import LATEST, MIGRATIONS
 from twobranch.indexer.catalog.reader import TABLES, VECTOR_KINDS, VectorKind
 from twobranch.indexer.catalog.settings import CHOICES, REGIONS
@@ -32,6 +33,7 @@ _STORED = {
     "BLOB": ("blob",),
 }
 _SETTINGS = {CHOICES: dict, LAST_RUN: dict, REGIONS: bool}  # their types
+_RANGES = {("marks", "rating"): (1, MOST_STARS)}  # the least and the most of numbers
 _DATE = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
 
 
@@ -169,6 +171,9 @@ def _conditions(connection: sqlite3.Connection) -> Iterator[tuple[str, Column, s
             bad = f"typeof({name}) NOT IN ({stored})"
             if column.kind == "DATETIME":
                 bad += f" OR {name} NOT GLOB '{_DATE}'"
+            elif (table, column.name) in _RANGES:
+                least, most = _RANGES[table, column.name]
+                bad += f" OR {name} NOT BETWEEN {least} AND {most}"
             elif column.kind == "TEXT":
                 bad += f" OR (typeof({name}) = 'text' AND NOT is_text(CAST({name} AS BLOB)))"
             yield table, column, f"{name} IS NOT NULL AND ({bad})"

@@ -44,10 +44,10 @@ def hit_table(hits: Sequence[Hit], *, captions: bool, places: Mapping[int, HitPl
     """Format hits as a table.
 
     Columns: rank, score with three decimals, confidence in percent with its tier, date, fields with words of
-    the query, caption with ``captions``, places in the photo if ``places`` has them by rank, and path.
-    Confidence, date and fields are left out if no hit has them. The path is followed by the place of the
-    window that matches better than the whole photo, and by the number of near-duplicates under the hit, if
-    any.
+    the query, rating, caption with ``captions``, places in the photo if ``places`` has them by rank, and
+    path. Confidence, date, fields and rating are left out if no hit has them. The path is followed by the
+    place of the window that matches better than the whole photo, and by the number of near-duplicates under
+    the hit, if any.
     """
     columns: dict[str, list[Any]] = {
         "rank": [hit.rank for hit in hits],
@@ -59,6 +59,8 @@ def hit_table(hits: Sequence[Hit], *, captions: bool, places: Mapping[int, HitPl
         columns["date"] = [hit_day(hit) for hit in hits]
     if any(hit.matched for hit in hits):
         columns["matched"] = [", ".join(hit.matched) for hit in hits]
+    if any(hit.rating or hit.favourite for hit in hits):
+        columns["rating"] = [_marks(hit) for hit in hits]
     if captions:
         columns["caption"] = [hit.caption for hit in hits]
     if places:
@@ -66,6 +68,11 @@ def hit_table(hits: Sequence[Hit], *, captions: bool, places: Mapping[int, HitPl
     alike = [f"  +{len(hit.alike)} alike" if hit.alike else "" for hit in hits]
     columns["path"] = [f"{hit.path or ''}{_place(hit)}{more}" for hit, more in zip(hits, alike, strict=True)]
     return table([list(columns), *zip(*columns.values(), strict=True)])
+
+
+def _marks(hit: Hit) -> str:
+    """Format the marks of a hit, as in "4 favourite"."""
+    return " ".join([*([str(hit.rating)] if hit.rating else []), *["favourite"] * hit.favourite])
 
 
 def _place(hit: Hit) -> str:

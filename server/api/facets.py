@@ -37,6 +37,8 @@ class FacetsAnswer(BaseModel):
     cameras: list[FacetCount] = Field(description="Values for `camera`, the most used first.")
     shapes: list[FacetCount]
     formats: list[FacetCount]
+    places: list[FacetCount] = Field(description="Towns, values for `place`; the largest first.")
+    countries: list[FacetCount] = Field(description="Values for `place`, the largest first.")
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -51,7 +53,7 @@ async def facets(
     parameters: Annotated[FilterParameters, Query()],
     state: Annotated[State, Depends(state_of)],
 ) -> Response:
-    """Count photos by year, month, folder, camera, shape and format."""
+    """Count photos by year, month, folder, camera, shape, format and place."""
     asked, version = request.url.query, state.version()
     answer = state.facets.get(asked, version)
     if answer is None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
 from twobranch.common.errors import LibraryBusyError
 from twobranch.indexer.update.remembered import has_folders
+from twobranch.server.api.folders import LONGEST, PROBLEMS
 from twobranch.server.errors import Problem, Refused
 from twobranch.server.http.login import cookie_in
 from twobranch.server.http.replies import json_reply
@@ -22,7 +26,7 @@ Shared = Annotated[State, Depends(state_of)]
 class IndexRequest(BaseModel):
     """The folder to index.
 
-    It is a number and never a path: visitors can only choose folders that ``serve`` was started with.
+    It is one that ``serve`` was started with, or one of /api/folders.
     """
 
     folder: int | None = Field(
@@ -31,8 +35,17 @@ class IndexRequest(BaseModel):
         description="The number of a folder in `folders_to_index` of /api/status. Null: all folders of the "
         "library, or, if it has none yet, all of `folders_to_index`.",
     )
+    path: str | None = Field(
+        None, max_length=LONGEST, description="Instead of a number, a folder of /api/folders."
+    )
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _check_one(self) -> IndexRequest:
+        if self.folder is not None and self.path is not None:
+            raise PydanticCustomError("folder", "a number and a path; give one of them")
+        return self
 
 
 class FailedPhoto(BaseModel):
@@ -91,8 +104,12 @@ class IndexState(BaseModel):
     response_model=IndexState,
     status_code=202,
     responses={
-        400: {"model": Problem, "description": "There is no folder to index"},
-        404: {"model": Problem, "description": "No folder has this number"},
+        400: {
+            "model": Problem,
+            "description": "There is no folder to index, or the path is none of a folder",
+        },
+        403: PROBLEMS[403],
+        404: {"model": Problem, "description": "No folder has this number, or it is gone"},
         409: {"model": Problem, "description": "The library is being indexed already"},
     },
 )
@@ -101,8 +118,7 @@ async def start(http: Request, state: Shared, request: IndexRequest | None = Non
 
     It runs in a process of its own, with a lower priority than searches.
     """
-    folder = None if request is None else request.folder
-    await run_in_threadpool(_start, state, folder)
+    await run_in_threadpool(_start, state, request or IndexRequest(folder=None, path=None))
     reply = _reply(http, state)
     reply.status_code = 202
     return reply
@@ -132,20 +148,26 @@ def _reply(http: Request, state: State) -> Response:
     return json_reply(facts)
 
 
-def _start(state: State, folder: int | None) -> None:
+def _start(state: State, request: IndexRequest) -> None:
     """Start a run. Raises ``Refused`` and ``LibraryError``."""
-    library, folders = state.settings.library, state.settings.folders
-    if folder is not None and folder >= len(folders):
-        raise Refused(404, f"there is no folder {folder}; `folders_to_index` has {len(folders)}")
-    if folder is not None:
-        paths = folders[folder : folder + 1]
-    elif has_folders(library):
-        paths = ()  # all of them
-    elif folders:
-        paths = folders
-    else:
-        raise Refused(400, "this library has no folders yet; start the server with one: `serve ~/Pictures`")
     try:
-        state.indexing.start(paths)
+        state.indexing.start(_paths(state, request))
     except LibraryBusyError as error:
         raise Refused(409, str(error)) from None
+
+
+def _paths(state: State, request: IndexRequest) -> Sequence[Path]:
+    """Return the folders to index; none stands for all of the library. Raises ``Refused``."""
+    library, folders = state.settings.library, state.settings.folders
+    if request.path is not None:
+        return (state.folder_choice.chosen(request.path),)
+    if request.folder is not None:
+        if request.folder >= len(folders):
+            raise Refused(404, f"there is no folder {request.folder}; `folders_to_index` has {len(folders)}")
+        return (folders[request.folder],)
+    if has_folders(library):
+        return ()
+    if not folders:
+        then = "choose one" if state.folder_choice else "start the server with one: `serve ~/Pictures`"
+        raise Refused(400, f"this library has no folders yet; {then}")
+    return folders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from twobranch.common.errors import ImageError
+from twobranch.indexer.catalog.albums import albums_of
 from twobranch.indexer.catalog.filters import DateFrom
+from twobranch.indexer.catalog.marks import marks_of
 from twobranch.indexer.catalog.photo_facts import (
     CataloguedPhoto,
     captions_of,
@@ -20,6 +23,7 @@ from twobranch.indexer.catalog.photo_facts import (
 from twobranch.indexer.catalog.photo_file import PhotoFile, open_original
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.disk.open import content_name
+from twobranch.indexer.gazetteer.place_names import named_place, place_label
 from twobranch.retrieval.engine import SearchEngine
 from twobranch.server.api.originals import original
 from twobranch.server.api.thumbnails import Thumbnail
@@ -72,6 +76,23 @@ class AlikePhoto(BaseModel):
     content: str | None
 
 
+class PhotoPlace(BaseModel):
+    """The town that the photo was taken in or near."""
+
+    name: str
+    region: str | None
+    country: str
+    km: float = Field(description="Of its centre from the photo.")
+    label: str = Field(description="Finds this town as the filter `place`.", examples=["Paris, France"])
+
+
+class AlbumName(BaseModel):
+    """An album that the photo is in."""
+
+    id: int
+    name: str
+
+
 class PhotoAnswer(BaseModel):
     """The metadata of a photo, its captions and its near-duplicates."""
 
@@ -88,12 +109,16 @@ class PhotoAnswer(BaseModel):
     format: str = Field(description="Its suffix, as the filter `format` takes it.", examples=["jpg"])
     latitude: float | None
     longitude: float | None
+    place: PhotoPlace | None = Field(description="By GeoNames; null beyond 100 km.")
     keywords: list[str] = Field(description="Keywords, title and description in the file.")
     indexed_at: str = Field(description="In UTC.")
     failure: str | None = Field(description="Why it could not be read when it was indexed.")
     content: str | None = Field(description="Id of the file's content; changes with it.")
     captions: list[PhotoCaption]
     alike: list[AlikePhoto]
+    rating: int | None = Field(description="From 1 to 5.")
+    favourite: bool
+    albums: list[AlbumName]
 
 
 @router.get("/{photo}", response_model=PhotoAnswer, responses=GONE)
@@ -112,6 +137,8 @@ async def photo_answer(photo: PhotoId, state: Shared) -> Response:
                 for caption in captions_of(engine.catalog, photo)
             ],
             "alike": _alike(engine, photo),
+            **asdict(marks_of(engine.catalog, [photo])[photo]),
+            "albums": [{"id": id_, "name": name} for id_, name in albums_of(engine.catalog, photo)],
         }
         return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
 
@@ -216,11 +243,20 @@ def _facts(photo: CataloguedPhoto) -> dict[str, Any]:
         "format": format_of(path.name),
         "latitude": photo.latitude,
         "longitude": photo.longitude,
+        "place": _place(photo),
         "keywords": list(photo.keywords),
         "indexed_at": photo.indexed_at.isoformat(timespec="seconds") + "Z",
         "failure": photo.file.failure,
         "content": photo.content,
     }
+
+
+def _place(photo: CataloguedPhoto) -> dict[str, Any] | None:
+    """Return the town of a photo, if one is near."""
+    place = named_place(photo.latitude, photo.longitude)
+    if place is None:
+        return None
+    return {**place.as_json(), "label": place_label(photo.latitude, photo.longitude)}
 
 
 def _alike(engine: SearchEngine, photo: int) -> list[dict[str, Any]]:

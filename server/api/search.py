@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,12 +19,15 @@ from twobranch.retrieval.engine import SearchEngine
 from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.hits import Tier
+from twobranch.retrieval.paging import PageStart
 from twobranch.retrieval.query import MOST_CHARACTERS
-from twobranch.retrieval.request import PhotoFeedback, SearchRequest
+from twobranch.retrieval.request import HitOrder, PhotoFeedback, SearchRequest
 from twobranch.retrieval.terms import PartTerm, PictureTerm
 from twobranch.retrieval.text_match import content_words
 from twobranch.retrieval.understanding import Reason
 from twobranch.server.api.boxes import BoxText, edges_of
+from twobranch.server.api.cursors import MOST_CHARACTERS as MOST_CURSOR
+from twobranch.server.api.cursors import read_cursor, write_cursor, wrong_cursor
 from twobranch.server.errors import Problem, Refused
 from twobranch.server.http.disconnects import Left, unless_left
 from twobranch.server.http.replies import as_json, json_bytes_reply
@@ -55,14 +58,25 @@ class FilterParameters(BaseModel):
 
     after: str | None = Field(None, description="Taken then or later.", examples=["2023-06"])
     before: str | None = Field(None, description="Taken before that.", examples=["2023-09-15"])
+    day: str | None = Field(None, description="Taken on this day of any year.", examples=["11-28"])
     path: list[str] = Field([], description="Files or folders of this name.", examples=[["holiday/**"]])
     not_path: list[str] = Field([], description="None of these.", examples=[["raw"]])
     camera: list[str] = Field([], description="Cameras.", examples=[["Pixel"]])
-    near: str | None = Field(None, description="Taken near latitude,longitude.", examples=["48.85,2.35"])
+    place: list[str] = Field(
+        [], description="Taken in a town, region or country.", examples=[["Paris, France"]]
+    )
+    near: str | None = Field(
+        None, description="Taken near latitude,longitude, or a town.", examples=["48.85,2.35", "Paris"]
+    )
     within: str | None = Field(None, description="How near; 10km if not given.", examples=["20km"])
     shape: Shape | None = None
     min_size: str | None = Field(None, description="At least so many pixels.", examples=["2MP", "1920x1080"])
     format: list[str] = Field([], description="Kinds of files.", examples=[["png"]])
+    album: list[str] = Field([], description="In any of these albums.", examples=[["Rome"]])
+    rating: str | None = Field(
+        None, description="4: exactly; 4+: at least; 0: unrated.", examples=["4+", "0"]
+    )
+    favourite: bool | None = Field(None, description="Only favourites, or only others.")
 
     def filters(self) -> Filters:
         """Parse the filters. Raises ``UserError``."""
@@ -72,11 +86,16 @@ class FilterParameters(BaseModel):
             paths=self.path,
             not_paths=self.not_path,
             cameras=self.camera,
+            places=self.place,
             near=self.near,
             within=self.within,
             shapes=[self.shape] if self.shape else [],
             min_size=self.min_size,
             formats=self.format,
+            albums=self.album,
+            rating=self.rating,
+            favourite=self.favourite,
+            day=self.day,
         )
 
 
@@ -101,8 +120,11 @@ class SearchParameters(FilterParameters):
     )
     unlike: list[PhotoId] = Field([], max_length=100, description="Less like these photos, by id.")
     in_: Gallery = Field("images", alias="in", description="What to search.")
-    top: int = Field(50, ge=1, le=MOST, description="How many hits.")
-    sort: Literal["relevance", "date"] = "relevance"
+    top: int = Field(50, ge=1, le=MOST, description="How many hits a page has.")
+    cursor: str | None = Field(
+        None, max_length=MOST_CURSOR, description="`next` of the page before, of the same search."
+    )
+    sort: HitOrder = Field("relevance", description="The best first, or in another order those that match.")
     min_confidence: float = Field(0.0, ge=0, le=1)
     ranking: Ranking = Field("fused", description="By words and pixels, or by one of them alone.")
     fold: bool = Field(True, description="Photos that look almost the same as one hit.")
@@ -117,6 +139,21 @@ class SearchParameters(FilterParameters):
         if self.box is not None and not self.like:
             raise PydanticCustomError("box", "a box without a photo; `like` says of which")
         return self
+
+    @property
+    def start(self) -> PageStart | None:
+        """The start of the page. Raises ``Refused`` for a wrong cursor."""
+        if self.cursor is None:
+            return None
+        try:
+            return PageStart.from_json(read_cursor(self.list_name, self.cursor))
+        except (ValueError, TypeError):
+            raise wrong_cursor() from None
+
+    @property
+    def list_name(self) -> str:
+        """Equal for parameters that find the same hits."""
+        return f"search {self.model_dump(exclude={'cursor', 'top'})}"
 
     def request(self, picture: PictureTerm | None, part: PartTerm | None) -> SearchRequest:
         """Return the request for the engine. Raises ``UserError``.
@@ -135,7 +172,8 @@ class SearchParameters(FilterParameters):
             gallery=self.in_,
             top=self.top,
             min_confidence=self.min_confidence,
-            by_date=self.sort == "date",
+            sort=self.sort,
+            start=self.start,
             collapse=self.fold,
             ranking=self.ranking,
             correct=self.correct,
@@ -162,9 +200,12 @@ class HitModel(BaseModel):
     width: int | None
     height: int | None
     content: str | None = Field(description="Changes with what is in the file.")
+    place: str | None = Field(description="The town that it was taken in, as the filter `place` takes it.")
     region: tuple[int, int, int, int] | None = Field(
         description="Left, top, right and bottom, in pixels, of the part that matches better than the whole."
     )
+    rating: int | None = Field(description="Of the photo, from 1 to 5.")
+    favourite: bool
 
 
 class Correction(BaseModel):
@@ -230,6 +271,8 @@ class SearchAnswer(BaseModel):
     part: LikedPart | None = Field(description="The part in `box`.")
     phrases: list[Phrase] = Field(description="The sentences of the query, as they were searched for.")
     gallery: int = Field(description="How many photos or captions can be found at all.")
+    passing: int = Field(description="How many of them pass the filters, dates in the words included.")
+    next: str | None = Field(description="The cursor of the next page; null if there are no more hits.")
     took_ms: float = Field(description="Of the search itself; it may have been answered before.")
 
     model_config = ConfigDict(
@@ -260,7 +303,10 @@ class SearchAnswer(BaseModel):
                             "width": 600,
                             "height": 400,
                             "content": "cc02f8ca188b167c",
+                            "place": "Paris, France",
                             "region": None,
+                            "rating": 4,
+                            "favourite": False,
                         }
                     ],
                     "corrections": [],
@@ -270,6 +316,8 @@ class SearchAnswer(BaseModel):
                     "part": None,
                     "phrases": [{"text": "a cup of coffee", "words": ["cup", "coffee"]}],
                     "gallery": 24,
+                    "passing": 24,
+                    "next": None,
                     "took_ms": 6.1,
                 }
             ]
@@ -358,8 +406,15 @@ def _search(
     liked = None
     if part is not None:
         liked = {"photo": parameters.like[0], "name": part.path.name, "box": list(part.box)}
+    following = answer.next and write_cursor(parameters.list_name, answer.next.as_json())
     return as_json(
-        {**answer.as_json(), "picture": parameters.picture, "part": liked, "phrases": _phrases(answer)}
+        {
+            **answer.as_json(),
+            "picture": parameters.picture,
+            "part": liked,
+            "phrases": _phrases(answer),
+            "next": following,
+        }
     )
 
 

@@ -131,6 +131,8 @@ class LibraryStatus(BaseModel):
     changes: FolderChanges | None = Field(description="Null without `scan`.")
     version: str = Field(description="The version of the program.")
     folders_to_index: list[str] = Field(description="The folders that `serve` was started with.")
+    choosing: bool = Field(description="True if folders can be chosen with /api/folders.")
+    adding: bool = Field(description="True if photos can be added with POST /api/photos.")
 
 
 class ModelFacts(BaseModel):
@@ -167,7 +169,8 @@ async def status(
     facts = await run_in_threadpool(library_status, settings.library, scan=scan)
     folders = [str(folder) for folder in settings.folders]
     has_cells = await state.engines.run(_has_cells)
-    return json_reply({**facts, "has_cells": has_cells, "version": __version__, "folders_to_index": folders})
+    own = {"version": __version__, "folders_to_index": folders, "adding": settings.adding}
+    return json_reply({**facts, "has_cells": has_cells, "choosing": bool(state.folder_choice), **own})
 
 
 def _has_cells(engine: ServedEngine) -> bool:

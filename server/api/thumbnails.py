@@ -18,7 +18,7 @@ from twobranch.embedding.preprocess import load_thumbnail, thumbnail_bytes
 from twobranch.indexer.catalog.photo_file import PhotoFile, open_photo_file
 from twobranch.indexer.catalog.thumbnails import ThumbnailCache
 from twobranch.indexer.disk.memory import Memory
-from twobranch.server.work.photo_files import MAX_BYTES
+from twobranch.indexer.disk.open import MAX_BYTES
 
 _QUALITY = 80  # of WebP, 0 to 100
 _NICENESS = 10

@@ -38,7 +38,7 @@ class RequestLimits:
         is_form = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
         body = _Body(receive, self._max_upload + _PLAIN if is_form else _PLAIN)
         send = body.closing(send)
-        if scope["method"] in ("GET", "OPTIONS", "DELETE"):
+        if scope["method"] in ("GET", "OPTIONS"):
             await problem(400, f"a {scope['method']} request has no body")(scope, receive, send)
         elif length.isdigit() and int(length[:20]) > body.limit:
             await problem(413, body.too_large)(scope, receive, send)

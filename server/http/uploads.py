@@ -21,21 +21,20 @@ Result = TypeVar("Result")
 _TAKEN = 8  # forms that are received or queued at the same time; beyond its first megabyte each is on disk
 _DECODED = 1  # pictures decoded at the same time: one of 128 megapixels takes up to 2.5 GB
 _SECONDS = 20.0  # limit to decode a picture; the largest takes 5 s on the machine where this was written
-# For OpenAPI. FastAPI's own declaration would accept a thousand files and fields in a form.
-FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
+
+
+def form_of(field: str, *, many: bool = False) -> dict[str, Any]:
+    """Describe a form with a file, or with several, for OpenAPI.
+
+    FastAPI's own declaration would accept a thousand files and fields in a form.
+    """
+    file: dict[str, Any] = {"type": "string", "format": "binary"}
+    value = {"type": "array", "items": file} if many else file
+    schema = {"type": "object", "required": [field], "properties": {field: value}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+FORM = form_of("file")
 
 
 class Uploads:
@@ -53,19 +52,25 @@ class Uploads:
 
     @asynccontextmanager
     async def take(self, request: Request) -> AsyncIterator[UploadFile]:
-        """Yield the ``file`` of the request's form, open inside the block.
+        """Yield the ``file`` of the request's form, open inside the block. Raises ``Refused``."""
+        async with self.take_files(request, 1) as (file,):
+            yield file
 
-        Raises ``Refused``. The size of the form is limited in ``server.http.limits``.
+    @asynccontextmanager
+    async def take_files(self, request: Request, most: int) -> AsyncIterator[list[UploadFile]]:
+        """Yield the files ``file`` of the request's form, open inside the block.
+
+        There is at least one. Raises ``Refused``. The size of the form is limited in ``server.http.limits``.
         """
         if self._n_taken >= _TAKEN:
             raise Refused(503, "too many uploads at the same time; try again")
         self._n_taken += 1
         try:
-            async with request.form(max_files=1, max_fields=4, max_part_size=4096) as form:
-                file = form.get("file")
-                if not isinstance(file, UploadFile):
+            async with request.form(max_files=most, max_fields=4, max_part_size=4096) as form:
+                files = [file for file in form.getlist("file") if isinstance(file, UploadFile)]
+                if not files:
                     raise Refused(422, "file: upload one picture, as multipart/form-data")
-                yield file
+                yield files
         except FormParserError:
             raise Refused(400, "the form cannot be read") from None
         finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from twobranch.common.errors import LibraryBusyError
+from twobranch.common.errors import LibraryBusyError, LibraryError
 from twobranch.indexer.catalog.lock import indexing_lock
 from twobranch.server.work.index_child import DONE, FAILED, STOPPED, run_index
 
@@ -82,6 +82,7 @@ class Indexing:
         self._process: SpawnProcess | None = None
         self._orders: Connection | None = None
         self._listener: Thread | None = None
+        self._queue: tuple[Path, ...] = ()  # folders of the next run
 
     def as_json(self) -> dict[str, Any]:
         """Return the state of the current run, else the last one."""
@@ -99,25 +100,40 @@ class Indexing:
                 raise LibraryBusyError(
                     "an indexing run is under way, started from the page; stop it, or wait for its end"
                 )
-            with indexing_lock(self._library, wait=False):  # to refuse at once; the run takes the lock itself
-                pass
-            # Not a fork: it would copy locks that the server's threads hold, without the threads.
-            context = get_context("spawn")
-            receiver, sender = context.Pipe(duplex=False)
-            orders, self._orders = context.Pipe(duplex=False)
-            self._process = context.Process(
-                target=run_index, args=(sender, orders, self._library, paths, self._load), daemon=True
-            )
-            with _no_ctrl_c():
-                self._process.start()
-            sender.close()  # so that `receiver` ends with the process
-            orders.close()
-            self._run = IndexRun(running=True, started_at=_now())
-            self._listener = Thread(target=self._listen, args=(receiver, self._process), daemon=True)
-            self._listener.start()
+            self._start(paths)
+
+    def start_or_queue(self, folder: Path) -> None:
+        """Start to index a folder now, or after the current run.
+
+        Raises as ``start``, unless it is queued.
+        """
+        with self._lock:
+            if self._run.running:
+                self._queue = tuple(dict.fromkeys((*self._queue, folder)))
+            else:
+                self._start((folder,))
+
+    def _start(self, paths: Sequence[Path]) -> None:
+        """Start a process for these folders. Raises as ``start``."""
+        with indexing_lock(self._library, wait=False):  # to refuse at once; the run takes the lock itself
+            pass
+        # Not a fork: it would copy locks that the server's threads hold, without the threads.
+        context = get_context("spawn")
+        receiver, sender = context.Pipe(duplex=False)
+        orders, self._orders = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=run_index, args=(sender, orders, self._library, paths, self._load), daemon=True
+        )
+        with _no_ctrl_c():
+            self._process.start()
+        sender.close()  # so that `receiver` ends with the process
+        orders.close()
+        self._run = IndexRun(running=True, started_at=_now())
+        self._listener = Thread(target=self._listen, args=(receiver, self._process), daemon=True)
+        self._listener.start()
 
     def stop(self) -> None:
-        """Ask the run, if any, to stop. Finished work is kept."""
+        """Ask the run, if any, to stop. Finished work is kept, and what is queued comes next."""
         with self._lock:
             if self._run.running and not self._run.stopping:
                 self._run.stopping = True
@@ -125,7 +141,9 @@ class Indexing:
                 self._orders.close()
 
     def close(self) -> None:
-        """Stop the run, if any, and wait for its end."""
+        """Stop the run, if any, and wait for its end. What is queued is dropped."""
+        with self._lock:
+            self._queue = ()
         self.stop()
         if self._process is None or self._listener is None:
             return
@@ -155,6 +173,17 @@ class Indexing:
                 )
             run.running = run.stopping = False
             run.label, run.ended_at = None, _now()
+            self._start_queued()
+
+    def _start_queued(self) -> None:
+        """Start the run of the queued folders, if there are any."""
+        folders, self._queue = self._queue, ()
+        if not folders:
+            return
+        try:
+            self._start(folders)
+        except (LibraryError, OSError) as error:
+            self._run.error = f"{error}; not indexed: {', '.join(map(str, folders))}"
 
     def _handle(self, kind: str, details: Sequence[Any]) -> bool:
         """Apply a message; return True if it was the last."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from twobranch.common.errors import ModelError
 from twobranch.embedding.preprocess import thumbnail_bytes
-from twobranch.indexer.catalog.photo_file import ProvenFiles
+from twobranch.indexer.catalog.photo_file import ProvenFiles, read_original
 from twobranch.indexer.disk.memory import Memory
 from twobranch.retrieval.encoders import check_language
 from twobranch.retrieval.engine import SearchEngine
@@ -25,7 +25,7 @@ from twobranch.retrieval.photo_parts import cut
 from twobranch.retrieval.terms import Edges
 from twobranch.retrieval.where.locator import Located
 from twobranch.server.errors import Refused
-from twobranch.server.work.photo_files import check_indexed, find_file, read_indexed
+from twobranch.server.work.photo_files import check_indexed, find_file
 
 _MOST = 256  # of each kind; a part takes about 10 kB, a located phrase 1 kB
 _SIDE = 256  # pixels of a part's thumbnail, at most
@@ -68,7 +68,7 @@ class Places:
         check_indexed(file, self._proven)
 
         def locate() -> Located:
-            data = read_indexed(file, self._proven)
+            data = read_original(file, self._proven)
             with self._memory.room_for(thumbnail_bytes(data, _DECODED, file.path)):
                 return engine.locator.locate(data, phrases, name=file.path, language=language)
 
@@ -84,7 +84,7 @@ class Places:
         check_indexed(file, self._proven)
 
         def make() -> Part:
-            data = read_indexed(file, self._proven)
+            data = read_original(file, self._proven)
             # The photo is decoded to its full size for a small box.
             with self._memory.room_for(thumbnail_bytes(data, 1 << 20, file.path)):
                 picture = cut(data, box, max(encoder.image_size, _SIDE), name=file.path)

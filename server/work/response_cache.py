@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-_MOST = 512  # answers; one of 100 hits takes 40 kB
+MOST = 512  # answers; one of 100 hits takes 40 kB
 
 
 class ResponseCache:
@@ -13,7 +13,8 @@ class ResponseCache:
     Not thread-safe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         self.n_given = 0  # answers served from the cache so far
         self._version: int | None = None
         self._answers: OrderedDict[str, bytes] = OrderedDict()
@@ -38,5 +39,5 @@ class ResponseCache:
         """
         if version == self._version:
             self._answers[asked] = answer
-            while len(self._answers) > _MOST:
+            while len(self._answers) > self._most:
                 self._answers.popitem(last=False)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from twobranch.indexer.catalog.filters import Filters, NamedDates, Place, distance_km
 from twobranch.indexer.catalog.reader import CatalogReader
+from twobranch.indexer.catalog.sorting import listed_vectors, sort_values
 from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, utcnow
 
 NOON = datetime(2023, 7, 4, 12)
@@ -126,10 +127,10 @@ def test_filters_add_up(reader: CatalogReader) -> None:
 
 
 def test_the_newest_first(reader: CatalogReader) -> None:
-    ids = reader.newest("images", 1, Filters(), 3)
+    ids = listed_vectors(reader, "images", 1, Filters(), 3)
     found = reader.found("images", ids)
     assert [found[id_].path.stem for id_ in ids] == ["garden", "eiffel", "beach"]  # type: ignore[union-attr]
-    assert sorted(reader.dates("images", ids).values())[0] == "2022-08-01 00:00:00.000000"
+    assert min(sort_values(reader, "images", ids, "date").values()) == "2022-08-01 00:00:00.000000"
 
 
 def test_text_in_filters_is_never_sql(reader: CatalogReader) -> None:
@@ -164,3 +165,14 @@ def test_named_dates_go_by_date_or_by_words(reader: CatalogReader) -> None:
         "garden",
     ]  # beyond the end of the year; room: February
     assert named(yearly=("07-01", "09-01"), after=datetime(2023, 1, 1)) == ["eiffel"]
+
+
+def test_places_by_name(reader: CatalogReader) -> None:
+    # The beach is at 43.70, 7.27: in Nice.
+    assert names(reader, places=("Paris",)) == ["eiffel"]
+    assert names(reader, places=("paris, france",)) == ["eiffel"]
+    assert names(reader, places=("France",)) == ["eiffel", "beach"]
+    assert names(reader, places=("Nice", "Île-de-France")) == ["eiffel", "beach"]  # any of them
+    assert names(reader, places=("Paris, Texas",)) == []
+    assert names(reader, places=("Fiji",)) == []  # its box goes around the earth
+    assert names(reader, places=("France",), shape="portrait") == ["eiffel"]

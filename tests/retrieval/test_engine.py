@@ -268,7 +268,7 @@ def test_the_line_is_drawn_after_the_likely_hits_or_else_after_those_that_perhap
             hits = later.search("red", ranking="visual")
             assert [hit.tier for hit in hits] == tiers
             assert n_matching(hits) == line_after
-            by_date = later.search("red", by_date=True, ranking="visual")
+            by_date = later.search("red", sort="date", ranking="visual")
             assert {hit.id for hit in by_date} == {hit.id for hit in hits[:line_after]}  # the same decision
             assert matches_well(hits, later.judge(parse_query(["red"]))) is (line_after > 0)
 

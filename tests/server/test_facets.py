@@ -14,42 +14,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from tests.fakes import FakeEncoder, write_photo
+from tests.photo_rows import at, fill
 from twobranch.indexer.catalog import facets
-from twobranch.indexer.catalog.connection import ACTIVE_MODEL
 from twobranch.indexer.catalog.facets import Count, Facets, count_facets
 from twobranch.indexer.catalog.filters import Filters
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.indexer.catalog.tables import Catalog, Image, ImageVector, Model, Root, Setting, utcnow
 from twobranch.indexer.update.library import update_library
 from twobranch.server.api.facets import FacetsAnswer
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
-
-WRITTEN = datetime(2020, 2, 1)
-
-
-def fill(library: Path, photos: Sequence[dict[str, Any]], vector: bool = True) -> None:
-    """Rows of photos: ``root`` and ``path``, and what else is to be said of them."""
-    with closing(Catalog.open(library, create=True)) as catalog, catalog.session(write=True) as session:
-        session.execute(delete(Image))
-        session.execute(delete(Root))
-        session.execute(delete(Model))
-        model = Model(name="m", folder="/m", fingerprint="1", dim=1, added_at=utcnow())
-        roots = {name: Root(path=name) for name in dict.fromkeys(photo["root"] for photo in photos)}
-        session.add_all([model, *roots.values()])
-        session.flush()
-        session.merge(Setting(key=ACTIVE_MODEL, value=str(model.id)))
-        known = {"size": 1, "mtime_ns": int(WRITTEN.timestamp()) * 10**9, "indexed_at": utcnow()}
-        for photo in photos:
-            image = Image(**{**known, "width": 4, "height": 3, **photo, "root": roots[photo["root"]]})
-            session.add(image)
-            session.flush()
-            if vector:
-                session.add(ImageVector(model_id=model.id, image_id=image.id, vector=b"\0\0\0\0"))
 
 
 def counted(library: Path, filters: Filters = Filters()) -> Facets:  # noqa: B008 (frozen)
@@ -59,10 +35,6 @@ def counted(library: Path, filters: Filters = Filters()) -> Facets:  # noqa: B00
 
 def as_dict(counts: Sequence[Count]) -> dict[str, int]:
     return {count.value: count.photos for count in counts}
-
-
-def at(path: str, root: str = "/photos", **facts: Any) -> dict[str, Any]:
-    return {"root": root, "path": path, **facts}
 
 
 def test_years_and_months_the_newest_first(library: Path) -> None:
@@ -319,3 +291,26 @@ def test_a_value_counts_what_is_found_when_it_is_chosen(
                     seen |= one
                 if kind in ("years", "months", "formats"):  # which every photo has
                     assert seen == let_through(replace(filters, **own))
+
+
+def test_places_are_towns_and_countries(library: Path) -> None:
+    fill(
+        library,
+        [
+            at("1.jpg", latitude=48.8584, longitude=2.2945),  # Paris
+            at("2.jpg", latitude=48.8918, longitude=2.2362),  # and a suburb of it
+            at("3.jpg", latitude=43.7, longitude=7.27),
+            at("4.jpg", latitude=39.8, longitude=-89.65),  # a name that many towns of the country have
+            at("5.jpg", latitude=0.0, longitude=-150.0),  # in the sea
+            at("6.jpg"),
+        ],
+    )
+    facets = counted(library)
+    springfield = "Springfield, Illinois, United States"
+    assert facets.places == (Count("Paris, France", 2), Count("Nice, France", 1), Count(springfield, 1))
+    assert facets.countries == (Count("France", 3), Count("United States", 1))
+    for count in (*facets.places, *facets.countries):
+        assert counted(library, Filters(places=(count.value,))).photos == count.photos
+    # As other kinds, places are counted under all filters but their own.
+    assert counted(library, Filters(places=("Nice",))).places == facets.places
+    assert counted(library, Filters(paths=("3.jpg",))).places == (Count("Nice, France", 1),)

@@ -15,7 +15,8 @@ from starlette.testclient import TestClient
 from tests.fakes import FakeEncoder, write_photo
 from twobranch.indexer.update.library import update_library
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.server.api.search import SearchAnswer
+from twobranch.server.api.cursors import write_cursor
+from twobranch.server.api.search import SearchAnswer, SearchParameters
 from twobranch.server.app import create_app
 from twobranch.server.settings import Settings
 
@@ -71,6 +72,51 @@ def test_filters(client: TestClient) -> None:
     assert names(search(client, shape="portrait")) == []
     response = client.get("/api/search", params={"after": "soon"})
     assert (response.status_code, "is no date" in response.json()["error"]) == (400, True)
+
+
+def test_pages_go_on_by_cursor(client: TestClient) -> None:
+    whole = search(client, q="red")
+    assert whole["next"] is None
+    walked, cursor = [], None
+    for _ in range(3):
+        answer = search(client, q="red", top=1, **({} if cursor is None else {"cursor": cursor}))
+        walked += answer["hits"]
+        cursor = answer["next"]
+    assert (walked, cursor) == (whole["hits"], None)
+    # the newest photos, too, and captions
+    first = search(client, top=2)
+    assert names(first) + names(search(client, top=2, cursor=first["next"])) == names(search(client))
+    first = search(client, q="blue", top=1, **{"in": "captions"})
+    second = search(client, q="blue", top=1, cursor=first["next"], **{"in": "captions"})
+    assert [hit["caption"] for hit in (*first["hits"], *second["hits"])] == ["blue", "a red thing"]
+
+
+def test_a_cursor_of_another_search_is_refused(client: TestClient) -> None:
+    cursor = search(client, q="red", top=1)["next"]
+    forged = write_cursor(SearchParameters(q="blue").list_name, [2, None, None, "o", "2020", 1])
+    for parameters in (
+        {"q": "blue", "cursor": cursor},
+        {"q": "red", "path": "x", "cursor": cursor},
+        {"cursor": "x"},
+    ):
+        response = client.get("/api/search", params=parameters)
+        assert (response.status_code, "begin again" in response.json()["error"]) == (400, True)
+    response = client.get("/api/search", params={"q": "blue", "cursor": forged})
+    assert response.status_code == 400
+    assert response.json() == {"error": "this page is not one of the best hits; search anew"}
+
+
+def test_orders_of_hits(client: TestClient) -> None:
+    # without a confidence the best are sorted; all PNG files are of one folder
+    assert names(search(client, q="red", sort="folder")) == ["blue.png", "green.png", "red.png"]
+    assert names(search(client, sort="folder")) == ["blue.png", "green.png", "red.png"]
+    assert names(search(client, sort="folder", top=1)) == ["blue.png"]
+
+
+def test_photos_that_pass_the_filters_are_counted(client: TestClient) -> None:
+    answer = search(client, q="red", path="blue*")
+    assert (answer["passing"], answer["gallery"]) == (1, 3)
+    assert search(client)["passing"] == 3
 
 
 def test_words_for_dates(client: TestClient, photos: Path) -> None:

@@ -75,8 +75,9 @@ def test_too_many_bytes_whatever_their_length_is_said_to_be(port: int) -> None:
 
 
 def test_a_body_where_none_belongs(port: int) -> None:
-    for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+    for method in ("GET", "HEAD", "OPTIONS"):
         assert send(port, request(method, "/api/search", body=b"{}")).status == 400
+    assert send(port, request("DELETE", "/api/search", body=b"{}")).status == 405
     assert (
         send(port, request("GET", "/api/search", "Transfer-Encoding: chunked") + chunked(b"")).status == 400
     )

@@ -72,6 +72,13 @@ async function textOf(response) {
 }
 
 export const search = (question, signal) => ask(`api/search?${question}`, { signal });
+
+/** All photos that pass filters, as ids and shapes in order. */
+export const timeline = (asked, signal) => ask(`api/timeline?${asked}`, { signal });
+/** The first photos of the same list, with what is known of them. */
+export const photos = (asked, signal) => ask(`api/photos?${asked}`, { signal });
+/** What is known of these photos. */
+export const photosOf = (ids, signal) => photos(new URLSearchParams(ids.map((id) => ["id", String(id)])), signal).then((its) => its.photos);
 export const facets = (filters, signal) => ask(`api/facets?${filters}`, { signal });
 export const photo = (id, signal) => ask(`api/photos/${id}`, { signal });
 

@@ -7,7 +7,7 @@ export const clock = {
   now: () => performance.now(),
 };
 
-export const isHidden = () => document.hidden;
+export const isHidden = () => globalThis.document?.hidden ?? false; // none in the tests of modules
 
 /**
  * Calls `wake` when somebody moves, types or comes back to the window, and `seen` when the page is shown or hidden.

@@ -15,3 +15,10 @@ export const byId = (id) => /** @type {T} */ (document.getElementById(id));
  * @returns {HTMLElement | null}
  */
 export const closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
+
+/** Gives the focus to the first element that a selector finds, if there is one. */
+export function focusOn(selector) {
+  /** @type {HTMLElement} */
+  const element = document.querySelector(selector);
+  element?.focus();
+}

@@ -1,7 +1,13 @@
-// A picture as the query: dropped anywhere on the page, pasted, or chosen (on a phone, taken).
+// A picture as the query: dropped anywhere on the page, pasted, or chosen (on a phone, taken). Several that are dropped are
+// no query.
 
-/** `take(file)` is called with each picture. `drop` is shown while one is held over the page. */
-export function mountPicture({ button, input, drop, take }) {
+/**
+ * `take(file)` is called with each picture, `takeAll(data)` with a drop that `isForLibrary(data)` says is not a query.
+ * `drop` is shown while something is held over the page.
+ * @param {{button: HTMLElement, input: HTMLInputElement, drop: HTMLElement, take: (file: File) => void,
+ *   takeAll: (data: DataTransfer) => void, isForLibrary: (data: DataTransfer) => boolean}} options
+ */
+export function mountPicture({ button, input, drop, take, takeAll, isForLibrary }) {
   let own = false; // a picture of this page is being dragged, perhaps to the desktop
 
   button.addEventListener("click", () => input.click());
@@ -33,7 +39,8 @@ export function mountPicture({ button, input, drop, take }) {
     if (own || !event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     const file = pictureIn(event.dataTransfer);
-    if (file) take(file);
+    if (isForLibrary(event.dataTransfer)) takeAll(event.dataTransfer);
+    else if (file) take(file);
   });
 }
 

@@ -11,10 +11,10 @@ export const percent = (share) => (share < 0.01 ? "<1%" : `${Math.min(99, Math.r
 /** "1 photo", "7,000 photos". */
 export const count = (n, thing) => `${number(n)} ${thing}${n === 1 ? "" : "s"}`;
 
+const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short" });
+
 /** A moment such as 2023-07-04T12:00:00, by the clock of the camera and so without a time zone. */
-export function momentOf(text) {
-  return new Date(text).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
-}
+export const momentOf = (text) => MOMENT.format(new Date(text));
 
 /** 3,421,112 bytes are 3.4 MB, as file managers say. */
 export function bytes(n) {
@@ -63,3 +63,12 @@ export function wordsSpan({ after, before, yearly }) {
 }
 
 export const monthName = (value) => MONTHS[Number(value.split("-")[1]) - 1];
+
+/** A month such as 2023-06 in words; what is none stays as it is. */
+export const monthAndYear = (value) => (/^\d{4}-\d\d$/.test(value) ? `${monthName(value)} ${value.slice(0, 4)}` : value);
+
+/** A day of any year such as 07-04, as "4 July"; what is none stays as it is. */
+export function monthDay(value) {
+  const [, month, day] = /^(\d\d)-(\d\d)$/.exec(value) ?? [];
+  return MONTHS[Number(month) - 1] ? `${Number(day)} ${MONTHS[Number(month) - 1]}` : value;
+}

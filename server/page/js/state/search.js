@@ -1,9 +1,13 @@
 // What the page shows, as its address says it: query, filters, collection, open photo.
 // The names are those of /api/search, so that an address of the page reads like one of the API.
 
-const ONE = { q: "", in: "images", picture: "", after: "", before: "", shape: "", sort: "relevance", correct: "true", dates: "true", language: "", box: "", photo: "" };
-const MANY = ["like", "unlike", "path", "camera", "format"];
-const FILTERS = ["after", "before", "path", "camera", "shape", "format"];
+const FILTER = { after: "", before: "", day: "", shape: "", near: "", within: "", min_size: "", rating: "", favourite: "" };
+const FILTER_LISTS = ["path", "not_path", "camera", "format", "place", "album"];
+const WORDS = { correct: "true", dates: "true", language: "" }; // how words are read
+const ONE = { q: "", in: "images", view: "photos", picture: "", ...FILTER, sort: "relevance", order: "", ...WORDS, box: "", photo: "" };
+const MANY = ["like", "unlike", ...FILTER_LISTS];
+const FILTERS = [...Object.keys(FILTER), ...FILTER_LISTS];
+const OF_THE_PAGE = ["photo", "view", "order"]; // names that /api/search does not know
 const SETTLED_MS = 1500; // a pause in typing after which the next key begins a new entry in the history
 
 /** The state in the part of an address after "?". What the page does not know is left out. */
@@ -33,10 +37,24 @@ export function address(state) {
 /** What to ask /api/search for a state. Without hits asked for, the same text for the same question. */
 export function question(state, top) {
   const asked = parameters(state);
-  asked.delete("photo");
+  for (const name of OF_THE_PAGE) asked.delete(name);
   if (top) asked.set("top", top);
   return asked;
 }
+
+/** Whether the page shows all photos that pass the filters, rather than hits. */
+export const isBrowsing = (state) => state.view === "photos" && state.in === "images" && !isQuery(state);
+
+/** What to ask /api/timeline and /api/photos for a state in which one browses. */
+export function browsing(state) {
+  const asked = filtersOf(state);
+  asked.set("sort", state.sort === "relevance" ? "date" : state.sort);
+  if (state.order) asked.set("order", state.order);
+  return asked;
+}
+
+/** The same text for the same list of photos or captions. */
+export const listOf = (state) => (isBrowsing(state) ? `all ${browsing(state)}` : `${state.view} ${question(state)}`);
 
 /** The changes after which a photo is in the list `name`, of those that one likes or not, and not in the `other`. */
 export function judged(state, name, other, id) {
@@ -72,7 +90,13 @@ export const isFiltered = (state) => FILTERS.some((name) => state[name].length >
 /** Whether anything but filters is asked for. */
 export const isQuery = (state) => Boolean(state.q.trim() || state.picture || state.like.length);
 
-export const WITHOUT_FILTERS = { after: "", before: "", path: [], camera: [], shape: "", format: [] };
+export const WITHOUT_FILTERS = { ...FILTER, ...Object.fromEntries(FILTER_LISTS.map((name) => [name, []])) };
+
+/** The state of a page with nothing but these filters. */
+export const onlyFilters = (filters) => ({ ...read(""), ...filters });
+
+/** The changes that begin a new question: words or pictures of the last one do not go on. */
+export const ANEW = { q: "", in: "images", view: "photos", picture: "", like: [], unlike: [], box: "", ...WORDS, photo: "" };
 
 /**
  * The state in the address bar. `changed(state, before)` is called after each change, those by Back included;
@@ -122,17 +146,26 @@ export function openHistory(changed, remember) {
     get kept() {
       return history.state?.kept;
     },
-    /** Something was decided: a new entry in the history. */
+    /**
+     * Something was decided: a new entry in the history. Of a photo seen large it takes the place, so that Back
+     * leads to the list and does not open the photo again.
+     */
     change(changes) {
       settle();
-      become({ ...state, ...changes }, "push");
+      const next = { ...state, ...changes };
+      if (state.photo && !next.photo && history.state?.opened) {
+        become(next, "replace", { opened: false, kept: null });
+        return;
+      }
+      if (state.photo && !next.photo) history.replaceState(history.state, "", address({ ...state, photo: "" }));
+      become(next, "push");
     },
     /** A key was typed: all keys until a pause are one entry. */
     type(q) {
       const how = typing ? "replace" : "push";
       settle();
       typing = setTimeout(settle, SETTLED_MS);
-      become({ ...state, q, correct: "true", dates: "true", language: "" }, how);
+      become({ ...state, q, ...WORDS, view: "photos" }, how);
     },
     settle,
     /** A photo is looked at large; walking on from there is no new entry, so that Back closes it. */

@@ -18,9 +18,10 @@ const NONE = { new: 0, changed: 0, gone: 0, caption_files: 0 };
 
 /**
  * Shows in `element` what the library holds, how a run of indexing goes and what it did, and starts and stops runs.
- * Calls `onChange()` when the photos are others than before, by this or by others.
+ * Calls `onChange()` when the photos are others than before, by this or by others, and `onState({status, run, problem})`
+ * with each look.
  */
-export function mountIndexing(element, { onChange }) {
+export function mountIndexing(element, { onChange, onState = (_state) => {} }) {
   let status = null; // of the library, as /api/status
   let run = null; // as /api/index
   let changes = null; // what the next run would find, as far as is known
@@ -41,6 +42,7 @@ export function mountIndexing(element, { onChange }) {
     const focused = element.contains(document.activeElement);
     render(template(), element);
     if (focused && !element.contains(document.activeElement)) element.querySelector("button")?.focus();
+    onState({ status, run, problem: gone || refused || run?.error || "" });
   }
 
   function template() {
@@ -113,8 +115,14 @@ export function mountIndexing(element, { onChange }) {
 
   function start(folder) {
     all = folder === null;
+    return begin({ folder });
+  }
+
+  const startIn = (path) => begin({ path });
+
+  function begin(asked) {
     const headers = { "Content-Type": "application/json" };
-    return press({ method: "POST", headers, body: JSON.stringify({ folder }) });
+    return press({ method: "POST", headers, body: JSON.stringify(asked) });
   }
 
   const stop = () => press({ method: "DELETE" });
@@ -248,4 +256,14 @@ export function mountIndexing(element, { onChange }) {
     looking.seen();
   });
   look();
+
+  return {
+    /** Index a folder of the command line by its number; all for null. */
+    start,
+    /** Index a folder by its path. */
+    startIn,
+    stop,
+    /** See at once how it stands, as when photos were added. */
+    look,
+  };
 }

@@ -19,14 +19,17 @@ export function walkCaptions(element, leave) {
 }
 
 /**
- * The sections of caption hits in `element`: `lookFor(caption)` searches photos with one, `open(hit)` shows its photo.
- * `addressOf` gives where each would lead.
+ * Caption hits in `element`, in the sections of the grid: `lookFor(caption)` searches photos with one, `open(hit)` shows
+ * its photo. `addressOf` gives where each would lead.
+ * @param {import("./grid.js").Section[]} sections
  */
-export function showCaptions(element, sections, { lookFor, open, addressOf }) {
+export function showCaptions(element, hits, sections, { lookFor, open, addressOf }) {
+  let start = 0;
+  const parts = sections.map(({ photos, heading }) => ({ its: hits.slice(start, (start += photos)), heading }));
   render(
-    html`${sections.map(
-      ({ hits, line }) => html`${line === null ? nothing : html`<p class="weak-line">${line}</p>`}
-      <ul class="captions">${hits.map((hit) => html`<li>
+    parts.map(
+      ({ its, heading }) => html`${heading ? html`<p class="weak-line">${heading.text}</p>` : nothing}
+      <ul class="captions">${its.map((hit) => html`<li>
         ${hit.photo === null
           ? html`<span class="no-photo"></span>`
           : html`<a href=${addressOf({ photo: String(hit.photo) })} aria-label="Open ${nameOf(hit.path)}"
@@ -35,7 +38,7 @@ export function showCaptions(element, sections, { lookFor, open, addressOf }) {
         <a class="caption" href=${addressOf({ q: hit.caption, in: "images" })}
           @click=${(event) => followed(event, () => lookFor(hit.caption))}>${hit.caption}</a>
       </li>`)}</ul>`,
-    )}`,
+    ),
     element,
   );
 }

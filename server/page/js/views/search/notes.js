@@ -7,6 +7,7 @@ import { count, number, wordsSpan } from "../../components/words.js";
 
 /** How many there are, for the eye and for screen readers. */
 export function countOf(answer, state) {
+  if (answer && !answer.hits) return answer.photos ? count(answer.photos, "photo") : ""; // all of them are shown
   if (!answer || !answer.gallery) return "";
   const thing = state.in === "captions" ? "caption" : "photo";
   const n = answer.hits.length;
@@ -28,7 +29,7 @@ export const matching = (answer) => answer.n_matching;
 
 /** The notes under the field. `change(changes)` is what their buttons do. */
 export function notes(answer, state, change) {
-  if (!answer) return nothing;
+  if (!answer?.hits) return nothing;
   const used = answer.corrections.filter((one) => one.used);
   const asked = answer.corrections.filter((one) => !one.used && one.known.length && state.correct === "true");
   const put = new Set(answer.corrections.map((one) => one.word));
@@ -82,13 +83,12 @@ function replaced(text, word, by) {
 
 /** What stands where the hits would be, if there are none. */
 export function emptiness(answer, state, change) {
-  if (!answer || answer.hits.length) return nothing;
-  if (!answer.gallery && state.in === "captions") {
+  if (!answer || (answer.hits ? answer.hits.length : answer.photos)) return nothing;
+  const isBare = answer.hits ? !answer.gallery : !isFiltered(state);
+  if (isBare && state.in === "captions") {
     return big("No captions here yet", html`<code>twobranch index photos --captions captions.txt</code> makes them searchable.`);
   }
-  if (!answer.gallery) {
-    return big("No photos here yet", html`<code>twobranch index ~/Pictures</code> adds a folder of photos to this library.`);
-  }
+  if (isBare) return nothing; // the start of the page says what to do (views/start)
   if (isFiltered(state)) {
     return big(
       "Nothing passes these filters",

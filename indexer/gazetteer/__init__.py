@@ -1,0 +1,1 @@
+"""Names of places on earth, offline: towns, regions and countries of GeoNames."""
