@@ -89,3 +89,41 @@ def test_without_a_token_there_is_no_logging_out(page: Page, served: str) -> Non
     page.goto(served)
     expect(page.get_by_text("up to date")).to_be_visible()
     expect(page.get_by_role("button", name="Log out")).to_have_count(0)
+
+
+@pytest.mark.parametrize("page", [{"allow": ["ERR_CONNECTION"], "service_workers": "allow"}], indirect=True)
+def test_the_page_opens_while_the_server_is_away(page: Page, odd: Library) -> None:
+    """It is kept by its service worker; what the API answered is not."""
+    library, encoder = odd
+    with serving(Settings(library), lambda model: encoder) as url:
+        page.goto(url)
+        expect(page.locator("#grid a")).to_have_count(5)
+        page.wait_for_function("navigator.serviceWorker.controller")
+        kept = page.evaluate(
+            "caches.keys().then(async names => (await Promise.all(names.map(async name =>"
+            " (await (await caches.open(name)).keys()).map(request => request.url)))).flat())"
+        )
+        version = page.request.get(f"{url}api/index").json()["page"]
+        assert {f"{url}model.html", f"{url}static-{version}/js/main.js"} <= set(kept)
+        assert [address for address in kept if "/api/" in address] == []
+    page.goto(f"{url}?q=red")
+    expect(page.get_by_role("status").filter(has_text="The server does not answer")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_value("red")
+    with serving(Settings(library), lambda model: encoder, port=urlsplit(url).port or 0):
+        page.mouse.move(200, 300)
+        expect(page.locator("#grid a")).to_have_count(4)
+        page.goto("about:blank")
+
+
+@pytest.mark.parametrize("page", [{"service_workers": "allow"}], indirect=True)
+def test_it_can_be_installed(page: Page, odd: Library) -> None:
+    library, encoder = odd
+    with serving(Settings(library), lambda model: encoder) as url:
+        page.goto(url)
+        page.wait_for_function("navigator.serviceWorker.controller")
+        devtools = page.context.new_cdp_session(page)
+        problems = devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]
+        assert [problem["errorId"] for problem in problems] == ["in-incognito"]  # as all tabs of tests are
+        manifest = devtools.send("Page.getAppManifest")
+        assert (manifest["url"], manifest["errors"]) == (f"{url}manifest.webmanifest", [])
+        page.goto("about:blank")

@@ -1,6 +1,6 @@
 // The server's answers. Addresses are relative: the page may live under a prefix of a reverse proxy.
 
-import { clock, isHidden } from "../components/attendance.js";
+import { clock, isHidden } from "./attendance.js";
 import { connection } from "./connection.js";
 
 /** The server said no: `message` is its line of text, `status` the HTTP status. */

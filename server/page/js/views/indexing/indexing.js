@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { ask, heard } from "../../api/client.js";
-import { attend, clock, isHidden } from "../../components/attendance.js";
+import { attend, clock, isHidden } from "../../api/attendance.js";
 import { pace } from "./pace.js";
 import { changesOf, newFolders, outcomeOf, paceOf, workOf } from "./words.js";
 import { count, nameOf, number } from "../../components/words.js";

@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { ask, hear, heard, server } from "../../api/client.js";
-import { attend } from "../../components/attendance.js";
+import { attend } from "../../api/attendance.js";
 
 // The version in this module's own address; null where it has none, as in tests.
 const OURS = /\/static-([0-9a-f]+)\//.exec(import.meta.url)?.[1] ?? null;
@@ -28,6 +28,8 @@ export function mountSession() {
     show();
   });
   attend(server.wake);
+  // Only where the browser has it: by HTTPS, or on this machine. Without it the page works the same.
+  if (OURS !== null) navigator.serviceWorker?.register("sw.js").catch(() => {});
 }
 
 /** Ask how the server is, on a page that does not do so anyway. */
