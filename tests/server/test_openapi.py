@@ -124,7 +124,8 @@ def app(library: Path, photos: Path, tmp_path: Path) -> Any:
     captions.write_text("image,caption,split\nred.png,something red,dev\nblue.png,something blue,dev\n")
     encoder = Bilingual()
     update_library(library, [photos], encoder, captions=captions)
-    return create_app(Settings(library, token=TOKEN, max_upload=300_000), lambda model: encoder, fake)
+    settings = Settings(library, token=TOKEN, max_upload=300_000, choose_from=(photos,))
+    return create_app(settings, lambda model: encoder, fake)
 
 
 @pytest.fixture
