@@ -13,6 +13,7 @@ import { mountScrubber } from "./views/browse/scrubber.js";
 import { mountCollections } from "./views/collections/collections.js";
 import { mountKeys } from "./views/help/keys.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
+import { mountSession } from "./views/session/session.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
 import { mapLater } from "./views/map/later.js";
 import { showChips } from "./views/search/chips.js";
@@ -266,6 +267,7 @@ showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 found.find(page.kept);
 showPhoto();
+mountSession();
 const indexing = mountIndexing(byId("library"), {
   onChange: again,
   onState(its) {
