@@ -73,7 +73,7 @@ def _unfold(route: Route) -> None:
 
 
 def unfolded(page: Page) -> None:
-    """Have all photos of ``long_library`` as hits of their own: in four dimensions most are almost the same."""
+    """Have each photo of ``long_library`` as a hit: in four dimensions most are almost the same."""
     page.route("**/api/search?**", _unfold)
 
 
@@ -151,7 +151,7 @@ def test_an_empty_library(page: Page, tmp_path: Path) -> None:
         page.goto(url)
         expect(page.get_by_role("heading", name="No photos found yet")).to_be_visible()
         page.goto(f"{url}?in=captions")
-        expect(page.get_by_role("heading", name="No captions here yet")).to_be_visible()
+        expect(page.get_by_role("heading", name="No photos found yet")).to_be_visible()
         page.goto("about:blank")  # it would go on asking how the library is
 
 
