@@ -321,7 +321,7 @@ def test_filters(page: Page, odd: str) -> None:
     page.keyboard.press("Escape")
     page.locator("#empty").get_by_role("button", name="Clear filters").click()
     expect(tiles(page)).to_have_count(4)
-    page.get_by_role("button", name="Shape").click()
+    page.get_by_role("button", name="More", exact=True).click()
     page.get_by_role("checkbox", name="portrait 1").check()
     expect(tiles(page)).to_have_count(1)
 
