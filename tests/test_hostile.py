@@ -86,6 +86,7 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|DROP|ALTER|WHERE
 # SQL that are constants, places for parameters, and numbers that went through `int` or `map(str, ids)`.
 KNOWN = {
     "indexer.catalog.facets": {"texts", "condition"},
+    "indexer.catalog.known_names": {"_ENCODED", "columns"},  # fixed texts
     "indexer.catalog.migrations": {
         "migration.version",
         "kind",
@@ -93,6 +94,10 @@ KNOWN = {
         "row",
         "renew('old')",
         "renew('new')",
+    },
+    "indexer.catalog.map_points": {
+        "condition",
+        "marks",  # ",".join("?" * n)
     },
     "indexer.catalog.photo_facts": {"DATE", "_FILE", "_FROM", "condition"},
     "indexer.catalog.reader": {
