@@ -27,6 +27,7 @@ import { offerToAdd } from "./views/start/adding.js";
 import { filesOf, isMany } from "./views/start/dropped.js";
 import { mountStart } from "./views/start/start.js";
 
+const COUNT_MS = 300; // after the photos have their places: numbers of filters do not hold up pictures
 const DEBOUNCE_MS = 25; // a search takes a few milliseconds; this is for keys that come in bursts
 
 /** @type {HTMLInputElement} */
@@ -36,6 +37,7 @@ const sorting = byId("sort");
 /** @type {HTMLInputElement[]} */
 const galleries = Array.from(document.querySelectorAll("[name=in]"));
 let waiting = 0; // timer of the next search
+let counting = 0; // timer of counting for the filters
 let counted = null; // the filters that the counts were made for
 let isMarked = false; // marks or albums were changed while a photo was seen large
 let library = { status: null, run: null, problem: "" }; // how it stands, as the bar knows
@@ -202,7 +204,8 @@ function afterShown() {
   if (state.photo) lightbox.show(state.photo, around(found.list, state.photo));
   else if (focusAfter && found.grid.focusPhoto(focusAfter)) focusAfter = null;
   collections.grown();
-  countFilters();
+  clearTimeout(counting);
+  counting = setTimeout(countFilters, COUNT_MS);
 }
 
 /** Says what went wrong; `again` is offered where nobody answered. */

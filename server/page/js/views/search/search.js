@@ -5,10 +5,10 @@ import { question } from "../../state/search.js";
 import { listOfFacts } from "../../state/photolist.js";
 import { matching } from "../../state/tiers.js";
 
-const FIRST = 50; // hits; more than a screen has
+const FIRST = 100; // hits: two screens, so that a key that is typed costs one request
 const NEXT = 200;
 const MOST = 1000; // of one answer
-const AHEAD = 60; // hits before the end at which more are asked for
+const AHEAD = 20; // hits before the end at which more are asked for
 const PERHAPS = "These perhaps match";
 const WEAK = "Nothing below here matches well";
 
