@@ -30,6 +30,12 @@ def make_viewable_library(folder: Path, n: int) -> Path:
     """Make a library of ``n`` photos in a folder that does not exist yet, and return its path."""
     library = folder / "library"
     make_library(library, n, folder / "photos")
+    dress(library, n)
+    return library
+
+
+def dress(library: Path, n: int) -> None:
+    """Give the ``n`` photos of a library of `benchmarks.biglibrary` dates, shapes and thumbnails."""
     rng = np.random.default_rng(7)
     days = np.sort(rng.triangular(0, YEARS * 365, YEARS * 365, n))
     shapes = rng.choice(len(SHAPES), n, p=(0.4, 0.25, 0.15, 0.15, 0.05))
@@ -42,7 +48,6 @@ def make_viewable_library(folder: Path, n: int) -> Path:
             ),
         )
     _add_thumbnails(library, shapes.tolist())
-    return library
 
 
 def _add_thumbnails(library: Path, shapes: list[int]) -> None:

@@ -190,7 +190,9 @@ def _parameters(context: typer.Context) -> dict[str, Any]:
     """Return the options of a search as parameters of an address."""
     given = context.params
     shapes = [shape for shape in ("portrait", "landscape", "square") if given[shape]]
-    gallery, ranking = given["gallery"], _ranking(given["visual_only"], given["words_only"])
+    # As typed: the context has texts where the function gets members of an enumeration.
+    gallery, sort = given["gallery"] or "images", given["sort"]
+    ranking = _ranking(given["visual_only"], given["words_only"])
     return {
         **{
             name: given[name]
@@ -202,8 +204,8 @@ def _parameters(context: typer.Context) -> dict[str, Any]:
         "album": given["album"],
         "rating": given["rating"],
         "favourite": None if given["favourite"] is None else str(given["favourite"]).lower(),
-        "in": gallery.value if gallery and gallery.value != "images" else None,
-        "sort": given["sort"].value if given["sort"] is not Sort.relevance else None,
+        "in": gallery if gallery != "images" else None,
+        "sort": sort if sort != Sort.relevance.value else None,
         "min_confidence": given["min_confidence"],
         "ranking": ranking if ranking != "fused" else None,
         "fold": "false" if given["no_fold"] else None,

@@ -20,7 +20,7 @@ from twobranch.indexer.catalog.filters import distance_km
 MOST_ZOOM = 18
 MOST = 2000  # points of an answer
 _FINEST = MOST_ZOOM + 2  # the sides of the squares at the highest zoom are 2**-20 of the map
-_TILE = 256  # pixels, of the map at zoom 0
+TILE = 256  # pixels, of the map at zoom 0
 _HALF = 180.0  # degrees, of the way around the earth
 _CLOSE = 48  # pixels; two pictures of 56 would hide one another
 _KM_A_DEGREE = 111.2  # of latitude
@@ -38,6 +38,15 @@ class Bounds:
     west: float
     north: float
     east: float
+
+    def contain(self, latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return (N,) True for the (N,) points within the bounds."""
+        inside = (latitude >= self.south) & (latitude <= self.north)
+        width = self.east - self.west
+        if abs(width) >= 360:
+            return inside
+        # Degrees east of the western side; a west above the east is across the antimeridian.
+        return inside & ((longitude - self.west) % 360 <= width % 360)
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class PhotoMap:
     def __init__(self, coordinates: NDArray[np.float64]) -> None:
         """Sort the photos, (N, 3) id, latitude and longitude."""
         side = 1 << _FINEST
-        x, y = _on_map(coordinates[:, 1], coordinates[:, 2])
+        x, y = on_map(coordinates[:, 1], coordinates[:, 2])
         squares = [np.clip(part * side, 0, side - 1).astype(np.uint64) for part in (x, y)]
         keys = _spread(squares[0]) | (_spread(squares[1]) << np.uint64(1))
         order = np.argsort(keys, kind="stable")
@@ -87,7 +96,11 @@ class PhotoMap:
 
         The squares are made larger until there are at most ``MOST``.
         """
-        inside = np.arange(len(self)) if bounds is None else np.flatnonzero(self._inside(bounds))
+        inside = (
+            np.arange(len(self))
+            if bounds is None
+            else np.flatnonzero(bounds.contain(self._latitude, self._longitude))
+        )
         if not len(inside):
             return []
         starts = self._starts(inside, min(zoom, MOST_ZOOM))
@@ -101,24 +114,15 @@ class PhotoMap:
         km = _KM_A_DEGREE * np.hypot(north - south, (east - west) * np.cos(np.radians(latitude))) / 2
         columns = (latitude, longitude, counts, photos, km)
         points = [MapPoint(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-        return _joined(points, *_on_map(latitude, longitude), _CLOSE / (_TILE * 2.0**zoom))
+        return _joined(points, *on_map(latitude, longitude), _CLOSE / (TILE * 2.0**zoom))
 
     def _starts(self, inside: NDArray[np.int64], zoom: int) -> NDArray[np.int64]:
         """Return the first photo of each square."""
         squares = self._keys[inside] >> np.uint64(2 * (MOST_ZOOM - zoom))
         return np.concatenate([[0], np.flatnonzero(squares[1:] != squares[:-1]) + 1])
 
-    def _inside(self, bounds: Bounds) -> NDArray[np.bool_]:
-        """Return (N,) True for photos within the bounds."""
-        inside = (self._latitude >= bounds.south) & (self._latitude <= bounds.north)
-        width = bounds.east - bounds.west
-        if abs(width) >= 360:
-            return inside
-        # Degrees east of the western side; a west above the east is across the antimeridian.
-        return inside & ((self._longitude - bounds.west) % 360 <= width % 360)
 
-
-def _on_map(
+def on_map(
     latitude: NDArray[np.float64], longitude: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (N,) x and (N,) y of points on the map.

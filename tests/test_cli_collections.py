@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -105,6 +106,22 @@ def test_a_saved_search(folder: Path) -> None:
     run("searches", "rename", "reds", "red things", cwd=folder)
     run("searches", "delete", "red things", cwd=folder)
     assert run("searches", cwd=folder).stdout.startswith("no saved searches yet")
+
+
+def test_all_options_of_a_saved_search_are_saved(folder: Path) -> None:
+    options = {
+        "after": "2001", "before": "2100-01", "day": "02-29", "path": "photos", "not-path": "raw",
+        "camera": "P", "place": "Paris, France", "near": "48.8,2.3", "within": "5km", "min-size": "2MP",
+        "format": "png", "rating": "0", "in": "captions", "sort": "date", "language": "de",
+    }  # fmt: skip
+    flags = ("--portrait", "--no-favourite", "--no-fold", "--no-dates", "--visual-only")
+    given = [word for name, value in options.items() for word in (f"--{name}", value)]
+    run("search", "ein Hund", *given, *flags, "--save", "everything", cwd=folder)
+    query = run_json("searches", cwd=folder)["searches"][0]["query"]
+    run("searches", "delete", "everything", cwd=folder)
+    wanted = {name.replace("-", "_"): [value] for name, value in options.items()}
+    wanted |= {"q": ["ein Hund"], "shape": ["portrait"], "ranking": ["visual"]}
+    assert parse_qs(query) == wanted | {key: ["false"] for key in ("favourite", "fold", "dates")}
 
 
 def test_sidecars(folder: Path) -> None:

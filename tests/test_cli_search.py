@@ -51,6 +51,22 @@ def test_arithmetic(album: Path) -> None:
     assert found("a motorcycle", "--minus", "a rocket", cwd=album)[-1] == "rocket"
 
 
+def test_an_unknown_place_is_one_line(album: Path) -> None:
+    for option in ("--place", "--near"):
+        result = run("search", option, "Lisbn", cwd=album, code=1)
+        assert result.stderr.startswith("error: 'Lisbn': no place of this name is known; did you mean Lisbon")
+        assert result.stderr.count("\n") == 1
+
+
+def test_hits_say_their_places(album: Path) -> None:
+    hits = run_json("search", "a cup of coffee", cwd=album)["hits"]
+    assert {Path(hit["path"]).stem: hit["place"] for hit in hits} == {
+        "coffee": "Paris, France",
+        "bike": None,
+        "rocket": None,
+    }
+
+
 def test_a_byte_that_is_not_utf_8_and_a_word_without_end(album: Path) -> None:
     answer = run_json("search", "a motorcycle \udce9", cwd=album)
     assert (answer["query"], Path(answer["hits"][0]["path"]).stem) == ("a motorcycle \ufffd", "bike")
@@ -87,6 +103,10 @@ def test_photos_of_the_query_are_not_among_its_hits(album: Path) -> None:
         (("--near", "48.85,2.35", "--within", "500m"), ["coffee"]),
         (("--near", "48.9,2.35"), ["coffee"]),  # 5.6 km away; 10 km unless told otherwise
         (("--near", "40,2.35"), []),
+        (("--near", "Paris", "--within", "2km"), ["coffee"]),
+        (("--place", "Paris, France"), ["coffee"]),
+        (("--place", "Japan", "--place", "Frankreich"), ["coffee"]),
+        (("--place", "Paris, Texas"), []),
         (("--landscape", "--format", "png"), ["bike"]),
         (("--portrait", "--square"), None),
         (("--within", "2km"), None),

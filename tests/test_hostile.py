@@ -95,6 +95,10 @@ KNOWN = {
         "renew('old')",
         "renew('new')",
     },
+    "indexer.catalog.map_points": {
+        "condition",
+        "marks",  # ",".join("?" * n)
+    },
     "indexer.catalog.photo_facts": {"DATE", "_FILE", "_FROM", "condition"},
     "indexer.catalog.reader": {
         "TABLES[kind]",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from math import cos, radians
 
@@ -160,6 +159,8 @@ def _index() -> _Index:
 
 def _similar(text: str) -> Sequence[str]:
     """Return names that may be meant, the most similar first."""
+    from difflib import get_close_matches  # 5 ms, for which every search would wait
+
     towns = all_towns()
     name, *_ = (folded_name(part) for part in text.split(","))
     known = {folded_name(names[0]): names[0] for names in towns.countries.values()}

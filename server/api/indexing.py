@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
@@ -15,10 +15,12 @@ from twobranch.common.errors import LibraryBusyError
 from twobranch.indexer.update.remembered import has_folders
 from twobranch.server.api.folders import LONGEST, PROBLEMS
 from twobranch.server.errors import Problem, Refused
+from twobranch.server.http.login import cookie_in
 from twobranch.server.http.replies import json_reply
 from twobranch.server.state import State, state_of
 
 router = APIRouter(prefix="/api/index", tags=["indexing"])
+Shared = Annotated[State, Depends(state_of)]
 
 
 class IndexRequest(BaseModel):
@@ -90,6 +92,11 @@ class IndexState(BaseModel):
     library_version: int = Field(
         description="Changes with every commit to the library, by this run or by others."
     )
+    page: str = Field(
+        description="The version of the page's files; an open page of another one asks to be reloaded.",
+        examples=["4f1d2c9a70be"],
+    )
+    logged_in: bool = Field(description="True if this request had the cookie of a login.")
 
 
 @router.post(
@@ -106,32 +113,39 @@ class IndexState(BaseModel):
         409: {"model": Problem, "description": "The library is being indexed already"},
     },
 )
-async def start(state: Annotated[State, Depends(state_of)], request: IndexRequest | None = None) -> Response:
+async def start(http: Request, state: Shared, request: IndexRequest | None = None) -> Response:
     """Start an indexing run. One at a time.
 
     It runs in a process of its own, with a lower priority than searches.
     """
     await run_in_threadpool(_start, state, request or IndexRequest(folder=None, path=None))
-    reply = _reply(state)
+    reply = _reply(http, state)
     reply.status_code = 202
     return reply
 
 
 @router.get("", response_model=IndexState)
-async def progress(state: Annotated[State, Depends(state_of)]) -> Response:
+async def progress(http: Request, state: Shared) -> Response:
     """Return the progress of the run. Cheap enough to call every second."""
-    return _reply(state)
+    return _reply(http, state)
 
 
 @router.delete("", response_model=IndexState)
-async def stop(state: Annotated[State, Depends(state_of)]) -> Response:
+async def stop(http: Request, state: Shared) -> Response:
     """Stop the run, if any. Finished work is kept, and the next run continues from there."""
     state.indexing.stop()
-    return _reply(state)
+    return _reply(http, state)
 
 
-def _reply(state: State) -> Response:
-    return json_reply({**state.indexing.as_json(), "library_version": state.version()})
+def _reply(http: Request, state: State) -> Response:
+    app = http.app
+    facts = {
+        **state.indexing.as_json(),
+        "library_version": state.version(),
+        "page": app.state.page.version,
+        "logged_in": app.state.auth is not None and app.state.auth.accepts(cookie_in(http, app.state.auth)),
+    }
+    return json_reply(facts)
 
 
 def _start(state: State, request: IndexRequest) -> None:

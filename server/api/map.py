@@ -13,6 +13,7 @@ from twobranch.indexer.catalog.albums import check_albums
 from twobranch.indexer.catalog.map_points import content_and_town
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.retrieval.map_clusters import MOST_ZOOM, Bounds, MapPoint, PhotoMap
+from twobranch.retrieval.map_towns import towns_on_map
 from twobranch.server.api.search import FilterParameters
 from twobranch.server.errors import Problem
 from twobranch.server.http.replies import json_reply
@@ -48,6 +49,10 @@ class MapAnswer(BaseModel):
         "within how many kilometres all of them are. At most 2,000."
     )
 
+    towns: list[tuple[float, float, str]] = Field(
+        description="Latitude, longitude and name of the largest towns in the bounds, from zoom 4 on."
+    )
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -58,6 +63,7 @@ class MapAnswer(BaseModel):
                         [48.8557, 2.3222, 2, 9, "cc02f8ca188b167c", "Paris, France", 2.05],
                         [43.7, 7.27, 1, 7, "0a4bb9f1ad0fd4ac", "Nice, France", 0.0],
                     ],
+                    "towns": [[48.8534, 2.3488, "Paris"]],
                 }
             ]
         }
@@ -82,7 +88,12 @@ async def photo_map(
         check_albums(reader, filters)
         photos = state.photo_maps.get(reader, filters, version)
         points = photos.points(parameters.zoom, bounds)
-        return _answer(photos, points, content_and_town(reader, [point.photo for point in points]))
+        latest = content_and_town(reader, [point.photo for point in points])
+        towns = towns_on_map(parameters.zoom, bounds)
+        return {
+            **_answer(photos, points, latest),
+            "towns": [[town.latitude, town.longitude, town.name] for town in towns],
+        }
 
     return json_reply(await state.readers.run(work))
 

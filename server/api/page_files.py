@@ -24,7 +24,8 @@ from twobranch.server.http.etags import matches
 PAGE = Path(__file__).parent.parent / "page"
 _ROUTES = frozenset({"/healthz", "/metrics", "/login", "/logout"})
 # Where these lie says what they are for: their folder is the scope of the installed page.
-_AT_ROOT = frozenset({"sw.js", "manifest.webmanifest"})
+WORKER, MANIFEST = "sw.js", "manifest.webmanifest"
+_AT_ROOT = frozenset({WORKER, MANIFEST})
 _REFERENCE = re.compile(rb'(?<=\s)(href|src)="([^":?#]+)"')
 _VERSIONED = re.compile(r"/?static-([0-9a-f]+)/(.*)", re.DOTALL)
 _FOREVER = "public, max-age=31536000, immutable"  # public: the program's own files have nothing private
@@ -72,6 +73,8 @@ class Page:
         for name, data in files.items():
             if name.endswith(".html"):
                 self._files[name] = PageFile(self._with_addresses(data), "text/html")
+            elif name == WORKER:
+                self._files[name] = PageFile(self._described() + data, _media_type(name))
 
     def address(self, name: str) -> str:
         """Return the address of a file, relative to that of the page."""
@@ -88,6 +91,13 @@ class Page:
         if file is None or (versioned and (versioned[1] != self.version or name.endswith(".html"))):
             return None
         return file, versioned is not None
+
+    def _described(self) -> bytes:
+        """Return the line of JavaScript that tells the service worker of this page."""
+        pages = ["" if name == "index.html" else name for name in self._files if name.endswith(".html")]
+        files = [self.address(name) for name in self._files if _is_shell(name)]
+        page = json.dumps({"version": self.version, "pages": pages, "files": files})
+        return f"const PAGE = {page};\n".encode()
 
     def _with_addresses(self, html: bytes) -> bytes:
         """Replace the addresses of the page's files by those of this version."""
@@ -146,6 +156,11 @@ def _reply(request: Request, file: PageFile, forever: bool) -> Response:
         headers.pop("Content-Encoding", None)
         return Response(status_code=304, headers=headers)
     return Response(file.data if gzipped is None else gzipped, headers=headers, media_type=file.media_type)
+
+
+def _is_shell(name: str) -> bool:
+    """Return True for a script or style that pages need to open."""
+    return name.endswith((".js", ".css")) and name != WORKER
 
 
 def _not_here() -> Response:

@@ -13,7 +13,8 @@ from twobranch.server.http.hosts import Hosts
 from twobranch.server.http.next_page import login_address
 
 # Paths that are served without the token, the version in them left out.
-OPEN = frozenset({"/healthz", "/login", "/login.css", "/base.css"})
+OPEN = frozenset({"/healthz", "/login", "/login.css", "/base.css", "/manifest.webmanifest"})
+_ICONS = "/icons/"  # browsers fetch a manifest and its icons without cookies
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # A browser that follows a link from another site sends no SameSite=Strict cookie, even when logged in. This
 # page reloads the address from our own site, and that request carries the cookie.
@@ -45,7 +46,7 @@ class Guard:
             )
         if _is_of_another_site(scope, headers, host):
             return problem(403, "this request was made by a page of another site")
-        if self._auth is None or without_version(scope["path"]) in OPEN:
+        if self._auth is None or _is_open(without_version(scope["path"])):
             return None
         return _refuse_without_token(scope, headers, self._auth)
 
@@ -71,6 +72,10 @@ def _is_elsewhere(headers: dict[str, str]) -> bool:
     """Return True if the browser reports another site or origin."""
     # A site covers more than an origin: another port of this machine is "same-site", but another origin.
     return headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith(_ICONS)
 
 
 def is_page(path: str) -> bool:

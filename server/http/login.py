@@ -54,7 +54,7 @@ async def login_page(request: Request, next: str = "") -> Response:
     auth = _auth(request)
     if auth is None:
         return _to(address_of(next))
-    if auth.accepts(_cookie(request, auth)):
+    if auth.accepts(cookie_in(request, auth)):
         return _page(request, _LOG_OUT, "log out")
     return _form_page(request, next)
 
@@ -84,7 +84,7 @@ async def log_out(request: Request) -> Response:
     answer = _to("login")
     auth = _auth(request)
     if auth is not None:
-        auth.revoke(_cookie(request, auth))
+        auth.revoke(cookie_in(request, auth))
         _set_cookie(answer, request, auth.cookie, "", 0)
     return answer
 
@@ -110,7 +110,8 @@ def _auth(request: Request) -> TokenAuth | None:
     return auth
 
 
-def _cookie(request: Request, auth: TokenAuth) -> str:
+def cookie_in(request: Request, auth: TokenAuth) -> str:
+    """Return the login cookie of a request; "" if it has none."""
     return cookie_of(request.headers.get("cookie", ""), auth.cookie)
 
 

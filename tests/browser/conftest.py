@@ -65,7 +65,8 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def new(allow: Sequence[str] = (), **options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": DESKTOP, **options})
+        # Without a service worker: what one asks for cannot be intercepted.
+        context = chromium.new_context(**{"viewport": DESKTOP, "service_workers": "block", **options})
         context.set_default_timeout(_PATIENCE)
         contexts.append(context)
         page = context.new_page()

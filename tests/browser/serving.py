@@ -37,9 +37,10 @@ def serving(
     settings: Settings,
     load: Callable[[LibraryModel], Encoder],
     index_with: Callable[[Path], AnyEncoder] = fake,
+    port: int = 0,
 ) -> Iterator[str]:
-    """A server in a thread, at a port that is free; its URL, which ends with a slash."""
-    listener = listen("127.0.0.1", 0)
+    """A server in a thread, at this port or at a free one; its URL, which ends with a slash."""
+    listener = listen("127.0.0.1", port)
     server = uvicorn.Server(uvicorn.Config(create_app(settings, load, index_with), log_level="warning"))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

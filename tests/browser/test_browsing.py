@@ -150,7 +150,7 @@ def test_one_comes_back_to_where_one_was(page: Page, dated: str) -> None:
     first = at_may_2021(page, dated)
     page.reload()
     first_seen(page, re.escape(first))
-    page.get_by_role("searchbox").fill("red")
+    page.locator("#q").fill("red")
     expect(page.locator("#count")).to_have_text(re.compile("^The best"))
     assert page.evaluate("scrollY") == 0
     page.go_back()

@@ -24,6 +24,8 @@ BAR = """<!doctype html><html lang="en"><title>bar</title><meta name="viewport" 
 <link rel="stylesheet" href="base.css"><link rel="stylesheet" href="indexing.css">
 <main><h1>Photos</h1><div id="library"></div></main><script type="module">
 import { mountIndexing } from "./js/views/indexing/indexing.js";
+import { mountSession } from "./js/views/session/session.js";
+mountSession();
 window.told = 0;
 mountIndexing(document.getElementById("library"), { onChange: () => { window.told += 1 } });
 </script></html>"""
@@ -188,7 +190,7 @@ def test_a_server_that_is_gone(page: Page, library: Path, photos: Path, encoder:
     with serving(Settings(library), lambda model: encoder) as url:
         show_bar(page, url)
         expect(page.get_by_text("3 photos · up to date")).to_be_visible()
-    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    expect(page.get_by_role("status")).to_contain_text("The server does not answer")
 
 
 def test_what_others_index_is_told(page: Page, library: Path, photos: Path, encoder: FakeEncoder) -> None:

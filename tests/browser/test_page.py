@@ -50,7 +50,7 @@ def bilingual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def field(page: Page) -> Locator:
-    return page.get_by_role("searchbox", name="Search photos")
+    return page.get_by_role("combobox", name="Search photos")
 
 
 def png(color: str) -> bytes:

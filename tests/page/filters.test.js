@@ -18,6 +18,11 @@ test("folders know what is in them", () => {
   assert.deepEqual([holds("holiday", "holiday/2021"), holds("holi", "holiday/2021"), holds("work", "work")], [true, false, false]);
 });
 
+test("folders of a folder are in the order of their names", () => {
+  const folders = ["trip 10", "trip 2", "Album"].map((value) => ({ value, photos: 1, depth: 0, parent: null }));
+  assert.deepEqual(childrenOf(folders).get(null), [2, 1, 0]);
+});
+
 test("a list without parents is flat", () => {
   const flat = [{ value: "a", photos: 1 }, { value: "a/b", photos: 1 }];
   assert.deepEqual([...childrenOf(flat)], [[null, [0, 1]]]);

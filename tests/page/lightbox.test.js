@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { optimistic } from "../../server/page/js/components/optimistic.js";
 import { makeSlideshow } from "../../server/page/js/components/slideshow.js";
+import { around, listOfFacts } from "../../server/page/js/state/photolist.js";
 import { placeWords, titleOf } from "../../server/page/js/components/title.js";
 
 test("a title says when and where", () => {
@@ -94,4 +95,11 @@ test("a slideshow holds while nobody looks, and ends with the last photo", () =>
   its.toggle();
   its.stop();
   assert.equal(timers.size, 0);
+});
+
+test("a photo's place is said without a total that nobody knows", () => {
+  const some = [{ photo: 7 }, { photo: 9, content: "b" }].map((one) => ({ path: "", date: null, date_from: null, width: 1, height: 1, content: null, ...one }));
+  const { index, total, neighbour } = around(listOfFacts(some, { total: null }), "7");
+  assert.deepEqual([index, total, neighbour(1), neighbour(-1)], [0, null, { photo: 9, content: "b" }, null]);
+  assert.equal(around(listOfFacts(some), "7").total, 2);
 });

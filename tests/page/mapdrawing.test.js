@@ -32,6 +32,13 @@ test("a part of the world has its sea, land and borders", () => {
   assert.equal(calls.filter(([name]) => name === "lineTo").length, 4 + 1);
 });
 
+test("points that are closer than a pixel are left out, but not the last one", () => {
+  // 9 degrees are 0.9 pixels of a map of 36.
+  assert.equal(drawn({ left: 0, top: 0, width: 36, height: 36, size: 36 }).filter(([name]) => name === "lineTo").length, 4 + 1);
+  // At a tenth of that the square and the border are one line each.
+  assert.equal(drawn({ left: 0, top: 0, width: 4, height: 4, size: 3.6 }).filter(([name]) => name === "lineTo").length, 1 + 1);
+});
+
 test("what is elsewhere is not drawn", () => {
   assert.equal(drawn({ left: 0, top: 0, width: 20, height: 20, size: 360 }).filter(([name]) => name === "moveTo").length, 0);
 });

@@ -46,12 +46,22 @@ def test_without_the_token_nothing_but_the_login(open_client: Open) -> None:
         if path != "/healthz"
     ]
     assert ("get", "/api/search") in operations
-    files = ["/search.css", "/js/main.js", "/favicon.ico", "/vendor/lit-html.js", "/nothing"]
+    files = [
+        "/search.css",
+        "/js/main.js",
+        "/sw.js",
+        "/static-0/js/main.js",
+        "/favicon.ico",
+        "/vendor/lit-html.js",
+        "/nothing",
+    ]
     others = [("get", path) for path in ("/api/openapi.json", "/api/nothing", "/healthz/", *files)]
     for method, path in [*operations, *others, ("post", "/logout"), ("options", "/api/search")]:
         response = client.request(method, path)
         assert (response.status_code, "token" in response.json()["error"]) == (401, True), (method, path)
-    for path in ("/healthz", "/login", "/base.css", "/login.css"):
+    version = client.app.state.page.version  # type: ignore[attr-defined]
+    styles = ["/base.css", "/login.css", f"/static-{version}/base.css"]
+    for path in ("/healthz", "/login", "/manifest.webmanifest", "/icons/icon-192.png", *styles):
         assert client.get(path).status_code == 200
     for path in ("/", "/model.html", "/api.html", "/nothing.html", f"/?token={TOKEN}"):
         response = client.get(path)  # a token in a URL would lie in histories and logs

@@ -58,7 +58,12 @@ def test_photos_at_one_place_are_one_point(client: TestClient) -> None:
 
 def test_filters_zoom_and_bounds(client: TestClient) -> None:
     assert photo_map(client, path="one.jpg", zoom=18)["photos"] == 1
-    assert photo_map(client, path="red.png") == {"photos": 0, "bounds": None, "points": []}
+    assert photo_map(client, path="red.png") == {
+        "photos": 0,
+        "bounds": None,
+        "points": [],
+        "towns": [],
+    }
     elsewhere = photo_map(client, bounds="-20,170,0,-170")
     assert (elsewhere["photos"], elsewhere["points"]) == (2, [])
     assert photo_map(client, place="Paris, France")["photos"] == 2

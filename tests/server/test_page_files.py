@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.fakes import FakeEncoder
@@ -88,6 +91,26 @@ def test_scripts_are_compressed_for_those_who_can_read_it(client: TestClient) ->
     assert ("content-encoding" in icon.headers, "vary" in icon.headers) == (False, False)
     head = client.head("/js/main.js")
     assert (head.content, head.headers["content-length"]) == (b"", packed.headers["content-length"])
+
+
+def test_the_service_worker_knows_the_page(client: TestClient) -> None:
+    """It lies at the root, for all of the page, and is another one with each version."""
+    worker = client.get("/sw.js")
+    assert worker.headers["cache-control"] == "no-cache"
+    page = json.loads(worker.text.removeprefix("const PAGE = ").split(";\n")[0])
+    assert page["version"] == client.get("/api/index").json()["page"]
+    assert sorted(page["pages"]) == ["", "api.html", "model.html"]
+    for address in page["files"]:
+        assert client.get(f"/{address}").headers["cache-control"].endswith("immutable")
+    assert any(address.endswith("js/main.js") for address in page["files"])
+
+
+def test_the_manifest_and_its_icons(client: TestClient) -> None:
+    manifest = client.get("/manifest.webmanifest")
+    assert manifest.headers["content-type"] == "application/manifest+json"
+    for icon in manifest.json()["icons"]:
+        with Image.open(io.BytesIO(client.get(f"/{icon['src']}").content)) as picture:
+            assert (f"{picture.width}x{picture.height}", picture.format) == (icon["sizes"], "PNG")
 
 
 def test_media_types(client: TestClient) -> None:

@@ -4,6 +4,7 @@ import { html, nothing, render } from "../vendor/lit-html.js";
 import { ask } from "./api/client.js";
 import { byId } from "./components/dom.js";
 import { example, kind, resolved } from "./api/schemas.js";
+import { hearFromServer, mountSession } from "./views/session/session.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const LONGEST = 20_000; // letters of an answer that are shown
@@ -238,4 +239,6 @@ function models() {
     })}</section>`;
 }
 
+mountSession();
+hearFromServer();
 start();

@@ -13,6 +13,7 @@ import { mountScrubber } from "./views/browse/scrubber.js";
 import { mountCollections } from "./views/collections/collections.js";
 import { mountKeys } from "./views/help/keys.js";
 import { mountIndexing } from "./views/indexing/indexing.js";
+import { mountSession } from "./views/session/session.js";
 import { mountLightbox } from "./views/lightbox/lightbox.js";
 import { mapLater } from "./views/map/later.js";
 import { showChips } from "./views/search/chips.js";
@@ -36,6 +37,7 @@ const sorting = byId("sort");
 const galleries = Array.from(document.querySelectorAll("[name=in]"));
 let waiting = 0; // timer of the next search
 let counted = null; // the filters that the counts were made for
+let isMarked = false; // marks or albums were changed while a photo was seen large
 let library = { status: null, run: null, problem: "" }; // how it stands, as the bar knows
 
 const page = openHistory(changed, () => ({
@@ -88,6 +90,8 @@ const lightbox = mountLightbox(byId("lightbox"), {
   marked(photo, changes) {
     Object.assign(around(found.list, photo).hit ?? {}, changes);
     found.grid.redecorate();
+    if (page.state.photo) isMarked = true;
+    else again(); // it was closed before the server had answered
   },
   help: mountKeys(),
 });
@@ -161,7 +165,11 @@ function changed(state, before, kept) {
     else found.find(kept);
   }
   showPhoto();
-  if (before.photo && !state.photo && !isOther) found.grid.focusPhoto(before.photo);
+  if (before.photo && !state.photo && !isOther) {
+    found.grid.focusPhoto(before.photo);
+    if (isMarked) again(); // not before: one would step through another list than one opened
+    isMarked = false;
+  }
 }
 
 function showState(state) {
@@ -259,6 +267,7 @@ showState(page.state);
 if (matchMedia("(hover: hover)").matches && !page.state.photo) field.focus();
 found.find(page.kept);
 showPhoto();
+mountSession();
 const indexing = mountIndexing(byId("library"), {
   onChange: again,
   onState(its) {

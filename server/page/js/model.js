@@ -4,6 +4,7 @@ import { openAddress } from "./state/address.js";
 import { mountEvaluations } from "./views/model/evaluations.js";
 import { mountExplorer } from "./views/model/explorer.js";
 import { mountFacts } from "./views/model/facts.js";
+import { hearFromServer, mountSession } from "./views/session/session.js";
 
 // The names in the address, and what holds where it does not say them. "-" is no split: all captions.
 const USUAL = {
@@ -26,3 +27,5 @@ const address = openAddress(USUAL, (state, before) => {
 const evaluations = mountEvaluations(address);
 const explorer = mountExplorer(document.querySelector("#exploring"), address);
 mountFacts(document.querySelector("#facts"));
+mountSession();
+hearFromServer();

@@ -1,5 +1,8 @@
 // The server's answers. Addresses are relative: the page may live under a prefix of a reverse proxy.
 
+import { clock, isHidden } from "./attendance.js";
+import { connection } from "./connection.js";
+
 /** The server said no: `message` is its line of text, `status` the HTTP status. */
 class Refused extends Error {
   constructor(status, text) {
@@ -11,17 +14,53 @@ class Refused extends Error {
 /** Nobody answered. */
 export class Gone extends Error {}
 
-/** The answer as JSON, null where there is none (204). Throws Refused, Gone, and AbortError when `options.signal` says so. */
-export async function ask(address, options) {
-  let response;
+/** Whether the server answers; what it says of itself goes to those who called `hear`. */
+export const server = connection({ probe, isHidden, clock });
+const RETRIES = 3; // of a request that fails although the server answers others
+const AWAY = [502, 504]; // what a proxy says for a server that is not there
+const hearing = new Set();
+
+/** Calls `listener(index)` with each answer of /api/index, which says which version of the page the server has. */
+export const hear = (listener) => hearing.add(listener);
+
+/** Hand on an answer of /api/index. */
+export function heard(index) {
+  for (const listener of hearing) listener(index);
+}
+
+async function probe() {
   try {
-    response = await fetch(address, options);
+    const response = await fetch("api/index");
+    if (response.ok) heard(await response.json());
+    return !AWAY.includes(response.status);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The answer as JSON, null where there is none (204). A question waits until the server is back and is asked again; what
+ * changes something is asked once. Throws Refused, Gone, and AbortError when `options.signal` says so.
+ */
+export async function ask(address, options) {
+  const mayRepeat = (options?.method ?? "GET") === "GET";
+  for (let tries = 0; ; tries++) {
+    const response = await answerTo(address, options);
+    if (response?.ok) return response.status === 204 ? null : response.json();
+    if (response && !AWAY.includes(response.status)) throw new Refused(response.status, await textOf(response));
+    if (!mayRepeat || tries === RETRIES) throw new Gone("The server does not answer.");
+    await server.back(options?.signal);
+  }
+}
+
+/** The response; null if nobody answers. Throws AbortError. */
+async function answerTo(address, options) {
+  try {
+    return await fetch(address, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Gone("The server does not answer.");
+    return null;
   }
-  if (response.ok) return response.status === 204 ? null : response.json();
-  throw new Refused(response.status, await textOf(response));
 }
 
 async function textOf(response) {

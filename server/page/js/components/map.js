@@ -78,7 +78,23 @@ export async function mountMap(element, { pictureOf, nameOf, press, moved }) {
     return marker;
   }
 
+  /** @type {any[]} */
+  let names = [];
+
   return {
+    /** Names these towns, each [latitude, longitude, name], for those who see the map. @param {[number, number, string][]} towns */
+    name(towns) {
+      const bounds = boundsOf(map.getBounds().pad(AROUND));
+      for (const marker of names) marker.remove();
+      names = towns.flatMap(([latitude, longitude, name]) => {
+        const text = document.createElement("span");
+        text.textContent = name;
+        const icon = leaflet.divIcon({ html: text, className: "map-town", iconSize: [0, 0] });
+        const options = { icon, interactive: false, keyboard: false, zIndexOffset: -100_000 };
+        return copies(longitude, bounds).map((at) => leaflet.marker([latitude, at], options).addTo(map));
+      });
+      for (const marker of names) marker.getElement().setAttribute("aria-hidden", "true");
+    },
     /** Shows these points instead. Those that stay keep their elements, and with them the focus. @param {Point[]} points */
     show(points) {
       const bounds = boundsOf(map.getBounds().pad(AROUND));

@@ -75,9 +75,16 @@ export function draw(context, world, part, colours) {
   }
 }
 
+/** A line without the points that are closer than a pixel: of the whole world, these are nine of ten. */
 function trace(context, { points }, { left, top, size }) {
-  context.moveTo(points[0] * size - left, points[1] * size - top);
-  for (let at = 2; at < points.length; at += 2) context.lineTo(points[at] * size - left, points[at + 1] * size - top);
+  let [x, y] = [points[0] * size - left, points[1] * size - top];
+  context.moveTo(x, y);
+  for (let at = 2; at < points.length; at += 2) {
+    const [nextX, nextY] = [points[at] * size - left, points[at + 1] * size - top];
+    if (Math.abs(nextX - x) < 1 && Math.abs(nextY - y) < 1 && at < points.length - 2) continue;
+    [x, y] = [nextX, nextY];
+    context.lineTo(x, y);
+  }
 }
 
 /** The colours of the map where an element is: they differ between light and dark. */

@@ -1,8 +1,10 @@
 // The folders of /api/facets, which name their parents by position.
 
+const NAMES = new Intl.Collator("en", { numeric: true }); // 2 before 10
+
 /** @typedef {{value: string, photos: number, name?: string, depth?: number, parent?: number | null}} Folder */
 
-/** The positions of the folders in each folder, by its position; null for those that are in none. */
+/** The positions of the folders in each folder, by its position and in the order of names; null for those in none. */
 export function childrenOf(/** @type {Folder[]} */ folders) {
   /** @type {Map<number | null, number[]>} */
   const children = new Map();
@@ -11,6 +13,7 @@ export function childrenOf(/** @type {Folder[]} */ folders) {
     if (siblings) siblings.push(at);
     else children.set(parent, [at]);
   }
+  for (const some of children.values()) some.sort((one, other) => NAMES.compare(folders[one].value, folders[other].value));
   return children;
 }
 

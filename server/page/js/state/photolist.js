@@ -38,8 +38,8 @@ export function listOfFacts(facts, { total = undefined, want = () => {} } = {}) 
 export const NO_PHOTOS = listOfFacts([]);
 
 /**
- * A photo in a list: what is known of it, its position (-1 if it is not in the list), the number of all, and the photo so
- * many steps further, null beyond the ends.
+ * A photo in a list: what is known of it, its position (-1 if it is not in the list), the number of all (null while nobody
+ * knows it), and the photo so many steps further, null beyond the ends.
  * @param {PhotoList} list
  */
 export function around(list, photo) {
@@ -47,7 +47,7 @@ export function around(list, photo) {
   return {
     hit: index < 0 ? null : list.factsAt(index),
     index,
-    total: list.total ?? list.length,
+    total: list.total,
     neighbour(by) {
       const at = index + by;
       if (index < 0 || at < 0 || at >= list.length) return null;

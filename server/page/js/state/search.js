@@ -8,6 +8,7 @@ const ONE = { q: "", in: "images", view: "photos", picture: "", ...FILTER, sort:
 const MANY = ["like", "unlike", ...FILTER_LISTS];
 const FILTERS = [...Object.keys(FILTER), ...FILTER_LISTS];
 const OF_THE_PAGE = ["photo", "view", "order"]; // names that /api/search does not know
+const RESTED_MS = 300; // without scrolling, after which the place is kept
 const SETTLED_MS = 1500; // a pause in typing after which the next key begins a new entry in the history
 
 /** The state in the part of an address after "?". What the page does not know is left out. */
@@ -132,6 +133,15 @@ export function openHistory(changed, remember) {
     changed(state, before, history.state?.kept);
   });
   addEventListener("pagehide", keep);
+  let resting = 0; // the timer of a pause in scrolling: a reload of Chromium takes the state from before `pagehide`
+  addEventListener(
+    "scroll",
+    () => {
+      clearTimeout(resting);
+      resting = setTimeout(keep, RESTED_MS);
+    },
+    { passive: true },
+  );
 
   function settle() {
     clearTimeout(typing);

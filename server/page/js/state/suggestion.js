@@ -9,7 +9,7 @@ const MANY = new Set(["path", "camera", "format", "album", "place"]);
  */
 export function chosen(state, { kind, label, filter }) {
   if (kind === "recent") return { q: filter.q };
-  if (kind === "word") return { q: `${rest(state.q, filter.q)} ${filter.q}`.trim() };
+  if (kind === "word") return { q: `${rest(state.q, label)} ${filter.q}`.trim() };
   /** @type {Record<string, any>} */
   const changes = { q: rest(state.q, label) };
   for (const [name, value] of Object.entries(filter)) {

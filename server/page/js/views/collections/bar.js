@@ -31,13 +31,13 @@ export function mountBar(element, selection, { list, album, changed }) {
         <button class="button" title="Download as a zip file">${SAVE}<span>Download</span></button>
       </form>
       <button class="button copy" title="Copy the paths of the files" @click=${copyPaths}>${COPY}<span>Copy paths</span></button>
-      <span class="menu albums"></span>
-      <span class="menu marks"></span>
+      <span class="menu of-albums"></span>
+      <span class="menu of-marks"></span>
     </div>`,
     element,
   );
-  mountMenu(element.querySelector(".albums"), { label: html`${ALBUM}<span>Album</span>`, title: "Add to an album", items: ofAlbums });
-  mountMenu(element.querySelector(".marks"), { label: html`${STAR}<span>Rate</span>`, title: "Rate, or mark as favourite", items: ofMarks });
+  mountMenu(element.querySelector(".of-albums"), { label: html`${ALBUM}<span>Album</span>`, title: "Add to an album", items: ofAlbums });
+  mountMenu(element.querySelector(".of-marks"), { label: html`${STAR}<span>Rate</span>`, title: "Rate, or mark as favourite", items: ofMarks });
 
   function show() {
     const was = element.hidden;

@@ -6,19 +6,21 @@ import { askName, copyText } from "../../components/dialog.js";
 import { LINK, STAR } from "../../components/icons.js";
 import { address, isFiltered, isQuery, parameters } from "../../state/search.js";
 
+const TOLD_MS = 8000; // after which one has read what was done
 const HERE = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /** The two buttons in `element`, of the state that is shown. */
 export function mountSaving(element) {
   let state = null;
   let said = "";
+  let told = 0; // timer
 
   function draw() {
     const isSomething = isQuery(state) || isFiltered(state);
     render(
       isSomething
-        ? html`<button class="button" @click=${save}>${STAR}<span>Save this search</span></button>
-            <button class="button" @click=${copy}>${LINK}<span>Copy link</span></button>
+        ? html`<button class="button" title="Save this search" @click=${save}>${STAR}<span>Save this search</span></button>
+            <button class="button" title="Copy link" @click=${copy}>${LINK}<span>Copy link</span></button>
             <span role="status">${said}</span>`
         : nothing,
       element,
@@ -52,6 +54,11 @@ export function mountSaving(element) {
   function tell(text) {
     said = text;
     draw();
+    clearTimeout(told);
+    told = setTimeout(() => {
+      said = "";
+      draw();
+    }, TOLD_MS);
   }
 
   return {

@@ -1,12 +1,12 @@
 // The bar that says whether the library is up to date, and brings it up to date.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
-import { ask } from "../../api/client.js";
+import { ask, heard } from "../../api/client.js";
+import { attend, clock, isHidden } from "../../api/attendance.js";
+import { pace } from "./pace.js";
 import { changesOf, newFolders, outcomeOf, paceOf, workOf } from "./words.js";
 import { count, nameOf, number } from "../../components/words.js";
 
-const RUNNING_MS = 1000; // between two looks at a run
-const IDLE_MS = 2000; // between two looks at whether others have indexed anything
 const STATUS_MS = 10_000; // at least, between two looks at the library while others index
 const SCAN_MS = 60_000; // at least, between two looks at the folders, which the server has to list
 const FRESH_MS = 10 * 60_000; // how long one is told what the last run has done
@@ -33,8 +33,9 @@ export function mountIndexing(element, { onChange, onState = (_state) => {} }) {
   let asked = -Infinity; // when the status was
   let scanned = -Infinity;
   let seen = null; // the version of the library that the status is of, or a later one
+  let looked = null; // the version of the library at the last look
   let turn = 0; // of requests about the run: only the answer to the latest counts
-  let timer = 0;
+  const looking = pace({ look, isRunning: () => Boolean(run?.running), isHidden, clock });
   element.classList.add("library");
 
   function show() {
@@ -166,16 +167,17 @@ export function mountIndexing(element, { onChange, onState = (_state) => {} }) {
   }
 
   async function askAndTake(request) {
-    clearTimeout(timer);
+    looking.stop();
     const mine = ++turn;
     const now = await ask("api/index", request);
     gone = "";
+    heard(now);
     if (mine === turn) await take(now);
   }
 
   function later() {
-    clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(look, run?.running ? RUNNING_MS : IDLE_MS);
+    looking.later(run?.library_version !== looked);
+    looked = run?.library_version;
   }
 
   /** Take in how it stands with the runs, and with the library where that has changed. */
@@ -249,10 +251,9 @@ export function mountIndexing(element, { onChange, onState = (_state) => {} }) {
     else if (run.stopped) announced = "Indexing has stopped";
   }
 
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return;
-    changes = changes && performance.now() - scanned > SCAN_MS ? null : changes; // files may have come meanwhile
-    look();
+  attend(looking.wake, () => {
+    if (!isHidden() && performance.now() - scanned > SCAN_MS) changes = null; // files may have come meanwhile
+    looking.seen();
   });
   look();
 

@@ -90,7 +90,7 @@ export function mountLightbox(dialog, actions) {
               : nothing}</div>
           ${isThere ? (part.isOn ? part.bar() : where.bar()) : nothing}
           <p class="refused" role="alert">${note ?? nothing}</p>
-          ${index >= 0 ? html`<p class="counter">${number(index + 1)} of ${number(total)}</p>` : nothing}
+          ${index >= 0 ? html`<p class="counter">${number(index + 1)}${total === null ? nothing : ` of ${number(total)}`}</p>` : nothing}
           ${isThere ? tools(neighbour) : nothing}
           ${part.isOn ? nothing : html`${arrow("left", "Previous photo", neighbour, -1)}${arrow("right", "Next photo", neighbour, 1)}`}
         </div>

@@ -13,8 +13,8 @@ const STARS = [1, 2, 3, 4, 5];
 
 /**
  * The marks of one lightbox. `changed()` is called when there is something else to draw, `marked(photo, changes)` when
- * the server has kept a rating or favourite, `refused(error)` when it has not kept something (null: that is over). `linkTo` and `go` lead to a
- * page with a filter.
+ * the server has kept a rating or favourite, or an album (without changes then), `refused(error)` when it has not kept
+ * something (null: that is over). `linkTo` and `go` lead to a page with a filter.
  */
 export function mountMarks({ changed, marked, refused, linkTo, go }) {
   let photo = 0;
@@ -45,17 +45,18 @@ export function mountMarks({ changed, marked, refused, linkTo, go }) {
     if (await keep(favourite, next, () => mark([its], { favourite: next }))) marked(its, { favourite: next });
   }
 
-  function add(album) {
+  async function add(album) {
     const [its, value] = [photo, albums];
     closeMenu();
     if (value.value.some(({ id }) => id === album.id)) return;
-    keep(value, [...value.value, album], () => addToAlbum(album.id, [its]));
+    if (await keep(value, [...value.value, album], () => addToAlbum(album.id, [its]))) marked(its, {});
   }
 
-  function remove(album) {
+  async function remove(album) {
     const its = photo;
-    keep(albums, albums.value.filter(({ id }) => id !== album.id), () => removeFromAlbum(album.id, [its]));
+    const kept = keep(albums, albums.value.filter(({ id }) => id !== album.id), () => removeFromAlbum(album.id, [its]));
     toOpener(); // the button that was pressed is gone
+    if (await kept) marked(its, {});
   }
 
   async function create(event) {
@@ -67,6 +68,7 @@ export function mountMarks({ changed, marked, refused, linkTo, go }) {
       const { id } = await createAlbum(name, [its]);
       await value.set([...value.value, { id, name }], async () => {});
       if (its === photo) closeMenu();
+      marked(its, {});
     } catch (error) {
       refused(error);
     }

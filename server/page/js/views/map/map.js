@@ -62,6 +62,7 @@ export function mountMapView(element, { open, choose, failed }) {
         return own === running ? await load() : undefined;
       }
       map.show(got.points);
+      map.name(got.towns);
       say();
     } catch (error) {
       if (error.name !== "AbortError") failed(error, load);

@@ -4,10 +4,11 @@ import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { collections } from "../../api/collections.js";
 import { closest } from "../../components/dom.js";
 import { CLOSE, DOWN } from "../../components/icons.js";
+import { dates } from "./dates.js";
 import { folderTree } from "./foldertree.js";
 import { ratingName, ratings } from "./ratings.js";
 import { isFiltered, WITHOUT_FILTERS } from "../../state/search.js";
-import { count, dayAfter, firstDay, lastDay, monthName, number, spanName, spanOf } from "../../components/words.js";
+import { number, spanName } from "../../components/words.js";
 
 const KINDS = [
   { name: "date", label: "Date", none: "no photo has a date" },
@@ -86,7 +87,7 @@ export function mountFilters(element, change) {
     const isOfCollections = kind.name === "album" || kind.name === "rating";
     if (isOfCollections && problem) return html`<p class="problem" role="alert">${problem}</p>`;
     if (!(isOfCollections ? kept : facets)) return html`<p class="soft">counting…</p>`;
-    if (kind.name === "date") return dates();
+    if (kind.name === "date") return dates(facets, state, { year, change, open: (its) => (year = its) });
     if (kind.name === "rating") return ratings(kept, state, change);
     if (kind.name === "album") return choices(kind, kept.albums.map(({ name, photos }) => ({ value: name, photos })));
     return choices(kind, facets[kind.facet] ?? []);
@@ -140,50 +141,15 @@ export function mountFilters(element, change) {
     else change({ [kind.name]: chosen.includes(value) ? others : [...others, value] });
   }
 
-  function dates() {
-    const years = facets.years ?? [];
-    const open = year ?? state.after.slice(0, 4);
-    const months = (facets.months ?? []).filter((month) => month.value.startsWith(`${open}-`));
-    return html`
-      ${years.length ? html`<ul>${years.map((one) => html`<li>${span(one, one.value)}
-        ${one.value === open && months.length
-          ? html`<ul>${months.map((month) => html`<li>${span(month, monthName(month.value))}</li>`)}</ul>`
-          : nothing}</li>`)}</ul>` : nothing}
-      <div class="days">
-        <label>From <input type="date" .value=${firstDay(state.after)}
-          @change=${(event) => between({ after: event.target.value })}></label>
-        <label>To <input type="date" .value=${lastDay(state.before)}
-          @change=${(event) => between({ before: dayAfter(event.target.value) })}></label>
-      </div>`;
-  }
-
-  /** One end of the span moved; the other goes where it would leave nothing. */
-  function between(moved) {
-    const next = { after: firstDay(state.after), before: state.before && dayAfter(lastDay(state.before)), ...moved };
-    if (next.after && next.before && next.after >= next.before) {
-      if ("after" in moved) next.before = dayAfter(next.after);
-      else next.after = lastDay(next.before);
-    }
-    change(next);
-  }
-
-  function span({ value, photos }, name) {
-    const wanted = spanOf(value);
-    const on = state.after === wanted.after && state.before === wanted.before;
-    return html`<button class="choice" aria-pressed=${on ? "true" : "false"} title=${count(photos, "photo")}
-      @click=${() => {
-        year = value.slice(0, 4);
-        change(on ? { after: "", before: "" } : wanted);
-      }}><span class="value">${name}</span> <span class="soft">${number(photos)}</span></button>`;
-  }
-
   function toggle(name) {
     opened = opened === name ? null : name;
     year = null;
     sought = "";
     if (opened === "album" || opened === "rating") askForCollections();
     draw();
-    element.querySelector(".panel:not([hidden])")?.querySelector("input, button")?.focus({ preventScroll: true });
+    // Not into the field on a phone: its keyboard would cover the panel.
+    const first = matchMedia("(pointer: coarse)").matches ? "input:not(.finder), button" : "input, button";
+    element.querySelector(".panel:not([hidden])")?.querySelector(first)?.focus({ preventScroll: true });
   }
 
   function close(withFocus) {

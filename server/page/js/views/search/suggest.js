@@ -33,6 +33,7 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
   let active = -1; // the suggestion that Enter chooses
   let isOpen = false;
   let isThere = true; // whether the server has suggestions
+  let isEscaping = false; // the last key was Escape
   let waiting = 0;
   let asking = null;
 
@@ -42,7 +43,8 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
   render(html`<ul role="listbox" id="suggestion-list" aria-label="Suggestions"></ul><div class="suggestion-foot"></div>`, element);
 
   function draw() {
-    const isSeen = isOpen && shown.length > 0;
+    const isOff = !recent.isOn && !field.value;
+    const isSeen = isOpen && (shown.length > 0 || isOff);
     element.hidden = !isSeen;
     field.setAttribute("aria-expanded", String(isSeen));
     if (isSeen && active >= 0) field.setAttribute("aria-activedescendant", `suggestion-${active}`);
@@ -62,13 +64,16 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
 
   /** What one can say about recent searches, where there are some or might be. */
   function foot() {
-    const turn = (on) => () => (recent.turn(on), update());
+    const button = (name, act) => html`<button type="button" class="plain" @click=${() => {
+      field.focus({ preventScroll: true }); // the button goes away, and must not take the focus with it
+      act();
+      update();
+    }}>${name}</button>`;
     if (shown.some(({ kind }) => kind === "recent")) {
-      return html`<button type="button" class="plain" @click=${() => (recent.forget(), update())}>Clear recent searches</button>
-        <button type="button" class="plain" @click=${turn(false)}>Keep no searches</button>`;
+      return html`${button("Clear recent searches", recent.forget)} ${button("Keep no searches", () => recent.turn(false))}`;
     }
     if (recent.isOn || field.value) return nothing;
-    return html`<span class="soft">Recent searches are not kept.</span> <button type="button" class="plain" @click=${turn(true)}>Keep them</button>`;
+    return html`<span class="soft">Recent searches are not kept.</span> ${button("Keep them", () => recent.turn(true))}`;
   }
 
   /** What was searched for before is there at once; the server's come when they come. */
@@ -89,7 +94,7 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
     asking = new AbortController();
     try {
       const its = await suggest(text, MOST, asking.signal);
-      if (text !== field.value) return;
+      if (!isOpen || text !== field.value) return;
       updatedFor = text;
       const was = shown[active];
       shown = [...before, ...its].slice(0, MOST);
@@ -143,15 +148,17 @@ export function mountSuggest(field, element, { state, change, openSaved }) {
   }
 
   field.addEventListener("keydown", (event) => {
+    isEscaping = event.key === "Escape";
     if (take(event)) {
       event.preventDefault();
       event.stopImmediatePropagation(); // the page would go to the hits
     } else if (event.key === "Enter") {
       recent.keep(field.value);
       close();
-    }
+    } else if (isEscaping) close(); // they may be on their way
   }, { capture: true });
-  field.addEventListener("input", open);
+  // Escape clears a field for searching: that is no wish to see what was searched for before.
+  field.addEventListener("input", () => (isEscaping ? close() : open()));
   field.addEventListener("click", open);
   for (const one of [field, element]) {
     one.addEventListener("focusout", (event) => {
