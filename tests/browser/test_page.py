@@ -248,6 +248,20 @@ def test_a_picture_as_query(page: Page, served: str, way: str) -> None:
     assert page.url == served
 
 
+@pytest.mark.parametrize("place", ["#q", "#lightbox", "#albums"])
+def test_a_picture_is_pasted_anywhere(page: Page, served: str, place: str) -> None:
+    page.goto(f"{served}?view=albums" if place == "#albums" else served)
+    if place == "#lightbox":
+        tiles(page).first.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+    elif place == "#q":
+        field(page).click()
+    hand_in(page, "paste", "blue")
+    first(page, "blue-ball.jpg")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert re.search(r"\?picture=[0-9a-f]{32}$", page.url)
+
+
 def test_a_picture_and_captions(page: Page, served: str) -> None:
     page.goto(f"{served}?in=captions")
     expect(page.locator(".captions li")).to_have_count(15)  # 12 photos, of three balls two
@@ -321,7 +335,7 @@ def test_filters(page: Page, odd: str) -> None:
     page.keyboard.press("Escape")
     page.locator("#empty").get_by_role("button", name="Clear filters").click()
     expect(tiles(page)).to_have_count(4)
-    page.get_by_role("button", name="Shape").click()
+    page.get_by_role("button", name="More", exact=True).click()
     page.get_by_role("checkbox", name="portrait 1").check()
     expect(tiles(page)).to_have_count(1)
 

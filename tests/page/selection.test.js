@@ -65,6 +65,15 @@ test("photos of another list come after those of this one", () => {
   assert.deepEqual(selection.ids(ORDER), [50, 10, 7]);
 });
 
+test("photos that have left the list are chosen no longer", () => {
+  let changes = 0;
+  const selection = openSelection(() => (changes += 1));
+  selection.all([50, 40, 30]);
+  selection.within([40, 20]);
+  selection.within([40]); // as it is
+  assert.deepEqual([selection.ids(), changes], [[40], 2]);
+});
+
 test("a hundred thousand photos are chosen and listed at once", () => {
   const order = Int32Array.from({ length: 100_000 }, (_, at) => 100_000 - at);
   const selection = openSelection();

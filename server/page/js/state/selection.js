@@ -66,6 +66,13 @@ export function openSelection(changed = () => {}) {
       range = [];
       changed();
     },
+    /** Choose no longer what is not in a list: nobody sees it. */
+    within(/** @type {Order} */ order) {
+      const there = new Set(Array.from(order));
+      const gone = [...chosen].filter((id) => !there.has(id));
+      for (const id of gone) chosen.delete(id);
+      if (gone.length) changed();
+    },
     /** Choose none. */
     clear() {
       if (!chosen.size && anchor === null) return;

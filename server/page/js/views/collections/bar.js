@@ -146,10 +146,12 @@ export function mountBar(element, selection, { list, album, changed }) {
 
   show();
   return {
-    /** The selection has changed, or the list. */
+    /** Other photos are chosen. */
     show() {
       said = problem = "";
       show();
     },
+    /** The list has changed; what was done is still said. */
+    refresh: show,
   };
 }

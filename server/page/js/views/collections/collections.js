@@ -5,7 +5,7 @@ import { openSelection } from "../../state/selection.js";
 import { address, ANEW, WITHOUT_FILTERS } from "../../state/search.js";
 import { mountAlbums } from "./albums.js";
 import { mountBar } from "./bar.js";
-import { mountChoosing } from "./choosing.js";
+import { mountChoosing, orderOf } from "./choosing.js";
 import { mountSaving } from "./saving.js";
 
 /**
@@ -19,9 +19,15 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
     bar.show();
   });
   const choosing = mountChoosing(byId("grid"), selection, list);
-  const bar = mountBar(byId("selection"), selection, { list, album, changed });
+  const bar = mountBar(byId("selection"), selection, { list, album, changed: follow });
   const saving = mountSaving(byId("saving"));
   const albums = mountAlbums(byId("albums"), { albumAddress, searchAddress, go });
+
+  /** After marks or albums have changed: photos may have left what is shown. */
+  async function follow() {
+    await changed();
+    selection.within(orderOf(list()));
+  }
 
   /** The one album that is shown, or "". */
   function album() {
@@ -66,6 +72,6 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
     /** Another list: nothing of the last one stays chosen unseen. */
     rewind: () => selection.clear(),
     /** More of the same list. */
-    grown: bar.show,
+    grown: bar.refresh,
   };
 }

@@ -7,6 +7,7 @@ import { LINK, STAR } from "../../components/icons.js";
 import { address, isFiltered, isQuery, parameters } from "../../state/search.js";
 
 const TOLD_MS = 8000; // after which one has read what was done
+const PICTURE = "The server keeps your picture only until it ends.";
 const HERE = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /** The two buttons in `element`, of the state that is shown. */
@@ -35,7 +36,7 @@ export function mountSaving(element) {
       label: "Name",
       button: "Save",
       value: state.q.trim(),
-      note: "It fills itself: photos that come later are found by it, too.",
+      note: state.picture ? `${PICTURE} After that, this search finds nothing.` : "It fills itself: photos that come later are found by it, too.",
       act: (name) => saveSearch(name, String(parameters(plain()))),
     });
     if (saved) tell(`Saved as “${saved.name}”, in Albums`);
@@ -44,11 +45,10 @@ export function mountSaving(element) {
   async function copy() {
     const link = new URL(address(plain()), location.href).href;
     if (!(await copyText(link, "Link to this search"))) return;
-    tell(
-      HERE.has(location.hostname)
-        ? "Copied. It opens on this computer only."
-        : `Copied. It opens where ${location.host} can be reached; whoever opens it needs its token, if it has one.`,
-    );
+    const where = HERE.has(location.hostname)
+      ? "It opens on this computer only."
+      : `It opens where ${location.host} can be reached; whoever opens it needs its token, if it has one.`;
+    tell(`Copied. ${where} ${state.picture ? PICTURE : ""}`);
   }
 
   function tell(text) {

@@ -17,6 +17,10 @@ const KINDS = [
   { name: "album", label: "Album", none: "no albums yet: select photos, then “Album”" },
   { name: "rating", label: "Rating", none: "" },
   { name: "camera", label: "Camera", facet: "cameras", none: "no photo names its camera" },
+  { name: "more", label: "More", none: "" },
+];
+/** What has no chip of its own: all chips are in one line beside the others. */
+const MORE = [
   { name: "shape", label: "Shape", facet: "shapes", one: true, none: "no shapes" },
   { name: "format", label: "Format", facet: "formats", none: "no formats" },
 ];
@@ -55,7 +59,7 @@ export function mountFilters(element, change) {
         <span>${kind.label}${value ? html`: <b>${value}</b>` : nothing}</span>${DOWN}
       </button>
       ${value
-        ? html`<button class="chip end" aria-label="Any ${kind.label.toLowerCase()}" @click=${() => clear(kind)}>${CLOSE}</button>`
+        ? html`<button class="chip end" aria-label=${kind.name === "more" ? "Any shape and format" : `Any ${kind.label.toLowerCase()}`} @click=${() => clear(kind)}>${CLOSE}</button>`
         : nothing}
       <div class="panel" id=${id} role="group" aria-label=${kind.label} ?hidden=${opened !== kind.name}>
         ${opened === kind.name ? panel(kind) : nothing}
@@ -66,6 +70,7 @@ export function mountFilters(element, change) {
   function valueOf(kind) {
     if (kind.name === "date") return state.after || state.before ? spanName(state.after, state.before) : "";
     if (kind.name === "rating") return ratingName(state);
+    if (kind.name === "more") return MORE.map(valueOf).filter(Boolean).join(", ");
     const chosen = [state[kind.name]].flat();
     return chosen.length > 1 ? `${chosen.length} chosen` : (chosen[0] ?? "");
   }
@@ -74,6 +79,7 @@ export function mountFilters(element, change) {
     opened = null;
     if (kind.name === "date") change({ after: "", before: "" });
     else if (kind.name === "rating") change({ rating: "", favourite: "" });
+    else if (kind.name === "more") change({ shape: "", format: [] });
     else change({ [kind.name]: kind.one ? "" : [] });
     element.querySelector(`[data-kind=${kind.name}] .chip`).focus();
   }
@@ -89,6 +95,7 @@ export function mountFilters(element, change) {
     if (!(isOfCollections ? kept : facets)) return html`<p class="soft">counting…</p>`;
     if (kind.name === "date") return dates(facets, state, { year, change, open: (its) => (year = its) });
     if (kind.name === "rating") return ratings(kept, state, change);
+    if (kind.name === "more") return MORE.map((one) => html`<h3>${one.label}</h3>${choices(one, facets[one.facet] ?? [])}`);
     if (kind.name === "album") return choices(kind, kept.albums.map(({ name, photos }) => ({ value: name, photos })));
     return choices(kind, facets[kind.facet] ?? []);
   }
