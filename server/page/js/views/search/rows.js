@@ -2,7 +2,7 @@
 // another keeps its picture.
 
 import { boxesOf } from "../../components/justified.js";
-import { makeTile, stopLoading } from "./tile.js";
+import { makeTile, dropPicture } from "./tile.js";
 
 /** @typedef {{row: HTMLElement, key: string, tiles: HTMLAnchorElement[]}} Drawn */
 
@@ -51,7 +51,7 @@ export class Rows {
     }
     for (const { row } of this.before.values()) row.remove();
     this.before.clear();
-    for (const [photo, tile] of this.tiles) if (tiles.get(photo) !== tile) stopLoading(tile);
+    for (const [photo, tile] of this.tiles) if (tiles.get(photo) !== tile) dropPicture(tile);
     this.tiles = tiles;
   }
 

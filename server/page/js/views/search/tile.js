@@ -52,10 +52,12 @@ export function loadPicture(tile, facts, side) {
   image.src = thumbnail(facts.photo, side * devicePixelRatio <= 340 ? 320 : 640, facts.content);
 }
 
-/** A picture that nobody waits for any more would hold up the next ones: browsers have six lines to a server. */
-export function stopLoading(tile) {
-  const image = tile.querySelector("img");
-  if (image && !image.complete) image.removeAttribute("src");
+/**
+ * Let the picture of a tile go that is out of the document. One that nobody waits for any more would hold up the next ones:
+ * browsers have six lines to a server. One that has come would keep its pixels until somebody collects garbage.
+ */
+export function dropPicture(tile) {
+  tile.querySelector("img")?.removeAttribute("src");
 }
 
 function badge(tile, alike) {
