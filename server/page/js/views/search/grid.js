@@ -10,6 +10,7 @@ import { describe, loadPicture } from "./tile.js";
 
 const GAP = 4; // pixels; also in grid.css
 const AHEAD = 1; // screens above and below that are in the document
+const FEW = 30; // lines: a list that is no longer is in the document as a whole, to be read and searched by the browser
 const FLYING = 5; // screens a second: faster, and the pictures that fly by are not asked for
 const CALM_MS = 70; // after the last scroll they are
 
@@ -147,7 +148,7 @@ export function mountGrid(element, options) {
 
   /** Those near the screen, and the one with the focus wherever it is. */
   function linesToShow() {
-    if (!layout.lines) return [];
+    if (layout.lines <= FEW) return Array.from({ length: layout.lines }, (_, line) => line);
     const from = lineAt(layout, position - AHEAD * innerHeight);
     const to = lineAt(layout, position + (1 + AHEAD) * innerHeight);
     const lines = Array.from({ length: to - from + 1 }, (_, index) => from + index);
