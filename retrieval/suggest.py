@@ -2,7 +2,7 @@
 
 The text ends with the beginning of something: a folder, a month, a camera, a word. Words before that
 stay in the query, so in "dog hol" the folder "holiday" is suggested. A source is a function that finds
-suggestions of one kind; a new kind is one more entry in ``SOURCES``.
+suggestions of one kind; a new kind is one more entry in ``SAVED`` or ``NAMED``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from twobranch.embedding.language import without_accents
 from twobranch.indexer.catalog.albums import album_names
-from twobranch.indexer.catalog.known_names import KnownNames
+from twobranch.indexer.catalog.known_names import KnownNames, NamedPhotos
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.indexer.catalog.saved_searches import all_searches
 from twobranch.indexer.catalog.tokens import runs
@@ -49,6 +49,7 @@ class Known:
     """The names that suggestions are made of."""
 
     names: KnownNames
+    text: str  # of ``names_text``
     reader: CatalogReader
 
 
@@ -68,7 +69,10 @@ def suggest(text: str, limit: int, known: Known) -> list[Suggestion]:
     found: list[list[Suggestion]] = []
     for n in range(min(_MOST_WORDS, len(typed)), -1 if not typed else 0, -1):
         ending = key_of(" ".join(typed[-n:])) if n else ""
-        found = [source(ending, known) for source in SOURCES]
+        is_named = (
+            ending in known.text
+        )  # most endings of several words are not, and need no look at each name
+        found = [source(ending, known) for source in (*SAVED, *(NAMED if is_named else ()))]
         if any(found):
             break
     return _shared_out([*found, completions(typed, known)], limit)
@@ -117,12 +121,10 @@ def months(ending: str, known: Known) -> list[Suggestion]:
     """Find months by year and name in any language, newest first."""
     found = []
     for month in known.names.months:
-        year, number = int(month.name[:4]), int(month.name[5:7])
-        names = month_names(number)
-        labels = [f"{name.capitalize()} {year}" for name in names[: None if len(ending) > _FOREIGN else 1]]
+        labels = month_labels(month)[: None if len(ending) > _FOREIGN else 1]
         label = next((label for label in labels if ending in key_of(label)), None)
         if label is not None:
-            span = {"after": month.name, "before": _next_month(year, number)}
+            span = {"after": month.name, "before": _next_month(month.name)}
             found.append(Suggestion("month", label, month.photos, span))
     return found
 
@@ -145,7 +147,23 @@ def searches(ending: str, known: Known) -> list[Suggestion]:
     return [Suggestion("search", one.name, None, {"query": one.query}) for one in found]
 
 
-SOURCES: Sequence[Source] = (searches, albums, places, months, folders, cameras)
+# A new kind is one more entry: of what people save, or of names that ``names_text`` has.
+SAVED: Sequence[Source] = (searches, albums)
+NAMED: Sequence[Source] = (places, months, folders, cameras)
+
+
+def names_text(names: KnownNames) -> str:
+    """Return the keys of all names as one text, a line each."""
+    labels = [one.name for kind in (names.places, names.folders, names.cameras) for one in kind]
+    for month in names.months:
+        labels += month_labels(month)
+    return "\n".join(map(key_of, labels))
+
+
+def month_labels(month: NamedPhotos) -> list[str]:
+    """Return a month's name and year in all languages, English first."""
+    year, number = int(month.name[:4]), int(month.name[5:7])
+    return [f"{name.capitalize()} {year}" for name in month_names(number)]
 
 
 def completions(typed: Sequence[str], known: Known) -> list[Suggestion]:
@@ -161,5 +179,6 @@ def completions(typed: Sequence[str], known: Known) -> list[Suggestion]:
     return [Suggestion("word", word, n, {"q": word}) for word, n in others]
 
 
-def _next_month(year: int, month: int) -> str:
+def _next_month(name: str) -> str:
+    year, month = int(name[:4]), int(name[5:7])
     return f"{year + month // 12:04}-{month % 12 + 1:02}"

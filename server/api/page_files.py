@@ -93,7 +93,10 @@ class Page:
         return file, versioned is not None
 
     def _described(self) -> bytes:
-        """Return the line of JavaScript that tells the service worker of this page."""
+        """Return a line of JavaScript with the page's version and files.
+
+        The service worker begins with it.
+        """
         pages = ["" if name == "index.html" else name for name in self._files if name.endswith(".html")]
         files = [self.address(name) for name in self._files if _is_shell(name)]
         page = json.dumps({"version": self.version, "pages": pages, "files": files})

@@ -10,7 +10,7 @@ from time import monotonic
 
 from twobranch.indexer.catalog.known_names import KnownNames, known_names
 from twobranch.indexer.catalog.reader import CatalogReader
-from twobranch.retrieval.suggest import Known, Suggestion, suggest
+from twobranch.retrieval.suggest import Known, Suggestion, names_text, suggest
 
 # Reading the names of 100,000 photos takes a third of a second, and `index` commits every second or two. This
 # is the largest share of the time that it may take; names that are some seconds old do no harm.
@@ -27,6 +27,7 @@ class Suggester:
         self._lock = Lock()
         self._version: int | None = None
         self._names = KnownNames()
+        self._text = ""
         self._not_before = 0.0  # by the monotonic clock
 
     def suggest(self, reader: CatalogReader, version: int, text: str, limit: int) -> list[Suggestion]:
@@ -38,12 +39,13 @@ class Suggester:
         with self._lock:
             if version != self._version and monotonic() >= self._not_before:
                 self._read(reader, version)
-            known = Known(self._names, reader)
+            known = Known(self._names, self._text, reader)
         return suggest(text, limit, known)
 
     def _read(self, reader: CatalogReader, version: int) -> None:
         started = monotonic()
         self._names = known_names(reader)
+        self._text = names_text(self._names)
         self._version = version
         ended = monotonic()
         self._not_before = ended + (ended - started) / _SHARE

@@ -8,8 +8,8 @@ const EDGE = 100_000; // pixels at each end that are one to one
 const FAR = 8000; // pixels: a longer step is one of the scroll bar, of which a pixel is more than that
 
 /**
- * A view of `height` pixels of content in an element of `element` pixels. All positions are of the top of the screen,
- * `position` in the content and `scroll` in the element.
+ * The place of the screen in `height` pixels of content, which an element of `element` pixels shows: the top of the screen
+ * is at `position` in the content and at `scroll` in the element.
  */
 export class TallScroll {
   constructor(height) {
