@@ -12,7 +12,8 @@ import pytest
 from tests.fakes import FakeEncoder
 from twobranch.indexer.update.library import update_library
 
-# `serve` as it is typed, with a server that only imports NumPy. When that is first asked for, the number is printed.
+# `serve` as it is typed, with a server that only imports NumPy. The number is printed when that is first asked
+# for.
 PROGRAM = """
 import os, sys, types
 class Watch:
