@@ -85,6 +85,16 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|DROP|ALTER|WHERE
 # All that is ever put into the text of a statement, by module: names of our own tables and columns, pieces of
 # SQL that are constants, places for parameters, and numbers that went through `int` or `map(str, ids)`.
 KNOWN = {
+    "indexer.catalog.albums": {"_ALBUMS", "_WITH_PHOTOS", "MARKABLE", "ids"},  # ids: of marks.blocks()
+    "indexer.catalog.collection_names": {"table"},  # albums or saved_searches
+    "indexer.catalog.filters": {"places"},  # ", ".join("?" * n)
+    "indexer.catalog.mark_facets": {"of_photos", "condition"},
+    "indexer.catalog.marks": {
+        "ids",  # of blocks(), where each went through int()
+        "MARKABLE",
+        "updates",  # names of columns
+    },
+    "indexer.catalog.photo_places": {"ids"},  # of marks.blocks()
     "indexer.catalog.facets": {"texts", "condition"},
     "indexer.catalog.known_names": {"_ENCODED", "columns"},  # fixed texts
     "indexer.catalog.migrations": {
@@ -94,18 +104,21 @@ KNOWN = {
         "row",
         "renew('old')",
         "renew('new')",
+        "before",  # fixed texts
+        "is_edited",
     },
     "indexer.catalog.map_points": {
         "condition",
         "marks",  # ",".join("?" * n)
     },
-    "indexer.catalog.photo_facts": {"DATE", "_FILE", "_FROM", "condition"},
+    "indexer.catalog.photo_facts": {"DATE", "_FILE", "_FROM", "condition", "ids"},  # ids: of marks.blocks()
     "indexer.catalog.reader": {
         "TABLES[kind]",
         "table",  # one of TABLES
         "WITH_PHOTO[kind]",
         "DATE",
         "_PHOTO_FACTS",
+        "_MARKS",
         "condition",  # of Filters.condition(), whose values are parameters
         "int(model_id)",
         "marked",  # highlight(words, 0, ...) for each of FIELDS

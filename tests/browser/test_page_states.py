@@ -129,7 +129,7 @@ def test_everybody_can_use_it(page: Page, odd: str, serious_findings: Callable[[
     expect(page.locator("#grid a").first).to_be_visible()
     assert serious_findings(page) == []
     page.get_by_role("button", name="Date", exact=True).click()
-    expect(page.get_by_label("From")).to_be_visible()
+    expect(page.get_by_role("textbox", name="From")).to_be_visible()
     assert serious_findings(page) == []
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Date", exact=True)).to_be_focused()

@@ -58,6 +58,7 @@ def test_status_is_that_of_the_command_and_scans_only_when_asked(
     write_photo(photos / "new.png", "white")
     answer = get(client, "/api/status", LibraryStatus)
     ours = {"version": __version__, "folders_to_index": [str(photos)], "has_cells": True}
+    ours |= {"choosing": False, "adding": False}
     assert answer == {**library_status(indexed, scan=False), **ours}
     assert (answer["photos"], answer["searchable_photos"], answer["changes"]) == (4, 3, None)
     assert [Path(failed["path"]).name for failed in answer["failed"]] == ["broken.png"]

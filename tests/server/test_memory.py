@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from tests.fakes import FakeEncoder
-from twobranch.server.work import response_cache as answers_module
 from twobranch.server.work import uploaded_pictures as pictures_module
 from twobranch.server.work.response_cache import ResponseCache
 from twobranch.server.work.uploaded_pictures import Pictures
@@ -27,9 +26,8 @@ def test_answers_hold_for_one_version_of_the_catalogue() -> None:
     assert answers.get("q=a", 2) is None
 
 
-def test_the_answers_that_were_given_last_are_kept(monkeypatch) -> None:
-    monkeypatch.setattr(answers_module, "_MOST", 2)
-    answers = ResponseCache()
+def test_the_answers_that_were_given_last_are_kept() -> None:
+    answers = ResponseCache(most=2)
     for asked in ("a", "b", "a", "c"):
         if answers.get(asked, 1) is None:
             answers.keep(asked, 1, asked.encode())
