@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -19,6 +20,8 @@ from twobranch.server.http.hosts import EVERYWHERE, bracketed
 from twobranch.server.http.protocol import Protocol
 from twobranch.server.logs import CONFIG
 from twobranch.server.settings import Settings
+from twobranch.server.state import State
+from twobranch.server.warm_up import warm_up
 
 _ANSWERING_SECONDS = 2  # to finish running requests after the stop signal
 _ENDING_SECONDS = 3.5  # to shut everything down after it; then even a search is cut off, as it only reads
@@ -52,11 +55,15 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._on_started = started
+        self._state: State = app.state.shared
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_started()
+            self._warming = asyncio.create_task(warm_up(self._state))  # a task that nobody keeps may vanish
+                warm_up(self._state)
+            )  # kept: a task without a name may vanish
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the shutdown.

@@ -158,17 +158,7 @@ async def timeline(
     request: Request, parameters: Annotated[OrderParameters, Query()], state: Shared
 ) -> Response:
     """Return the ids and shapes of all photos, in an order."""
-    asked, version = request.url.query, state.version()
-    answer = state.timelines.get(asked, version)
-    if answer is None:
-        filters = parameters.filters()
-
-        def work(reader: BrowsingReader) -> bytes:
-            with reader.order(filters, parameters.sort, parameters.descending) as order:
-                return as_json(_timeline(order, version))
-
-        answer = await state.readers.run(work)
-        state.timelines.keep(asked, version, answer)
+    answer = await timeline_answer(state, parameters)
     etag = f'"{sha256(answer).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if matches(etag, request.headers.get("if-none-match")):
@@ -201,6 +191,25 @@ async def photos(parameters: Annotated[PhotosParameters, Query()], state: Shared
         return {"photos": [_item(item) for item in items], "next": cursor, "total": len(order)}
 
     return json_reply(await state.readers.run(work))
+
+
+async def timeline_answer(state: State, parameters: OrderParameters) -> bytes:
+    """Return the timeline as JSON, remembered until the library changes.
+
+    Raises ``UserError``.
+    """
+    asked, version = parameters.list_name, state.version()
+    answer = state.timelines.get(asked, version)
+    if answer is None:
+        filters = parameters.filters()
+
+        def work(reader: BrowsingReader) -> bytes:
+            with reader.order(filters, parameters.sort, parameters.descending) as order:
+                return as_json(_timeline(order, version))
+
+        answer = await state.readers.run(work)
+        state.timelines.keep(asked, version, answer)
+    return answer
 
 
 def _timeline(order: Order, version: int) -> dict[str, Any]:

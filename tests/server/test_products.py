@@ -12,8 +12,7 @@ import pytest
 from tests.fakes import FakeEncoder
 from twobranch.indexer.update.library import update_library
 
-# `serve` as it is typed, with a server that only imports NumPy. The number is printed when that is first asked
-# for.
+# `serve` as it is typed, with a server that only imports NumPy. The number is printed when that is asked for.
 PROGRAM = """
 import os, sys, types
 class Watch:
