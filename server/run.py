@@ -61,9 +61,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_started()
-            self._warming = asyncio.create_task(warm_up(self._state))  # a task that nobody keeps may vanish
-                warm_up(self._state)
-            )  # kept: a task without a name may vanish
+            self._warming = asyncio.create_task(warm_up(self._state))  # a task nobody keeps may vanish
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the shutdown.
