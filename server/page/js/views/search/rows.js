@@ -2,7 +2,9 @@
 // another keeps its picture.
 
 import { boxesOf } from "../../components/justified.js";
-import { makeTile, dropPicture } from "./tile.js";
+import { dropPicture, makeTile, reuseTile } from "./tile.js";
+
+const MOST_SPARE = 200;
 
 /** @typedef {{row: HTMLElement, key: string, tiles: HTMLAnchorElement[]}} Drawn */
 
@@ -16,6 +18,8 @@ export class Rows {
     this.tiles = new Map(); // by photo
     /** @type {Map<string, Drawn>} */
     this.before = new Map(); // of the layout before, by what they show
+    /** @type {HTMLAnchorElement[]} */
+    this.spare = []; // tiles that are out of the document, for other photos: browsers collect garbage late
   }
 
   /** All has another place. `layout`, `ratios` and `photoAt` say which, `headingOf` gives that of a section. */
@@ -51,8 +55,19 @@ export class Rows {
     }
     for (const { row } of this.before.values()) row.remove();
     this.before.clear();
-    for (const [photo, tile] of this.tiles) if (tiles.get(photo) !== tile) dropPicture(tile);
+    for (const [photo, tile] of this.tiles) if (tiles.get(photo) !== tile) this.putAside(tile);
     this.tiles = tiles;
+  }
+
+  putAside(tile) {
+    dropPicture(tile);
+    if (this.spare.length < MOST_SPARE) this.spare.push(tile);
+  }
+
+  /** A tile for a photo that has none. */
+  tileFor(photo) {
+    const spare = this.spare.pop();
+    return spare ? reuseTile(spare, photo) : makeTile(photo);
   }
 
   rowOf(line) {
@@ -78,7 +93,7 @@ export class Rows {
       const cell = cellElement();
       cell.style.left = `${x}px`;
       cell.style.width = `${width}px`;
-      const tile = this.tiles.get(photo) ?? makeTile(photo);
+      const tile = this.tiles.get(photo) ?? this.tileFor(photo);
       tile.tabIndex = -1;
       tile.dataset.side = String(Math.max(width, height));
       cell.append(tile);

@@ -15,6 +15,16 @@ export function makeTile(photo) {
   return tile;
 }
 
+/** A tile that another photo had, as if it were new. */
+export function reuseTile(tile, photo) {
+  tile.querySelector(".gone-text")?.remove();
+  tile.className = "";
+  tile.dataset.photo = photo;
+  for (const name of ["at", "content"]) delete tile.dataset[name];
+  for (const name of ["href", "aria-describedby"]) tile.removeAttribute(name);
+  return tile;
+}
+
 /**
  * What is known of the photo, on its tile. Without `facts`, which are on their way, it is the `at`-th of `total`.
  * @param {HTMLAnchorElement} tile
