@@ -37,6 +37,7 @@ test("a row that would change is kept back, in the last section alone", () => {
   const layout = layOut([1, 1, 1, 1, 1, 2, 1], sections, { ...HOW, more: true });
   assert.deepEqual([...layout.count], [4, 2, 0]);
   assert.equal(rowOf(layout, 6), -1);
+  assert.equal(rowOf(layout, -1), -1); // a photo that is not in the list
 });
 
 for (const width of [300, 777, 1883]) {

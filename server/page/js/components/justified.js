@@ -133,8 +133,9 @@ function lastOf(n, isReached) {
 /** The line at so many pixels from the top: the first or last one beyond the ends. */
 export const lineAt = (layout, y) => lastOf(layout.lines, (line) => layout.top[line] <= y);
 
-/** The row that has a picture; -1 if none does, as while it waits for more. */
+/** The row that has a picture; -1 if none does, as while it waits for more, or `at` is -1. */
 export function rowOf(layout, at) {
+  if (at < 0) return -1;
   const line = lastOf(layout.lines, (one) => layout.first[one] <= at);
   return layout.lines && at < layout.first[line] + layout.count[line] ? line : -1;
 }
