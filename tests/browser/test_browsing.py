@@ -241,6 +241,10 @@ def test_on_this_day(page: Page, dated: str) -> None:
     expect(page.locator("#count")).to_have_text("4 photos")
     chip.click()
     expect(page.locator("#count")).to_have_text("400 photos")
+    page.locator("#jump summary").click()
+    page.get_by_role("button", name="On this day").press("Enter")
+    expect(page).to_have_url(re.compile("day="))
+    expect(page.locator("#jump summary")).to_be_focused()  # the button is gone with its panel
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +283,29 @@ def test_a_phone_shows_photos_in_its_first_third(page: Page, dated: str) -> None
     page.evaluate("scrollBy(0, -60)")
     expect(bar).to_be_in_viewport()
     expect(page.get_by_role("slider", name="Month")).to_have_css("opacity", "1")
+
+
+@pytest.mark.parametrize("page", [PHONE], indirect=True)
+def test_the_handle_of_the_scrubber_is_below_the_bar(page: Page, dated: str) -> None:
+    begun(page, dated)
+    page.evaluate("scrollTo(0, 600)")
+    expect(page.get_by_role("banner")).not_to_be_in_viewport()
+    page.evaluate("scrollBy(0, -60)")
+    expect(page.get_by_role("banner")).to_be_in_viewport(ratio=1)
+    above = """() => {
+        const box = document.querySelector("#scrubber .thumb").getBoundingClientRect();
+        return box.top - document.querySelector(".top").getBoundingClientRect().bottom;
+    }"""
+    wait_for(lambda: page.evaluate(above) >= 0)
+
+
+@pytest.mark.parametrize("page", [{"viewport": {"width": 320, "height": 640}}], indirect=True)
+def test_the_field_fits_a_narrow_screen(page: Page, dated: str) -> None:
+    begun(page, dated)
+    field, bar = page.get_by_role("search").bounding_box(), page.get_by_role("banner").bounding_box()
+    assert field is not None
+    assert bar is not None
+    assert field["x"] + field["width"] <= bar["width"]
 
 
 @pytest.mark.parametrize(

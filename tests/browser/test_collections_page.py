@@ -108,6 +108,17 @@ def test_photos_are_chosen_by_keys(page: Page, served: str) -> None:
     expect(tiles(page).nth(1)).to_be_focused()
 
 
+def test_the_bar_gives_the_focus_back(page: Page, served: str) -> None:
+    page.goto(served)
+    expect(tiles(page)).to_have_count(12)
+    tiles(page).nth(1).focus()
+    page.keyboard.press("x")
+    bar(page).get_by_role("button", name="Clear the selection").focus()
+    page.keyboard.press("Enter")
+    expect(bar(page)).to_be_hidden()
+    expect(tiles(page).nth(1)).to_be_focused()
+
+
 def test_ctrl_a_in_the_field_is_about_its_text(page: Page, served: str) -> None:
     page.goto(f"{served}?q=red")
     expect(tiles(page).first).to_be_visible()
@@ -228,6 +239,18 @@ def test_albums(page: Page, own: str) -> None:
     page.get_by_role("menuitem", name="Delete…").click()
     page.get_by_role("button", name="Delete the album").click()
     expect(page.get_by_text("No albums yet")).to_be_visible()
+    expect(page.get_by_role("button", name="New album")).to_be_focused()  # the button that had it is gone
+
+
+def test_a_long_name_stays_in_the_bar(page: Page, own: str) -> None:
+    page.goto(own)
+    choose(page, "red-ball.jpg")
+    bar(page).get_by_role("button", name="Album").click()
+    page.get_by_role("menuitem", name="New album…").press("Enter")
+    page.get_by_role("dialog").get_by_label("Name").fill("x" * 200)
+    page.keyboard.press("Enter")
+    expect(bar(page)).to_contain_text("1 photo added to “xxx")
+    assert bar(page).evaluate("bar => bar.scrollWidth <= bar.clientWidth")
 
 
 def test_marks(page: Page, own: str) -> None:

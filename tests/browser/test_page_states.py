@@ -147,6 +147,13 @@ def test_everybody_can_use_it(page: Page, odd: str, serious_findings: Callable[[
     assert serious_findings(page) == []
 
 
+def test_headings_and_regions_lead_through_the_page(page: Page, odd: str) -> None:
+    page.goto(odd)
+    expect(page.get_by_role("region", name="Library")).to_contain_text("5 photos")
+    page.get_by_role("button", name="More", exact=True).click()
+    expect(page.get_by_role("heading", name="Shape", level=2)).to_be_visible()
+
+
 def test_an_empty_library(page: Page, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     update_library(tmp_path / ".twobranch", [tmp_path / "photos"], FakeEncoder())

@@ -45,6 +45,44 @@ def test_a_server_that_restarts_is_found_again(
         page.goto("about:blank")
 
 
+@pytest.mark.parametrize("page", [{"allow": ["ERR_CONNECTION"]}], indirect=True)
+def test_a_photo_that_was_opened_meanwhile_is_shown_when_the_server_is_back(page: Page, odd: Library) -> None:
+    library, encoder = odd
+    with serving(Settings(library), lambda model: encoder) as url:
+        page.goto(url)
+        expect(page.locator("#grid a")).to_have_count(5)
+    page.locator("#grid a").first.click()
+    alert = page.get_by_role("dialog").get_by_role("alert").filter(has_text="The server does not answer.")
+    expect(alert).to_be_visible()
+    with serving(Settings(library), lambda model: encoder, port=urlsplit(url).port or 0):
+        page.mouse.move(200, 300)
+        expect(alert).to_have_count(0)
+        picture = page.locator("#lightbox .picture img").last
+        wait_for(lambda: picture.evaluate("image => image.naturalWidth > 0"))
+        page.goto("about:blank")
+
+
+@pytest.mark.parametrize("page", [{"allow": ["ERR_FAILED"]}], indirect=True)
+def test_no_photo_is_called_gone_because_the_server_was_away(page: Page, odd: Library) -> None:
+    library, encoder = odd
+    refused: set[str] = set()
+
+    def refuse_once(route: Route) -> None:
+        if route.request.url in refused:
+            route.continue_()
+        else:
+            refused.add(route.request.url)
+            route.abort()
+
+    with serving(Settings(library), lambda model: encoder) as url:
+        page.route("**/thumbnail?**", refuse_once)
+        page.goto(url)
+        loaded = "all => all.filter(image => image.naturalWidth > 0).length"
+        wait_for(lambda: page.locator("#grid a img").evaluate_all(loaded) == 5)
+        expect(page.get_by_text("is gone or cannot be read")).to_have_count(0)
+        page.goto("about:blank")
+
+
 def test_an_upgraded_server_asks_for_a_reload(page: Page, odd: Library) -> None:
     library, encoder = odd
 

@@ -194,6 +194,7 @@ def test_a_box_by_keyboard(page: Page, flags: str) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#grid a").first).to_have_attribute("aria-label", re.compile("^red.png"))
     assert "box=0%2C50%2C150%2C150" in page.url
+    expect(page.locator("#grid a:focus")).to_have_count(1)
 
 
 @pytest.mark.parametrize("page", [PHONE], indirect=True)

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { circle, copies, distance, length, project, wrapped } from "../../server/page/js/components/geo.js";
+import { circle, copies, distance, length, project, turnedBack, wrapped } from "../../server/page/js/components/geo.js";
 
 const PARIS = /** @type {[number, number]} */ ([48.8534, 2.3488]);
 
@@ -27,6 +27,14 @@ test("a map that is wider than the earth shows a point twice", () => {
   assert.deepEqual(copies(-179, { south: -20, west: 170, north: 0, east: 190 }), [181]);
   assert.deepEqual(copies(0, { south: -20, west: 170, north: 0, east: 190 }), []);
   assert.deepEqual([wrapped(190), wrapped(-190), wrapped(180), wrapped(2.5)], [-170, 170, -180, 2.5]);
+});
+
+test("a map that was moved around the earth asks for the same as one that was not", () => {
+  assert.deepEqual(turnedBack({ west: -20, east: 40 }), [-20, 40]);
+  assert.deepEqual(turnedBack({ west: 160, east: 190 }), [160, 190]); // across the antimeridian, as it is
+  assert.deepEqual(turnedBack({ west: 1060, east: 1120 }), [-20, 40]); // three times around
+  assert.deepEqual(turnedBack({ west: -1100, east: -1040 }), [-20, 40]);
+  assert.deepEqual(turnedBack({ west: 943, east: 1588 }), [-180, 180]); // all of it, and more than once
 });
 
 test("a circle has all points in it", () => {

@@ -16,6 +16,7 @@ export class Gone extends Error {}
 
 /** Whether the server answers; what it says of itself goes to those who called `hear`. */
 export const server = connection({ probe, isHidden, clock });
+export const NO_ANSWER = "The server does not answer.";
 const RETRIES = 3; // of a request that fails although the server answers others
 const AWAY = [502, 504]; // what a proxy says for a server that is not there
 const hearing = new Set();
@@ -48,7 +49,7 @@ export async function ask(address, options) {
     const response = await answerTo(address, options);
     if (response?.ok) return response.status === 204 ? null : response.json();
     if (response && !AWAY.includes(response.status)) throw new Refused(response.status, await textOf(response));
-    if (!mayRepeat || tries === RETRIES) throw new Gone("The server does not answer.");
+    if (!mayRepeat || tries === RETRIES) throw new Gone(NO_ANSWER);
     await server.back(options?.signal);
   }
 }
@@ -95,7 +96,7 @@ export async function reasonOf(address) {
     const response = await fetch(address);
     return response.ok ? null : await textOf(response);
   } catch {
-    return "The server does not answer.";
+    return NO_ANSWER;
   }
 }
 

@@ -28,6 +28,16 @@ export function distance([latitude, longitude], [other, otherLongitude]) {
 export const wrapped = (longitude) => ((((longitude + 180) % 360) + 360) % 360) - 180;
 
 /**
+ * West and east as /api/map takes them of a map that was moved around the earth: its middle is between -180 and 180.
+ * @param {{west: number, east: number}} bounds
+ */
+export function turnedBack({ west, east }) {
+  if (east - west >= 360) return [-180, 180];
+  const turns = 360 * Math.round((west + east) / 720);
+  return [west - turns, east - turns];
+}
+
+/**
  * The longitudes at which a map shows a point: one that is wider than the earth shows it more than once.
  * @param {number} longitude from -180 to 180
  * @param {Bounds} bounds of the map, which may be beyond that

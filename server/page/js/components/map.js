@@ -1,7 +1,7 @@
 // A map of points without tiles of anybody: land and borders are drawn here. Loaded when a map is opened.
 
 import { Gone } from "../api/client.js";
-import { circle, copies, project } from "./geo.js";
+import { circle, copies, project, turnedBack } from "./geo.js";
 import { coloursAt, draw, loadWorld, sharpCanvas } from "./mapdrawing.js";
 
 const TILE = 256; // pixels
@@ -113,7 +113,9 @@ export async function mountMap(element, { pictureOf, nameOf, press, moved }) {
     },
     /** What to ask /api/map for: the zoom, and what is seen and a little around it. */
     part() {
-      const { south, west, north, east } = boundsOf(map.getBounds().pad(AROUND));
+      const seen = boundsOf(map.getBounds().pad(AROUND));
+      const { south, north } = seen;
+      const [west, east] = turnedBack(seen);
       const bounds = [Math.max(south, -90), west, Math.min(north, 90), east].map((one) => one.toFixed(5)).join();
       return { zoom: map.getZoom(), bounds };
     },

@@ -40,6 +40,7 @@ export function mountJump(details, { state, change, go, failed }) {
       </form>
       <button class="plain" @click=${() => {
         details.open = false;
+        details.querySelector("summary").focus(); // else the focus goes with the panel
         change({ day });
       }}>On this day, ${monthDay(day)}, of any year</button>`,
     panel,

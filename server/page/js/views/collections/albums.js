@@ -4,6 +4,7 @@ import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { thumbnail } from "../../api/client.js";
 import { albums, createAlbum, deleteAlbum, deleteSearch, renameAlbum, renameSearch, searches } from "../../api/collections.js";
 import { askName, confirm } from "../../components/dialog.js";
+import { focusOn } from "../../components/dom.js";
 import { ALBUM, DOTS, LENS } from "../../components/icons.js";
 import { mountMenu } from "../../components/menu.js";
 import { count } from "../../components/words.js";
@@ -36,6 +37,7 @@ export function mountAlbums(element, { albumAddress, searchAddress, go }) {
   }
 
   function draw() {
+    const had = element.contains(document.activeElement);
     render(
       html`${problem ? html`<div class="trouble" role="alert"><p>${problem}</p><button class="button" @click=${load}>Try again</button></div>` : nothing}
         <div class="albums-head"><h2>Albums</h2><button class="button" @click=${newAlbum}>${ALBUM} New album</button></div>
@@ -54,6 +56,7 @@ export function mountAlbums(element, { albumAddress, searchAddress, go }) {
       place.dataset.name = thing.name;
       mountMenu(place, { label: html`${DOTS}<span class="visually-hidden">More about ${thing.name}</span>`, items: () => actions(thing) });
     }
+    if (had && !element.contains(document.activeElement)) focusOn("#albums .albums-head button"); // what had it was deleted
   }
 
   const card = (album) => html`<li>

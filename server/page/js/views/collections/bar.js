@@ -13,11 +13,12 @@ const STARS = ["★", "★★", "★★★", "★★★★", "★★★★★"];
 
 /**
  * The bar in `element`, there while photos of `selection` are chosen. `list()` is what is shown, `album()` the name of
- * the one album that is, or ""; `changed()` is called when marks or albums of photos have changed.
+ * the one album that is, or ""; `changed()` is called when marks or albums of photos have changed,
+ * `left()` when the bar goes away with the focus in it.
  * @param {HTMLElement} element
  * @param {ReturnType<typeof import("../../state/selection.js").openSelection>} selection
  */
-export function mountBar(element, selection, { list, album, changed }) {
+export function mountBar(element, selection, { list, album, changed, left }) {
   let said = ""; // what was done
   let problem = "";
   const ids = () => selection.ids(orderOf(list()));
@@ -41,7 +42,9 @@ export function mountBar(element, selection, { list, album, changed }) {
 
   function show() {
     const was = element.hidden;
+    const hadFocus = element.contains(document.activeElement);
     element.hidden = !selection.size;
+    if (hadFocus && element.hidden) left();
     document.documentElement.classList.toggle("choosing-photos", selection.size > 0);
     if (element.hidden) return;
     const length = list().length;

@@ -19,7 +19,7 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
     bar.show();
   });
   const choosing = mountChoosing(byId("grid"), selection, list);
-  const bar = mountBar(byId("selection"), selection, { list, album, changed: follow });
+  const bar = mountBar(byId("selection"), selection, { list, album, changed: follow, left: toPhotos });
   const saving = mountSaving(byId("saving"));
   const albums = mountAlbums(byId("albums"), { albumAddress, searchAddress, go });
 
@@ -27,6 +27,13 @@ export function mountCollections({ list, redecorate, state, go, changed }) {
   async function follow() {
     await changed();
     selection.within(orderOf(list()));
+  }
+
+  /** The focus goes to the photo that Tab leads to, and nothing moves. */
+  function toPhotos() {
+    /** @type {HTMLElement | null} */
+    const tile = byId("grid").querySelector("a[tabindex='0']");
+    tile?.focus({ preventScroll: true });
   }
 
   /** The one album that is shown, or "". */

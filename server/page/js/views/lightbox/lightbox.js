@@ -1,7 +1,7 @@
 // A photo seen large, over the page. <dialog> keeps the focus inside, and the page behind out of reach.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
-import { original, photo as factsOf, reasonOf, thumbnail } from "../../api/client.js";
+import { NO_ANSWER, original, photo as factsOf, reasonOf, server, thumbnail } from "../../api/client.js";
 import { CLOSE, FULL, KEYS, LEFT, LESS, MORE, OUT, PAUSE, PLAY, RIGHT, SAVE, SMALL, WHOLE, ZOOM } from "../../components/icons.js";
 import { makeSlideshow } from "../../components/slideshow.js";
 import { titleOf } from "../../components/title.js";
@@ -187,6 +187,11 @@ export function mountLightbox(dialog, actions) {
     if (mine !== id) return;
     problem = reason ?? "The picture could not be shown.";
     slides.shown();
+    draw();
+    if (reason !== NO_ANSWER) return;
+    await server.back();
+    if (mine !== id || problem !== NO_ANSWER) return;
+    problem = drawn = null;
     draw();
   }
 

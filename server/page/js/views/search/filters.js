@@ -95,7 +95,7 @@ export function mountFilters(element, change) {
     if (!(isOfCollections ? kept : facets)) return html`<p class="soft">counting…</p>`;
     if (kind.name === "date") return dates(facets, state, { year, change, open: (its) => (year = its) });
     if (kind.name === "rating") return ratings(kept, state, change);
-    if (kind.name === "more") return MORE.map((one) => html`<h3>${one.label}</h3>${choices(one, facets[one.facet] ?? [])}`);
+    if (kind.name === "more") return MORE.map((one) => html`<h2>${one.label}</h2>${choices(one, facets[one.facet] ?? [])}`);
     if (kind.name === "album") return choices(kind, kept.albums.map(({ name, photos }) => ({ value: name, photos })));
     return choices(kind, facets[kind.facet] ?? []);
   }

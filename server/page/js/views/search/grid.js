@@ -320,7 +320,9 @@ export function mountGrid(element, options) {
       sections = its;
       more = toCome;
       width = element.clientWidth || width;
+      const had = element.contains(document.activeElement);
       renew(anchor);
+      if (had && document.activeElement === document.body) tabbed?.focus({ preventScroll: true }); // its photo is not here
     },
     /** Facts have come. */
     refresh: look,

@@ -1,7 +1,7 @@
 // One photo in the grid: a link with its picture. Made by hand rather than with templates: a picture that stays keeps its
 // element (no second load, no wrong picture for a moment).
 
-import { thumbnail } from "../../api/client.js";
+import { server, thumbnail } from "../../api/client.js";
 import { momentOf, nameOf, percent } from "../../components/words.js";
 
 /** A tile for a photo, without its picture. */
@@ -53,7 +53,15 @@ export function loadPicture(tile, facts, side) {
     image.alt = ""; // the link has the name
     tile.prepend(image);
   }
-  image.onerror = () => {
+  let isAgain = false;
+  image.onerror = async () => {
+    if (!isAgain) {
+      isAgain = true;
+      const failed = image.src;
+      await server.back(); // the photo may be well, and only the server away
+      if (image.src === failed) image.src = failed;
+      return;
+    }
     const text = document.createElement("span");
     text.className = "gone-text";
     text.textContent = `${nameOf(facts.path)} is gone or cannot be read`;
