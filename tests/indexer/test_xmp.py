@@ -230,14 +230,10 @@ def test_a_pipe_is_not_waited_for(marked: Path, photos: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 201, "a&#x202e;b"])  # too long; a character without a form
-def test_an_album_of_an_impossible_name_does_not_end_an_import(
-    marked: Path, photos: Path, name: str
-) -> None:
+def test_an_album_of_an_impossible_name_does_not_end_an_import(marked: Path, photos: Path, name: str) -> None:
     albums = f"<t:Albums><rdf:Bag><rdf:li>{name}</rdf:li><rdf:li>Paris</rdf:li></rdf:Bag></t:Albums>"
     own = albums.replace("<t:Albums>", '<t:Albums xmlns:t="https://twobranch.invalid/xmp/1.0/">')
-    (photos / "red.png.xmp").write_text(
-        DARKTABLE.replace("</rdf:Description>", f"{own}</rdf:Description>")
-    )
+    (photos / "red.png.xmp").write_text(DARKTABLE.replace("</rdf:Description>", f"{own}</rdf:Description>"))
     (photos / "green.png.xmp").write_text(DARKTABLE)
     done = import_marks(marked, None, None, Silent())
     (one,) = done.failed
