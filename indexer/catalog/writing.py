@@ -34,8 +34,8 @@ def writing(library: Path) -> Iterator[Transaction]:
                 yield connection
                 connection.execute("COMMIT")
             finally:
-                # Closing is not enough: a statement that the traceback of an error still refers to would keep the
-                # transaction open, and all other programs waiting, until it is collected.
+                # Closing is not enough: a statement that the traceback of an error still refers to would
+                # keep the transaction open, and all other programs waiting, until it is collected.
                 connection.rollback()
     except sqlite3.DatabaseError as error:
         raise library_error(path, error) from None

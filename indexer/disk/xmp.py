@@ -19,8 +19,8 @@ from twobranch.indexer.disk.open import open_file
 
 _MOST_BYTES = 16 << 20  # of a sidecar; darktable keeps the history of all edits in it
 _MOST_DEPTH = 100  # of elements in one another; those of XMP are about ten
-# Elements, attributes and the like; each takes up to a kilobyte. The brush strokes of a raw converter are some
-# ten thousand, and 16 MB of the smallest elements would be four million.
+# Elements, attributes and the like; each takes up to a kilobyte. The brush strokes of a raw converter are
+# some ten thousand, and 16 MB of the smallest elements would be four million.
 _MOST_PARTS = 200_000
 SUFFIX = ".xmp"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
