@@ -126,10 +126,11 @@ def remove(context: typer.Context, name: Name, photos: Photos, as_json: Json = F
     from twobranch.retrieval.display.tables import counted
 
     options = Options.of(context)
-    _, found = _named(options, name)
+    _, before = _named(options, name)
     library, chosen = find_photos(options, photos)
     with writing(library) as connection:
-        n_removed = remove_from_album(connection, found.id, list(chosen))
+        n_removed = remove_from_album(connection, before.id, list(chosen))
+    _, found = _named(options, before.name)
     if as_json:
         print_json({**found.as_json(), "removed": n_removed})
     else:
@@ -151,8 +152,10 @@ def rename(
       twobranch album rename Rome "Rome 2024"
     """
     from twobranch.indexer.catalog.albums import rename_album
+    from twobranch.indexer.catalog.collection_names import checked_name
     from twobranch.indexer.catalog.writing import writing
 
+    new = checked_name(new, "album")  # as it is kept
     library, found = _named(Options.of(context), name)
     with writing(library) as connection:
         rename_album(connection, found.id, new)

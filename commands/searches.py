@@ -59,9 +59,11 @@ def rename(
     Example:
       twobranch searches rename dogs "dogs since 2023"
     """
+    from twobranch.indexer.catalog.collection_names import checked_name
     from twobranch.indexer.catalog.saved_searches import change_search
     from twobranch.indexer.catalog.writing import writing
 
+    new = checked_name(new, "saved search")  # as it is kept
     library, found = _named(Options.of(context), name)
     with writing(library) as connection:
         change_search(connection, found.id, new, None)

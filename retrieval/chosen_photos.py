@@ -29,6 +29,8 @@ def chosen_photos(library: Path, reader: CatalogReader, words: Sequence[str]) ->
     last: LastSearch | None = None
     ids: list[int] = []
     for word in words:
+        if not word:  # an unset variable in a script; as a path it would be the whole current folder
+            raise UserError("one of the photos is an empty text; name a photo, or `.` for this folder")
         if word.isascii() and word.isdecimal():
             if last is None:
                 last = LastSearch.load(library)

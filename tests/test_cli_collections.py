@@ -61,6 +61,7 @@ def test_photos_that_are_not_meant(folder: Path) -> None:
     assert error(folder, "rate", "4", "7") == "error: there is no hit 7: the last search had 1\n"
     assert error(folder, "rate", "4", "new.png").endswith("not in the library; `index new.png` adds it\n")
     assert "no such photo" in error(folder, "rate", "4", "nowhere.png")
+    assert error(folder, "rate", "4", "red.png", "").startswith("error: one of the photos is an empty text")
     assert "not in the range" in error(folder, "rate", "6", "1", code=2)
     assert error(folder, "search", "--rating", "6").startswith("error: '6' is no rating; write 4 for")
     assert found(folder, "--rating", "1+") == []
@@ -85,8 +86,9 @@ def test_an_album(folder: Path) -> None:
     assert names == ["blue.png", "red.png", "green.png"]
     assert found(folder, "--album", "ROME") == ["blue.png", "green.png", "red.png"]
     assert error(folder, "search", "--album", "Rom") == "error: there is no album 'Rom'; there is Rome\n"
-    run("album", "remove", "Rome", "green.png", cwd=folder)
-    run("album", "rename", "Rome", "Roma", cwd=folder)
+    removed = run_json("album", "remove", "Rome", "green.png", cwd=folder)
+    assert (removed["photos"], removed["removed"]) == (2, 1)
+    assert run("album", "rename", "Rome", " Roma\n", cwd=folder).stdout == "Rome is Roma now\n"
     assert run("album", cwd=folder).stdout.splitlines()[1].split() == ["2", "Roma"]
     deleted = run("album", "delete", "Roma", cwd=folder).stdout
     assert deleted == "deleted the album Roma; its photos stay in the library\n"

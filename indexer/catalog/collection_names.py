@@ -42,7 +42,7 @@ def check_free(connection: sqlite3.Connection, table: str, name: str, own: int |
     Case does not matter: nobody could tell "Rome" and "rome" apart when typing. ``own`` is the id of the row
     that may have it.
     """
-    rows = connection.execute(f"SELECT id, name FROM {table}")
+    rows = connection.execute(f"SELECT id, name FROM {table}").fetchall()
     taken = next((other for id_, other in rows if id_ != own and folded(other) == folded(name)), None)
     if taken is not None:
         raise NameTakenError(f"there is {taken!r} already; choose another name")

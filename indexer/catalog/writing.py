@@ -30,8 +30,13 @@ def writing(library: Path) -> Iterator[Transaction]:
             for name, (n_arguments, function) in FUNCTIONS.items():
                 connection.create_function(name, n_arguments, function, deterministic=True)
             connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                # Closing is not enough: a statement that the traceback of an error still refers to would
+                # keep the transaction open, and all other programs waiting, until it is collected.
+                connection.rollback()
     except sqlite3.DatabaseError as error:
         raise library_error(path, error) from None
 

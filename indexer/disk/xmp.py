@@ -7,17 +7,21 @@ Source: XMP Specification, part 1 (ISO 16684-1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.dom import Node, minidom
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from twobranch.common.errors import UserError
+from twobranch.common.errors import ImageError, UserError
+from twobranch.indexer.disk.open import open_file
 
 _MOST_BYTES = 16 << 20  # of a sidecar; darktable keeps the history of all edits in it
 _MOST_DEPTH = 100  # of elements in one another; those of XMP are about ten
+# Elements, attributes and the like; each takes up to a kilobyte. The brush strokes of a raw converter are
+# some ten thousand, and 16 MB of the smallest elements would be four million.
+_MOST_PARTS = 200_000
 SUFFIX = ".xmp"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMP = "http://ns.adobe.com/xap/1.0/"
@@ -73,8 +77,11 @@ class Sidecars:
 
 def read_sidecar(path: Path) -> bytes:
     """Return the content of a sidecar. Raises ``SidecarError``, and ``OSError``."""
-    with path.open("rb") as file:
-        data = file.read(_MOST_BYTES + 1)
+    try:
+        with open_file(path) as file:
+            data = file.read(_MOST_BYTES + 1)
+    except ImageError:
+        raise SidecarError("is not a regular file") from None
     if len(data) > _MOST_BYTES:
         raise SidecarError(f"larger than {_MOST_BYTES >> 20} MB")
     return data
@@ -124,13 +131,20 @@ def _parsed(data: bytes) -> minidom.Document:
 
     XMP has no document type. Refusing one keeps out entities, which can make a small file fill the memory.
     """
-    depth = 0
+    depth = n_parts = 0
 
     def refuse(*_: object) -> None:
         raise SidecarError("has a document type, which XMP does not have")
 
-    def enter(*_: object) -> None:
+    def count(more: int = 1) -> None:
+        nonlocal n_parts
+        n_parts += more
+        if n_parts > _MOST_PARTS:
+            raise SidecarError(f"has more than {_MOST_PARTS:,} elements and attributes")
+
+    def enter(_: str, attributes: Mapping[str, str]) -> None:
         nonlocal depth
+        count(1 + len(attributes))
         depth += 1
         if depth > _MOST_DEPTH:
             raise SidecarError("is nested too deeply")
@@ -142,6 +156,9 @@ def _parsed(data: bytes) -> minidom.Document:
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler, parser.EndElementHandler = enter, leave
+    parser.CommentHandler = lambda _: count()
+    parser.ProcessingInstructionHandler = lambda *_: count()
+    parser.StartCdataSectionHandler = count
     try:
         parser.Parse(data, True)
         document = minidom.parseString(data)

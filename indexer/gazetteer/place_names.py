@@ -16,6 +16,7 @@ from twobranch.indexer.gazetteer.nearest import FARTHEST_KM, distance_to_town, t
 from twobranch.indexer.gazetteer.towns import all_towns, folded_name
 
 _MOST_SHOWN = 3  # names in a message
+_SHOWN = 80  # characters of a mistyped name in it
 _WELL_KNOWN = 15_000  # inhabitants: a mistyped name is compared with those of such towns
 _SIMILAR = 0.75  # of difflib
 _KM_A_DEGREE = 111.0  # of latitude; a little less than it is, so that a box is too large
@@ -74,7 +75,8 @@ def find_towns(text: str) -> NDArray[np.int64]:
     if not len(towns):
         near = _similar(text)
         hint = f"did you mean {' or '.join(near)}?" if near else "write it as in Paris or Paris, France"
-        raise UserError(f"{text!r}: no place of this name is known; {hint}")
+        shown = repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
+        raise UserError(f"{shown}: no place of this name is known; {hint}")
     return towns
 
 

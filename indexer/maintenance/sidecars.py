@@ -13,7 +13,7 @@ from twobranch.common.atomic import replacing
 from twobranch.common.errors import UserError
 from twobranch.common.progress import Progress, showing
 from twobranch.indexer.catalog.albums import add_to_album, album_names, albums_by_photo, create_album
-from twobranch.indexer.catalog.collection_names import find_name
+from twobranch.indexer.catalog.collection_names import checked_name, find_name
 from twobranch.indexer.catalog.marks import marked_photos, marks_of, set_marks
 from twobranch.indexer.catalog.photo_places import all_photos, paths_of
 from twobranch.indexer.catalog.reader import CatalogReader
@@ -133,8 +133,11 @@ def import_marks(
             if sidecar is None:
                 continue
             try:
-                found.add(photo, marks_in(read_sidecar(sidecar)))
-            except SidecarError as error:
+                own = marks_in(read_sidecar(sidecar))
+                for name in own.albums:
+                    checked_name(name, "album")
+                found.add(photo, own)
+            except UserError as error:
                 failed.append(FailedSidecar(sidecar, str(error)))
             except OSError as error:
                 failed.append(FailedSidecar(sidecar, (error.strerror or str(error)).lower()))

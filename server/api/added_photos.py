@@ -77,9 +77,10 @@ async def add(request: Request, state: Shared) -> Response:
     except Left:
         return Response(status_code=499)  # as nginx counts them
     finally:  # what was stored before the visitor left is indexed too
-        is_new = any(new for _, new in added)
-        if is_new:
+        # Photos that were there already are indexed as well: a server that was killed may have left them so.
+        if added:
             problem = await run_in_threadpool(_index, state)
+    is_new = any(new for _, new in added)
     answer = AddedAnswer(
         folder=str(state.added_photos.folder),
         added=[photo for photo, _ in added],

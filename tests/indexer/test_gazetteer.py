@@ -130,6 +130,7 @@ def test_a_name_alone_as_a_point_is_the_largest_town() -> None:
         ("Lisbn", "'Lisbn': no place of this name is known; did you mean Lisbon or "),
         ("Frnce", "'Frnce': no place of this name is known; did you mean France or "),
         ("qwertyuiop", "no place of this name is known; write it as in Paris or Paris, France"),
+        ("q" * 3000, f"'{'q' * 80}'…: no place of this name is known"),
         ("", "no place of this name is known"),
         (", France", "no place of this name is known"),
         ("Paris, Germany", "no place of this name is known"),

@@ -36,6 +36,12 @@ from twobranch.indexer.maintenance.relocate import forget, relocate
 from twobranch.indexer.maintenance.salvage import salvage
 
 
+def _check_writable(library: Path) -> None:
+    """Raise ``sqlite3.OperationalError`` while another connection is writing."""
+    with closing(sqlite3.connect(library / CATALOG, timeout=0)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+
+
 @pytest.fixture
 def indexed(library: Path, photos: Path, encoder: FakeEncoder) -> Path:
     """A library of red.png, green.png and blue.png."""
@@ -368,3 +374,18 @@ def test_a_search_without_parameters_is_not_saved(indexed: Path) -> None:
         "q=a\nb",
         "q=" + "x" * 16_000,
     ]
+
+
+def test_a_refused_change_lets_the_next_writer_in_at_once(indexed: Path) -> None:
+    with writing(indexed) as connection:
+        for name in ("Athens", "Rome"):
+            create_album(connection, name)
+    # An error is kept as a server keeps it: with its traceback, which refers to the frames and their cursors.
+    with pytest.raises(NameTakenError) as taken, writing(indexed) as connection:
+        create_album(connection, "athens")
+    _check_writable(indexed)
+    with pytest.raises(KeyError) as left, writing(indexed) as connection:
+        first = next(cursor := connection.execute("SELECT name FROM albums"))
+        raise KeyError(first)
+    _check_writable(indexed)
+    del taken, left, cursor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -121,6 +122,12 @@ def test_a_prefix_that_means_something_else() -> None:
         ("<a/>", "not XMP"),
         ("<?xml version='1.0' encoding='x-none'?><a/>", "not XML"),
         ("<a>" * 10_000 + "</a>" * 10_000, "nested too deeply"),
+        # Small files that would fill the memory: 200,000 parts are the most.
+        (f"<a>{'<a/>' * 200_000}</a>", "200,000 elements"),
+        ("<a>" + '<a b=""/>' * 100_000 + "</a>", "200,000 elements"),
+        (f"<a>{'<!---->' * 200_000}</a>", "200,000 elements"),
+        (f"<a>{'<?a?>' * 200_000}</a>", "200,000 elements"),
+        (f"<a>{'<![CDATA[]]>' * 200_000}</a>", "200,000 elements"),
     ],
 )
 def test_files_that_are_no_sidecars(data: str, reason: str) -> None:
@@ -213,6 +220,26 @@ def test_sidecars_that_fail_do_not_end_it(marked: Path, photos: Path, tmp_path: 
     assert (tmp_path / "elsewhere.xmp").read_text() == DARKTABLE
     (one,) = import_marks(marked, None, None, Silent()).failed
     assert one.path.name == "red.png.xmp"
+
+
+def test_a_pipe_is_not_waited_for(marked: Path, photos: Path) -> None:
+    os.mkfifo(photos / "red.png.xmp")
+    for work in (export_marks, import_marks):
+        (one,) = work(marked, None, None, Silent()).failed
+        assert (one.path.name, one.reason) == ("red.png.xmp", "is not a regular file")
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "a&#x202e;b"])  # too long; a character without a form
+def test_an_album_of_an_impossible_name_does_not_end_an_import(marked: Path, photos: Path, name: str) -> None:
+    albums = f"<t:Albums><rdf:Bag><rdf:li>{name}</rdf:li><rdf:li>Paris</rdf:li></rdf:Bag></t:Albums>"
+    own = albums.replace("<t:Albums>", '<t:Albums xmlns:t="https://twobranch.invalid/xmp/1.0/">')
+    (photos / "red.png.xmp").write_text(DARKTABLE.replace("</rdf:Description>", f"{own}</rdf:Description>"))
+    (photos / "green.png.xmp").write_text(DARKTABLE)
+    done = import_marks(marked, None, None, Silent())
+    (one,) = done.failed
+    assert one.path.name == "red.png.xmp" and "cannot be the name of the album" in one.reason
+    assert marks(marked)["green.png"] == (Marks(3, True), ())
+    assert marks(marked)["red.png"] == (Marks(4), ("Rome",))  # nothing is taken from that sidecar
 
 
 def test_a_sidecar_keeps_its_permissions(marked: Path, photos: Path) -> None:

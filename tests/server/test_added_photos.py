@@ -118,6 +118,15 @@ def test_taken_names_get_a_number_and_the_same_photo_is_kept_once(client: TestCl
     assert kept(library) == ["A (2).PNG", "a (3).png", "a.png"]
 
 
+def test_a_photo_that_was_stored_by_a_server_that_was_killed_is_indexed_when_it_comes_again(
+    client: TestClient, library: Path
+) -> None:
+    (library / "photos").mkdir()
+    (library / "photos" / "red.png").write_bytes(png("red"))  # it was killed before the run
+    add(client, [("red.png", png("red"))], status=200)
+    assert indexed(client)["added"] == 1
+
+
 @pytest.mark.parametrize(
     ("sent", "safe"),
     [
