@@ -225,7 +225,7 @@ export function mountGrid(element, options) {
 
   /** Give the focus to a photo by its position, on the screen; false if it has no place yet. */
   function focus(at) {
-    const line = rowOf(layout, at);
+    const line = at < 0 ? -1 : rowOf(layout, at);
     if (line < 0) return false;
     const [top, bottom] = [position + inset() + 8, position + innerHeight - 24];
     const [begin, end] = [layout.top[line], layout.top[line] + layout.heights[line]];
