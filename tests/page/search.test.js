@@ -11,6 +11,7 @@ test("an address holds the state", () => {
   assert.deepEqual([state.q, state.like, state.camera, state.shape], ["a cat", ["1", "2"], ["Pixel 7"], ""]);
   assert.equal(address(state), ADDRESS);
   assert.equal(address(read("?nonsense=1&q=")), ".");
+  assert.equal(address(read("?in=films&view=3d&sort=colour&order=up&photo=abc")), "."); // no such choices
 });
 
 test("the server is asked for all of it but the photo that is looked at", () => {

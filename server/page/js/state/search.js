@@ -7,6 +7,14 @@ const WORDS = { correct: "true", dates: "true", language: "" }; // how words are
 const ONE = { q: "", in: "images", view: "photos", picture: "", ...FILTER, sort: "relevance", order: "", ...WORDS, box: "", photo: "" };
 const MANY = ["like", "unlike", ...FILTER_LISTS];
 const FILTERS = [...Object.keys(FILTER), ...FILTER_LISTS];
+/** What else a value may be than as usual, of names for which the page has a fixed choice. */
+const CHOICES = {
+  in: /^captions$/,
+  view: /^(map|albums)$/,
+  sort: /^(date|folder|size)$/,
+  order: /^(asc|desc)$/,
+  photo: /^\d{1,15}$/,
+};
 const OF_THE_PAGE = ["photo", "view", "order"]; // names that /api/search does not know
 const RESTED_MS = 300; // without scrolling, after which the place is kept
 const SETTLED_MS = 1500; // a pause in typing after which the next key begins a new entry in the history
@@ -15,7 +23,10 @@ const SETTLED_MS = 1500; // a pause in typing after which the next key begins a 
 export function read(search) {
   const given = new URLSearchParams(search);
   const state = {};
-  for (const [name, usual] of Object.entries(ONE)) state[name] = given.get(name) ?? usual;
+  for (const [name, usual] of Object.entries(ONE)) {
+    const value = given.get(name) ?? usual;
+    state[name] = CHOICES[name]?.test(value) === false ? usual : value;
+  }
   for (const name of MANY) state[name] = given.getAll(name).filter(Boolean);
   if (!state.like.length) state.box = ""; // a part of nothing
   return state;

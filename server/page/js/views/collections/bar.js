@@ -47,10 +47,12 @@ export function mountBar(element, selection, { list, album, changed, left }) {
     if (hadFocus && element.hidden) left();
     document.documentElement.classList.toggle("choosing-photos", selection.size > 0);
     if (element.hidden) return;
-    const length = list().length;
+    const { length, total } = list();
     const isAll = selection.size >= length;
+    const isPart = isAll && total > length; // hits come page by page, and only those that are there can be chosen
+    const chosen = isPart ? `The first ${number(selection.size)} of ${number(total)} selected` : `${number(selection.size)} selected`;
     render(
-      html`<span role="status">${said || `${number(selection.size)} selected`}</span>
+      html`<span role="status">${said || chosen}</span>
         ${isAll || said ? nothing : html`<button class="plain" @click=${() => selection.all(orderOf(list()))}>Select all ${number(length)}</button>`}
         ${problem ? html`<span class="bad" role="alert">${problem}</span>` : nothing}`,
       /** @type {HTMLElement} */ (element.querySelector(".how-many")),
