@@ -28,6 +28,11 @@ def about() -> None:
 
     A sidecar is a file beside a photo, such as a.jpg.xmp, that darktable, digiKam, Lightroom and others read
     and write. It is only read and written by these two commands. Photos are never changed.
+
+    \b
+    Examples:
+      twobranch xmp export ~/Pictures/rome
+      twobranch xmp import
     """
 
 

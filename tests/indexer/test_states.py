@@ -144,6 +144,10 @@ def test_of_a_library_of_schema_2_every_index_file_is_made_again_once(
         connection.execute("DROP TABLE past_vector_states")
         connection.execute("ALTER TABLE images DROP COLUMN identity")
         for statement in (
+            "DROP TRIGGER marks_content_changed",
+            "DROP TRIGGER marks_content_lost",
+            *(f"DROP TABLE {name}" for name in ("marks", "album_photos", "albums", "saved_searches")),
+            "DROP TABLE last_contents",
             "DROP TABLE region_vectors",
             "DROP TRIGGER repeats_caption_added",
             "DROP TRIGGER repeats_caption_changed",
