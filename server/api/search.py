@@ -354,9 +354,10 @@ async def search(
 
     try:
         part = await _part_term(request, parameters, state)
+        # Whoever types leaves the search of each key but the last: those that have not begun are dropped.
+        answer, is_current = await unless_left(request, state.engines.run(work))
     except Left:
         return Response(status_code=499)  # as nginx counts them
-    answer, is_current = await state.engines.run(work)
     if is_current:
         state.answers.keep(asked, version, answer)
     return json_bytes_reply(answer)
