@@ -5,6 +5,7 @@ Playwright drives a Firefox of its own make, which no package brings; this is th
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,7 +26,7 @@ def firefox() -> Iterator[Any]:
     pytest.importorskip("telnetlib", reason="marionette_driver needs a Python before 3.13")
     from marionette_driver.marionette import Marionette
 
-    client = Marionette(bin=program, headless=True, startup_timeout=int(PATIENCE))
+    client = Marionette(bin=program, headless=True, startup_timeout=int(PATIENCE), gecko_log=os.devnull)
     client.start_session()
     client.set_window_rect(**WINDOW)
     client.timeout.script = PATIENCE
