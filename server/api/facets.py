@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from twobranch.indexer.catalog.facets import count_facets
-from twobranch.server.api.search import FilterParameters
 from twobranch.server.errors import Problem
+from twobranch.server.filter_parameters import FilterParameters
 from twobranch.server.state import State, state_of
 
 router = APIRouter(prefix="/api", tags=["search"])

@@ -14,8 +14,8 @@ from twobranch.indexer.catalog.map_points import content_and_town
 from twobranch.indexer.catalog.reader import CatalogReader
 from twobranch.retrieval.map_clusters import MOST_ZOOM, Bounds, MapPoint, PhotoMap
 from twobranch.retrieval.map_towns import towns_on_map
-from twobranch.server.api.search import FilterParameters
 from twobranch.server.errors import Problem
+from twobranch.server.filter_parameters import FilterParameters
 from twobranch.server.http.replies import json_reply
 from twobranch.server.state import State, state_of
 

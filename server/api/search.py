@@ -11,12 +11,11 @@ from pydantic_core import PydanticCustomError
 
 from twobranch.common.errors import ImageError
 from twobranch.embedding.language import ENGLISH
-from twobranch.indexer.catalog.filters import DateFrom, Filters, Shape
+from twobranch.indexer.catalog.filters import DateFrom
 from twobranch.indexer.catalog.reader import Gallery
 from twobranch.retrieval.answer import Answer
 from twobranch.retrieval.confidence import Basis
 from twobranch.retrieval.engine import SearchEngine
-from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.fusion import Ranking
 from twobranch.retrieval.hits import Tier
 from twobranch.retrieval.paging import PageStart
@@ -29,6 +28,7 @@ from twobranch.server.api.boxes import BoxText, edges_of
 from twobranch.server.api.cursors import MOST_CHARACTERS as MOST_CURSOR
 from twobranch.server.api.cursors import read_cursor, write_cursor, wrong_cursor
 from twobranch.server.errors import Problem, Refused
+from twobranch.server.filter_parameters import FilterParameters
 from twobranch.server.http.disconnects import Left, unless_left
 from twobranch.server.http.replies import as_json, json_bytes_reply
 from twobranch.server.http.uploads import FORM
@@ -49,54 +49,6 @@ _RELATIONS = frozenset({
     "toward", "towards", "two", "three", "under", "very", "while", "within",
 })  # fmt: skip
 PhotoId = Annotated[int, Field(ge=1, lt=2**63)]  # SQLite's integers
-
-
-class FilterParameters(BaseModel):
-    """The filters of a search."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    after: str | None = Field(None, description="Taken then or later.", examples=["2023-06"])
-    before: str | None = Field(None, description="Taken before that.", examples=["2023-09-15"])
-    day: str | None = Field(None, description="Taken on this day of any year.", examples=["11-28"])
-    path: list[str] = Field([], description="Files or folders of this name.", examples=[["holiday/**"]])
-    not_path: list[str] = Field([], description="None of these.", examples=[["raw"]])
-    camera: list[str] = Field([], description="Cameras.", examples=[["Pixel"]])
-    place: list[str] = Field(
-        [], description="Taken in a town, region or country.", examples=[["Paris, France"]]
-    )
-    near: str | None = Field(
-        None, description="Taken near latitude,longitude, or a town.", examples=["48.85,2.35", "Paris"]
-    )
-    within: str | None = Field(None, description="How near; 10km if not given.", examples=["20km"])
-    shape: Shape | None = None
-    min_size: str | None = Field(None, description="At least so many pixels.", examples=["2MP", "1920x1080"])
-    format: list[str] = Field([], description="Kinds of files.", examples=[["png"]])
-    album: list[str] = Field([], description="In any of these albums.", examples=[["Rome"]])
-    rating: str | None = Field(
-        None, description="4: exactly; 4+: at least; 0: unrated.", examples=["4+", "0"]
-    )
-    favourite: bool | None = Field(None, description="Only favourites, or only others.")
-
-    def filters(self) -> Filters:
-        """Parse the filters. Raises ``UserError``."""
-        return parse_filters(
-            after=self.after,
-            before=self.before,
-            paths=self.path,
-            not_paths=self.not_path,
-            cameras=self.camera,
-            places=self.place,
-            near=self.near,
-            within=self.within,
-            shapes=[self.shape] if self.shape else [],
-            min_size=self.min_size,
-            formats=self.format,
-            albums=self.album,
-            rating=self.rating,
-            favourite=self.favourite,
-            day=self.day,
-        )
 
 
 class SearchParameters(FilterParameters):

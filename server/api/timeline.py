@@ -19,8 +19,9 @@ from twobranch.indexer.catalog.timeline import (
 )
 from twobranch.indexer.gazetteer.place_names import place_label
 from twobranch.server.api.cursors import MOST_CHARACTERS, read_cursor, write_cursor, wrong_cursor
-from twobranch.server.api.search import FilterParameters, PhotoId
+from twobranch.server.api.search import PhotoId
 from twobranch.server.errors import Problem, Refused
+from twobranch.server.filter_parameters import FilterParameters
 from twobranch.server.http.etags import matches
 from twobranch.server.http.replies import as_json, json_bytes_reply, json_reply
 from twobranch.server.state import State, state_of

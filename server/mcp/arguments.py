@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from twobranch.indexer.catalog.filters import Filters, Shape
 from twobranch.indexer.catalog.reader import Gallery
-from twobranch.retrieval.filter_syntax import parse_filters
 from twobranch.retrieval.query import MOST_CHARACTERS
 from twobranch.retrieval.request import HitOrder, SearchRequest
 from twobranch.retrieval.terms import PhotoTerm
+from twobranch.server.filter_parameters import FilterParameters
 
 _MOST_HITS = 50  # an assistant reads all of them
 _MOST_PHRASES = 8
@@ -22,47 +21,7 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class FilterArguments(Arguments):
-    """The filters of a search."""
-
-    after: str | None = Field(None, description="Taken then or later: 2023, 2023-06, 2023-06-30.")
-    before: str | None = Field(None, description="Taken before that.")
-    path: list[str] = Field([], description="Only files or folders of this name, as in 'holiday/**'.")
-    not_path: list[str] = Field([], description="None of these files or folders.")
-    camera: list[str] = Field([], description="Only these cameras, as in 'Pixel'.")
-    day: str | None = Field(None, description="Taken on this day of any year: 12-24.")
-    place: list[str] = Field([], description="Taken in this town, region or country: 'Paris, France'.")
-    near: str | None = Field(None, description="Taken near a town, or latitude,longitude: 48.85,2.35.")
-    within: str | None = Field(None, description="How near, as in 20km; 10km if not given.")
-    shape: Shape | None = None
-    min_size: str | None = Field(None, description="At least so many pixels: 2MP, 1920x1080.")
-    format: list[str] = Field([], description="Only these kinds of files, as in 'png'.")
-    album: list[str] = Field([], description="In any of these albums.")
-    rating: str | None = Field(None, description="4: exactly; 4+: at least; 0: unrated.")
-    favourite: bool | None = Field(None, description="Only favourites, or only others.")
-
-    def filters(self) -> Filters:
-        """Parse the filters. Raises ``UserError``."""
-        return parse_filters(
-            after=self.after,
-            before=self.before,
-            paths=self.path,
-            not_paths=self.not_path,
-            cameras=self.camera,
-            places=self.place,
-            near=self.near,
-            within=self.within,
-            shapes=[self.shape] if self.shape else [],
-            min_size=self.min_size,
-            formats=self.format,
-            albums=self.album,
-            rating=self.rating,
-            favourite=self.favourite,
-            day=self.day,
-        )
-
-
-class SearchArguments(FilterArguments):
+class SearchArguments(FilterParameters, Arguments):
     """The arguments of ``search``."""
 
     query: str = Field(
@@ -89,7 +48,7 @@ class SearchArguments(FilterArguments):
         )
 
 
-class SimilarArguments(FilterArguments):
+class SimilarArguments(FilterParameters, Arguments):
     """The arguments of ``similar``."""
 
     photo: str = Field(description=_PHOTO)
