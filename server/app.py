@@ -60,6 +60,33 @@ if TYPE_CHECKING:
     from twobranch.indexer.update.run import AnyEncoder
 
 
+# The modules of the API, in the order of its description.
+_ROUTED = (
+    search,
+    pictures,
+    timeline,
+    photos,
+    where,
+    captions,
+    marks,
+    albums,
+    searches,
+    download,
+    facets,
+    suggest,
+    status,
+    evaluations,
+    explorer,
+    indexing,
+    added_photos,
+    folders,
+    map,
+    login,
+    health,
+    metrics,
+)
+
+
 class Application(FastAPI):
     """FastAPI inside the server's middleware.
 
@@ -115,30 +142,7 @@ def create_app(
     app.state.page = Page()
     add_error_handlers(app)
     app.add_exception_handler(HTTPException, http_error)
-    for module in (
-        search,
-        pictures,
-        timeline,
-        photos,
-        where,
-        captions,
-        marks,
-        albums,
-        searches,
-        download,
-        facets,
-        suggest,
-        status,
-        evaluations,
-        explorer,
-        indexing,
-        added_photos,
-        folders,
-        map,
-        login,
-        health,
-        metrics,
-    ):
+    for module in _ROUTED:
         app.include_router(module.router, responses=INVALID, dependencies=[Depends(check_media_type)])
     app.router.routes.append(PageFiles(app.state.page))
     return app
